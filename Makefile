@@ -1,0 +1,33 @@
+# Two commands matter: `make demo` and `make test`. Both do all the set-up they
+# need, and are quick the second time.
+
+PYTHON ?= python3
+CARGO  ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+SEMQL  := $(TARGET)/release/semql
+
+.PHONY: demo test setup build lint reference clean
+
+## The whole product pipeline on the sample that ships with semql.
+demo: setup build
+	@sh scripts/demo.sh $(SEMQL)
+
+## Set-up, lints and every test; the last line counts the tests.
+test:
+	@$(PYTHON) scripts/setup.py --lint-tools $(TARGET)/lint-tools
+	@CARGO=$(CARGO) TARGET=$(TARGET) bash scripts/test.sh
+
+## ONNX Runtime and the default model, checked, where semql finds them.
+setup:
+	@$(PYTHON) scripts/setup.py
+
+build:
+	$(CARGO) build --release --locked
+
+## Writes docs/functions.md from the functions' own documentation.
+reference: setup build
+	$(SEMQL) --no-rc -f scripts/reference.sql > docs/functions.md
+
+clean:
+	$(CARGO) clean
+	rm -rf out

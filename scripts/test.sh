@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Lints, then every test. The last line says how many passed, failed and were skipped.
+set -uo pipefail
+
+CARGO=${CARGO:-cargo}
+TARGET=${TARGET:-target}
+status=0
+
+step() {
+    printf '\n== %s\n' "$1"
+    shift
+    "$@" || { status=1; printf 'test: FAILED: %s\n' "$*" >&2; }
+}
+
+step "format" "$CARGO" fmt --all --check
+step "lints" "$CARGO" clippy --release --locked --workspace --all-targets --quiet -- -D warnings
+step "dependencies" "$TARGET/lint-tools/cargo-deny" --log-level error check bans licenses sources
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+printf '\n== tests\n'
+"$CARGO" test --release --locked --workspace --no-fail-fast 2>&1 | tee "$log"
+[ "${PIPESTATUS[0]}" -eq 0 ] || status=1
+
+# A test that has nothing to run on says `skipped: why` on a line of its own.
+grep -h '^skipped:' "$log" | sort -u
+awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }
+     END { printf "\n%d passed, %d failed, %d skipped\n", passed, failed, skipped }' "$log"
+exit "$status"

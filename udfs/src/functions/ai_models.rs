@@ -1,0 +1,121 @@
+//! `ai_models()`: the table behind `SHOW MODELS`.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
+use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::common::plan_err;
+use datafusion::datasource::MemTable;
+use datafusion::error::Result;
+
+use crate::models::catalogue::CATALOGUE;
+use crate::models::{Source, locate};
+use crate::options::AiOptions;
+
+#[derive(Debug)]
+pub struct AiModels {
+    options: AiOptions,
+}
+
+impl AiModels {
+    pub fn new(options: AiOptions) -> Arc<Self> {
+        Arc::new(Self { options })
+    }
+}
+
+/// One line of the table.
+struct Row {
+    name: String,
+    dims: usize,
+    pooling: String,
+    max_tokens: usize,
+    prefix: String,
+    licence: String,
+    source: String,
+    folder: Option<String>,
+    device: Option<String>,
+    description: String,
+}
+
+impl TableFunctionImpl for AiModels {
+    fn call_with_args(&self, args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
+        if !args.exprs().is_empty() {
+            return plan_err!("ai_models takes no arguments");
+        }
+        let batch = batch(&self.rows())?;
+        Ok(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?))
+    }
+}
+
+impl AiModels {
+    /// The catalogue, then models loaded from elsewhere.
+    fn rows(&self) -> Vec<Row> {
+        let loaded = self.options.runtime.loaded();
+        let device = |name: &str| loaded.iter().find(|model| model.name == name).and_then(|m| m.device());
+        let mut rows: Vec<Row> = CATALOGUE
+            .iter()
+            .map(|entry| {
+                let here = locate(entry.name, self.options.settings.model_dir.as_deref());
+                let folder = match here.map(|location| location.source) {
+                    Ok(Source::Folder(folder)) => Some(folder.display().to_string()),
+                    _ => None,
+                };
+                Row {
+                    name: entry.name.to_string(),
+                    dims: entry.dims,
+                    pooling: entry.pooling.to_string(),
+                    max_tokens: entry.max_tokens,
+                    prefix: entry.prefix.to_string(),
+                    licence: entry.licence.to_string(),
+                    source: format!("hf://{}@{}", entry.repo, entry.revision.get(..7).unwrap_or(entry.revision)),
+                    folder,
+                    device: device(entry.name),
+                    description: entry.description.to_string(),
+                }
+            })
+            .collect();
+        for model in &loaded {
+            let Some(spec) = model.spec.as_ref().filter(|_| rows.iter().all(|row| row.name != model.name)) else {
+                continue;
+            };
+            rows.push(Row {
+                name: model.name.clone(),
+                dims: model.dims,
+                pooling: spec.pooling.to_string(),
+                max_tokens: spec.max_tokens,
+                prefix: spec.prefix.clone(),
+                licence: String::new(),
+                source: model.revision.clone(),
+                folder: Some(String::new()),
+                device: model.device(),
+                description: "loaded in this session".to_string(),
+            });
+        }
+        rows
+    }
+}
+
+fn batch(rows: &[Row]) -> Result<RecordBatch> {
+    let text = |get: fn(&Row) -> &str| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| Some(get(row))).collect::<StringArray>())
+    };
+    let number = |get: fn(&Row) -> usize| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| Some(get(row) as i64)).collect::<Int64Array>())
+    };
+    let here: BooleanArray = rows.iter().map(|row| Some(row.folder.is_some())).collect();
+    let folder: StringArray = rows.iter().map(|row| row.folder.as_deref()).collect();
+    let device: StringArray = rows.iter().map(|row| row.device.as_deref()).collect();
+    Ok(RecordBatch::try_from_iter_with_nullable([
+        ("name", text(|row| &row.name), false),
+        ("dims", number(|row| row.dims), false),
+        ("on_this_machine", Arc::new(here) as ArrayRef, false),
+        ("device", Arc::new(device), true),
+        ("source", text(|row| &row.source), false),
+        ("pooling", text(|row| &row.pooling), false),
+        ("max_tokens", number(|row| row.max_tokens), false),
+        ("prefix", text(|row| &row.prefix), false),
+        ("licence", text(|row| &row.licence), false),
+        ("folder", Arc::new(folder), true),
+        ("description", text(|row| &row.description), false),
+    ])?)
+}

@@ -1,0 +1,48 @@
+//! Which texts go through the model together.
+
+use std::ops::Range;
+
+/// Positions of texts by falling token count, and the stretches of it that
+/// make a batch: rows times the longest row stay within `budget` padded
+/// tokens, and one text is always a batch of its own.
+///
+/// Longest first, so that the runtime's memory grows once, and texts of about
+/// the same length are together, so that little of a batch is padding.
+pub fn plan(lengths: &[usize], budget: usize) -> (Vec<usize>, Vec<Range<usize>>) {
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|&text| std::cmp::Reverse(lengths[text]));
+    let mut batches = Vec::new();
+    let mut start = 0;
+    while start < order.len() {
+        let width = lengths[order[start]].max(1);
+        let end = (start + (budget / width).max(1)).min(order.len());
+        batches.push(start..end);
+        start = end;
+    }
+    (order, batches)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_is_in_one_batch_within_the_budget() {
+        let lengths: Vec<usize> = (0..500).map(|i| 2 + (i * 37) % 255).collect();
+        let (order, batches) = plan(&lengths, 1024);
+        let mut seen = vec![0; lengths.len()];
+        for batch in batches {
+            let widest = order[batch.clone()].iter().map(|&t| lengths[t]).max().unwrap();
+            assert!(widest * batch.len() <= 1024);
+            order[batch].iter().for_each(|&t| seen[t] += 1);
+        }
+        assert!(seen.iter().all(|&n| n == 1));
+    }
+
+    #[test]
+    fn a_text_over_the_budget_goes_alone() {
+        let (_, batches) = plan(&[300, 5, 5], 100);
+        assert_eq!(batches, [0..1, 1..3]);
+        assert_eq!(plan(&[], 100).1, []);
+    }
+}

@@ -1,0 +1,152 @@
+//! Text to token ids.
+
+use std::path::Path;
+
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::processors::bert::BertProcessing;
+
+use super::{ModelError, ModelSpec};
+
+/// The token ids of one text, cut to the model's limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokenized {
+    pub ids: Vec<u32>,
+    /// Whether anything was cut off.
+    pub truncated: bool,
+}
+
+/// A model's tokenizer with its limit and prefix.
+pub struct Tokenizer {
+    kind: Kind,
+    max_tokens: usize,
+    prefix: String,
+}
+
+enum Kind {
+    HuggingFace(Box<tokenizers::Tokenizer>),
+    /// Hashed words, for the deterministic backend.
+    Words,
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json`, or the older `vocab.txt` of BERT models.
+    ///
+    /// # Errors
+    /// Neither file is there, it is damaged, or it has more tokens than the
+    /// model knows (a tokenizer of another model).
+    pub fn open(folder: &Path, spec: &ModelSpec) -> Result<Self, ModelError> {
+        let path = folder.join("tokenizer.json");
+        let mut inner = if path.is_file() {
+            tokenizers::Tokenizer::from_file(&path)
+                .map_err(|e| ModelError::Corrupt { path: path.clone(), reason: e.to_string() })?
+        } else {
+            from_vocabulary(folder)?
+        };
+        let highest = inner.get_vocab(true).into_values().max().unwrap_or(0) as usize;
+        if highest >= spec.config.vocab_size {
+            return Err(ModelError::Corrupt {
+                path,
+                reason: format!(
+                    "it has token ids up to {highest} and the model knows only {}; \
+                     this is another model's tokenizer",
+                    spec.config.vocab_size
+                ),
+            });
+        }
+        inner.with_padding(None);
+        inner
+            .with_truncation(None)
+            .map_err(|e| ModelError::Corrupt { path, reason: e.to_string() })?;
+        Ok(Self {
+            kind: Kind::HuggingFace(Box::new(inner)),
+            max_tokens: spec.max_tokens,
+            prefix: spec.prefix.clone(),
+        })
+    }
+
+    /// The tokenizer of the deterministic backend: hashed words, 64 at most.
+    pub fn words() -> Self {
+        Self { kind: Kind::Words, max_tokens: 64, prefix: String::new() }
+    }
+
+    /// Token ids of `text` with the special tokens, at most the model's limit.
+    pub fn encode(&self, text: &str) -> Result<Tokenized, String> {
+        let mut ids = self.ids(text)?;
+        let truncated = ids.len() > self.max_tokens;
+        if truncated {
+            // The last token is the separator that the model expects at the end.
+            let last = ids.last().copied();
+            ids.truncate(self.max_tokens);
+            if let (Kind::HuggingFace(_), Some(last), Some(end)) = (&self.kind, last, ids.last_mut()) {
+                *end = last;
+            }
+        }
+        Ok(Tokenized { ids, truncated })
+    }
+
+    /// How many tokens `text` has, special ones included, uncut.
+    pub fn count(&self, text: &str) -> Result<usize, String> {
+        self.ids(text).map(|ids| ids.len())
+    }
+
+    fn ids(&self, text: &str) -> Result<Vec<u32>, String> {
+        match &self.kind {
+            Kind::HuggingFace(inner) => {
+                let encoding = if self.prefix.is_empty() {
+                    inner.encode_fast(text, true)
+                } else {
+                    inner.encode_fast(format!("{}{text}", self.prefix), true)
+                };
+                encoding.map(|e| e.get_ids().to_vec()).map_err(|e| format!("tokenizing failed: {e}"))
+            }
+            Kind::Words => Ok(words(text)),
+        }
+    }
+}
+
+/// FNV-1a of each lower-cased word; one id at least.
+fn words(text: &str) -> Vec<u32> {
+    let lower = text.to_lowercase();
+    let ids: Vec<u32> = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            word.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+        })
+        .collect();
+    if ids.is_empty() { vec![1] } else { ids }
+}
+
+/// A BERT WordPiece tokenizer from `vocab.txt`, as its publishers meant it.
+fn from_vocabulary(folder: &Path) -> Result<tokenizers::Tokenizer, ModelError> {
+    let path = folder.join("vocab.txt");
+    if !path.is_file() {
+        return Err(ModelError::Missing {
+            what: "tokenizer.json (or vocab.txt)".to_string(),
+            path: folder.to_path_buf(),
+            hint: "take the tokenizer's files from where the model was published".to_string(),
+        });
+    }
+    let corrupt = |reason: String| ModelError::Corrupt { path: path.clone(), reason };
+    let model = WordPiece::from_file(&path.to_string_lossy())
+        .unk_token("[UNK]".to_string())
+        .build()
+        .map_err(|e| corrupt(e.to_string()))?;
+    let mut inner = tokenizers::Tokenizer::new(model);
+    let id = |token: &str| {
+        inner.token_to_id(token).ok_or_else(|| corrupt(format!("it has no {token}")))
+    };
+    let (separator, first) = (id("[SEP]")?, id("[CLS]")?);
+    let lower = super::spec::json::<serde_json::Value>(&folder.join("tokenizer_config.json"))?
+        .and_then(|config| config["do_lower_case"].as_bool())
+        .unwrap_or(true);
+    inner.with_normalizer(Some(BertNormalizer::new(true, true, None, lower)));
+    inner.with_pre_tokenizer(Some(BertPreTokenizer));
+    inner.with_post_processor(Some(BertProcessing::new(
+        ("[SEP]".to_string(), separator),
+        ("[CLS]".to_string(), first),
+    )));
+    Ok(inner)
+}

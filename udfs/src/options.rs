@@ -1,0 +1,259 @@
+//! `SET ai.*`: every setting is one row of [`SETTINGS`].
+
+use std::any::Any;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datafusion::common::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
+use datafusion::common::config_err;
+use datafusion::error::Result;
+use datafusion::prelude::SessionContext;
+
+use crate::backend::Device;
+use crate::runtime::Runtime;
+
+/// What a row does when the model fails on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnError {
+    /// The row's answer is NULL, and the failure is counted.
+    #[default]
+    Null,
+    /// The query fails.
+    Fail,
+}
+
+/// The values behind `SET ai.*`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Settings {
+    pub model: String,
+    pub device: Device,
+    pub taxonomy: String,
+    pub on_error: OnError,
+    /// Inference threads; 0 means one for each core.
+    pub threads: usize,
+    /// Padded tokens in one batch.
+    pub batch_tokens: usize,
+    /// The ONNX Runtime library; `None` means the places where set-up puts it.
+    pub onnxruntime: Option<PathBuf>,
+    /// The folder of models; `None` means the one that set-up fills.
+    pub model_dir: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            model: crate::models::catalogue::DEFAULT.to_string(),
+            device: Device::Auto,
+            taxonomy: "product_category".to_string(),
+            on_error: OnError::Null,
+            threads: 0,
+            batch_tokens: 1024,
+            onnxruntime: None,
+            model_dir: None,
+        }
+    }
+}
+
+struct Setting {
+    key: &'static str,
+    description: &'static str,
+    set: fn(&mut Settings, &str) -> Result<(), String>,
+    get: fn(&Settings) -> String,
+}
+
+const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "model",
+        description: "Model of the AI functions: a catalogue name (SHOW MODELS), a folder, or owner/name on the hub",
+        set: |s, v| {
+            if v.trim().is_empty() {
+                return Err("the model's name is empty".to_string());
+            }
+            s.model = v.to_string();
+            Ok(())
+        },
+        get: |s| s.model.clone(),
+    },
+    Setting {
+        key: "device",
+        description: "Where models run: auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N",
+        set: |s, v| v.parse().map(|device| s.device = device),
+        get: |s| s.device.to_string(),
+    },
+    Setting {
+        key: "taxonomy",
+        description: "Label set of categorize(): a taxonomy of the data dictionary, or the built-in product_category",
+        set: |s, v| {
+            s.taxonomy = v.to_string();
+            Ok(())
+        },
+        get: |s| s.taxonomy.clone(),
+    },
+    Setting {
+        key: "on_error",
+        description: "What becomes of a row on which the model fails: null (counted) or fail",
+        set: |s, v| {
+            s.on_error = match v.to_ascii_lowercase().as_str() {
+                "null" => OnError::Null,
+                "fail" => OnError::Fail,
+                _ => return Err(format!("'{v}' is neither 'null' nor 'fail'")),
+            };
+            Ok(())
+        },
+        get: |s| match s.on_error {
+            OnError::Null => "null".to_string(),
+            OnError::Fail => "fail".to_string(),
+        },
+    },
+    Setting {
+        key: "threads",
+        description: "Inference threads, shared by all partitions of all queries; 0 is one for each core",
+        set: |s, v| number(v, 0, 1024).map(|n| s.threads = n),
+        get: |s| s.threads.to_string(),
+    },
+    Setting {
+        key: "batch_tokens",
+        description: "Padded tokens in one batch of inference",
+        set: |s, v| number(v, 1, 1 << 22).map(|n| s.batch_tokens = n),
+        get: |s| s.batch_tokens.to_string(),
+    },
+    Setting {
+        key: "onnxruntime",
+        description: "Path of the ONNX Runtime library; empty is where set-up put it",
+        set: |s, v| {
+            s.onnxruntime = (!v.is_empty()).then(|| PathBuf::from(v));
+            Ok(())
+        },
+        get: |s| path(&s.onnxruntime),
+    },
+    Setting {
+        key: "model_dir",
+        description: "Folder of models; empty is where set-up put them",
+        set: |s, v| {
+            s.model_dir = (!v.is_empty()).then(|| PathBuf::from(v));
+            Ok(())
+        },
+        get: |s| path(&s.model_dir),
+    },
+];
+
+fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(n) if (least..=most).contains(&n) => Ok(n),
+        _ => Err(format!("'{text}' is not a whole number from {least} to {most}")),
+    }
+}
+
+fn path(path: &Option<PathBuf>) -> String {
+    path.as_ref().map(|p| p.display().to_string()).unwrap_or_default()
+}
+
+/// The DataFusion extension that holds [`Settings`] under the prefix `ai`,
+/// together with the [`Runtime`] that serves the session.
+#[derive(Clone)]
+pub struct AiOptions {
+    pub settings: Settings,
+    pub runtime: Arc<Runtime>,
+}
+
+impl AiOptions {
+    pub fn new(runtime: Arc<Runtime>) -> Self {
+        Self { settings: Settings::default(), runtime }
+    }
+
+    /// The options of a session; `None` where [`register_all`](crate::register_all)
+    /// was not called on it.
+    pub fn of(ctx: &SessionContext) -> Option<Self> {
+        ctx.state_ref().read().config_options().extensions.get::<Self>().cloned()
+    }
+}
+
+impl fmt::Debug for AiOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.settings.fmt(f)
+    }
+}
+
+// Two functions are the same to the optimizer where their settings are and
+// the same runtime answers them.
+impl PartialEq for AiOptions {
+    fn eq(&self, other: &Self) -> bool {
+        self.settings == other.settings && Arc::ptr_eq(&self.runtime, &other.runtime)
+    }
+}
+
+impl Eq for AiOptions {}
+
+impl Hash for AiOptions {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.settings.hash(state);
+    }
+}
+
+impl ConfigExtension for AiOptions {
+    const PREFIX: &'static str = "ai";
+}
+
+impl ExtensionOptions for AiOptions {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn cloned(&self) -> Box<dyn ExtensionOptions> {
+        Box::new(self.clone())
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        let Some(setting) = SETTINGS.iter().find(|s| s.key == key) else {
+            let keys: Vec<String> = SETTINGS.iter().map(|s| format!("ai.{}", s.key)).collect();
+            return config_err!("there is no setting ai.{key}; there are {}", keys.join(", "));
+        };
+        match (setting.set)(&mut self.settings, value) {
+            Ok(()) => Ok(()),
+            Err(why) => config_err!("ai.{key}: {why}"),
+        }
+    }
+
+    fn entries(&self) -> Vec<ConfigEntry> {
+        SETTINGS
+            .iter()
+            .map(|setting| ConfigEntry {
+                key: setting.key.to_string(),
+                value: Some((setting.get)(&self.settings)),
+                description: setting.description,
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_reads_back_what_it_shows() {
+        let mut options = AiOptions::new(Arc::new(Runtime::new()));
+        for setting in SETTINGS {
+            let shown = (setting.get)(&options.settings);
+            options.set(setting.key, &shown).unwrap();
+            assert_eq!((setting.get)(&options.settings), shown, "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn wrong_values_name_the_setting() {
+        let mut options = AiOptions::new(Arc::new(Runtime::new()));
+        for (key, value) in
+            [("on_error", "explode"), ("threads", "-1"), ("device", "abacus"), ("speed", "11")]
+        {
+            let message = options.set(key, value).unwrap_err().to_string();
+            assert!(message.contains(&format!("ai.{key}")), "{message}");
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! What the sessions of a process share: loaded models, taxonomies, counters.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+
+use crate::backend::{Backend, Deterministic, Device, Onnx, OnnxOptions, library_path};
+use crate::error::{Error, Result};
+use crate::inference::{Classifier, Encoder, Run};
+use crate::models::hub::DownloadProgress;
+use crate::models::{Location, ModelSpec, Source, Tokenizer, fetch, graph_of, locate};
+use crate::options::Settings;
+use crate::taxonomy::Taxonomy;
+
+/// Dimensions of the deterministic backend.
+const DETERMINISTIC_DIMS: usize = 16;
+
+/// Loaded models, taxonomies and counters behind the AI functions of one or
+/// more sessions.
+pub struct Runtime {
+    encoders: Mutex<HashMap<EncoderKey, Arc<Mutex<Option<Arc<Encoder>>>>>>,
+    classifiers: Mutex<HashMap<String, Arc<Classifier>>>,
+    taxonomies: RwLock<BTreeMap<String, Arc<Taxonomy>>>,
+    counters: Counters,
+    interrupts: AtomicU64,
+    turn: Mutex<()>,
+    downloads: RwLock<Arc<dyn DownloadProgress + Send + Sync>>,
+}
+
+/// Classifiers kept in memory.
+const KEPT_CLASSIFIERS: usize = 64;
+
+/// Totals since the runtime began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Distinct texts that wait for the model now.
+    pub texts_queued: u64,
+    pub texts_done: u64,
+    /// Tokens without padding.
+    pub tokens_done: u64,
+    /// Texts that were cut at the model's limit.
+    pub truncated: u64,
+    /// Texts on which the model failed and whose answer is NULL.
+    pub failed: u64,
+}
+
+/// The settings that make one loaded model differ from another.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct EncoderKey {
+    model: String,
+    device: Device,
+    threads: usize,
+    onnxruntime: Option<PathBuf>,
+    model_dir: Option<PathBuf>,
+}
+
+/// What planning needs to know of a model, without loading it.
+#[derive(Clone, Debug)]
+pub struct ModelFacts {
+    pub name: String,
+    pub revision: String,
+    /// Values in one vector.
+    pub dims: usize,
+    pub pooling: String,
+}
+
+#[derive(Default)]
+pub(crate) struct Counters {
+    queued: AtomicU64,
+    done: AtomicU64,
+    tokens: AtomicU64,
+    truncated: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// A request's texts in the queue; those that are not done when the request
+/// ends are taken out.
+pub(crate) struct Queued<'a> {
+    counters: &'a Counters,
+    waiting: Cell<u64>,
+}
+
+impl Queued<'_> {
+    /// `texts` went through the model, with `tokens` tokens in all.
+    pub(crate) fn done(&self, texts: u64, tokens: u64) {
+        self.waiting.set(self.waiting.get().saturating_sub(texts));
+        self.counters.queued.fetch_sub(texts, Relaxed);
+        self.counters.done.fetch_add(texts, Relaxed);
+        self.counters.tokens.fetch_add(tokens, Relaxed);
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.counters.queued.fetch_sub(self.waiting.get(), Relaxed);
+    }
+}
+
+impl Counters {
+    pub(crate) fn queue(&self, texts: u64) -> Queued<'_> {
+        self.queued.fetch_add(texts, Relaxed);
+        Queued { counters: self, waiting: Cell::new(texts) }
+    }
+
+    pub(crate) fn truncated(&self, yes: bool) {
+        self.truncated.fetch_add(u64::from(yes), Relaxed);
+    }
+
+    pub(crate) fn failed(&self, texts: u64) {
+        self.failed.fetch_add(texts, Relaxed);
+    }
+}
+
+struct Silent;
+
+impl DownloadProgress for Silent {
+    fn start(&self, _: &str, _: Option<u64>) {}
+    fn advance(&self, _: u64) {}
+    fn finish(&self) {}
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("progress", &self.progress()).finish_non_exhaustive()
+    }
+}
+
+/// A lock whose holder died is still good here: everything behind these locks
+/// is put in place in one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|dead| dead.into_inner())
+}
+
+impl Runtime {
+    /// A runtime with the built-in taxonomy and no model loaded.
+    pub fn new() -> Self {
+        let runtime = Self {
+            encoders: Mutex::default(),
+            classifiers: Mutex::default(),
+            taxonomies: RwLock::default(),
+            counters: Counters::default(),
+            interrupts: AtomicU64::new(0),
+            turn: Mutex::default(),
+            downloads: RwLock::new(Arc::new(Silent)),
+        };
+        if let Ok(taxonomy) = Taxonomy::built_in() {
+            runtime.set_taxonomy(taxonomy);
+        }
+        runtime
+    }
+
+    /// Makes every request that is under way end with
+    /// [`Error::Interrupted`] after its current batch.
+    pub fn interrupt(&self) {
+        self.interrupts.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.interrupts.load(Relaxed)
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Held while one batch is in a model.
+    pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
+        lock(&self.turn)
+    }
+
+    pub fn progress(&self) -> Progress {
+        let c = &self.counters;
+        Progress {
+            texts_queued: c.queued.load(Relaxed),
+            texts_done: c.done.load(Relaxed),
+            tokens_done: c.tokens.load(Relaxed),
+            truncated: c.truncated.load(Relaxed),
+            failed: c.failed.load(Relaxed),
+        }
+    }
+
+    /// The device on which inference ran, and the model; `None` before the
+    /// first text.
+    pub fn device(&self) -> Option<String> {
+        self.loaded().into_iter().find_map(|encoder| encoder.device())
+    }
+
+    /// Every model that is in memory.
+    pub fn loaded(&self) -> Vec<Arc<Encoder>> {
+        let slots: Vec<_> = lock(&self.encoders).values().cloned().collect();
+        // A slot whose lock is taken is being loaded, and waiting for it here
+        // would hold up a progress line.
+        slots.iter().filter_map(|slot| slot.try_lock().ok()?.clone()).collect()
+    }
+
+    /// Adds a taxonomy, or replaces the one of that name.
+    pub fn set_taxonomy(&self, taxonomy: Taxonomy) {
+        let mut all = self.taxonomies.write().unwrap_or_else(|dead| dead.into_inner());
+        all.insert(taxonomy.name.clone(), Arc::new(taxonomy));
+    }
+
+    /// All taxonomies, by name.
+    pub fn taxonomies(&self) -> Vec<Arc<Taxonomy>> {
+        let all = self.taxonomies.read().unwrap_or_else(|dead| dead.into_inner());
+        all.values().cloned().collect()
+    }
+
+    /// The taxonomy of that name.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming those there are.
+    pub fn taxonomy(&self, name: &str) -> Result<Arc<Taxonomy>> {
+        let all = self.taxonomies();
+        all.iter().find(|taxonomy| taxonomy.name == name).cloned().ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|taxonomy| taxonomy.name.as_str()).collect();
+            Error::Invalid(format!(
+                "there is no taxonomy called '{name}' (ai.taxonomy); there are {}. \
+                 More can be described in the data dictionary",
+                names.join(", ")
+            ))
+        })
+    }
+
+    /// Who is told of the hub's downloads; nobody by default.
+    pub fn set_download_progress(&self, progress: Arc<dyn DownloadProgress + Send + Sync>) {
+        *self.downloads.write().unwrap_or_else(|dead| dead.into_inner()) = progress;
+    }
+
+    /// Checks, without loading anything, that the model of `settings` can be
+    /// used, and says what planning needs to know of it.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] for a model that is not found or a library that is not
+    /// on this machine.
+    pub fn facts(&self, settings: &Settings) -> Result<ModelFacts> {
+        let location = locate(&settings.model, settings.model_dir.as_deref())?;
+        let facts = |dims, pooling: String| ModelFacts {
+            name: location.name.clone(),
+            revision: location.revision.clone(),
+            dims,
+            pooling,
+        };
+        match (&location.source, location.entry) {
+            (Source::Deterministic, _) => Ok(facts(DETERMINISTIC_DIMS, "mean".to_string())),
+            (Source::Hub(_), Some(entry)) => {
+                library_path(settings.onnxruntime.as_deref())?;
+                Ok(facts(entry.dims, entry.pooling.to_string()))
+            }
+            (_, entry) => {
+                library_path(settings.onnxruntime.as_deref())?;
+                let spec = ModelSpec::read(&self.fetch(&location)?, entry)?;
+                Ok(facts(spec.dims, spec.pooling.to_string()))
+            }
+        }
+    }
+
+    fn fetch(&self, location: &Location) -> Result<PathBuf> {
+        let progress = self.downloads.read().unwrap_or_else(|dead| dead.into_inner()).clone();
+        Ok(fetch(location, progress.as_ref())?)
+    }
+
+    /// The model of `settings`, loaded once and shared from then on.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] for anything missing or damaged.
+    pub fn encoder(&self, settings: &Settings) -> Result<Arc<Encoder>> {
+        let key = EncoderKey {
+            model: settings.model.clone(),
+            device: settings.device,
+            threads: settings.threads,
+            onnxruntime: settings.onnxruntime.clone(),
+            model_dir: settings.model_dir.clone(),
+        };
+        // Only those who want the same model wait for it.
+        let slot = lock(&self.encoders).entry(key).or_default().clone();
+        let mut slot = lock(&slot);
+        if let Some(encoder) = slot.as_ref() {
+            return Ok(encoder.clone());
+        }
+        let encoder = Arc::new(self.load(settings)?);
+        *slot = Some(encoder.clone());
+        Ok(encoder)
+    }
+
+    fn load(&self, settings: &Settings) -> Result<Encoder> {
+        let location = locate(&settings.model, settings.model_dir.as_deref())?;
+        if location.source == Source::Deterministic {
+            return Ok(Encoder::new(
+                location.name,
+                location.revision,
+                DETERMINISTIC_DIMS,
+                None,
+                Tokenizer::words(),
+                Box::new(|| Ok(Box::new(Deterministic) as Box<dyn Backend>)),
+            ));
+        }
+        let folder = self.fetch(&location)?;
+        let spec = ModelSpec::read(&folder, location.entry)?;
+        let tokenizer = Tokenizer::open(&folder, &spec)?;
+        let (device, threads, library) = (settings.device, settings.threads, settings.onnxruntime.clone());
+        let for_session = spec.clone();
+        let open = move || {
+            let options = OnnxOptions {
+                library: library.clone(),
+                device,
+                threads,
+                pooling: for_session.pooling,
+            };
+            let graph = graph_of(&folder, &for_session)?;
+            Ok(Box::new(Onnx::open(&graph, &options)?) as Box<dyn Backend>)
+        };
+        Ok(Encoder::new(
+            location.name,
+            location.revision,
+            spec.dims,
+            Some(spec),
+            tokenizer,
+            Box::new(open),
+        ))
+    }
+
+    /// The labels of `taxonomy` as `encoder` sees them, worked out once.
+    pub fn classifier(&self, taxonomy: &Taxonomy, encoder: &Arc<Encoder>, run: &Run<'_>) -> Result<Arc<Classifier>> {
+        let key = format!("{:p}|{taxonomy:?}", Arc::as_ptr(encoder));
+        if let Some(classifier) = lock(&self.classifiers).get(&key) {
+            return Ok(classifier.clone());
+        }
+        let classifier = Arc::new(Classifier::new(taxonomy, encoder, run)?);
+        let mut kept = lock(&self.classifiers);
+        // Label lists written into many different calls must not pile up.
+        if kept.len() >= KEPT_CLASSIFIERS {
+            kept.clear();
+        }
+        kept.insert(key, classifier.clone());
+        Ok(classifier)
+    }
+}
+
+/// Runs work that takes long on this thread, letting the other tasks of an
+/// async runtime move to other threads meanwhile: signals and timers among them.
+pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
