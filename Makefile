@@ -25,8 +25,8 @@ build:
 	$(CARGO) build --release --locked
 
 ## Writes docs/functions.md from the functions' own documentation.
-reference: setup build
-	$(SEMQL) --no-rc -f scripts/reference.sql > docs/functions.md
+reference:
+	SEMQL_WRITE_REFERENCE=1 $(CARGO) test --release --locked --workspace --test main -- docs::
 
 clean:
 	$(CARGO) clean

@@ -235,14 +235,19 @@ impl Runtime {
         *self.downloads.write().unwrap_or_else(|dead| dead.into_inner()) = progress;
     }
 
-    /// Checks, without loading anything, that the model of `settings` can be
-    /// used, and says what planning needs to know of it.
+    /// Checks that the model of `settings` can be used, and says what planning
+    /// needs to know of it. Nothing is loaded, unless a GPU is asked for by name.
     ///
     /// # Errors
     /// [`Error::Setup`] for a model that is not found or a library that is not
     /// on this machine.
     pub fn facts(&self, settings: &Settings) -> Result<ModelFacts> {
         let location = locate(&settings.model, settings.model_dir.as_deref())?;
+        if matches!(settings.device, Device::Cuda(_) | Device::TensorRt(_)) {
+            // Whether a GPU serves shows only when a session is opened on it,
+            // and who asks for one by name is to know before a row is read.
+            self.encoder(settings)?.warm_up()?;
+        }
         let facts = |dims, pooling: String| ModelFacts {
             name: location.name.clone(),
             revision: location.revision.clone(),

@@ -117,7 +117,10 @@ fn commit(graph: &Path, library: &Path, options: &OnnxOptions, device: Device) -
             .with_execution_providers([provider])
             .map_err(|e| unusable(first_line(&e.to_string())))?;
     }
-    builder.commit_from_file(graph).map_err(|e| corrupt(first_line(&e.to_string())))
+    builder.commit_from_file(graph).map_err(|e| match device {
+        Device::Auto | Device::Cpu => corrupt(first_line(&e.to_string())),
+        Device::Cuda(_) | Device::TensorRt(_) => unusable(first_line(&e.to_string())),
+    })
 }
 
 fn first_line(text: &str) -> String {

@@ -43,6 +43,6 @@ mod tests {
     fn a_text_over_the_budget_goes_alone() {
         let (_, batches) = plan(&[300, 5, 5], 100);
         assert_eq!(batches, [0..1, 1..3]);
-        assert_eq!(plan(&[], 100).1, []);
+        assert!(plan(&[], 100).1.is_empty());
     }
 }

@@ -20,20 +20,34 @@ pub enum ModelError {
     /// A file is there and is not what it claims to be.
     Corrupt { path: PathBuf, reason: String },
     /// A sound file asks for something that semql does not do.
-    Unsupported { what: String, path: PathBuf, hint: String },
+    Unsupported {
+        what: String,
+        path: PathBuf,
+        hint: String,
+    },
     /// The hub did not give a file.
-    Download { url: String, reason: String, hint: String },
+    Download {
+        url: String,
+        reason: String,
+        hint: String,
+    },
     /// The operating system refused.
     Io { path: PathBuf, source: io::Error },
 }
 
 impl ModelError {
     pub(crate) fn corrupt(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
-        Self::Corrupt { path: path.into(), reason: reason.into() }
+        Self::Corrupt {
+            path: path.into(),
+            reason: reason.into(),
+        }
     }
 
     pub(crate) fn io(path: impl Into<PathBuf>, source: io::Error) -> Self {
-        Self::Io { path: path.into(), source }
+        Self::Io {
+            path: path.into(),
+            source,
+        }
     }
 }
 
@@ -50,7 +64,11 @@ impl fmt::Display for ModelError {
                 path.display()
             ),
             Self::Unsupported { what, path, hint } => {
-                write!(f, "{} has {what}, which semql does not support: {hint}", path.display())
+                write!(
+                    f,
+                    "{} has {what}, which semql does not support: {hint}",
+                    path.display()
+                )
             }
             Self::Download { url, reason, hint } => {
                 write!(f, "could not fetch {url}: {reason}; {hint}")

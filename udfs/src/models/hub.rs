@@ -52,7 +52,10 @@ impl Hub {
 
     fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Hub {
         let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-        let user = variable("HOME").map(PathBuf::from).or_else(std::env::home_dir).unwrap_or_default();
+        let user = variable("HOME")
+            .map(PathBuf::from)
+            .or_else(std::env::home_dir)
+            .unwrap_or_default();
         let path = |name: &str| {
             variable(name).map(|value| match value.strip_prefix("~/") {
                 Some(rest) => user.join(rest),
@@ -60,12 +63,16 @@ impl Hub {
             })
         };
         let home = path("HF_HOME").unwrap_or_else(|| {
-            path("XDG_CACHE_HOME").unwrap_or_else(|| user.join(".cache")).join("huggingface")
+            path("XDG_CACHE_HOME")
+                .unwrap_or_else(|| user.join(".cache"))
+                .join("huggingface")
         });
-        let token = variable("HF_TOKEN").or_else(|| variable("HUGGING_FACE_HUB_TOKEN")).or_else(|| {
-            let file = path("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token"));
-            fs::read_to_string(file).ok()
-        });
+        let token = variable("HF_TOKEN")
+            .or_else(|| variable("HUGGING_FACE_HUB_TOKEN"))
+            .or_else(|| {
+                let file = path("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token"));
+                fs::read_to_string(file).ok()
+            });
         let offline = variable("HF_HUB_OFFLINE").is_some_and(|value| {
             ["1", "on", "yes", "true"].contains(&value.trim().to_ascii_lowercase().as_str())
         });
@@ -93,7 +100,10 @@ impl Hub {
 
     fn tidy(mut self) -> Hub {
         self.endpoint = self.endpoint.trim().trim_end_matches('/').to_string();
-        self.token = self.token.map(|token| token.trim().to_string()).filter(|t| !t.is_empty());
+        self.token = self
+            .token
+            .map(|token| token.trim().to_string())
+            .filter(|t| !t.is_empty());
         self
     }
 
@@ -102,7 +112,10 @@ impl Hub {
     pub fn cached(&self, repo: &str, revision: &str, files: &[&str]) -> Option<PathBuf> {
         check_names(repo, revision).ok()?;
         let folder = self.snapshot(repo, revision)?;
-        files.iter().all(|file| folder.join(file).is_file()).then_some(folder)
+        files
+            .iter()
+            .all(|file| folder.join(file).is_file())
+            .then_some(folder)
     }
 
     /// Downloads what is missing of `repo` at `revision` and gives the folder
@@ -124,7 +137,8 @@ impl Hub {
     ) -> Result<PathBuf, ModelError> {
         check_names(repo, revision)?;
         let home = self.repository(repo);
-        let is_here = |folder: &Path, names: &[&str]| names.iter().any(|n| folder.join(n).is_file());
+        let is_here =
+            |folder: &Path, names: &[&str]| names.iter().any(|n| folder.join(n).is_file());
         let whole = |folder: &PathBuf| required.iter().all(|names| is_here(folder, names));
         let here = self.snapshot(repo, revision).filter(whole);
         if self.offline {
@@ -146,7 +160,9 @@ impl Hub {
             // folder that another program has fetched may lack what says how to
             // pool, and working with that is better.
             let commit = name_of(&folder);
-            let _ = optional.iter().try_for_each(|file| take(&commit, &folder, file).map(drop));
+            let _ = optional
+                .iter()
+                .try_for_each(|file| take(&commit, &folder, file).map(drop));
             return Ok(folder);
         }
         let by_hand = format!(
@@ -155,9 +171,11 @@ impl Hub {
             home.join("snapshots").join(revision).display()
         );
         let advise = |error| match error {
-            ModelError::Download { url, reason, hint } => {
-                ModelError::Download { url, reason, hint: format!("{hint}, {by_hand}") }
-            }
+            ModelError::Download { url, reason, hint } => ModelError::Download {
+                url,
+                reason,
+                hint: format!("{hint}, {by_hand}"),
+            },
             other => other,
         };
         let commit = self.commit(&transfer, repo, revision).map_err(advise)?;
@@ -184,7 +202,8 @@ impl Hub {
                 return Err(ModelError::Missing {
                     what: names.join(" or "),
                     path: PathBuf::from(format!("{}/{repo}/tree/{commit}", self.endpoint)),
-                    hint: "semql needs it to run the model; choose a repository that has it".to_string(),
+                    hint: "semql needs it to run the model; choose a repository that has it"
+                        .to_string(),
                 });
             }
         }
@@ -196,7 +215,8 @@ impl Hub {
     }
 
     fn repository(&self, repo: &str) -> PathBuf {
-        self.cache.join(format!("models--{}", repo.replace('/', "--")))
+        self.cache
+            .join(format!("models--{}", repo.replace('/', "--")))
     }
 
     /// The folder of a revision, if there is one.
@@ -207,13 +227,19 @@ impl Hub {
             return Some(folder);
         }
         let commit = fs::read_to_string(home.join("refs").join(revision)).ok()?;
-        let folder = is_commit(commit.trim()).then(|| home.join("snapshots").join(commit.trim()))?;
+        let folder =
+            is_commit(commit.trim()).then(|| home.join("snapshots").join(commit.trim()))?;
         folder.is_dir().then_some(folder)
     }
 
     /// The commit that a branch or tag stands for now, so that all files are
     /// of one state of the repository.
-    fn commit(&self, transfer: &Transfer, repo: &str, revision: &str) -> Result<String, ModelError> {
+    fn commit(
+        &self,
+        transfer: &Transfer,
+        repo: &str,
+        revision: &str,
+    ) -> Result<String, ModelError> {
         if is_commit(revision) {
             return Ok(revision.to_string());
         }
@@ -242,7 +268,11 @@ impl Hub {
         progress: &dyn DownloadProgress,
     ) -> Result<bool, ModelError> {
         let target = folder.join(file);
-        let absent = self.repository(repo).join(".no_exist").join(commit).join(file);
+        let absent = self
+            .repository(repo)
+            .join(".no_exist")
+            .join(commit)
+            .join(file);
         if target.is_file() {
             return Ok(true);
         }
@@ -266,12 +296,19 @@ impl Hub {
 
 /// The files to put by hand, as in "config.json and model.safetensors".
 fn listed(required: &[&[&str]]) -> String {
-    let first: Vec<&str> = required.iter().filter_map(|names| names.first().copied()).collect();
+    let first: Vec<&str> = required
+        .iter()
+        .filter_map(|names| names.first().copied())
+        .collect();
     first.join(" and ")
 }
 
 fn name_of(folder: &Path) -> String {
-    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    folder
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn is_commit(revision: &str) -> bool {

@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
+use tokenizers::AddedToken;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::bert::BertProcessing;
 
 use super::{ModelError, ModelSpec};
+
+/// What BERT's publishers never split.
+const SPECIAL: &[&str] = &["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
 /// The token ids of one text, cut to the model's limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,7 +146,12 @@ fn from_vocabulary(folder: &Path) -> Result<tokenizers::Tokenizer, ModelError> {
     let lower = super::spec::json::<serde_json::Value>(&folder.join("tokenizer_config.json"))?
         .and_then(|config| config["do_lower_case"].as_bool())
         .unwrap_or(true);
-    inner.with_normalizer(Some(BertNormalizer::new(true, true, None, lower)));
+    inner
+        .with_normalizer(Some(BertNormalizer::new(true, true, None, lower)))
+        .map_err(|e| corrupt(e.to_string()))?;
+    let special = SPECIAL.iter().filter(|token| inner.token_to_id(token).is_some());
+    let special: Vec<AddedToken> = special.map(|token| AddedToken::from(*token, true)).collect();
+    inner.add_special_tokens(special).map_err(|e| corrupt(e.to_string()))?;
     inner.with_pre_tokenizer(Some(BertPreTokenizer));
     inner.with_post_processor(Some(BertProcessing::new(
         ("[SEP]".to_string(), separator),

@@ -26,7 +26,11 @@ impl Reply {
     /// The whole file, or its rest where one was asked for.
     pub(super) fn file(asked: &Asked, content: &[u8]) -> Reply {
         let from = asked.from.unwrap_or(0);
-        let reply = Reply { status: 200, body: content.to_vec(), ..Reply::default() };
+        let reply = Reply {
+            status: 200,
+            body: content.to_vec(),
+            ..Reply::default()
+        };
         if asked.from.is_none() {
             return reply;
         }
@@ -34,11 +38,19 @@ impl Reply {
             return Reply::status(416);
         }
         let range = format!("bytes {from}-{}/{}", content.len() - 1, content.len());
-        Reply { status: 206, body: content[from..].to_vec(), ..reply }.header("content-range", range)
+        Reply {
+            status: 206,
+            body: content[from..].to_vec(),
+            ..reply
+        }
+        .header("content-range", range)
     }
 
     pub(super) fn status(status: u16) -> Reply {
-        Reply { status, ..Reply::default() }
+        Reply {
+            status,
+            ..Reply::default()
+        }
     }
 
     pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Reply {
@@ -47,7 +59,10 @@ impl Reply {
     }
 
     pub(super) fn cut(self, bytes: usize) -> Reply {
-        Reply { cut: Some(bytes), ..self }
+        Reply {
+            cut: Some(bytes),
+            ..self
+        }
     }
 }
 
@@ -92,11 +107,17 @@ fn serve(
     asked.path = first.split(' ').nth(1).unwrap_or_default().to_string();
     for line in lines {
         let line = line?;
-        let Some((name, value)) = line.split_once(": ") else { break };
+        let Some((name, value)) = line.split_once(": ") else {
+            break;
+        };
         match name.to_ascii_lowercase().as_str() {
             "authorization" => asked.token = Some(value.to_string()),
             "range" => {
-                asked.from = value.trim_start_matches("bytes=").trim_end_matches('-').parse().ok();
+                asked.from = value
+                    .trim_start_matches("bytes=")
+                    .trim_end_matches('-')
+                    .parse()
+                    .ok();
             }
             _ => {}
         }

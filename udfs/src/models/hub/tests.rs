@@ -10,7 +10,10 @@ use super::*;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const WEIGHTS: &[u8] = b"weights that are long enough to be cut in the middle";
-const REQUIRED: &[&[&str]] = &[&["config.json"], &["model.safetensors", "pytorch_model.bin"]];
+const REQUIRED: &[&[&str]] = &[
+    &["config.json"],
+    &["model.safetensors", "pytorch_model.bin"],
+];
 
 /// Keeps what it is told.
 #[derive(Default)]
@@ -38,7 +41,10 @@ impl DownloadProgress for Told {
 }
 
 fn sum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn name(asked: &Asked) -> &str {
@@ -49,7 +55,9 @@ fn name(asked: &Asked) -> &str {
 fn sound(asked: &Asked) -> Reply {
     match name(asked) {
         "config.json" => Reply::file(asked, b"{}").header("etag", "\"a git hash\""),
-        "model.safetensors" => Reply::file(asked, WEIGHTS).header("etag", format!("\"{}\"", sum(WEIGHTS))),
+        "model.safetensors" => {
+            Reply::file(asked, WEIGHTS).header("etag", format!("\"{}\"", sum(WEIGHTS)))
+        }
         _ => Reply::status(404).header("x-error-code", "EntryNotFound"),
     }
 }
@@ -61,7 +69,11 @@ fn folder(cache: &Path) -> PathBuf {
 /// Everything in a snapshot, by name.
 fn files(cache: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder(cache))
-        .map(|entries| entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect())
+        .map(|entries| {
+            entries
+                .map(|e| e.unwrap().file_name().into_string().unwrap())
+                .collect()
+        })
         .unwrap_or_default();
     names.sort();
     names
@@ -86,9 +98,15 @@ fn files_arrive_whole_and_are_not_asked_for_again() {
     let size = Some(WEIGHTS.len() as u64);
     assert_eq!(
         *told.started.borrow(),
-        [("config.json".to_string(), Some(2)), ("model.safetensors".to_string(), size)]
+        [
+            ("config.json".to_string(), Some(2)),
+            ("model.safetensors".to_string(), size)
+        ]
     );
-    assert_eq!((told.bytes.get(), told.finished.get()), (2 + WEIGHTS.len() as u64, 2));
+    assert_eq!(
+        (told.bytes.get(), told.finished.get()),
+        (2 + WEIGHTS.len() as u64, 2)
+    );
     assert_eq!(
         hub.paths(),
         ["modules.json", "config.json", "model.safetensors"]
@@ -98,7 +116,10 @@ fn files_arrive_whole_and_are_not_asked_for_again() {
     assert_eq!(fetch(&hub.url, cache.path(), &Told::default()).unwrap(), at);
     assert_eq!(hub.paths().len(), 3);
     let known = Hub::new(&hub.url, None, cache.path(), true);
-    assert_eq!(known.cached("own/model", COMMIT, &["config.json"]), Some(at));
+    assert_eq!(
+        known.cached("own/model", COMMIT, &["config.json"]),
+        Some(at)
+    );
     assert_eq!(known.cached("own/model", COMMIT, &["modules.json"]), None);
     assert_eq!(known.cached("own/model", "main", &["config.json"]), None);
 }
@@ -111,13 +132,27 @@ fn a_body_that_always_ends_early_leaves_nothing_that_looks_whole_and_is_taken_up
     });
     let cache = tempfile::tempdir().unwrap();
     let error = message(&sick.url, cache.path());
-    assert!(error.contains("model.safetensors") && error.contains("try again"), "{error}");
-    assert_eq!(files(cache.path()), ["config.json", "model.safetensors.part"]);
+    assert!(
+        error.contains("model.safetensors") && error.contains("try again"),
+        "{error}"
+    );
+    assert_eq!(
+        files(cache.path()),
+        ["config.json", "model.safetensors.part"]
+    );
     // Each attempt went on where the one before had stopped.
-    let from: Vec<_> = sick.asked().iter().skip(2).map(|asked| asked.from).collect();
+    let from: Vec<_> = sick
+        .asked()
+        .iter()
+        .skip(2)
+        .map(|asked| asked.from)
+        .collect();
     assert_eq!(from, [None, Some(7), Some(14)]);
     let cached = Hub::new(&sick.url, None, cache.path(), true);
-    assert_eq!(cached.cached("own/model", COMMIT, &["model.safetensors"]), None);
+    assert_eq!(
+        cached.cached("own/model", COMMIT, &["model.safetensors"]),
+        None
+    );
 
     let hub = FakeHub::start(sound);
     let told = Told::default();
@@ -149,7 +184,10 @@ fn the_next_alternative_is_taken_where_the_first_does_not_exist() {
     let cache = tempfile::tempdir().unwrap();
     fetch(&hub.url, cache.path(), &Told::default()).unwrap();
     assert_eq!(files(cache.path()), ["config.json", "pytorch_model.bin"]);
-    let known = cache.path().join("models--own--model/.no_exist").join(COMMIT);
+    let known = cache
+        .path()
+        .join("models--own--model/.no_exist")
+        .join(COMMIT);
     assert!(known.join("model.safetensors").exists() && known.join("modules.json").exists());
 }
 
@@ -161,7 +199,10 @@ fn a_repository_without_any_alternative_is_told_by_the_files_it_lacks() {
     });
     let cache = tempfile::tempdir().unwrap();
     let error = message(&hub.url, cache.path());
-    assert!(error.contains("model.safetensors or pytorch_model.bin was not found"), "{error}");
+    assert!(
+        error.contains("model.safetensors or pytorch_model.bin was not found"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -186,7 +227,11 @@ fn redirects_are_followed_and_the_token_stays_with_the_hub() {
         .unwrap();
     assert_eq!(fs::read(at.join("model.safetensors")).unwrap(), WEIGHTS);
     assert_eq!(hub.asked().len(), 3);
-    assert!(hub.asked().iter().all(|asked| asked.token.as_deref() == Some("Bearer secret")));
+    assert!(
+        hub.asked()
+            .iter()
+            .all(|asked| asked.token.as_deref() == Some("Bearer secret"))
+    );
     assert_eq!(storage.asked().len(), 1);
     assert_eq!(storage.asked()[0].token, None);
 }
@@ -208,7 +253,10 @@ fn what_does_not_match_its_checksum_is_thrown_away() {
     });
     let cache = tempfile::tempdir().unwrap();
     let error = message(&hub.url, cache.path());
-    assert!(error.contains("SHA-256") && error.contains(&sum(WEIGHTS)), "{error}");
+    assert!(
+        error.contains("SHA-256") && error.contains(&sum(WEIGHTS)),
+        "{error}"
+    );
     assert_eq!(files(cache.path()), ["config.json"]);
 }
 
@@ -216,7 +264,11 @@ fn what_does_not_match_its_checksum_is_thrown_away() {
 fn a_damaged_beginning_is_noticed_and_the_next_try_starts_anew() {
     let (hub, cache) = (FakeHub::start(sound), tempfile::tempdir().unwrap());
     fs::create_dir_all(folder(cache.path())).unwrap();
-    fs::write(folder(cache.path()).join("model.safetensors.part"), b"garbage").unwrap();
+    fs::write(
+        folder(cache.path()).join("model.safetensors.part"),
+        b"garbage",
+    )
+    .unwrap();
     let error = message(&hub.url, cache.path());
     assert!(error.contains("SHA-256"), "{error}");
     let at = fetch(&hub.url, cache.path(), &Told::default()).unwrap();
@@ -225,14 +277,21 @@ fn a_damaged_beginning_is_noticed_and_the_next_try_starts_anew() {
 
 #[test]
 fn a_beginning_that_cannot_be_checked_or_is_too_long_is_not_used() {
-    for (beginning, tag) in [(b"garbage".to_vec(), "a git hash".to_string()), (vec![b'x'; 99], sum(WEIGHTS))] {
+    for (beginning, tag) in [
+        (b"garbage".to_vec(), "a git hash".to_string()),
+        (vec![b'x'; 99], sum(WEIGHTS)),
+    ] {
         let hub = FakeHub::start(move |asked| match name(asked) {
             "model.safetensors" => Reply::file(asked, WEIGHTS).header("etag", format!("\"{tag}\"")),
             _ => sound(asked),
         });
         let cache = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder(cache.path())).unwrap();
-        fs::write(folder(cache.path()).join("model.safetensors.part"), beginning).unwrap();
+        fs::write(
+            folder(cache.path()).join("model.safetensors.part"),
+            beginning,
+        )
+        .unwrap();
         let at = fetch(&hub.url, cache.path(), &Told::default()).unwrap();
         assert_eq!(fs::read(at.join("model.safetensors")).unwrap(), WEIGHTS);
     }
@@ -243,7 +302,11 @@ fn what_the_hub_refuses_comes_with_what_to_do() {
     let cases: [(u16, &str, &[&str]); 5] = [
         (401, "RepoNotFound", &["HTTP status 401", "HF_TOKEN"]),
         (403, "GatedRepo", &["HTTP status 403", "HF_TOKEN"]),
-        (404, "RevisionNotFound", &["no such repository or revision", "HTTP status 404"]),
+        (
+            404,
+            "RevisionNotFound",
+            &["no such repository or revision", "HTTP status 404"],
+        ),
         (429, "", &["too many requests", "HF_ENDPOINT"]),
         (503, "", &["HTTP status 503", "try again later"]),
     ];
@@ -251,7 +314,10 @@ fn what_the_hub_refuses_comes_with_what_to_do() {
         let hub = FakeHub::start(move |_| Reply::status(status).header("x-error-code", code));
         let cache = tempfile::tempdir().unwrap();
         let error = message(&hub.url, cache.path());
-        let by_hand = format!("put config.json and model.safetensors into {}", folder(cache.path()).display());
+        let by_hand = format!(
+            "put config.json and model.safetensors into {}",
+            folder(cache.path()).display()
+        );
         for part in expected.iter().chain([&by_hand.as_str()]) {
             assert!(error.contains(part), "no '{part}' in: {error}");
         }
@@ -262,11 +328,20 @@ fn what_the_hub_refuses_comes_with_what_to_do() {
 #[test]
 fn no_network_is_told_with_every_way_around_it() {
     // A port that was free a moment ago and that nobody listens on.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let cache = tempfile::tempdir().unwrap();
     let error = message(&format!("http://127.0.0.1:{port}"), cache.path());
     let at = folder(cache.path()).display().to_string();
-    for part in ["cannot be reached", "HF_ENDPOINT", "HF_HUB_OFFLINE", at.as_str()] {
+    for part in [
+        "cannot be reached",
+        "HF_ENDPOINT",
+        "HF_HUB_OFFLINE",
+        at.as_str(),
+    ] {
         assert!(error.contains(part), "no '{part}' in: {error}");
     }
 }
@@ -275,9 +350,20 @@ fn no_network_is_told_with_every_way_around_it() {
 fn offline_uses_what_is_here_and_never_the_network() {
     let (hub, cache) = (FakeHub::start(sound), tempfile::tempdir().unwrap());
     let offline = Hub::new(&hub.url, None, cache.path(), true);
-    let fetch = || offline.fetch("own/model", COMMIT, REQUIRED, &["modules.json"], &Told::default());
+    let fetch = || {
+        offline.fetch(
+            "own/model",
+            COMMIT,
+            REQUIRED,
+            &["modules.json"],
+            &Told::default(),
+        )
+    };
     let error = fetch().unwrap_err().to_string();
-    assert!(error.contains("HF_HUB_OFFLINE") && error.contains("own/model"), "{error}");
+    assert!(
+        error.contains("HF_HUB_OFFLINE") && error.contains("own/model"),
+        "{error}"
+    );
     fs::create_dir_all(folder(cache.path())).unwrap();
     fs::write(folder(cache.path()).join("config.json"), "{}").unwrap();
     assert!(fetch().is_err());
@@ -288,13 +374,22 @@ fn offline_uses_what_is_here_and_never_the_network() {
 
 #[test]
 fn a_working_folder_is_given_even_where_the_network_fails() {
-    let (hub, cache) = (FakeHub::start(|_| Reply::status(500)), tempfile::tempdir().unwrap());
+    let (hub, cache) = (
+        FakeHub::start(|_| Reply::status(500)),
+        tempfile::tempdir().unwrap(),
+    );
     fs::create_dir_all(folder(cache.path())).unwrap();
     for file in ["config.json", "model.safetensors"] {
         fs::write(folder(cache.path()).join(file), "{}").unwrap();
     }
-    assert_eq!(fetch(&hub.url, cache.path(), &Told::default()).unwrap(), folder(cache.path()));
-    assert_eq!(hub.paths(), [format!("/own/model/resolve/{COMMIT}/modules.json")]);
+    assert_eq!(
+        fetch(&hub.url, cache.path(), &Told::default()).unwrap(),
+        folder(cache.path())
+    );
+    assert_eq!(
+        hub.paths(),
+        [format!("/own/model/resolve/{COMMIT}/modules.json")]
+    );
 }
 
 #[cfg(unix)]
@@ -302,13 +397,21 @@ fn a_working_folder_is_given_even_where_the_network_fails() {
 fn what_python_has_fetched_is_found() {
     let cache = tempfile::tempdir().unwrap();
     let home = cache.path().join("models--own--model");
-    for folder in ["blobs", "refs"].map(|name| home.join(name)).iter().chain([&folder(cache.path())]) {
+    for folder in ["blobs", "refs"]
+        .map(|name| home.join(name))
+        .iter()
+        .chain([&folder(cache.path())])
+    {
         fs::create_dir_all(folder).unwrap();
     }
     fs::write(home.join("blobs/f00"), "{}").unwrap();
     fs::write(home.join("refs/main"), COMMIT).unwrap();
     let link = |file: &str, blob: &str| {
-        std::os::unix::fs::symlink(format!("../../blobs/{blob}"), folder(cache.path()).join(file)).unwrap();
+        std::os::unix::fs::symlink(
+            format!("../../blobs/{blob}"),
+            folder(cache.path()).join(file),
+        )
+        .unwrap();
     };
     link("config.json", "f00");
     link("model.safetensors", "gone");
@@ -319,7 +422,10 @@ fn what_python_has_fetched_is_found() {
         assert_eq!(at, Some(folder(cache.path())), "{revision}");
     }
     // A link into nothing is fetched again, and replaced.
-    assert_eq!(known.cached("own/model", "main", &["model.safetensors"]), None);
+    assert_eq!(
+        known.cached("own/model", "main", &["model.safetensors"]),
+        None
+    );
     let at = fetch(&hub.url, cache.path(), &Told::default()).unwrap();
     assert_eq!(fs::read(at.join("model.safetensors")).unwrap(), WEIGHTS);
 }
@@ -329,29 +435,68 @@ fn a_branch_is_taken_at_the_commit_it_stands_for() {
     let hub = FakeHub::start(|asked| {
         if asked.path == "/api/models/own/model/revision/refs%2Fpr%2F1" {
             let body = format!(r#"{{"id":"own/model","sha":"{COMMIT}"}}"#).into_bytes();
-            return Reply { status: 200, body, ..Reply::default() };
+            return Reply {
+                status: 200,
+                body,
+                ..Reply::default()
+            };
         }
-        assert!(asked.path.contains(COMMIT) || asked.path.contains("/api/"), "{}", asked.path);
+        assert!(
+            asked.path.contains(COMMIT) || asked.path.contains("/api/"),
+            "{}",
+            asked.path
+        );
         sound(asked)
     });
     let cache = tempfile::tempdir().unwrap();
     let known = Hub::new(&hub.url, None, cache.path(), false);
-    let at = known.fetch("own/model", "refs/pr/1", REQUIRED, &[], &Told::default()).unwrap();
+    let at = known
+        .fetch("own/model", "refs/pr/1", REQUIRED, &[], &Told::default())
+        .unwrap();
     assert_eq!(at, folder(cache.path()));
-    assert_eq!(known.cached("own/model", "refs/pr/1", &["config.json"]), Some(at));
-    let error = known.fetch("own/model", "gone", REQUIRED, &[], &Told::default()).unwrap_err().to_string();
-    assert!(error.contains("revision/gone") && error.contains("404"), "{error}");
+    assert_eq!(
+        known.cached("own/model", "refs/pr/1", &["config.json"]),
+        Some(at)
+    );
+    let error = known
+        .fetch("own/model", "gone", REQUIRED, &[], &Told::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("revision/gone") && error.contains("404"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_hub_cannot_lead_out_of_the_cache() {
-    let hub = FakeHub::start(|_| Reply { status: 200, body: br#"{"sha":"../../x"}"#.to_vec(), ..Reply::default() });
+    let hub = FakeHub::start(|_| Reply {
+        status: 200,
+        body: br#"{"sha":"../../x"}"#.to_vec(),
+        ..Reply::default()
+    });
     let cache = tempfile::tempdir().unwrap();
     let known = Hub::new(&hub.url, None, cache.path(), false);
     let fetch = |repo, revision| known.fetch(repo, revision, REQUIRED, &[], &Told::default());
-    assert!(fetch("own/model", "main").unwrap_err().to_string().contains("no hub"));
-    for (repo, revision) in [("../model", "main"), ("own/model", "../.."), ("a/b/c", "main"), ("", "main")] {
-        assert!(fetch(repo, revision).unwrap_err().to_string().contains("owner/name"), "{repo} {revision}");
+    assert!(
+        fetch("own/model", "main")
+            .unwrap_err()
+            .to_string()
+            .contains("no hub")
+    );
+    for (repo, revision) in [
+        ("../model", "main"),
+        ("own/model", "../.."),
+        ("a/b/c", "main"),
+        ("", "main"),
+    ] {
+        assert!(
+            fetch(repo, revision)
+                .unwrap_err()
+                .to_string()
+                .contains("owner/name"),
+            "{repo} {revision}"
+        );
         assert_eq!(known.cached(repo, revision, &[]), None);
     }
 }
@@ -359,8 +504,13 @@ fn a_hub_cannot_lead_out_of_the_cache() {
 #[test]
 fn an_interrupted_download_stops_and_can_go_on() {
     let (hub, cache) = (FakeHub::start(sound), tempfile::tempdir().unwrap());
-    let told = Told { stop_at: Some(3), ..Told::default() };
-    let error = fetch(&hub.url, cache.path(), &told).unwrap_err().to_string();
+    let told = Told {
+        stop_at: Some(3),
+        ..Told::default()
+    };
+    let error = fetch(&hub.url, cache.path(), &told)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("interrupted"), "{error}");
     assert!(!folder(cache.path()).join("model.safetensors").exists());
     assert_eq!(told.started.borrow().len(), told.finished.get());
@@ -375,7 +525,11 @@ fn two_at_once_fetch_each_file_once() {
             scope.spawn(|| fetch(&hub.url, cache.path(), &Told::default()).unwrap());
         }
     });
-    let weights = hub.paths().iter().filter(|path| path.ends_with("model.safetensors")).count();
+    let weights = hub
+        .paths()
+        .iter()
+        .filter(|path| path.ends_with("model.safetensors"))
+        .count();
     assert_eq!(weights, 1);
 }
 
@@ -386,17 +540,27 @@ fn the_environment_is_read_as_python_reads_it() {
     let at = home.path().to_string_lossy().into_owned();
     let hub = |variables: &[(&str, &str)]| {
         Hub::from_variables(|name| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string())
+            variables
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| value.to_string())
         })
     };
     let plain = hub(&[("HOME", "/home/me")]);
     assert_eq!(plain.endpoint, "https://huggingface.co");
     assert_eq!(plain.cache, Path::new("/home/me/.cache/huggingface/hub"));
     assert_eq!((plain.offline, plain.token), (false, None));
-    let moved = hub(&[("HF_HOME", &at), ("HF_ENDPOINT", "https://mirror/"), ("HF_HUB_OFFLINE", "yes")]);
+    let moved = hub(&[
+        ("HF_HOME", &at),
+        ("HF_ENDPOINT", "https://mirror/"),
+        ("HF_HUB_OFFLINE", "yes"),
+    ]);
     assert_eq!(moved.endpoint, "https://mirror");
     assert_eq!(moved.cache, home.path().join("hub"));
-    assert_eq!((moved.offline, moved.token.as_deref()), (true, Some("from file")));
+    assert_eq!(
+        (moved.offline, moved.token.as_deref()),
+        (true, Some("from file"))
+    );
     let named = hub(&[
         ("HOME", "/home/me"),
         ("HF_HOME", &at),
@@ -407,5 +571,8 @@ fn the_environment_is_read_as_python_reads_it() {
     assert_eq!(named.token.as_deref(), Some("from variable"));
     assert_eq!(named.cache, Path::new("/home/me/models"));
     assert!(!named.offline);
-    assert_eq!(hub(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c")]).cache, Path::new("/c/huggingface/hub"));
+    assert_eq!(
+        hub(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c")]).cache,
+        Path::new("/c/huggingface/hub")
+    );
 }

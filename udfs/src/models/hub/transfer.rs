@@ -65,7 +65,11 @@ impl<'a> Transfer<'a> {
         if is_this_machine(endpoint) {
             config = config.proxy(None);
         }
-        Self { agent: config.build().into(), endpoint, token }
+        Self {
+            agent: config.build().into(),
+            endpoint,
+            token,
+        }
     }
 
     /// A short answer in full.
@@ -125,13 +129,17 @@ impl<'a> Transfer<'a> {
                 if first != have || answer.sha256.is_none() {
                     // Not what was asked for, or nothing to check the joint by.
                     fs::remove_file(part).map_err(io)?;
-                    return Ok(Attempt::Again("the hub sent another part than asked for".into()));
+                    return Ok(Attempt::Again(
+                        "the hub sent another part than asked for".into(),
+                    ));
                 }
                 (have, total.map(|total| total.saturating_sub(have)))
             }
             416 if have > 0 => {
                 fs::remove_file(part).map_err(io)?;
-                return Ok(Attempt::Again("the hub has less than was here already".into()));
+                return Ok(Attempt::Again(
+                    "the hub has less than was here already".into(),
+                ));
             }
             404 if !is_refusal(headers) => return Ok(Attempt::Done(Transferred::Absent)),
             _ => return Err(refused(url, &answer.response)),
@@ -146,7 +154,13 @@ impl<'a> Transfer<'a> {
             });
         }
 
-        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(part).map_err(io)?;
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(part)
+            .map_err(io)?;
         file.set_len(have).map_err(io)?;
         let mut digest = Sha256::new();
         progress.start(name, total);
@@ -163,7 +177,9 @@ impl<'a> Transfer<'a> {
             return Ok(Attempt::Again(why));
         }
         if total.is_some_and(|total| length < total) {
-            return Ok(Attempt::Again(format!("the connection ended after {length} bytes")));
+            return Ok(Attempt::Again(format!(
+                "the connection ended after {length} bytes"
+            )));
         }
         let sum = hexadecimal(&digest.finalize());
         let wrong_sum = answer.sha256.as_ref().filter(|right| **right != sum);
@@ -212,7 +228,8 @@ impl<'a> Transfer<'a> {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => return Ok((copied, Some(format!("the connection broke off ({e})")))),
             };
-            file.write_all(&buffer[..count]).map_err(|e| ModelError::io(part, e))?;
+            file.write_all(&buffer[..count])
+                .map_err(|e| ModelError::io(part, e))?;
             digest.update(&buffer[..count]);
             copied += count as u64;
             progress.advance(count as u64);
@@ -242,7 +259,11 @@ impl<'a> Transfer<'a> {
             }
             let location = text(headers, "location").filter(|_| response.status().is_redirection());
             let Some(location) = location else {
-                return Ok(Answer { response, sha256, size });
+                return Ok(Answer {
+                    response,
+                    sha256,
+                    size,
+                });
             };
             let next = join(&at, location);
             if at.starts_with("https:") && !next.starts_with("https:") {
@@ -278,7 +299,11 @@ fn origin(url: &str) -> Option<(String, String, Option<u16>)> {
     let uri: Uri = url.parse().ok()?;
     let scheme = uri.scheme_str()?.to_ascii_lowercase();
     let default = if scheme == "https" { 443 } else { 80 };
-    Some((scheme, uri.host()?.to_ascii_lowercase(), uri.port_u16().or(Some(default))))
+    Some((
+        scheme,
+        uri.host()?.to_ascii_lowercase(),
+        uri.port_u16().or(Some(default)),
+    ))
 }
 
 fn same_origin(a: &str, b: &str) -> bool {
@@ -286,7 +311,8 @@ fn same_origin(a: &str, b: &str) -> bool {
 }
 
 fn is_this_machine(url: &str) -> bool {
-    origin(url).is_some_and(|(_, host, _)| ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str()))
+    origin(url)
+        .is_some_and(|(_, host, _)| ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str()))
 }
 
 /// The address that a `Location` means where it was met at `base`.
@@ -299,12 +325,17 @@ fn join(base: &str, location: &str) -> String {
         return format!("{scheme}:{location}");
     }
     let after_scheme = scheme.len() + 3;
-    let host_end = base[after_scheme..].find('/').map_or(base.len(), |at| at + after_scheme);
+    let host_end = base[after_scheme..]
+        .find('/')
+        .map_or(base.len(), |at| at + after_scheme);
     if location.starts_with('/') {
         return format!("{}{location}", &base[..host_end]);
     }
     let path = base.split(['?', '#']).next().unwrap_or(base);
-    let folder = path.rfind('/').filter(|at| *at >= host_end).map_or(path, |at| &path[..at]);
+    let folder = path
+        .rfind('/')
+        .filter(|at| *at >= host_end)
+        .map_or(path, |at| &path[..at]);
     format!("{folder}/{location}")
 }
 
@@ -318,8 +349,13 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
 
 /// First byte and whole length of `bytes 5-9/10`.
 fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
-    let (range, total) = text(headers, "content-range")?.strip_prefix("bytes ")?.split_once('/')?;
-    Some((range.split_once('-')?.0.trim().parse().ok()?, total.trim().parse().ok()))
+    let (range, total) = text(headers, "content-range")?
+        .strip_prefix("bytes ")?
+        .split_once('/')?;
+    Some((
+        range.split_once('-')?.0.trim().parse().ok()?,
+        total.trim().parse().ok(),
+    ))
 }
 
 /// Large files are tagged with their SHA-256, others with a git hash.
@@ -356,10 +392,22 @@ fn refused(url: &str, response: &Response<Body>) -> ModelError {
             "the repository does not exist, or is private or gated",
             "check its name; for a private or gated one accept its terms on its page and set HF_TOKEN",
         ),
-        404 => ("there is no such repository or revision", "check its name and revision"),
-        429 => ("too many requests", "wait a few minutes, set HF_TOKEN, name a mirror in HF_ENDPOINT"),
-        500.. => ("the hub is in trouble", "try again later, name a mirror in HF_ENDPOINT"),
-        _ => ("the hub gives something else than the file", "check HF_ENDPOINT and any proxy"),
+        404 => (
+            "there is no such repository or revision",
+            "check its name and revision",
+        ),
+        429 => (
+            "too many requests",
+            "wait a few minutes, set HF_TOKEN, name a mirror in HF_ENDPOINT",
+        ),
+        500.. => (
+            "the hub is in trouble",
+            "try again later, name a mirror in HF_ENDPOINT",
+        ),
+        _ => (
+            "the hub gives something else than the file",
+            "check HF_ENDPOINT and any proxy",
+        ),
     };
     ModelError::Download {
         url: url.to_string(),
@@ -398,11 +446,23 @@ mod tests {
 
     #[test]
     fn an_origin_is_scheme_host_and_port() {
-        assert!(same_origin("https://hub.example/a", "https://HUB.example:443"));
-        assert!(!same_origin("https://hub.example.evil.example/a", "https://hub.example"));
-        assert!(!same_origin("https://hub.example@evil.example/a", "https://hub.example"));
+        assert!(same_origin(
+            "https://hub.example/a",
+            "https://HUB.example:443"
+        ));
+        assert!(!same_origin(
+            "https://hub.example.evil.example/a",
+            "https://hub.example"
+        ));
+        assert!(!same_origin(
+            "https://hub.example@evil.example/a",
+            "https://hub.example"
+        ));
         assert!(!same_origin("http://hub.example/a", "https://hub.example"));
-        assert!(!same_origin("https://hub.example:8443/a", "https://hub.example"));
+        assert!(!same_origin(
+            "https://hub.example:8443/a",
+            "https://hub.example"
+        ));
         assert!(!same_origin("no address", "no address"));
     }
 

@@ -71,7 +71,9 @@ impl Problem {
                 format!("the tensor '{tensor}' claims more values than are stored"),
             ),
             Problem::NotFloats => ModelError::Unsupported {
-                what: format!("the tensor '{tensor}' in values that are not 16, 32 or 64-bit floats"),
+                what: format!(
+                    "the tensor '{tensor}' in values that are not 16, 32 or 64-bit floats"
+                ),
                 path: path.to_path_buf(),
                 hint: "use the model's unquantised weights".to_string(),
             },
@@ -110,19 +112,30 @@ impl Slot {
             .and_then(|bytes| bytes.checked_add(storage.start))
             .ok_or(Problem::Outside)?;
         if !shape.contains(&0) {
-            let last = shape.iter().zip(&strides).try_fold(offset, |last, (&length, &stride)| {
-                last.checked_add((length - 1).checked_mul(stride)?)
-            });
+            let last = shape
+                .iter()
+                .zip(&strides)
+                .try_fold(offset, |last, (&length, &stride)| {
+                    last.checked_add((length - 1).checked_mul(stride)?)
+                });
             if last.is_none_or(|last| last >= storage.len) {
                 return Err(Problem::Outside);
             }
-            let count = shape.iter().try_fold(1usize, |count, &length| count.checked_mul(length));
+            let count = shape
+                .iter()
+                .try_fold(1usize, |count, &length| count.checked_mul(length));
             if count.is_none_or(|count| count > storage.len) {
                 return Err(Problem::Larger);
             }
         }
         let big_endian = storage.big_endian;
-        Ok(Slot { element: storage.element, shape, strides, start, big_endian })
+        Ok(Slot {
+            element: storage.element,
+            shape,
+            strides,
+            start,
+            big_endian,
+        })
     }
 
     /// The values in row-major order. `file` is the file that was checked.
@@ -154,7 +167,11 @@ impl Slot {
         // `view` made sure that this product and the sums below do not overflow.
         let count: usize = self.shape.iter().product();
         let bytes = file.get(self.start..).ok_or(Problem::Outside)?;
-        let at = |bytes: &[u8]| <[u8; N]>::try_from(bytes).map(&value).map_err(|_| Problem::Outside);
+        let at = |bytes: &[u8]| {
+            <[u8; N]>::try_from(bytes)
+                .map(&value)
+                .map_err(|_| Problem::Outside)
+        };
         if row_major(&self.shape).as_deref() == Some(&self.strides) {
             let bytes = bytes.get(..count * N).ok_or(Problem::Outside)?;
             return bytes.chunks_exact(N).map(at).collect();
@@ -182,7 +199,12 @@ mod tests {
     use super::*;
 
     fn storage(element: Element, len: usize) -> Storage {
-        Storage { element, start: 0, len, big_endian: false }
+        Storage {
+            element,
+            start: 0,
+            len,
+            big_endian: false,
+        }
     }
 
     fn floats(count: usize) -> Vec<u8> {
@@ -214,7 +236,12 @@ mod tests {
     #[test]
     fn views_that_leave_their_storage_are_refused() {
         let view = |offset, shape: &[usize], strides: &[usize]| {
-            Slot::view(storage(Element::F32, 6), offset, shape.to_vec(), strides.to_vec())
+            Slot::view(
+                storage(Element::F32, 6),
+                offset,
+                shape.to_vec(),
+                strides.to_vec(),
+            )
         };
         assert_eq!(view(1, &[3, 2], &[2, 1]), Err(Problem::Outside));
         assert_eq!(view(usize::MAX, &[1], &[1]), Err(Problem::Outside));
@@ -231,13 +258,25 @@ mod tests {
         let encoded: [(Element, Vec<u8>, Vec<u8>); 4] = [
             (
                 Element::F16,
-                values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect(),
-                values.iter().flat_map(|v| f16::from_f32(*v).to_be_bytes()).collect(),
+                values
+                    .iter()
+                    .flat_map(|v| f16::from_f32(*v).to_le_bytes())
+                    .collect(),
+                values
+                    .iter()
+                    .flat_map(|v| f16::from_f32(*v).to_be_bytes())
+                    .collect(),
             ),
             (
                 Element::BF16,
-                values.iter().flat_map(|v| bf16::from_f32(*v).to_le_bytes()).collect(),
-                values.iter().flat_map(|v| bf16::from_f32(*v).to_be_bytes()).collect(),
+                values
+                    .iter()
+                    .flat_map(|v| bf16::from_f32(*v).to_le_bytes())
+                    .collect(),
+                values
+                    .iter()
+                    .flat_map(|v| bf16::from_f32(*v).to_be_bytes())
+                    .collect(),
             ),
             (
                 Element::F32,
@@ -246,15 +285,30 @@ mod tests {
             ),
             (
                 Element::F64,
-                values.iter().flat_map(|v| f64::from(*v).to_le_bytes()).collect(),
-                values.iter().flat_map(|v| f64::from(*v).to_be_bytes()).collect(),
+                values
+                    .iter()
+                    .flat_map(|v| f64::from(*v).to_le_bytes())
+                    .collect(),
+                values
+                    .iter()
+                    .flat_map(|v| f64::from(*v).to_be_bytes())
+                    .collect(),
             ),
         ];
         for (element, little, big) in encoded {
             for (bytes, big_endian) in [(little, false), (big, true)] {
-                let storage = Storage { element, start: 0, len: 3, big_endian };
+                let storage = Storage {
+                    element,
+                    start: 0,
+                    len: 3,
+                    big_endian,
+                };
                 let slot = Slot::view(storage, 0, vec![3], vec![1]).unwrap();
-                assert_eq!(slot.read(&bytes), Ok(values.to_vec()), "{element:?} {big_endian}");
+                assert_eq!(
+                    slot.read(&bytes),
+                    Ok(values.to_vec()),
+                    "{element:?} {big_endian}"
+                );
             }
         }
         let integers = Slot::view(storage(Element::Other(8), 3), 0, vec![3], vec![1]).unwrap();

@@ -57,7 +57,11 @@ impl Weights {
     /// # Errors
     /// [`ModelError::Missing`] if there is none; else as [`Weights::open_file`].
     pub fn open(folder: &Path) -> Result<Weights, ModelError> {
-        match FILES.iter().map(|name| folder.join(name)).find(|path| path.is_file()) {
+        match FILES
+            .iter()
+            .map(|name| folder.join(name))
+            .find(|path| path.is_file())
+        {
             Some(path) => Self::open_file(&path),
             None => Err(ModelError::Missing {
                 what: "a checkpoint (model.safetensors or pytorch_model.bin)".to_string(),
@@ -74,13 +78,19 @@ impl Weights {
     /// [`ModelError::Corrupt`] for a file that is cut off or lies about itself,
     /// [`ModelError::Unsupported`] for one of another kind, [`ModelError::Io`].
     pub fn open_file(path: &Path) -> Result<Weights, ModelError> {
-        let mut weights =
-            Weights { path: path.to_path_buf(), shards: Vec::new(), tensors: BTreeMap::new() };
+        let mut weights = Weights {
+            path: path.to_path_buf(),
+            shards: Vec::new(),
+            tensors: BTreeMap::new(),
+        };
         if path.to_string_lossy().ends_with(".index.json") {
             weights.add_shards(path)?;
         } else {
             let tensors = weights.add_file(path)?;
-            weights.tensors = tensors.into_iter().map(|(name, slot)| (name, (0, slot))).collect();
+            weights.tensors = tensors
+                .into_iter()
+                .map(|(name, slot)| (name, (0, slot)))
+                .collect();
         }
         if weights.tensors.is_empty() {
             return Err(ModelError::corrupt(path, "it holds no tensors"));
@@ -121,12 +131,21 @@ impl Weights {
             path: self.path.clone(),
             hint: format!(
                 "these weights are of another kind of model; their tensors are called like {}",
-                self.names().take(3).map(|n| format!("'{n}'")).collect::<Vec<_>>().join(", ")
+                self.names()
+                    .take(3)
+                    .map(|n| format!("'{n}'"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
             ),
         })?;
         let shard = &self.shards[*shard];
-        let data = slot.read(&shard.map).map_err(|problem| problem.at(&shard.path, name))?;
-        Ok(Tensor { shape: slot.shape.clone(), data })
+        let data = slot
+            .read(&shard.map)
+            .map_err(|problem| problem.at(&shard.path, name))?;
+        Ok(Tensor {
+            shape: slot.shape.clone(),
+            data,
+        })
     }
 
     fn find(&self, name: &str) -> Option<&(usize, Slot)> {
@@ -148,7 +167,10 @@ impl Weights {
             not_a_checkpoint(&map, path)?;
             safetensors::list(&map, path)
         }?;
-        self.shards.push(Shard { path: path.to_path_buf(), map });
+        self.shards.push(Shard {
+            path: path.to_path_buf(),
+            map,
+        });
         Ok(listed)
     }
 
@@ -158,22 +180,25 @@ impl Weights {
             weight_map: BTreeMap<String, String>,
         }
         let text = std::fs::read_to_string(index).map_err(|e| ModelError::io(index, e))?;
-        let Index { weight_map } = serde_json::from_str(&text)
-            .map_err(|e| ModelError::corrupt(index, e.to_string()))?;
+        let Index { weight_map } =
+            serde_json::from_str(&text).map_err(|e| ModelError::corrupt(index, e.to_string()))?;
         let folder = index.parent().unwrap_or(Path::new(""));
         let mut opened: HashMap<&str, (usize, HashMap<String, Slot>)> = HashMap::new();
         for (name, file) in &weight_map {
             // An index names its neighbours; it has no business elsewhere.
             if file.is_empty() || file.contains(['/', '\\']) || file.starts_with('.') {
-                return Err(ModelError::corrupt(index, format!("it names the file '{file}'")));
+                return Err(ModelError::corrupt(
+                    index,
+                    format!("it names the file '{file}'"),
+                ));
             }
             if !opened.contains_key(file.as_str()) {
                 let listed = self.add_file(&folder.join(file))?;
                 opened.insert(file, (self.shards.len() - 1, listed.into_iter().collect()));
             }
-            let slot = opened.get_mut(file.as_str()).and_then(|(shard, slots)| {
-                slots.remove(name).map(|slot| (*shard, slot))
-            });
+            let slot = opened
+                .get_mut(file.as_str())
+                .and_then(|(shard, slots)| slots.remove(name).map(|slot| (*shard, slot)));
             let slot = slot.ok_or_else(|| {
                 ModelError::corrupt(folder.join(file), format!("it lacks the tensor '{name}'"))
             })?;

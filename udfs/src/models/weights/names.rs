@@ -17,18 +17,23 @@ const PREFIXES: &[&str] = &[
 ];
 
 /// Layer norms of checkpoints converted from TensorFlow: new name, old name.
-const OLDER: &[(&str, &str)] =
-    &[("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta")];
+const OLDER: &[(&str, &str)] = &[
+    ("LayerNorm.weight", "LayerNorm.gamma"),
+    ("LayerNorm.bias", "LayerNorm.beta"),
+];
 
 /// The names under which the tensor `name` may be stored, likeliest first.
 pub(super) fn spellings(name: &str) -> impl Iterator<Item = String> {
-    let older = OLDER.iter().find_map(|(new, old)| {
-        name.strip_suffix(new).map(|start| format!("{start}{old}"))
-    });
-    let names: Vec<String> = std::iter::once(name.to_string()).chain(older).collect();
-    PREFIXES
+    let older = OLDER
         .iter()
-        .flat_map(move |prefix| names.clone().into_iter().map(move |name| format!("{prefix}{name}")))
+        .find_map(|(new, old)| name.strip_suffix(new).map(|start| format!("{start}{old}")));
+    let names: Vec<String> = std::iter::once(name.to_string()).chain(older).collect();
+    PREFIXES.iter().flat_map(move |prefix| {
+        names
+            .clone()
+            .into_iter()
+            .map(move |name| format!("{prefix}{name}"))
+    })
 }
 
 #[cfg(test)]

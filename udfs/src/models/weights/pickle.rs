@@ -135,7 +135,11 @@ impl<'a> Pickle<'a> {
     /// What a dict has under `key`.
     pub(super) fn get(&self, dict: Value<'a>, key: &str) -> Option<Value<'a>> {
         let pairs = self.dict(dict)?;
-        pairs.iter().rev().find(|(k, _)| *k == Value::Text(key)).map(|(_, value)| *value)
+        pairs
+            .iter()
+            .rev()
+            .find(|(k, _)| *k == Value::Text(key))
+            .map(|(_, value)| *value)
     }
 }
 
@@ -301,19 +305,28 @@ impl<'a> Machine<'a> {
     /// A little-endian number of up to eight bytes.
     fn number(&mut self, bytes: usize) -> Result<u64, Refusal> {
         let taken = self.take(bytes)?;
-        Ok(taken.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+        Ok(taken
+            .iter()
+            .rev()
+            .fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
     fn line(&mut self) -> Result<&'a str, Refusal> {
         let rest = &self.bytes[self.at..];
-        let length = rest.iter().position(|b| *b == b'\n').ok_or(Refusal::CutOff)?;
+        let length = rest
+            .iter()
+            .position(|b| *b == b'\n')
+            .ok_or(Refusal::CutOff)?;
         let line = self.take(length)?;
         self.take(1)?;
         str::from_utf8(line).map_err(|_| self.nonsense("a name that is no text"))
     }
 
     fn top(&self) -> Result<Value<'a>, Refusal> {
-        self.stack.last().copied().ok_or(self.nonsense("an empty stack"))
+        self.stack
+            .last()
+            .copied()
+            .ok_or(self.nonsense("an empty stack"))
     }
 
     fn pop(&mut self) -> Result<Value<'a>, Refusal> {
@@ -321,7 +334,11 @@ impl<'a> Machine<'a> {
     }
 
     fn pop_many(&mut self, count: usize) -> Result<Vec<Value<'a>>, Refusal> {
-        let from = self.stack.len().checked_sub(count).ok_or(self.nonsense("an empty stack"))?;
+        let from = self
+            .stack
+            .len()
+            .checked_sub(count)
+            .ok_or(self.nonsense("an empty stack"))?;
         Ok(self.stack.split_off(from))
     }
 
@@ -342,7 +359,11 @@ impl<'a> Machine<'a> {
         self.stack.push(if bytes.len() > 8 {
             Value::Long(bytes)
         } else {
-            let fill = if bytes.last().is_some_and(|b| b & 0x80 != 0) { 0xff } else { 0 };
+            let fill = if bytes.last().is_some_and(|b| b & 0x80 != 0) {
+                0xff
+            } else {
+                0
+            };
             let mut whole = [fill; 8];
             whole[..bytes.len()].copy_from_slice(bytes);
             Value::Int(i64::from_le_bytes(whole))
@@ -396,7 +417,10 @@ impl<'a> Machine<'a> {
         if items.len() % 2 == 1 {
             return Err(self.nonsense("a key without a value"));
         }
-        Ok(items.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
+        Ok(items
+            .chunks_exact(2)
+            .map(|pair| (pair[0], pair[1]))
+            .collect())
     }
 
     fn insert(&mut self, items: &[Value<'a>]) -> Result<(), Refusal> {
@@ -418,7 +442,8 @@ impl<'a> Machine<'a> {
     fn recall(&mut self, bytes: usize) -> Result<(), Refusal> {
         let key = self.number(bytes)?;
         let value = self.memo.get(&key).copied();
-        self.stack.push(value.ok_or(self.nonsense("a value that was never kept"))?);
+        self.stack
+            .push(value.ok_or(self.nonsense("a value that was never kept"))?);
         Ok(())
     }
 
@@ -440,7 +465,10 @@ impl<'a> Machine<'a> {
         match (function, arguments.as_slice()) {
             (Global::OrderedDict, []) => self.push_dict(Vec::new()),
             (Global::OrderedDict, [pairs]) => {
-                let pairs = self.made.items(*pairs).ok_or(self.nonsense("a dict of no pairs"))?;
+                let pairs = self
+                    .made
+                    .items(*pairs)
+                    .ok_or(self.nonsense("a dict of no pairs"))?;
                 let count = pairs.len();
                 let pairs = pairs.iter().map(|pair| match self.made.items(*pair) {
                     Some([key, value]) => Ok((*key, *value)),
@@ -452,7 +480,13 @@ impl<'a> Machine<'a> {
             }
             (
                 Global::RebuildTensor,
-                [Value::Storage(storage), Value::Int(offset), shape, strides, ..],
+                [
+                    Value::Storage(storage),
+                    Value::Int(offset),
+                    shape,
+                    strides,
+                    ..,
+                ],
             ) => {
                 let tensor = TensorRef {
                     storage: *storage,
@@ -484,7 +518,10 @@ impl<'a> Machine<'a> {
     }
 
     fn sizes(&self, value: Value<'a>) -> Result<Vec<usize>, Refusal> {
-        let items = self.made.items(value).ok_or(self.nonsense("a shape that is no tuple"))?;
+        let items = self
+            .made
+            .items(value)
+            .ok_or(self.nonsense("a shape that is no tuple"))?;
         if items.len() > MOST_AXES {
             return Err(self.nonsense("a tensor of too many axes"));
         }
@@ -514,7 +551,12 @@ impl<'a> Machine<'a> {
             },
             _ => return Err(self.nonsense("a reference to something other than a storage")),
         };
-        let storage = StorageRef { key, element: *element, len: self.size(*len)?, part };
+        let storage = StorageRef {
+            key,
+            element: *element,
+            len: self.size(*len)?,
+            part,
+        };
         self.stack.push(Value::Storage(self.made.storages.len()));
         self.made.storages.push(storage);
         Ok(())

@@ -82,7 +82,11 @@ fn every_beginning_of_a_pickle_is_an_error() {
     assert_eq!(read.storages[0].key, "0");
     assert_eq!(read.end, whole.len());
     for end in 0..whole.len() {
-        assert!(load(&whole[..end]).is_err(), "{end} of {} bytes", whole.len());
+        assert!(
+            load(&whole[..end]).is_err(),
+            "{end} of {} bytes",
+            whole.len()
+        );
     }
 }
 
@@ -107,7 +111,10 @@ fn any_single_damaged_byte_is_survived() {
 #[test]
 fn lengths_that_lie_are_refused_without_taking_memory() {
     assert_eq!(refusal(b"X\xff\xff\xff\xffabc"), Refusal::CutOff);
-    assert_eq!(refusal(b"\x8d\xff\xff\xff\xff\xff\xff\xff\xffabc"), Refusal::CutOff);
+    assert_eq!(
+        refusal(b"\x8d\xff\xff\xff\xff\xff\xff\xff\xffabc"),
+        Refusal::CutOff
+    );
     assert_eq!(refusal(b"\x8b\xff\xff\xff\xff\x01"), Refusal::CutOff);
 }
 
@@ -130,10 +137,19 @@ fn a_list_that_contains_itself_is_survived() {
 fn copying_a_long_list_again_and_again_is_refused() {
     // 1,000 pairs, then as many dicts made of all of them as fit.
     let pairs = b"X\x01\x00\x00\x00aK\x05\x86q\x01".to_vec();
-    let list = [b"](".to_vec(), pairs, b"h\x01".repeat(999), b"e\x85q\x02".to_vec()].concat();
+    let list = [
+        b"](".to_vec(),
+        pairs,
+        b"h\x01".repeat(999),
+        b"e\x85q\x02".to_vec(),
+    ]
+    .concat();
     let function = b"ccollections\nOrderedDict\nq\x03".to_vec();
     let bomb = [list, function, b"h\x03h\x02R".repeat(10_000)].concat();
-    assert!(matches!(refusal(&bomb), Refusal::Nonsense("more copies than content", _)));
+    assert!(matches!(
+        refusal(&bomb),
+        Refusal::Nonsense("more copies than content", _)
+    ));
 }
 
 #[test]
@@ -151,8 +167,17 @@ fn sizes_below_zero_and_too_many_axes_are_refused() {
             .concat(),
         )
     };
-    assert!(matches!(tensor(b"J\xff\xff\xff\xff", b"K\x01\x85"), Refusal::Nonsense(..)));
-    assert!(matches!(tensor(b"K\x00", b"J\xff\xff\xff\xff\x85"), Refusal::Nonsense(..)));
+    assert!(matches!(
+        tensor(b"J\xff\xff\xff\xff", b"K\x01\x85"),
+        Refusal::Nonsense(..)
+    ));
+    assert!(matches!(
+        tensor(b"K\x00", b"J\xff\xff\xff\xff\x85"),
+        Refusal::Nonsense(..)
+    ));
     let axes = [b"(".to_vec(), b"K\x01".repeat(9), b"t".to_vec()].concat();
-    assert!(matches!(tensor(b"K\x00", &axes), Refusal::Nonsense("a tensor of too many axes", _)));
+    assert!(matches!(
+        tensor(b"K\x00", &axes),
+        Refusal::Nonsense("a tensor of too many axes", _)
+    ));
 }

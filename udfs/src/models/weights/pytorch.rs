@@ -30,14 +30,19 @@ type Listed = Result<Vec<(String, Slot)>, ModelError>;
 /// The tensors of a checkpoint in the zip format.
 pub(super) fn list_archive(bytes: &[u8], path: &Path) -> Listed {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| refuse_zip(e, path))?;
-    let names: Vec<String> =
-        archive.file_names().filter_map(|name| name.ok().map(|name| name.into_owned())).collect();
+    let names: Vec<String> = archive
+        .file_names()
+        .filter_map(|name| name.ok().map(|name| name.into_owned()))
+        .collect();
     let pickled = names
         .iter()
         .find(|name| *name == "data.pkl" || name.ends_with("/data.pkl"))
         .ok_or_else(|| ModelError::corrupt(path, "it is a zip archive without a data.pkl"))?;
     let root = pickled.trim_end_matches("data.pkl");
-    if names.iter().any(|name| name.strip_prefix(root).is_some_and(|n| n.starts_with("code/"))) {
+    if names.iter().any(|name| {
+        name.strip_prefix(root)
+            .is_some_and(|n| n.starts_with("code/"))
+    }) {
         return Err(ModelError::Unsupported {
             what: "a TorchScript program".to_string(),
             path: path.to_path_buf(),
@@ -46,7 +51,9 @@ pub(super) fn list_archive(bytes: &[u8], path: &Path) -> Listed {
     }
     let mut entry = |name: &str| -> Result<(usize, usize), ModelError> {
         let file = archive.by_name(name).map_err(|e| match e {
-            ZipError::FileNotFound => ModelError::corrupt(path, format!("it lacks its part '{name}'")),
+            ZipError::FileNotFound => {
+                ModelError::corrupt(path, format!("it lacks its part '{name}'"))
+            }
             other => refuse_zip(other, path),
         })?;
         if file.compression() != CompressionMethod::Stored {
@@ -62,7 +69,10 @@ pub(super) fn list_archive(bytes: &[u8], path: &Path) -> Listed {
     };
     let (start, length) = entry(pickled)?;
     let pickle = load(&bytes[start..start + length], path)?;
-    let big_endian = match names.iter().find(|name| **name == format!("{root}byteorder")) {
+    let big_endian = match names
+        .iter()
+        .find(|name| **name == format!("{root}byteorder"))
+    {
         Some(name) => {
             let (start, length) = entry(name)?;
             bytes[start..start + length].starts_with(b"big")
@@ -79,9 +89,12 @@ pub(super) fn list_archive(bytes: &[u8], path: &Path) -> Listed {
             }
         };
         match storage.len.checked_mul(storage.element.bytes()) {
-            Some(bytes) if bytes <= length => {
-                Ok(Storage { element: storage.element, start, len: storage.len, big_endian })
-            }
+            Some(bytes) if bytes <= length => Ok(Storage {
+                element: storage.element,
+                start,
+                len: storage.len,
+                big_endian,
+            }),
             _ => Err(ModelError::corrupt(
                 path,
                 format!("its part 'data/{}' is shorter than promised", storage.key),
@@ -114,38 +127,57 @@ pub(super) fn list_legacy(bytes: &[u8], path: &Path) -> Listed {
     }
     let (pickle, _) = next()?;
     let (keys, mut at) = next()?;
-    let elements: HashMap<&str, Element> =
-        pickle.storages.iter().map(|storage| (storage.key, storage.element)).collect();
+    let elements: HashMap<&str, Element> = pickle
+        .storages
+        .iter()
+        .map(|storage| (storage.key, storage.element))
+        .collect();
     let mut places: HashMap<&str, (usize, usize)> = HashMap::new();
     for key in keys.items(keys.root).unwrap_or_default() {
         let Value::Text(key) = key else {
             return Err(ModelError::corrupt(path, "its list of storages is unclear"));
         };
         let Some(element) = elements.get(key) else {
-            return Err(ModelError::corrupt(path, format!("no tensor uses its storage '{key}'")));
+            return Err(ModelError::corrupt(
+                path,
+                format!("no tensor uses its storage '{key}'"),
+            ));
         };
         let len = bytes.get(at..at.saturating_add(8)).ok_or_else(cut_off)?;
-        let len = len.iter().rev().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+        let len = len
+            .iter()
+            .rev()
+            .fold(0u64, |number, byte| number << 8 | u64::from(*byte));
         let len = usize::try_from(len).map_err(|_| cut_off())?;
         let start = at + 8;
-        let end = len.checked_mul(element.bytes()).and_then(|length| length.checked_add(start));
+        let end = len
+            .checked_mul(element.bytes())
+            .and_then(|length| length.checked_add(start));
         at = end.filter(|end| *end <= bytes.len()).ok_or_else(cut_off)?;
         places.insert(key, (start, len));
     }
     list(&pickle, path, |storage| {
         let short = || {
             let key = storage.key;
-            ModelError::corrupt(path, format!("its storage '{key}' is shorter than promised"))
+            ModelError::corrupt(
+                path,
+                format!("its storage '{key}' is shorter than promised"),
+            )
         };
         let (start, stored) = places.get(storage.key).copied().ok_or_else(short)?;
         let (first, len) = storage.part.unwrap_or((0, storage.len));
         let bytes = storage.element.bytes();
         let end = first.checked_add(len).filter(|end| *end <= stored);
-        let start = first.checked_mul(bytes).and_then(|skip| start.checked_add(skip));
+        let start = first
+            .checked_mul(bytes)
+            .and_then(|skip| start.checked_add(skip));
         match (start, end) {
-            (Some(start), Some(_)) => {
-                Ok(Storage { element: storage.element, start, len, big_endian: false })
-            }
+            (Some(start), Some(_)) => Ok(Storage {
+                element: storage.element,
+                start,
+                len,
+                big_endian: false,
+            }),
             _ => Err(short()),
         }
     })
@@ -164,7 +196,9 @@ fn list<'a>(
     }
     let mut slots = Vec::new();
     for (key, value) in state_dict(pickle).unwrap_or_default() {
-        let (Value::Text(name), Value::Tensor(tensor)) = (key, value) else { continue };
+        let (Value::Text(name), Value::Tensor(tensor)) = (key, value) else {
+            continue;
+        };
         let tensor = &pickle.tensors[*tensor];
         let (shape, strides) = (tensor.shape.clone(), tensor.strides.clone());
         let slot = Slot::view(storages[tensor.storage], tensor.offset, shape, strides)
@@ -180,11 +214,16 @@ fn state_dict<'p, 'a>(pickle: &'p Pickle<'a>) -> Option<&'p [(Value<'a>, Value<'
     let mut dict = pickle.root;
     for _ in 0..3 {
         let pairs = pickle.dict(dict)?;
-        if pairs.iter().any(|(_, value)| matches!(value, Value::Tensor(_))) {
+        if pairs
+            .iter()
+            .any(|(_, value)| matches!(value, Value::Tensor(_)))
+        {
             return Some(pairs);
         }
         dict = WRAPPERS.iter().find_map(|wrapper| {
-            pickle.get(dict, wrapper).filter(|inner| matches!(inner, Value::Dict(_)))
+            pickle
+                .get(dict, wrapper)
+                .filter(|inner| matches!(inner, Value::Dict(_)))
         })?;
     }
     None

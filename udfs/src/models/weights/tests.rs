@@ -7,7 +7,9 @@ use serde_json::Value as Json;
 use super::*;
 
 fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/golden")
+        .join(name)
 }
 
 /// Why `bytes`, as a file of that name, cannot be opened.
@@ -30,13 +32,20 @@ fn assert_holds_what_is_expected(file: &str) {
         let tensor = weights.tensor(&name).unwrap();
         let shape: Vec<usize> = serde_json::from_value(expected["shape"].clone()).unwrap();
         let data: Vec<f32> = serde_json::from_value(expected["data"].clone()).unwrap();
-        assert_eq!((&tensor.shape, &tensor.data), (&shape, &data), "{name} of {file}");
+        assert_eq!(
+            (&tensor.shape, &tensor.data),
+            (&shape, &data),
+            "{name} of {file}"
+        );
         assert_eq!(weights.shape(&name), Some(shape.as_slice()));
     }
     // Integers are listed, so that names are complete, but are not weights.
     assert!(weights.contains("position_ids") && weights.contains("flags"));
     let error = weights.tensor("position_ids").unwrap_err().to_string();
-    assert!(error.contains("position_ids") && error.contains("floats"), "{error}");
+    assert!(
+        error.contains("position_ids") && error.contains("floats"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -69,7 +78,11 @@ fn the_same_model_is_the_same_in_both_formats() {
     let names: Vec<&str> = safetensors.names().collect();
     assert!(names.len() > 30);
     for name in names {
-        assert_eq!(pytorch.tensor(name).unwrap(), safetensors.tensor(name).unwrap(), "{name}");
+        assert_eq!(
+            pytorch.tensor(name).unwrap(),
+            safetensors.tensor(name).unwrap(),
+            "{name}"
+        );
     }
 }
 
@@ -88,18 +101,30 @@ fn half_precision_is_close_to_full() {
 
 #[test]
 fn an_absent_tensor_is_told_with_names_that_are_there() {
-    let error = Weights::open(&golden("tiny-bert")).unwrap().tensor("decoder.weight").unwrap_err();
+    let error = Weights::open(&golden("tiny-bert"))
+        .unwrap()
+        .tensor("decoder.weight")
+        .unwrap_err();
     let message = error.to_string();
     assert!(message.contains("'decoder.weight'"), "{message}");
-    assert!(message.contains("'bert.embeddings.LayerNorm.bias'"), "{message}");
+    assert!(
+        message.contains("'bert.embeddings.LayerNorm.bias'"),
+        "{message}"
+    );
 }
 
 #[test]
 fn shards_are_put_together_by_their_index() {
     let folder = tempfile::tempdir().unwrap();
     let copy = |from: &str, to: &str| std::fs::copy(golden(from), folder.path().join(to)).unwrap();
-    copy("tiny-bert-safetensors/model.safetensors", "model-00001-of-00002.safetensors");
-    copy("tiny-bert-cls/model.safetensors", "model-00002-of-00002.safetensors");
+    copy(
+        "tiny-bert-safetensors/model.safetensors",
+        "model-00001-of-00002.safetensors",
+    );
+    copy(
+        "tiny-bert-cls/model.safetensors",
+        "model-00002-of-00002.safetensors",
+    );
     let index = folder.path().join("model.safetensors.index.json");
     let write = |second: &str| {
         let map = format!(
@@ -112,7 +137,10 @@ fn shards_are_put_together_by_their_index() {
     write("model-00002-of-00002.safetensors");
     let weights = Weights::open(folder.path()).unwrap();
     assert_eq!(weights.path(), index);
-    assert_eq!(weights.names().collect::<Vec<_>>(), ["embeddings.LayerNorm.bias", "pooler.dense.bias"]);
+    assert_eq!(
+        weights.names().collect::<Vec<_>>(),
+        ["embeddings.LayerNorm.bias", "pooler.dense.bias"]
+    );
     let from = |file: &str, name: &str| Weights::open(&golden(file)).unwrap().tensor(name).unwrap();
     for (file, name) in [
         ("tiny-bert-safetensors", "embeddings.LayerNorm.bias"),
@@ -123,25 +151,40 @@ fn shards_are_put_together_by_their_index() {
 
     write("../model.safetensors");
     let error = Weights::open(folder.path()).err().unwrap().to_string();
-    assert!(error.contains("it names the file '../model.safetensors'"), "{error}");
+    assert!(
+        error.contains("it names the file '../model.safetensors'"),
+        "{error}"
+    );
     write("model-00003-of-00003.safetensors");
     let error = Weights::open(folder.path()).err().unwrap().to_string();
-    assert!(error.contains("model-00003-of-00003.safetensors"), "{error}");
+    assert!(
+        error.contains("model-00003-of-00003.safetensors"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_folder_without_weights_says_what_is_looked_for() {
     let folder = tempfile::tempdir().unwrap();
     let error = Weights::open(folder.path()).err().unwrap().to_string();
-    assert!(error.contains("model.safetensors or pytorch_model.bin"), "{error}");
-    assert!(error.contains(&folder.path().display().to_string()), "{error}");
+    assert!(
+        error.contains("model.safetensors or pytorch_model.bin"),
+        "{error}"
+    );
+    assert!(
+        error.contains(&folder.path().display().to_string()),
+        "{error}"
+    );
 }
 
 #[test]
 fn what_commonly_lies_in_place_of_weights_is_named() {
     let cases: [(&[u8], &str); 5] = [
         (b"", "it is empty"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n",
+            "git lfs pull",
+        ),
         (b"\n<!DOCTYPE html><html></html>", "it is a web page"),
         (b"abc", "no whole safetensors file"),
         (b"PK\x03\x04 and no more", "no whole zip archive"),
@@ -149,7 +192,10 @@ fn what_commonly_lies_in_place_of_weights_is_named() {
     for (bytes, expected) in cases {
         let message = refusal("model.safetensors", bytes);
         assert!(message.contains(expected), "{message}");
-        assert!(message.contains("model.safetensors is damaged"), "{message}");
+        assert!(
+            message.contains("model.safetensors is damaged"),
+            "{message}"
+        );
     }
 }
 
@@ -249,25 +295,46 @@ fn archives_that_promise_more_than_they_hold_are_refused() {
     let values = [0; 8];
     let message = |stored, offset, count| {
         let pickle = state_dict(stored, offset, count);
-        refusal("pytorch_model.bin", &archive(&[("m/data.pkl", &pickle), ("m/data/7", &values)]))
+        refusal(
+            "pytorch_model.bin",
+            &archive(&[("m/data.pkl", &pickle), ("m/data/7", &values)]),
+        )
     };
     assert!(message(200, 0, 2).contains("'data/7' is shorter than promised"));
     assert!(message(2, 1, 2).contains("'a' reaches outside"));
     assert!(message(2, 200, 1).contains("'a' reaches outside"));
     let pickle = state_dict(2, 0, 2);
     let lacking = refusal("pytorch_model.bin", &archive(&[("m/data.pkl", &pickle)]));
-    assert!(lacking.contains("it lacks its part 'm/data/7'"), "{lacking}");
+    assert!(
+        lacking.contains("it lacks its part 'm/data/7'"),
+        "{lacking}"
+    );
 }
 
 #[test]
 fn programs_and_objects_are_refused_with_the_way_out() {
-    let program = refusal("pytorch_model.bin", &archive(&[("m/data.pkl", b""), ("m/code/a.py", b"")]));
-    assert!(program.contains("TorchScript") && program.contains("save_file"), "{program}");
+    let program = refusal(
+        "pytorch_model.bin",
+        &archive(&[("m/data.pkl", b""), ("m/code/a.py", b"")]),
+    );
+    assert!(
+        program.contains("TorchScript") && program.contains("save_file"),
+        "{program}"
+    );
     let evil = b"\x80\x02cposix\nsystem\nX\x04\x00\x00\x00true\x85R.";
     let object = refusal("pytorch_model.bin", &archive(&[("m/data.pkl", evil)]));
-    assert!(object.contains("posix.system") && object.contains("runs no code"), "{object}");
-    let other = refusal("pytorch_model.bin", &archive(&[("word/document.xml", b"<w/>")]));
+    assert!(
+        object.contains("posix.system") && object.contains("runs no code"),
+        "{object}"
+    );
+    let other = refusal(
+        "pytorch_model.bin",
+        &archive(&[("word/document.xml", b"<w/>")]),
+    );
     assert!(other.contains("without a data.pkl"), "{other}");
-    let nothing = refusal("pytorch_model.bin", &archive(&[("m/data.pkl", b"\x80\x02}.")]));
+    let nothing = refusal(
+        "pytorch_model.bin",
+        &archive(&[("m/data.pkl", b"\x80\x02}.")]),
+    );
     assert!(nothing.contains("it holds no tensors"), "{nothing}");
 }

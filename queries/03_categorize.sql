@@ -1,0 +1,16 @@
+-- Categorise: each offer gets one label of the taxonomy product_category.
+--
+-- needs   out/products.parquet (01_ingest.sql), the default model;
+--         :limit, the most offers to take (all, unless -v limit=... says otherwise)
+-- writes  out/products_with_category.parquet
+
+\default limit 1000000000
+
+COPY (
+    SELECT docid, title, text, categorize(title, text) AS category
+    FROM 'out/products.parquet'
+    LIMIT :limit
+)
+TO 'out/products_with_category.parquet' OPTIONS (compression 'zstd(3)');
+
+SELECT title, category FROM products_with_category LIMIT 10;

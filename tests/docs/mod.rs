@@ -1,0 +1,58 @@
+//! docs/functions.md says what the code says.
+//!
+//! `make reference` writes it anew; this test fails while it is out of date.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use semql_udfs::{AiOptions, Runtime};
+
+fn reference() -> String {
+    let options = AiOptions::new(Arc::new(Runtime::new()));
+    let mut functions = semql_udfs::scalar_functions(&options);
+    functions.sort_by(|a, b| a.name().cmp(b.name()));
+    let mut page = String::from(
+        "# Functions\n\nWritten by `make reference` from the functions' own documentation.\n\n\
+         Text arguments take VARCHAR of every Arrow string type, columns and literals. NULL and blank texts give \
+         NULL and never reach a model; longer texts than the model's limit are cut. Arguments can be named: \
+         `embed(text => title)`.\n",
+    );
+    for function in &functions {
+        let doc = function.documentation().unwrap_or_else(|| panic!("{} has no documentation", function.name()));
+        write!(page, "\n## {}\n\n`{}`\n\n{}\n\n", function.name(), doc.syntax_example, doc.description).unwrap();
+        if !function.aliases().is_empty() {
+            write!(page, "Also called `{}`.\n\n", function.aliases().join("`, `")).unwrap();
+        }
+        page.push_str("| argument | what it is |\n|---|---|\n");
+        for (name, what) in doc.arguments.iter().flatten() {
+            writeln!(page, "| `{name}` | {what} |").unwrap();
+        }
+        if let Some(example) = &doc.sql_example {
+            write!(page, "\n{example}\n").unwrap();
+        }
+    }
+    page.push_str(
+        "\n## ai_models\n\n`SELECT * FROM ai_models()`, or `SHOW MODELS` in the shell\n\n\
+         The models that semql knows by name and those that this session loaded: dimensions, whether it is on this \
+         machine, the device it ran on, source, pooling, limit, prefix, licence, folder.\n\n# Settings\n\n\
+         `SET ai.model = 'e5-small-v2'` changes a setting of the session.\n\n| setting | default | what it is |\n|---|---|---|\n",
+    );
+    use datafusion::common::config::ExtensionOptions;
+    for entry in options.entries() {
+        let value = entry.value.filter(|v| !v.is_empty()).map(|v| format!("`{v}`")).unwrap_or_default();
+        writeln!(page, "| `ai.{}` | {value} | {} |", entry.key, entry.description).unwrap();
+    }
+    page
+}
+
+#[test]
+fn the_function_reference_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/functions.md");
+    let fresh = reference();
+    if std::env::var_os("SEMQL_WRITE_REFERENCE").is_some() {
+        std::fs::write(&path, &fresh).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == fresh, "docs/functions.md is out of date: run `make reference`");
+}
