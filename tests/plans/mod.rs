@@ -23,8 +23,9 @@ macro_rules! snapshots {
     ($($name:ident: $sql:expr;)*) => {$(
         #[tokio::test]
         async fn $name() {
+            let plan = plan($sql).await;
             insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false, description => $sql }, {
-                insta::assert_snapshot!(stringify!($name), plan($sql).await);
+                insta::assert_snapshot!(stringify!($name), plan);
             });
         }
     )*};

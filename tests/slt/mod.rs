@@ -55,6 +55,7 @@ impl Session {
     }
 }
 
+#[async_trait::async_trait]
 impl AsyncDB for Session {
     type Error = Failed;
     type ColumnType = DefaultColumnType;

@@ -1,0 +1,227 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::output::Format;
+
+const EXAMPLES: &str = "\
+Examples:
+  semql                                              a prompt; \\? lists its commands
+  semql -c \"SELECT title FROM 'products.jsonl' LIMIT 5\"
+  semql -f ingest.sql categorize.sql                 files, one after the other
+  semql -v limit=100 -f categorize.sql               :limit, :'limit' in the file
+  semql -c 'SUMMARIZE products' --format markdown -o profile.md
+  echo 'SELECT 1' | semql --format csv
+  semql --set ai.device=cpu --memory-limit 2G -f big.sql
+  semql dict check                                   does the data match the dictionary?
+  semql dict init products.parquet -o data_dict.yaml a first draft of one
+
+Exit codes:
+  0    success
+  1    a statement failed, or `dict check` found differences
+  2    the command line is wrong, or names a file or lacks a variable that must be there
+  3    something is missing on this machine: a model, a library, the dictionary
+  130  interrupted with Ctrl-C
+
+Environment:
+  SEMQLRC             start-up file (~/.config/semql/semqlrc)
+  SEMQL_HISTORY       history of the prompt (~/.local/state/semql/history)
+  PAGER, VISUAL, EDITOR, NO_COLOR
+";
+
+/// Semantic SQL: SQL over files, with functions that understand text.
+///
+/// Without -f, -c or piped input, semql opens a prompt.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "semql", version, after_help = EXAMPLES, args_conflicts_with_subcommands = false)]
+pub struct Args {
+    /// Runs these files
+    #[arg(short, long = "file", value_name = "FILE", num_args = 1..)]
+    pub files: Vec<PathBuf>,
+
+    /// Runs this SQL; several statements are separated by ;
+    #[arg(short, long = "command", value_name = "SQL", num_args = 1..)]
+    pub commands: Vec<String>,
+
+    /// Sets a variable: `:name` and `:'name'` in SQL become its value
+    #[arg(short, long = "variable", value_name = "NAME=VALUE", value_parser = pair, global = true)]
+    pub variables: Vec<(String, String)>,
+
+    /// How results are written: table, csv, tsv, json, ndjson or markdown
+    #[arg(long, value_name = "NAME", value_parser = format, global = true)]
+    pub format: Option<Format>,
+
+    /// Writes the results to this file, which appears whole or not at all
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub output: Option<PathBuf>,
+
+    /// The data dictionary (./data_dict.yaml, if there is one)
+    #[arg(long, value_name = "FILE", global = true)]
+    pub data_dict: Option<PathBuf>,
+
+    /// Changes a setting, as `SET key = value` does
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair, global = true)]
+    pub settings: Vec<(String, String)>,
+
+    /// The most memory that queries may take: 512M, 2G, ...; they spill to disk beyond
+    #[arg(long, value_name = "SIZE", value_parser = size, global = true)]
+    pub memory_limit: Option<usize>,
+
+    /// Says nothing but errors on standard error
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// Does not read the start-up file
+    #[arg(long, global = true)]
+    pub no_rc: bool,
+
+    #[command(subcommand)]
+    pub subcommand: Option<Sub>,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum Sub {
+    /// The data dictionary: compare it with the data, or draft one
+    #[command(subcommand)]
+    Dict(Dict),
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum Dict {
+    /// Lists every difference between the dictionary and the data; exit code 1 if there is one
+    Check,
+    /// Writes the first draft of a dictionary from a data file
+    Init {
+        /// The data: a file, a glob or a URL
+        #[arg(value_name = "FILE")]
+        source: String,
+    },
+}
+
+/// A `-f` or `-c`, in the order of the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    File(PathBuf),
+    Command(String),
+}
+
+/// Reads the command line; ends the process with help, the version or a usage
+/// error where that is what it asks for.
+pub fn parse() -> (Args, Vec<Work>) {
+    match parse_from(std::env::args_os()) {
+        Ok(parsed) => parsed,
+        Err(error) => error.exit(),
+    }
+}
+
+fn parse_from(line: impl IntoIterator<Item = OsString>) -> Result<(Args, Vec<Work>), clap::Error> {
+    let matches = Args::command().try_get_matches_from(line)?;
+    let args = Args::from_arg_matches(&matches)?;
+    let work = in_order(&args, &matches);
+    Ok((args, work))
+}
+
+fn in_order(args: &Args, matches: &ArgMatches) -> Vec<Work> {
+    let places = |id: &str| matches.indices_of(id).into_iter().flatten();
+    let files = places("files").zip(args.files.iter().cloned().map(Work::File));
+    let commands = places("commands").zip(args.commands.iter().cloned().map(Work::Command));
+    let mut work: Vec<(usize, Work)> = files.chain(commands).collect();
+    work.sort_by_key(|(place, _)| *place);
+    work.into_iter().map(|(_, work)| work).collect()
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_string(), value.to_string()))
+        }
+        _ => Err("it should look like name=value".to_string()),
+    }
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    text.parse()
+        .map_err(|error: crate::error::ShellError| error.message)
+}
+
+/// Bytes, from a number with an optional K, M, G or T (or KB, KiB, ...).
+fn size(text: &str) -> Result<usize, String> {
+    let wrong = || "it should be a size such as 512M or 2G".to_string();
+    let upper = text.trim().to_uppercase();
+    let split = upper
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(upper.len());
+    let (number, unit) = upper.split_at(split);
+    let scale = match unit.trim().trim_end_matches('B').trim_end_matches('I') {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return Err(wrong()),
+    };
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    let bytes = number * f64::from(2u32).powi(scale);
+    if bytes < 1.0 || bytes > 2f64.powi(50) {
+        return Err(wrong());
+    }
+    Ok(bytes as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &[&str]) -> Result<(Args, Vec<Work>), clap::Error> {
+        parse_from(
+            std::iter::once("semql")
+                .chain(line.iter().copied())
+                .map(OsString::from),
+        )
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn files_and_commands_run_in_the_order_given() {
+        let (_, work) = read(&["-c", "A", "-f", "b.sql", "c.sql", "-q", "-c", "D"]).unwrap();
+        let file = |name: &str| Work::File(name.into());
+        let command = |sql: &str| Work::Command(sql.into());
+        assert_eq!(
+            work,
+            [command("A"), file("b.sql"), file("c.sql"), command("D")]
+        );
+    }
+
+    #[test]
+    fn options_may_follow_a_subcommand() {
+        let (args, _) =
+            read(&["dict", "check", "--data-dict", "d.yaml", "--format", "json"]).unwrap();
+        assert_eq!(args.data_dict, Some("d.yaml".into()));
+        assert_eq!(args.format, Some(Format::Json));
+        assert!(matches!(args.subcommand, Some(Sub::Dict(Dict::Check))));
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("2G"), Ok(2 << 30));
+        assert_eq!(size("1.5 MiB"), Ok(3 << 19));
+        assert_eq!(size("100"), Ok(100));
+        for wrong in ["", "G", "-1G", "2X", "0", "1e3"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn values_keep_their_equals_signs() {
+        assert_eq!(pair("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert!(pair("a").is_err());
+        assert!(pair("=a").is_err());
+    }
+}

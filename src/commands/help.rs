@@ -1,0 +1,98 @@
+//! `\?` and `\h`.
+
+use super::explore::functions_of;
+use super::{COMMANDS, Call};
+use crate::error::{Result, ShellError};
+use crate::shell::{Flow, Shell};
+use crate::suggest::hint;
+
+/// What `\h` says without a name: the statements worth knowing, and what they do.
+const STATEMENTS: &[(&str, &str)] = &[
+    (
+        "SELECT ... FROM 'products.parquet'",
+        "files, globs and URLs are tables",
+    ),
+    (
+        "SELECT categorize(title, text), COUNT(*) ... GROUP BY 1",
+        "text functions; \\df ai_* lists them",
+    ),
+    ("SELECT ... FROM _", "_ is the last result"),
+    (
+        "SUMMARIZE table | 'file' | (query)",
+        "counts, nulls, ranges, frequent values",
+    ),
+    (
+        "DESCRIBE table | 'file' | query",
+        "columns, types, descriptions",
+    ),
+    (
+        "SHOW TABLES | COLUMNS FROM t | FUNCTIONS | MODELS",
+        "what there is",
+    ),
+    (
+        "COPY (query) TO 'out.parquet'",
+        "writes a file whole or not at all",
+    ),
+    ("CREATE TABLE t AS SELECT ...", "keeps a result in memory"),
+    ("CREATE VIEW v AS SELECT ...", "names a query"),
+    (
+        "SET ai.device = 'cpu'",
+        "changes a setting; SHOW ALL lists them",
+    ),
+    ("EXPLAIN [ANALYZE] query", "how it runs"),
+];
+
+pub async fn commands(shell: &mut Shell) -> Result<Flow> {
+    let lines = COMMANDS.iter().map(|command| {
+        let call = format!("\\{} {}", command.name, command.arguments);
+        (call, command.help.to_string())
+    });
+    shell.write_text(&columns(lines))?;
+    Ok(Flow::Continue)
+}
+
+pub async fn sql(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
+    let Some(name) = call.first() else {
+        let lines = STATEMENTS
+            .iter()
+            .map(|(sql, what)| ((*sql).to_string(), (*what).to_string()));
+        let text =
+            columns(lines) + "\\h NAME explains a function, \\? lists the backslash commands.\n";
+        shell.write_text(&text)?;
+        return Ok(Flow::Continue);
+    };
+    let functions = functions_of(&shell.session.ctx.state());
+    let name = name.trim_end_matches("()").to_lowercase();
+    let Some(function) = functions.get(&name) else {
+        let near = hint(&name, functions.keys().map(String::as_str));
+        return Err(ShellError::query(format!(
+            "no function is called '{name}'{near}"
+        )));
+    };
+    let mut text = format!("{}\n", function.call);
+    if let Some(documentation) = &function.documentation {
+        text += &format!("\n{}\n", documentation.description.trim());
+        for (name, what) in documentation.arguments.iter().flatten() {
+            text += &format!("\n  {name}: {what}");
+        }
+        if let Some(example) = &documentation.sql_example {
+            text += &format!("\n\n{}\n", example.trim());
+        }
+    }
+    shell.write_text(&text)?;
+    Ok(Flow::Continue)
+}
+
+/// Two columns of text.
+fn columns(lines: impl Iterator<Item = (String, String)>) -> String {
+    let lines: Vec<_> = lines.collect();
+    let width = lines
+        .iter()
+        .map(|(left, _)| left.chars().count())
+        .max()
+        .unwrap_or(0);
+    lines
+        .iter()
+        .map(|(left, right)| format!("  {left:width$}  {right}\n"))
+        .collect()
+}

@@ -1,0 +1,88 @@
+//! Reading a dictionary file, and saying where it is wrong.
+
+mod problems;
+mod tables;
+mod taxonomies;
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde_saphyr::{MessageFormatter, UserMessageFormatter};
+
+use super::Dictionary;
+use super::document::Document;
+use crate::error::{Result, ShellError};
+use crate::suggest;
+use problems::Problems;
+
+/// The version of the file format that this program reads.
+const VERSION: u64 = 1;
+
+/// See [`Dictionary::load`].
+pub fn load(path: &Path) -> Result<Dictionary> {
+    let file = path.display().to_string();
+    let document: Document = parse(&file, &read(path, "data dictionary")?)?;
+    let mut problems = Problems::new(&file);
+    if document.version.value != VERSION {
+        problems.at(
+            document.version.referenced,
+            format!(
+                "version {} is not known; this semql reads version {VERSION}",
+                document.version.value
+            ),
+        );
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let taxonomies = taxonomies::read(document.taxonomies, folder, &mut problems)?;
+    let tables = tables::read(document.tables, folder, &taxonomies, &mut problems);
+    problems.into_result()?;
+    Ok(Dictionary {
+        path: Some(path.to_path_buf()),
+        tables,
+        taxonomies: taxonomies
+            .into_iter()
+            .filter_map(|known| known.taxonomy)
+            .collect(),
+    })
+}
+
+fn read(path: &Path, what: &str) -> Result<String> {
+    std::fs::read_to_string(path)
+        .map_err(|e| ShellError::setup(format!("cannot read the {what} '{}': {e}", path.display())))
+}
+
+fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T> {
+    let options = serde_saphyr::options! { with_snippet: false };
+    serde_saphyr::from_str_with_options(text, options)
+        .map_err(|e| ShellError::setup(explain(file, &e)))
+}
+
+/// `FILE:LINE:COLUMN: what is wrong`, with the nearest key for a mistyped one.
+fn explain(file: &str, error: &serde_saphyr::Error) -> String {
+    let inner = error.without_snippet();
+    let what = match inner {
+        serde_saphyr::Error::SerdeUnknownField {
+            field, expected, ..
+        } => {
+            let hint = suggest::hint(field, expected.iter().copied());
+            format!(
+                "unknown key '{field}'{hint} (the keys here are {})",
+                expected.join(", ")
+            )
+        }
+        serde_saphyr::Error::SerdeMissingField { field, .. } => {
+            format!("the key '{field}' is missing here")
+        }
+        serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
+            format!("the key '{key}' is given twice")
+        }
+        other => UserMessageFormatter.format_message(other).into_owned(),
+    };
+    match error.location() {
+        Some(place) => format!("{file}:{}:{}: {what}", place.line(), place.column()),
+        None => format!("{file}: {what}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

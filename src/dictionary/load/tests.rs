@@ -1,0 +1,269 @@
+use std::fs;
+
+use super::*;
+use crate::dictionary::model::Accepted;
+use crate::error::ExitCode;
+
+const GOOD: &str = r#"version: 1
+tables:
+  - name: products
+    description: One row a product.
+    location: data/products.parquet
+    source: {name: The Shop, url: "https://shop.example"}
+    owner: Jo
+    maintainer: Al
+    licence: CC-BY-4.0
+    created: 2025-01-02
+    updated: 2025-03-04
+    tags: [products, sample]
+    columns:
+      - {name: id, type: BIGINT, nullable: false, unique: true, description: The key.}
+      - {name: title, type: VARCHAR, min_length: 1, max_length: 200}
+      - {name: category, type: VARCHAR, taxonomy: departments}
+      - {name: size, type: VARCHAR, accepted_values: [S, M, L]}
+      - {name: vector, type: "FLOAT[384]"}
+taxonomies:
+  - name: departments
+    template: "a product: {}"
+    labels:
+      - {name: "Health, Beauty", phrases: [skin care, shampoo]}
+      - name: Books
+"#;
+
+fn load_text(text: &str) -> Result<Dictionary> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data_dict.yaml");
+    fs::write(&path, text).unwrap();
+    load(&path)
+}
+
+/// The message for `text`, with the folder taken out of it.
+fn refusal(text: &str) -> String {
+    let error = load_text(text).unwrap_err();
+    assert_eq!(error.code, ExitCode::Setup);
+    match error.message.rsplit_once('/') {
+        Some((_, rest)) if !error.message.contains('\n') => rest.to_string(),
+        _ => error.message,
+    }
+}
+
+#[test]
+fn a_dictionary_says_what_was_written() {
+    let dictionary = load_text(GOOD).unwrap();
+    let table = dictionary.table("products").unwrap();
+    assert_eq!(table.licence.as_deref(), Some("CC-BY-4.0"));
+    assert_eq!(table.created.as_deref(), Some("2025-01-02"));
+    assert_eq!(table.tags, ["products", "sample"]);
+    let location = table.location.as_ref().unwrap();
+    assert_eq!(location.written, "data/products.parquet");
+    let folder = dictionary.path().unwrap().parent().unwrap();
+    assert_eq!(
+        location.resolved,
+        folder.join("data/products.parquet").to_str().unwrap()
+    );
+    let id = table.column("id").unwrap();
+    assert_eq!((id.nullable, id.unique), (Some(false), true));
+    let category = table.column("category").unwrap();
+    assert_eq!(category.accepted, Accepted::Taxonomy("departments".into()));
+    assert_eq!(
+        dictionary.labels("departments").unwrap(),
+        ["Health, Beauty", "Books"]
+    );
+    assert_eq!(dictionary.taxonomies()[0].template, "a product: {}");
+    // The library's own taxonomy is known without being written down.
+    assert_eq!(dictionary.labels("product_category").unwrap().len(), 8);
+    assert_eq!(dictionary.labels("planets"), None);
+}
+
+#[test]
+fn a_table_is_found_by_where_it_lies() {
+    let dictionary = load_text(GOOD).unwrap();
+    let folder = dictionary.path().unwrap().parent().unwrap();
+    let at = folder.join("x/../data/products.parquet");
+    let table = dictionary.table_at(at.to_str().unwrap()).unwrap();
+    assert_eq!(table.name, "products");
+    assert!(dictionary.table_at("elsewhere.parquet").is_none());
+}
+
+#[test]
+fn a_mistyped_key_is_named_with_its_place_and_the_likely_meaning() {
+    let message = refusal(&GOOD.replace("    columns:", "    colums:"));
+    assert!(
+        message.starts_with("data_dict.yaml:13:5: unknown key 'colums'; did you mean 'columns'?"),
+        "{message}"
+    );
+    let message = refusal(&GOOD.replace("unique: true", "uniqe: true"));
+    assert!(
+        message.contains(":14:") && message.contains("'unique'"),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_place() {
+    for (from, to, place, says) in [
+        (
+            "version: 1",
+            "version: 2",
+            ":1:10:",
+            "version 2 is not known",
+        ),
+        (
+            "type: BIGINT",
+            "type: BIGNIT",
+            ":14:26:",
+            "'BIGNIT' is not a SQL type",
+        ),
+        (
+            "taxonomy: departments",
+            "taxonomy: departmnts",
+            ":16:",
+            "did you mean 'departments'?",
+        ),
+        (
+            "taxonomy: departments",
+            "taxonomy: planets",
+            ":16:",
+            "no taxonomy 'planets'; known: ",
+        ),
+        (
+            "accepted_values: [S, M, L]",
+            "accepted_values: [S], taxonomy: departments",
+            ":17:",
+            "either accepted_values or taxonomy",
+        ),
+        (
+            "[S, M, L]",
+            "[S, M, S]",
+            ":17:",
+            "accepted value 'S' is given twice",
+        ),
+        ("[S, M, L]", "[]", ":17:", "accepted_values is empty"),
+        (
+            "name: title",
+            "name: id",
+            ":15:",
+            "column 'id' of 'products' is given twice",
+        ),
+        (
+            "min_length: 1,",
+            "min_length: 300,",
+            ":15:",
+            "min_length is above max_length",
+        ),
+        (
+            "type: BIGINT,",
+            "type: BIGINT, max_length: 3,",
+            ":14:",
+            "only text has",
+        ),
+        ("      - name: Books\n", "", ":20:", "has one label"),
+        ("name: Books", "name: ' '", ":24:", "a label is blank"),
+        (
+            "name: Books",
+            "name: 'Health, Beauty'",
+            ":24:",
+            "given twice",
+        ),
+        (
+            "a product: {}",
+            "a product",
+            ":21:",
+            "has no {} to put the phrase in",
+        ),
+        (
+            "location: data/products.parquet",
+            "location: ' '",
+            ":5:",
+            "the location is blank",
+        ),
+        ("nullable: false", "nullable: perhaps", ":14:", ""),
+        (
+            "  - name: products\n    desc",
+            "  - desc",
+            ":",
+            "the key 'name' is missing",
+        ),
+        (
+            "version: 1\n",
+            "version: 1\nversion: 1\n",
+            ":2:1:",
+            "the key 'version' is given twice",
+        ),
+        ("tags: [products", "tags: [products: [", ":", ""),
+    ] {
+        let text = GOOD.replace(from, to);
+        assert_ne!(text, GOOD, "{from} is not in the sample");
+        let message = refusal(&text);
+        let whole = format!("data_dict.yaml{place}");
+        assert!(message.starts_with(&whole), "{from} -> {to}: {message}");
+        assert!(message.contains(says), "{from} -> {to}: {message}");
+    }
+}
+
+#[test]
+fn all_problems_of_meaning_are_listed_together() {
+    let message = refusal(
+        &GOOD
+            .replace("type: BIGINT", "type: BIGNIT")
+            .replace("taxonomy: departments", "taxonomy: planets"),
+    );
+    assert!(message.contains("has 2 problems"), "{message}");
+    assert_eq!(message.lines().count(), 3, "{message}");
+}
+
+#[test]
+fn an_absent_or_empty_file_is_refused() {
+    let error = load(Path::new("no/such/dictionary.yaml")).unwrap_err();
+    assert!(
+        error.message.contains("'no/such/dictionary.yaml'"),
+        "{error}"
+    );
+    assert!(load_text("").is_err());
+    assert!(load_text("- 1\n- 2\n").is_err());
+    assert!(load_text("version: 1\n").unwrap().tables().is_empty());
+}
+
+#[test]
+fn a_taxonomy_may_lie_in_a_file_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data_dict.yaml");
+    let taxonomy = folder.path().join("sizes.yaml");
+    fs::write(
+        &path,
+        "version: 1\ntaxonomies:\n  - {name: sizes, file: sizes.yaml}\n",
+    )
+    .unwrap();
+
+    let message = load(&path).unwrap_err().message;
+    assert!(
+        message.contains("data_dict.yaml:3:25: taxonomy 'sizes': cannot read"),
+        "{message}"
+    );
+
+    fs::write(
+        &taxonomy,
+        "name: sizes\nlabels:\n  - name: small\n  - name: large\n",
+    )
+    .unwrap();
+    let dictionary = load(&path).unwrap();
+    assert_eq!(dictionary.labels("sizes").unwrap(), ["small", "large"]);
+
+    fs::write(
+        &taxonomy,
+        "name: shapes\nlabels:\n  - name: small\n  - name: large\n",
+    )
+    .unwrap();
+    let message = load(&path).unwrap_err().message;
+    assert!(
+        message.contains("sizes.yaml:1:7: this is taxonomy 'shapes'"),
+        "{message}"
+    );
+
+    fs::write(&taxonomy, "name: sizes\nlabels:\n  - nam: small\n").unwrap();
+    let message = load(&path).unwrap_err().message;
+    assert!(
+        message.contains("sizes.yaml:3:5: unknown key 'nam'; did you mean 'name'?"),
+        "{message}"
+    );
+}

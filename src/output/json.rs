@@ -1,0 +1,127 @@
+//! JSON: one array of objects, or one object a line.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::datatypes::{Field, Schema};
+use arrow::json::WriterBuilder;
+use arrow::json::writer::LineDelimited;
+
+use super::ResultWriter;
+use crate::error::Result;
+
+pub struct Json<'a> {
+    out: &'a mut dyn Write,
+    /// Commas and brackets around the objects.
+    array: bool,
+    rows: usize,
+}
+
+impl<'a> Json<'a> {
+    pub fn array(out: &'a mut dyn Write) -> Self {
+        Self { out, array: true, rows: 0 }
+    }
+
+    pub fn lines(out: &'a mut dyn Write) -> Self {
+        Self { out, array: false, rows: 0 }
+    }
+}
+
+impl ResultWriter for Json<'_> {
+    fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
+        let lines = lines(batch)?;
+        if !self.array {
+            self.out.write_all(&lines)?;
+            return Ok(());
+        }
+        for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            self.out.write_all(if self.rows == 0 { b"[\n  " } else { b",\n  " })?;
+            self.out.write_all(line)?;
+            self.rows += 1;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        if self.array {
+            self.out.write_all(if self.rows == 0 { b"[]\n" } else { b"\n]\n" })?;
+        }
+        Ok(())
+    }
+}
+
+/// One JSON object a row, one row a line; NULL is written as null.
+fn lines(batch: &RecordBatch) -> Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(&mut lines);
+    writer.write(batch)?;
+    writer.finish()?;
+    drop(writer);
+    Ok(lines)
+}
+
+/// The values of a nested column as JSON; `None` for NULL.
+pub(super) fn nested(column: &ArrayRef) -> Result<Vec<Option<String>>> {
+    const NAME: &str = "v";
+    let schema = Schema::new(vec![Field::new(NAME, column.data_type().clone(), true)]);
+    let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::clone(column)])?;
+    let lines = lines(&batch)?;
+    let text = String::from_utf8_lossy(&lines);
+    let (before, after) = (format!("{{\"{NAME}\":"), "}");
+    Ok(text
+        .lines()
+        .enumerate()
+        .map(|(row, line)| {
+            let value = line.strip_prefix(before.as_str())?.strip_suffix(after)?;
+            (!column.is_null(row)).then(|| value.to_string())
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Float64Array, Int64Array, ListArray, StringArray};
+    use arrow::datatypes::Int32Type;
+
+    use super::super::{Format, Style, rendered};
+    use super::*;
+
+    fn batch() -> RecordBatch {
+        let list = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), None]), None]);
+        RecordBatch::try_from_iter([
+            ("n", Arc::new(Int64Array::from(vec![9_007_199_254_740_993, -1])) as ArrayRef),
+            ("text", Arc::new(StringArray::from(vec![Some("a\"\n"), None])) as ArrayRef),
+            ("x", Arc::new(Float64Array::from(vec![f64::NAN, 1.5])) as ArrayRef),
+            ("list", Arc::new(list) as ArrayRef),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn json_is_valid_whatever_the_values() {
+        let style = Style { format: Format::Json, ..Style::default() };
+        let text = rendered(&batch(), &style);
+        let rows: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(rows[0]["n"], 9_007_199_254_740_993_i64);
+        assert_eq!(rows[0]["x"], serde_json::Value::Null);
+        assert_eq!(rows[1]["list"], serde_json::Value::Null);
+        assert_eq!(rows.as_array().unwrap().len(), 2);
+        assert_eq!(rendered(&batch().slice(0, 0), &style), "[]\n");
+    }
+
+    #[test]
+    fn ndjson_has_a_row_a_line() {
+        let text = rendered(&batch(), &Style { format: Format::Ndjson, ..Style::default() });
+        assert_eq!(text.lines().count(), 2);
+        for line in text.lines() {
+            serde_json::from_str::<serde_json::Value>(line).unwrap();
+        }
+    }
+
+    #[test]
+    fn nested_values_are_json_text() {
+        let texts = nested(batch().column(3)).unwrap();
+        assert_eq!(texts, [Some("[1,null]".to_string()), None]);
+    }
+}

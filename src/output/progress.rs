@@ -1,0 +1,177 @@
+//! The progress line of a long query: on standard error, on a terminal only,
+//! and gone without a trace when the query ends.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
+use semql_udfs::{Progress, Runtime};
+
+/// Queries that end sooner show nothing.
+const PATIENCE: Duration = Duration::from_millis(500);
+const REFRESH: Duration = Duration::from_millis(200);
+
+/// Shows how far a query is until it is dropped.
+pub struct ProgressLine {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl ProgressLine {
+    pub fn start(ai: Arc<Runtime>, plan: Arc<dyn ExecutionPlan>) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self { stop: None, thread: None };
+        }
+        let (stop, stopped) = channel::<()>();
+        let thread = std::thread::Builder::new().name("progress".to_string()).spawn(move || {
+            let (began, before) = (Instant::now(), ai.progress());
+            let mut wait = PATIENCE;
+            let mut shown = false;
+            while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                let rows = rows(&plan);
+                let text = line(began.elapsed(), &rows, since(ai.progress(), before));
+                // Drawn over the line before; a terminal that is gone is no matter.
+                let _ = write!(std::io::stderr(), "\r\x1b[K{text}");
+                let _ = std::io::stderr().flush();
+                shown = true;
+                wait = REFRESH;
+            }
+            if shown {
+                let _ = write!(std::io::stderr(), "\r\x1b[K");
+                let _ = std::io::stderr().flush();
+            }
+        });
+        Self { stop: Some(stop), thread: thread.ok() }
+    }
+}
+
+impl Drop for ProgressLine {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It ends at the next tick; a panic in it must not become ours.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// How many rows the leaves of a plan gave, and how many they have.
+#[derive(Debug, Default, PartialEq)]
+struct Rows {
+    read: u64,
+    /// `None` where some leaf does not know.
+    total: Option<u64>,
+}
+
+fn rows(plan: &Arc<dyn ExecutionPlan>) -> Rows {
+    let children = plan.children();
+    if children.is_empty() {
+        let read = plan.metrics().and_then(|m| m.output_rows()).unwrap_or(0) as u64;
+        let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new()).ok();
+        let total = statistics.and_then(|s| s.num_rows.get_value().copied()).map(|n| n as u64);
+        return Rows { read, total };
+    }
+    let mut sum = Rows { read: 0, total: Some(0) };
+    for child in children {
+        let own = rows(child);
+        sum.read += own.read;
+        sum.total = sum.total.zip(own.total).map(|(a, b)| a + b);
+    }
+    sum
+}
+
+fn since(now: Progress, before: Progress) -> Progress {
+    Progress {
+        texts_queued: now.texts_queued,
+        texts_done: now.texts_done.saturating_sub(before.texts_done),
+        tokens_done: now.tokens_done.saturating_sub(before.tokens_done),
+        truncated: now.truncated.saturating_sub(before.truncated),
+        failed: now.failed.saturating_sub(before.failed),
+    }
+}
+
+fn line(elapsed: Duration, rows: &Rows, texts: Progress) -> String {
+    let seconds = elapsed.as_secs_f64().max(0.001);
+    let mut line = grouped(rows.read);
+    if let Some(total) = rows.total.filter(|total| *total > 0) {
+        let _ = write!(line, " of {}", grouped(total.max(rows.read)));
+    }
+    line.push_str(" rows");
+    if texts.texts_done + texts.texts_queued > 0 {
+        let _ = write!(line, ", {} texts at {:.0}/s", grouped(texts.texts_done), texts.texts_done as f64 / seconds);
+        if texts.texts_queued > 0 {
+            let _ = write!(line, ", {} waiting", grouped(texts.texts_queued));
+        }
+    } else {
+        let _ = write!(line, " at {}/s", grouped((rows.read as f64 / seconds) as u64));
+    }
+    let _ = write!(line, ", {}", clock(elapsed));
+    if let Some(left) = time_left(elapsed, rows, texts) {
+        let _ = write!(line, ", about {} left", clock(left));
+    }
+    line
+}
+
+/// From the share of the work that is done: rows that were read, less those
+/// whose texts still wait for the model.
+fn time_left(elapsed: Duration, rows: &Rows, texts: Progress) -> Option<Duration> {
+    let total = rows.total? as f64;
+    let handed_in = (texts.texts_done + texts.texts_queued) as f64;
+    let answered = if handed_in > 0.0 { texts.texts_done as f64 / handed_in } else { 1.0 };
+    let share = rows.read as f64 / total * answered;
+    (share > 0.0 && share < 1.0).then(|| elapsed.mul_f64((1.0 - share) / share))
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s}s"),
+        (0, m, s) => format!("{m}m{s:02}s"),
+        (h, m, _) => format!("{h}h{m:02}m"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_rows_texts_rate_and_time_left() {
+        let rows = Rows { read: 2000, total: Some(8000) };
+        let texts = Progress { texts_queued: 0, texts_done: 1500, ..Progress::default() };
+        assert_eq!(
+            line(Duration::from_secs(10), &rows, texts),
+            "2,000 of 8,000 rows, 1,500 texts at 150/s, 10s, about 30s left"
+        );
+        let unknown = Rows { read: 1_234_567, total: None };
+        assert_eq!(
+            line(Duration::from_secs(1), &unknown, Progress::default()),
+            "1,234,567 rows at 1,234,567/s, 1s"
+        );
+    }
+
+    #[test]
+    fn rows_that_wait_for_the_model_are_not_done() {
+        let rows = Rows { read: 8000, total: Some(8000) };
+        let texts = Progress { texts_queued: 6000, texts_done: 2000, ..Progress::default() };
+        assert_eq!(time_left(Duration::from_secs(10), &rows, texts), Some(Duration::from_secs(30)));
+        assert_eq!(clock(Duration::from_secs(3725)), "1h02m");
+    }
+}

@@ -1,0 +1,338 @@
+//! Completion.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::common::TableReference;
+use rustyline::completion::Pair;
+use tokio::runtime::Handle;
+
+use super::keywords::KEYWORDS;
+use crate::commands::{COMMANDS, Takes};
+use crate::script::Variables;
+use crate::session::Session;
+use crate::statement;
+
+/// A Tab never waits longer than this for the columns of a table.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// Candidates shown for one Tab.
+const MOST: usize = 200;
+
+pub struct SqlCompleter {
+    session: Arc<Session>,
+    runtime: Handle,
+    pub variables: Variables,
+}
+
+/// Where the word to complete begins, and what stands around it.
+enum Place<'a> {
+    /// `\ti`
+    CommandName(&'a str),
+    /// The last word behind a command.
+    CommandArgument(Takes, &'a str),
+    /// Inside a single-quoted string.
+    String(&'a str),
+    /// The key of `SET key`.
+    Setting(&'a str),
+    /// `:na`
+    Variable(&'a str),
+    /// Any other word.
+    Word(&'a str),
+}
+
+impl Place<'_> {
+    fn word(&self) -> &str {
+        match self {
+            Place::CommandName(word)
+            | Place::CommandArgument(_, word)
+            | Place::String(word)
+            | Place::Setting(word)
+            | Place::Variable(word)
+            | Place::Word(word) => word,
+        }
+    }
+}
+
+impl SqlCompleter {
+    pub fn new(session: Arc<Session>, runtime: Handle) -> Self {
+        Self {
+            session,
+            runtime,
+            variables: Variables::default(),
+        }
+    }
+
+    /// Where the completed word begins, and what it could be.
+    pub fn complete(&self, line: &str, pos: usize) -> (usize, Vec<Pair>) {
+        let before = &line[..pos];
+        let place = place(before);
+        let start = pos - place.word().len();
+        let word = place.word();
+        let candidates: BTreeSet<String> = match &place {
+            Place::CommandName(_) => {
+                let names = COMMANDS.iter().map(|command| command.name.to_string());
+                starting(word, names).map(|name| name + " ").collect()
+            }
+            Place::CommandArgument(takes, _) => self.arguments(*takes, word),
+            Place::String(_) => {
+                let mut all = files(word);
+                all.extend(self.labels(word));
+                all
+            }
+            Place::Setting(_) => starting(word, statement::set::keys(&self.session)).collect(),
+            Place::Variable(_) => self.variable_names(word),
+            Place::Word(_) => self.words(line, word),
+        };
+        let pairs = candidates
+            .into_iter()
+            .take(MOST)
+            .map(|replacement| Pair {
+                display: replacement.trim_end().to_string(),
+                replacement,
+            })
+            .collect();
+        (start, pairs)
+    }
+
+    fn arguments(&self, takes: Takes, word: &str) -> BTreeSet<String> {
+        match takes {
+            Takes::Nothing | Takes::Anything => BTreeSet::new(),
+            Takes::File => files(word),
+            Takes::Table => {
+                let mut all: BTreeSet<String> =
+                    starting(word, statement::tables(&self.session)).collect();
+                if !word.is_empty() {
+                    all.extend(files(word));
+                }
+                all
+            }
+            Takes::Function => starting(word, self.functions()).collect(),
+            Takes::Variable => self.variable_names(word),
+            Takes::OneOf(words) => {
+                starting(word, words.iter().map(|it| (*it).to_string())).collect()
+            }
+        }
+    }
+
+    fn variable_names(&self, word: &str) -> BTreeSet<String> {
+        starting(
+            word,
+            self.variables.iter().map(|(name, _)| name.to_string()),
+        )
+        .collect()
+    }
+
+    /// The labels of all taxonomies.
+    fn labels(&self, word: &str) -> BTreeSet<String> {
+        let labels = self
+            .session
+            .ai
+            .taxonomies()
+            .into_iter()
+            .flat_map(|taxonomy| {
+                let names: Vec<String> = taxonomy
+                    .labels
+                    .iter()
+                    .map(|label| label.name.replace('\'', "''"))
+                    .collect();
+                names
+            });
+        starting(word, labels).collect()
+    }
+
+    fn functions(&self) -> Vec<String> {
+        let state = self.session.ctx.state();
+        let all = crate::commands::function_names(&state);
+        all.into_iter().collect()
+    }
+
+    fn words(&self, line: &str, word: &str) -> BTreeSet<String> {
+        let tables = statement::tables(&self.session);
+        let mut all: BTreeSet<String> = starting(word, self.columns(line, &tables)).collect();
+        // `table.` asks for columns and nothing else.
+        if let Some((qualifier, column)) = word.rsplit_once('.') {
+            let columns = self.columns_of(&TableReference::parse_str(qualifier));
+            return starting(column, columns)
+                .map(|name| format!("{qualifier}.{name}"))
+                .collect();
+        }
+        if word.is_empty() {
+            return all;
+        }
+        all.extend(starting(word, tables));
+        all.extend(starting(word, self.functions()).map(|name| name + "("));
+        let upper = word.starts_with(|c: char| c.is_uppercase());
+        let keywords = KEYWORDS.iter().map(|keyword| {
+            if upper {
+                (*keyword).to_string()
+            } else {
+                keyword.to_lowercase()
+            }
+        });
+        all.extend(starting(word, keywords));
+        all
+    }
+
+    /// The columns of the tables and files that the line names.
+    fn columns(&self, line: &str, tables: &[String]) -> Vec<String> {
+        let named = line.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        let named = named.filter(|word| tables.iter().any(|table| table == word));
+        let mut references: Vec<TableReference> = named.map(TableReference::bare).collect();
+        let quoted = line
+            .split('\'')
+            .skip(1)
+            .step_by(2)
+            .filter(|text| Path::new(text).is_file());
+        references.extend(quoted.map(TableReference::bare));
+        references
+            .iter()
+            .flat_map(|reference| self.columns_of(reference))
+            .collect()
+    }
+
+    fn columns_of(&self, table: &TableReference) -> Vec<String> {
+        let provider = self.session.ctx.table_provider(table.clone());
+        let waited = self
+            .runtime
+            .block_on(async { tokio::time::timeout(PATIENCE, provider).await });
+        let Ok(Ok(provider)) = waited else {
+            return Vec::new();
+        };
+        let schema = provider.schema();
+        schema
+            .fields()
+            .iter()
+            .map(|field| identifier(field.name()))
+            .collect()
+    }
+}
+
+/// A name as SQL needs it: quoted where the engine would fold or misread it.
+fn identifier(name: &str) -> String {
+    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if plain {
+        name.to_string()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+}
+
+fn place(before: &str) -> Place<'_> {
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let line = before[line_start..].trim_start();
+    if let Some(command) = line.strip_prefix('\\') {
+        let Some((name, arguments)) = command.split_once(char::is_whitespace) else {
+            return Place::CommandName(command);
+        };
+        let takes = COMMANDS
+            .iter()
+            .find(|known| known.name == name)
+            .map_or(Takes::Nothing, |known| known.takes);
+        let word = last_word(arguments, |c| c.is_whitespace() || c == '\'');
+        return Place::CommandArgument(takes, word);
+    }
+    // An odd number of quotes before the cursor: it is inside a string.
+    if before.matches('\'').count() % 2 == 1 {
+        let at = before.rfind('\'').map_or(0, |at| at + 1);
+        return Place::String(&before[at..]);
+    }
+    let word = last_word(before, |c| !(c.is_alphanumeric() || "_.\"".contains(c)));
+    let ahead = before[..before.len() - word.len()].trim_end();
+    if ahead.ends_with(':')
+        && !ahead.ends_with("::")
+        && before[..before.len() - word.len()].ends_with(':')
+    {
+        return Place::Variable(word);
+    }
+    let statement = ahead.rsplit(';').next().unwrap_or_default().trim();
+    if ["SET", "RESET", "SHOW"]
+        .iter()
+        .any(|it| it.eq_ignore_ascii_case(statement))
+    {
+        return Place::Setting(word);
+    }
+    Place::Word(word)
+}
+
+fn last_word(text: &str, ends: impl Fn(char) -> bool) -> &str {
+    let start = text.rfind(&ends).map_or(0, |at| {
+        at + text[at..].chars().next().map_or(1, char::len_utf8)
+    });
+    &text[start..]
+}
+
+/// Those that begin with `word`, whatever the case.
+fn starting(word: &str, all: impl IntoIterator<Item = String>) -> impl Iterator<Item = String> {
+    let word = word.to_lowercase();
+    all.into_iter()
+        .filter(move |it| it.to_lowercase().starts_with(&word))
+}
+
+/// Files and folders that begin with `word`; folders end with `/`.
+fn files(word: &str) -> BTreeSet<String> {
+    let (folder, start) = match word.rfind('/') {
+        Some(at) => word.split_at(at + 1),
+        None => ("", word),
+    };
+    let shown = if folder.is_empty() { "." } else { folder };
+    let Ok(entries) = std::fs::read_dir(shown) else {
+        return BTreeSet::new();
+    };
+    entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let name = entry.file_name().into_string().ok()?;
+            let hidden = name.starts_with('.') && !start.starts_with('.');
+            if hidden || !name.starts_with(start) {
+                return None;
+            }
+            let slash = if entry.path().is_dir() { "/" } else { "" };
+            Some(format!("{folder}{name}{slash}"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_decides_what_is_completed() {
+        assert!(matches!(place("\\ti"), Place::CommandName("ti")));
+        assert!(matches!(
+            place("\\x o"),
+            Place::CommandArgument(Takes::OneOf(_), "o")
+        ));
+        assert!(matches!(place("SELECT * FROM 'da"), Place::String("da")));
+        assert!(matches!(place("SELECT 'a' || ti"), Place::Word("ti")));
+        assert!(matches!(place("SET ai.de"), Place::Setting("ai.de")));
+        assert!(matches!(place("SELECT 1; set ai"), Place::Setting("ai")));
+        assert!(matches!(place("LIMIT :li"), Place::Variable("li")));
+        assert!(matches!(place("SELECT a::in"), Place::Word("in")));
+        assert!(matches!(place("SELECT (ti"), Place::Word("ti")));
+    }
+
+    #[test]
+    fn names_are_quoted_where_sql_needs_it() {
+        assert_eq!(identifier("title"), "title");
+        assert_eq!(identifier("Name"), "\"Name\"");
+        assert_eq!(identifier("a b"), "\"a b\"");
+    }
+
+    #[test]
+    fn files_complete_within_their_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("alpha.csv"), "").unwrap();
+        std::fs::create_dir(folder.path().join("alps")).unwrap();
+        std::fs::write(folder.path().join(".alarm"), "").unwrap();
+        let prefix = format!("{}/al", folder.path().display());
+        let found: Vec<String> = files(&prefix).into_iter().collect();
+        assert_eq!(found, [format!("{prefix}pha.csv"), format!("{prefix}ps/")]);
+    }
+}

@@ -1,0 +1,57 @@
+//! The arguments of a backslash command.
+
+use crate::error::{Result, ShellError};
+
+/// Words separated by white space; quotes, single or double, keep white space
+/// together, and a doubled quote inside them stands for itself.
+///
+/// # Errors
+/// If a quote is left open.
+pub fn words(text: &str) -> Result<Vec<String>> {
+    let mut words = Vec::new();
+    let mut chars = text.chars().peekable();
+    loop {
+        while chars.next_if(|c| c.is_whitespace()).is_some() {}
+        if chars.peek().is_none() {
+            return Ok(words);
+        }
+        let mut word = String::new();
+        while let Some(c) = chars.next_if(|c| !c.is_whitespace()) {
+            // Inside a word an apostrophe is an apostrophe.
+            if (c != '\'' && c != '"') || !word.is_empty() {
+                word.push(c);
+                continue;
+            }
+            loop {
+                match chars.next() {
+                    Some(inner) if inner != c => word.push(inner),
+                    Some(_) if chars.next_if_eq(&c).is_some() => word.push(c),
+                    Some(_) => break,
+                    None => {
+                        return Err(ShellError::query(format!(
+                            "the quote {c} is not closed in: {text}"
+                        )));
+                    }
+                }
+            }
+            break;
+        }
+        words.push(word);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn quotes_keep_words_together() {
+        assert_eq!(
+            words("a  'b c' \"d\"\"e\" it's").unwrap(),
+            ["a", "b c", "d\"e", "it's"]
+        );
+        assert_eq!(words("").unwrap(), Vec::<String>::new());
+        assert_eq!(words("''").unwrap(), [""]);
+        assert!(words("'open").is_err());
+    }
+}

@@ -1,0 +1,120 @@
+//! The engine behind the shell: a DataFusion session with semql's functions,
+//! files as tables and the data dictionary.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use crate::dictionary::{self, Dictionary};
+use crate::error::{Result, ShellError};
+use crate::output::progress::ProgressLine;
+use crate::{sources, statement};
+
+/// Where the dictionary is looked for when nobody says.
+const DICTIONARY: &str = "data_dict.yaml";
+
+/// Consumers of memory that an out-of-memory error names.
+const NAMED_CONSUMERS: std::num::NonZeroUsize = match std::num::NonZeroUsize::new(3) {
+    Some(three) => three,
+    None => std::num::NonZeroUsize::MIN,
+};
+
+/// What the command line says about the session.
+#[derive(Clone, Debug, Default)]
+pub struct SessionOptions {
+    pub data_dict: Option<PathBuf>,
+    /// Whether a dictionary in the working folder counts.
+    pub default_dictionary: bool,
+    pub settings: Vec<(String, String)>,
+    /// Bytes that queries may take before they spill to disk.
+    pub memory_limit: Option<usize>,
+    /// Whether long queries show how far they are.
+    pub progress: bool,
+}
+
+/// A session over the files of the working folder.
+pub struct Session {
+    pub ctx: SessionContext,
+    pub dictionary: Arc<Dictionary>,
+    pub ai: Arc<semql_udfs::Runtime>,
+    progress: bool,
+    line: Mutex<Option<ProgressLine>>,
+}
+
+impl Session {
+    /// Opens a session. No model is loaded and no data file is read.
+    ///
+    /// # Errors
+    /// A dictionary that is absent or wrong; a setting that does not exist.
+    pub async fn open(options: &SessionOptions) -> Result<Self> {
+        let ctx = SessionContext::new_with_config_rt(config(), environment(options.memory_limit)?);
+        let ctx = sources::install(ctx)?;
+        semql_udfs::register_all(&ctx)?;
+        let ai = semql_udfs::runtime(&ctx);
+        let dictionary = Arc::new(read_dictionary(options)?);
+        for taxonomy in dictionary.taxonomies() {
+            ai.set_taxonomy(taxonomy.clone());
+        }
+        dictionary::register(&ctx, &dictionary).await?;
+        let session = Self {
+            ctx,
+            dictionary,
+            ai,
+            progress: options.progress,
+            line: Mutex::default(),
+        };
+        for (key, value) in &options.settings {
+            statement::set::assign(&session, key, value)
+                .await
+                .map_err(|error| ShellError::usage(format!("--set {key}={value}: {error}")))?;
+        }
+        Ok(session)
+    }
+
+    /// Shows how far `plan` is, where progress is wanted, until
+    /// [`hide_progress`](Self::hide_progress).
+    pub fn show_progress(&self, plan: &Arc<dyn ExecutionPlan>) {
+        if self.progress {
+            let line = ProgressLine::start(Arc::clone(&self.ai), Arc::clone(plan));
+            *self.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+        }
+    }
+
+    pub fn hide_progress(&self) {
+        self.line
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+    }
+}
+
+fn config() -> SessionConfig {
+    let mut config = SessionConfig::new().with_information_schema(true);
+    // Descriptions and the origin of vectors live in the metadata of Parquet.
+    config.options_mut().execution.parquet.skip_metadata = false;
+    // Errors can then name the line they are about.
+    config.options_mut().sql_parser.collect_spans = true;
+    config
+}
+
+fn environment(memory_limit: Option<usize>) -> Result<Arc<RuntimeEnv>> {
+    let mut builder = RuntimeEnvBuilder::new();
+    if let Some(bytes) = memory_limit {
+        let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), NAMED_CONSUMERS);
+        builder = builder.with_memory_pool(Arc::new(pool));
+    }
+    Ok(builder.build_arc()?)
+}
+
+fn read_dictionary(options: &SessionOptions) -> Result<Dictionary> {
+    let default = Path::new(DICTIONARY);
+    match &options.data_dict {
+        Some(path) => Dictionary::load(path),
+        None if options.default_dictionary && default.exists() => Dictionary::load(default),
+        None => Ok(Dictionary::empty()),
+    }
+}

@@ -1,0 +1,251 @@
+//! JSON: objects one a line, or in one array; and the types of their members.
+
+use arrow::datatypes::{DataType, Field, Fields, Schema};
+use arrow::error::ArrowError;
+use arrow::json::reader::infer_json_schema_from_iterator;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+
+use super::sample::{Sample, check_text};
+use crate::error::{Result, ShellError};
+
+/// So many objects say in which order the columns come.
+const ORDERING: usize = 100;
+
+/// What the samples hold.
+#[derive(Default)]
+struct Objects {
+    values: Vec<Value>,
+    /// The members, as first met.
+    order: Vec<String>,
+}
+
+impl Objects {
+    /// `text` begins with the object.
+    fn push(&mut self, value: Value, text: &[u8]) {
+        if self.values.len() < ORDERING
+            && let Some(Ok(Keys(keys))) = serde_json::Deserializer::from_slice(text).into_iter().next()
+        {
+            for key in keys {
+                if !self.order.contains(&key) {
+                    self.order.push(key);
+                }
+            }
+        }
+        self.values.push(value);
+    }
+}
+
+/// The members of an object in their order, which a parsed value forgets.
+struct Keys(Vec<String>);
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Keys;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+                let mut keys = Vec::new();
+                while let Some((key, _)) = map.next_entry::<String, IgnoredAny>()? {
+                    keys.push(key);
+                }
+                Ok(Keys(keys))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// Whether the objects stand in an array.
+pub fn is_array(sample: &Sample) -> bool {
+    sample.bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
+}
+
+/// The columns of the sampled files together.
+///
+/// # Errors
+/// Text that is not UTF-8 or not JSON, with its line; something else than
+/// objects; no objects at all.
+pub fn schema(samples: &[Sample]) -> Result<Schema> {
+    let mut objects = Objects::default();
+    for sample in samples {
+        check_text(sample)?;
+        if is_array(sample) {
+            elements(sample, &mut objects)?;
+        } else {
+            lines(sample, &mut objects)?;
+        }
+    }
+    let name = samples.first().map_or("", |sample| sample.name.as_str());
+    if objects.values.is_empty() {
+        return Err(ShellError::query(format!("'{name}' holds no objects, so its columns are unknown")));
+    }
+    let values = objects.values.iter().map(Ok::<_, ArrowError>);
+    let inferred = infer_json_schema_from_iterator(values).map_err(|error| {
+        ShellError::query(format!("cannot make columns of '{name}': {error}"))
+    })?;
+    let mut fields: Vec<_> = known_fields(inferred.fields()).iter().cloned().collect();
+    fields.sort_by_key(|field| {
+        let place = objects.order.iter().position(|name| name == field.name());
+        place.unwrap_or(objects.order.len())
+    });
+    Ok(Schema::new(fields))
+}
+
+fn lines(sample: &Sample, objects: &mut Objects) -> Result<()> {
+    let mut rest = sample.bytes.as_slice();
+    let mut number = 0;
+    while !rest.is_empty() {
+        number += 1;
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        let line = rest[..end.unwrap_or(rest.len())].trim_ascii();
+        rest = end.map_or(&[][..], |end| &rest[end + 1..]);
+        // The last line of a part may be cut.
+        if line.is_empty() || (end.is_none() && !sample.whole) {
+            continue;
+        }
+        match serde_json::from_slice(line) {
+            Ok(value @ Value::Object(_)) => objects.push(value, line),
+            Ok(_) => return Err(fault(sample, number, "is no object; each line must be one")),
+            Err(error) if error.is_eof() && spread(sample) => {
+                return Err(ShellError::query(format!(
+                    "'{}' holds objects spread over several lines; write one a line, as with: jq -c . FILE",
+                    sample.name
+                )));
+            }
+            Err(error) => {
+                let why = error.to_string();
+                let why = why.split(" at line ").next().unwrap_or(&why);
+                return Err(fault(
+                    sample,
+                    number,
+                    &format!("is not valid JSON: {why} (column {})", error.column()),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the bytes are a JSON object that does not end with its line.
+fn spread(sample: &Sample) -> bool {
+    let mut values = serde_json::Deserializer::from_slice(&sample.bytes).into_iter::<Value>();
+    match values.next() {
+        Some(Ok(value)) => value.is_object(),
+        Some(Err(error)) => error.is_eof() && !sample.whole,
+        None => false,
+    }
+}
+
+fn elements(sample: &Sample, objects: &mut Objects) -> Result<()> {
+    let start = sample.bytes.iter().position(|byte| *byte == b'[').map_or(0, |at| at + 1);
+    let mut at = start;
+    loop {
+        while sample.bytes.get(at).is_some_and(|byte| byte.is_ascii_whitespace() || *byte == b',') {
+            at += 1;
+        }
+        match sample.bytes.get(at) {
+            Some(b']') => return Ok(()),
+            None if sample.whole => return Err(fault(sample, line_at(sample, at), "ends within the array")),
+            None => return Ok(()),
+            Some(_) => {}
+        }
+        let mut values = serde_json::Deserializer::from_slice(&sample.bytes[at..]).into_iter::<Value>();
+        match values.next() {
+            Some(Ok(value @ Value::Object(_))) => objects.push(value, &sample.bytes[at..]),
+            Some(Ok(_)) => {
+                return Err(fault(sample, line_at(sample, at), "holds something else than objects in the array"));
+            }
+            Some(Err(error)) if error.is_eof() && !sample.whole => return Ok(()),
+            Some(Err(error)) => {
+                let why = error.to_string();
+                let why = why.split(" at line ").next().unwrap_or(&why);
+                let line = line_at(sample, at) + error.line() - 1;
+                return Err(fault(sample, line, &format!("is not valid JSON: {why}")));
+            }
+            None => return Ok(()),
+        }
+        at += values.byte_offset();
+    }
+}
+
+fn line_at(sample: &Sample, at: usize) -> usize {
+    let before = &sample.bytes[..at.min(sample.bytes.len())];
+    1 + before.iter().filter(|byte| **byte == b'\n').count()
+}
+
+fn fault(sample: &Sample, line: usize, what: &str) -> ShellError {
+    ShellError::query(format!("'{}' line {line} {what}", sample.name))
+}
+
+/// Members of which only nulls were seen are text; the first text among later
+/// rows would fail otherwise.
+fn known_fields(fields: &Fields) -> Fields {
+    fields
+        .iter()
+        .map(|field| Field::new(field.name(), known_type(field.data_type()), true))
+        .collect()
+}
+
+fn known_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Null => DataType::Utf8,
+        DataType::List(item) => DataType::new_list(known_type(item.data_type()), true),
+        DataType::Struct(fields) => DataType::Struct(known_fields(fields)),
+        known => known.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(text: &str, whole: bool) -> Sample {
+        Sample { bytes: text.as_bytes().to_vec(), whole, name: "x.json".into() }
+    }
+
+    fn of(text: &str, whole: bool) -> Result<Schema> {
+        schema(&[sample(text, whole)])
+    }
+
+    #[test]
+    fn lines_and_arrays_give_the_same_columns() {
+        let lines = of("{\"a\":1,\"b\":null}\n\n{\"a\":2.5,\"c\":[]}\n", true).unwrap();
+        let array = of("[{\"a\":1,\"b\":null},\n {\"a\":2.5,\"c\":[]}]", true).unwrap();
+        assert_eq!(lines, array);
+        assert_eq!(lines.field_with_name("a").unwrap().data_type(), &DataType::Float64);
+        assert_eq!(lines.field_with_name("b").unwrap().data_type(), &DataType::Utf8);
+    }
+
+    #[test]
+    fn columns_keep_the_order_of_the_file() {
+        let schema = of("{\"b\":1,\"a\":2}\n{\"a\":2,\"0\":1}\n", true).unwrap();
+        let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+        assert_eq!(names, ["b", "a", "0"]);
+    }
+
+    #[test]
+    fn what_a_part_cuts_off_is_no_error() {
+        assert!(of("{\"a\":1}\n{\"a\":", false).is_ok());
+        assert!(of("[{\"a\":1},{\"a\":", false).is_ok());
+        assert!(of("[{\"a\":1},{\"a\":", true).is_err());
+    }
+
+    #[test]
+    fn faults_are_named_by_their_line() {
+        let line = of("{\"a\":1}\n{\"a\":1,}\n", true).unwrap_err();
+        assert!(line.message.contains("line 2"), "{line}");
+        let array = of("[{\"a\":1},\n{\"a\":}]", true).unwrap_err();
+        assert!(array.message.contains("line 2"), "{array}");
+        let number = of("{\"a\":1}\n7\n", true).unwrap_err();
+        assert!(number.message.contains("line 2 is no object"), "{number}");
+        let spread = of("{\n \"a\": 1\n}\n", true).unwrap_err();
+        assert!(spread.message.contains("one a line"), "{spread}");
+        assert!(of("[]", true).unwrap_err().message.contains("no objects"));
+    }
+}

@@ -1,0 +1,86 @@
+//! Remote stores, opened when a statement first names their host or bucket.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::object_store::ObjectStoreRegistry;
+use object_store::aws::AmazonS3Builder;
+use object_store::{ObjectStore, RetryConfig};
+use url::Url;
+
+use super::hub::HubStore;
+use super::web::WebStore;
+use crate::error::ShellError;
+
+type Open = fn(&Url) -> crate::error::Result<Arc<dyn ObjectStore>>;
+
+/// Scheme, and what opens a store for a URL of it.
+const SCHEMES: &[(&str, Open)] = &[
+    ("http", |url| Ok(Arc::new(WebStore::new(url)?))),
+    ("https", |url| Ok(Arc::new(WebStore::new(url)?))),
+    ("s3", |url| Ok(Arc::new(bucket(url)?))),
+    ("s3a", |url| Ok(Arc::new(bucket(url)?))),
+    ("hf", |url| Ok(Arc::new(HubStore::new(url)?))),
+];
+
+/// The stores of a session.
+#[derive(Debug)]
+pub struct Stores {
+    inner: Arc<dyn ObjectStoreRegistry>,
+}
+
+impl Stores {
+    pub fn new(inner: Arc<dyn ObjectStoreRegistry>) -> Self {
+        Self { inner }
+    }
+}
+
+impl ObjectStoreRegistry for Stores {
+    fn register_store(&self, url: &Url, store: Arc<dyn ObjectStore>) -> Option<Arc<dyn ObjectStore>> {
+        self.inner.register_store(url, store)
+    }
+
+    fn deregister_store(&self, url: &Url) -> Result<Arc<dyn ObjectStore>> {
+        self.inner.deregister_store(url)
+    }
+
+    fn get_store(&self, url: &Url) -> Result<Arc<dyn ObjectStore>> {
+        if let Ok(store) = self.inner.get_store(url) {
+            return Ok(store);
+        }
+        let Some((_, open)) = SCHEMES.iter().find(|(scheme, _)| *scheme == url.scheme()) else {
+            let known: Vec<String> = SCHEMES.iter().map(|(scheme, _)| format!("{scheme}://")).collect();
+            return Err(DataFusionError::Plan(format!(
+                "there is no way to read {}:// addresses; known are paths and {}",
+                url.scheme(),
+                known.join(", ")
+            )));
+        };
+        let store = open(url).map_err(|error| DataFusionError::External(Box::new(error)))?;
+        self.inner.register_store(url, Arc::clone(&store));
+        Ok(store)
+    }
+}
+
+/// A bucket, with credentials and endpoint from the `AWS_*` variables.
+fn bucket(url: &Url) -> crate::error::Result<impl ObjectStore> {
+    let name = url.host_str().unwrap_or_default();
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(name).with_retry(RetryConfig {
+        max_retries: 3,
+        retry_timeout: Duration::from_secs(30),
+        ..RetryConfig::default()
+    });
+    let set = |key: &str| std::env::var(key).ok().filter(|value| !value.is_empty());
+    // A local server speaks plain HTTP, and whoever names one means it.
+    let endpoint = set("AWS_ENDPOINT_URL_S3").or_else(|| set("AWS_ENDPOINT_URL")).or_else(|| set("AWS_ENDPOINT"));
+    if let Some(endpoint) = endpoint {
+        builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
+    }
+    builder.build().map_err(|error| {
+        ShellError::setup(format!(
+            "cannot open the bucket '{name}': {error}; set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and \
+             AWS_REGION, or AWS_SKIP_SIGNATURE=true for a public one"
+        ))
+    })
+}

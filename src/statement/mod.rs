@@ -1,0 +1,152 @@
+//! Statements: which part of the shell runs which.
+
+pub mod copy;
+pub mod describe;
+mod missing;
+pub mod query;
+pub mod set;
+pub mod show;
+pub mod summarize;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::execution::SendableRecordBatchStream;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+pub use missing::{explain, tables};
+
+use crate::error::Result;
+use crate::script::first_words;
+use crate::session::Session;
+
+/// What a statement gives back.
+pub enum Outcome {
+    /// Rows to show.
+    Rows {
+        schema: SchemaRef,
+        stream: SendableRecordBatchStream,
+    },
+    /// Something was done; `message` says what, and is empty where that goes
+    /// without saying.
+    Done { message: String },
+}
+
+type Run = for<'a> fn(&'a Session, &'a Statement<'a>) -> BoxFuture<'a, Result<Outcome>>;
+
+/// A statement as its runner sees it.
+pub struct Statement<'a> {
+    /// All of it, variables put in.
+    pub sql: &'a str,
+    /// What follows the words that chose the runner.
+    pub rest: &'a str,
+}
+
+struct Kind {
+    /// The words it begins with.
+    words: &'static [&'static str],
+    run: Run,
+    /// Whether its rows become the table `_`.
+    keeps_result: bool,
+}
+
+/// Statements that the shell knows better than the engine does. The first that
+/// fits is taken; every other statement is the engine's.
+const KINDS: &[Kind] = &[
+    Kind {
+        words: &["SUMMARIZE"],
+        run: |session, statement| summarize::run(session, statement.rest).boxed(),
+        keeps_result: true,
+    },
+    Kind {
+        words: &["SUMMARISE"],
+        run: |session, statement| summarize::run(session, statement.rest).boxed(),
+        keeps_result: true,
+    },
+    Kind {
+        words: &["DESCRIBE"],
+        run: |session, statement| show::describe(session, statement.rest).boxed(),
+        keeps_result: false,
+    },
+    Kind {
+        words: &["DESC"],
+        run: |session, statement| show::describe(session, statement.rest).boxed(),
+        keeps_result: false,
+    },
+    Kind {
+        words: &["SHOW", "MODELS"],
+        run: |session, _| query::run(session, "SELECT * FROM ai_models()").boxed(),
+        keeps_result: false,
+    },
+    Kind {
+        words: &["SHOW", "TABLES"],
+        run: |session, _| describe::list_tables(session).boxed(),
+        keeps_result: false,
+    },
+    Kind {
+        words: &["SHOW"],
+        run: |session, statement| query::run(session, statement.sql).boxed(),
+        keeps_result: false,
+    },
+    Kind {
+        words: &["EXPLAIN"],
+        run: |session, statement| query::run(session, statement.sql).boxed(),
+        keeps_result: false,
+    },
+    Kind {
+        words: &["SET"],
+        run: |session, statement| set::run(session, statement.sql).boxed(),
+        keeps_result: false,
+    },
+    Kind {
+        words: &["RESET"],
+        run: |session, statement| set::run(session, statement.sql).boxed(),
+        keeps_result: false,
+    },
+];
+
+const ENGINE: Kind = Kind {
+    words: &[],
+    run: |session, statement| query::run(session, statement.sql).boxed(),
+    keeps_result: true,
+};
+
+fn kind(sql: &str) -> &'static Kind {
+    let (words, _) = first_words(sql, 2);
+    KINDS
+        .iter()
+        .find(|kind| {
+            kind.words.len() <= words.len() && kind.words.iter().zip(&words).all(|(a, b)| a == b)
+        })
+        .unwrap_or(&ENGINE)
+}
+
+/// Runs one statement.
+///
+/// # Errors
+/// Whatever is wrong with it; misspelt names come with a "did you mean".
+pub async fn run(session: &Session, sql: &str) -> Result<Outcome> {
+    let kind = kind(sql);
+    let (_, rest) = first_words(sql, kind.words.len());
+    (kind.run)(session, &Statement { sql, rest })
+        .await
+        .map_err(|error| explain(session, error))
+}
+
+/// Whether the rows of this statement become the table `_`.
+pub fn keeps_result(sql: &str) -> bool {
+    kind(sql).keeps_result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_fitting_words_win() {
+        assert_eq!(kind("show models").words, ["SHOW", "MODELS"]);
+        assert_eq!(kind("SHOW ALL").words, ["SHOW"]);
+        assert_eq!(kind("-- x\nsummarize 'a.csv'").words, ["SUMMARIZE"]);
+        assert!(kind("SELECT 1").words.is_empty());
+        assert!(kind("").words.is_empty());
+    }
+}

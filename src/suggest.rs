@@ -1,0 +1,52 @@
+//! "Did you mean": the nearest of the names that exist.
+
+use datafusion::common::utils::datafusion_strsim::levenshtein;
+
+/// The candidate nearest to `word`, if it is near enough that a slip of the
+/// fingers explains the difference.
+pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let allowed = (word.chars().count() / 3).min(3);
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(&word, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Edits between the two words; two letters that changed places are one.
+fn distance(word: &str, candidate: &str) -> usize {
+    let edits = levenshtein(word, candidate);
+    if edits != 2 || word.chars().count() != candidate.chars().count() {
+        return edits;
+    }
+    let differing: Vec<(char, char)> = word
+        .chars()
+        .zip(candidate.chars())
+        .filter(|(a, b)| a != b)
+        .collect();
+    match differing[..] {
+        [(a, b), (c, d)] if a == d && b == c => 1,
+        _ => edits,
+    }
+}
+
+/// `; did you mean 'x'?`, or nothing.
+pub fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    closest(word, candidates).map_or_else(String::new, |near| format!("; did you mean '{near}'?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_are_recognised_and_other_words_are_not() {
+        let names = ["products", "labels", "title"];
+        assert_eq!(closest("prodcuts", names), Some("products"));
+        assert_eq!(closest("Titel", names), Some("title"));
+        assert_eq!(closest("weather", names), None);
+        assert_eq!(closest("x", ["n", "timing"]), None);
+    }
+}

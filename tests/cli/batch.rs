@@ -1,0 +1,237 @@
+//! `-f`, `-c`, standard input, variables, formats, `-o`.
+
+use std::fs;
+
+use super::{names, semql, semql_reading, shop};
+
+#[test]
+fn statements_run_in_order_and_results_are_all_that_is_on_stdout() {
+    let folder = shop();
+    let sql =
+        "CREATE TABLE t AS SELECT 1 AS x; INSERT INTO t VALUES (2), (3); SELECT sum(x) AS s FROM t";
+    let done = semql(folder.path(), &["--format", "csv", "-c", sql]);
+    assert_eq!((done.code, done.out.as_str()), (Some(0), "s\n6\n"));
+    assert!(done.err.contains("created table t"), "{}", done.err);
+    assert!(done.err.contains("inserted 2 rows"), "{}", done.err);
+}
+
+#[test]
+fn quiet_leaves_only_errors_on_stderr() {
+    let folder = shop();
+    let done = semql(
+        folder.path(),
+        &[
+            "-q",
+            "--format",
+            "csv",
+            "-c",
+            "CREATE TABLE t AS SELECT 1; SELECT * FROM t; SELECT * FROM u",
+        ],
+    );
+    assert_eq!(done.code, Some(1));
+    assert!(!done.err.contains("created"), "{}", done.err);
+    assert!(done.err.contains("'u'"), "{}", done.err);
+}
+
+#[test]
+fn files_and_commands_run_in_the_order_given_options_anywhere() {
+    let folder = shop();
+    fs::write(folder.path().join("a.sql"), "SELECT 'a' AS x").unwrap();
+    fs::write(folder.path().join("b.sql"), "SELECT 'b' AS x;\n").unwrap();
+    let done = semql(
+        folder.path(),
+        &[
+            "-c",
+            "SELECT 'first' AS x",
+            "-f",
+            "b.sql",
+            "a.sql",
+            "--format",
+            "csv",
+            "-c",
+            "SELECT 'last' AS x",
+        ],
+    );
+    assert_eq!(done.out, "x\nfirst\nx\nb\nx\na\nx\nlast\n", "{}", done.err);
+}
+
+#[test]
+fn only_the_tokenizer_decides_where_a_statement_ends() {
+    let folder = shop();
+    let script = "SELECT id, ';' AS \"a;b\" -- not; here\n FROM 'shop.csv' /* nor; here */ WHERE title = 'pen; blue';\nSELECT $$;$$ AS x";
+    let done = semql_reading(folder.path(), &["--format", "csv"], script);
+    assert_eq!(
+        (done.code, done.out.as_str()),
+        (Some(0), "id,a;b\n3,;\nx\n;\n"),
+        "{}",
+        done.err
+    );
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_are_no_trouble() {
+    let folder = shop();
+    fs::write(
+        folder.path().join("w.sql"),
+        "\u{feff}SELECT 1 AS x;\r\n\\echo it's\r\nSELECT 2 AS y;\r\n",
+    )
+    .unwrap();
+    let done = semql(folder.path(), &["--format", "csv", "-f", "w.sql"]);
+    assert_eq!(done.out, "x\n1\nit's\ny\n2\n", "{}", done.err);
+}
+
+#[test]
+fn variables_come_as_they_are_as_strings_and_as_names() {
+    let folder = shop();
+    let sql = "SELECT :\"column\" AS c, :'word' AS w, id::VARCHAR AS i, [1,2,3][1:2] AS a FROM 'shop.csv' LIMIT :n";
+    let done = semql(
+        folder.path(),
+        &[
+            "--format",
+            "csv",
+            "-v",
+            "n=1",
+            "--variable",
+            "word=it's",
+            "-v",
+            "column=title",
+            "-c",
+            sql,
+        ],
+    );
+    assert_eq!(
+        (done.code, done.out.as_str()),
+        (Some(0), "c,w,i,a\nred shoes,it's,1,\"[1, 2]\"\n"),
+        "{}",
+        done.err
+    );
+}
+
+#[test]
+fn the_first_error_stops_the_run_and_names_file_and_line() {
+    let folder = shop();
+    let script = "SELECT 1 AS x;\n\nSELECT 2 AS x,\n  nothing;\nSELECT 3 AS x;\n";
+    fs::write(folder.path().join("run.sql"), script).unwrap();
+    let done = semql(
+        folder.path(),
+        &["--format", "csv", "-f", "run.sql", "-c", "SELECT 4 AS x"],
+    );
+    assert_eq!((done.code, done.out.as_str()), (Some(1), "x\n1\n"));
+    assert!(done.err.contains("run.sql:4: "), "{}", done.err);
+    assert!(done.err.contains("nothing"), "{}", done.err);
+}
+
+#[test]
+fn every_format_has_its_shape() {
+    let folder = shop();
+    let sql = "SELECT id, title FROM 'shop.csv' WHERE id = 3";
+    for (format, expected) in [
+        ("csv", "id,title\n3,pen; blue\n"),
+        ("tsv", "id\ttitle\n3\tpen; blue\n"),
+        ("ndjson", "{\"id\":3,\"title\":\"pen; blue\"}\n"),
+    ] {
+        let done = semql(folder.path(), &["--format", format, "-c", sql]);
+        assert_eq!(done.out, expected, "{format} {}", done.err);
+    }
+    let done = semql(folder.path(), &["--format", "json", "-c", sql]);
+    let json: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!(json, serde_json::json!([{"id": 3, "title": "pen; blue"}]));
+    let done = semql(folder.path(), &["--format", "markdown", "-c", sql]);
+    assert!(done.out.contains("| pen; blue |"), "{}", done.out);
+    let done = semql(folder.path(), &["-c", sql]);
+    assert!(done.out.contains("(1 row)"), "{}", done.out);
+}
+
+#[test]
+fn the_output_file_appears_whole() {
+    let folder = shop();
+    fs::write(folder.path().join("out.csv"), "before").unwrap();
+    let done = semql(
+        folder.path(),
+        &[
+            "--format",
+            "csv",
+            "-o",
+            "out.csv",
+            "-c",
+            "SELECT 1 AS x; SELECT 2 AS y",
+        ],
+    );
+    assert_eq!(
+        (done.code, done.out.as_str()),
+        (Some(0), ""),
+        "{}",
+        done.err
+    );
+    assert_eq!(
+        fs::read_to_string(folder.path().join("out.csv")).unwrap(),
+        "x\n1\ny\n2\n"
+    );
+    assert_eq!(names(folder.path()), ["out.csv", "shop.csv"]);
+}
+
+#[test]
+fn a_failed_run_leaves_the_output_file_as_it_was() {
+    let folder = shop();
+    fs::write(folder.path().join("out.csv"), "before").unwrap();
+    let done = semql(
+        folder.path(),
+        &["-o", "out.csv", "-c", "SELECT 1; SELECT * FROM gone"],
+    );
+    assert_eq!(done.code, Some(1));
+    assert_eq!(
+        fs::read_to_string(folder.path().join("out.csv")).unwrap(),
+        "before"
+    );
+    assert_eq!(names(folder.path()), ["out.csv", "shop.csv"]);
+    let done = semql(
+        folder.path(),
+        &["-o", "no/such/folder/out.csv", "-c", "SELECT 1"],
+    );
+    assert_ne!(done.code, Some(0));
+    assert!(done.err.contains("no/such/folder"), "{}", done.err);
+}
+
+#[test]
+fn settings_can_be_given_on_the_command_line() {
+    let folder = shop();
+    let args = [
+        "--format",
+        "csv",
+        "--set",
+        "ai.device=cpu",
+        "--set",
+        "datafusion.execution.batch_size=77",
+    ];
+    let sql = "SELECT value FROM information_schema.df_settings WHERE name = 'datafusion.execution.batch_size'";
+    let done = semql(folder.path(), &[&args[..], &["-c", sql]].concat());
+    assert_eq!(done.out, "value\n77\n", "{}", done.err);
+}
+
+#[test]
+fn a_memory_limit_ends_what_cannot_spill_with_advice() {
+    let folder = shop();
+    let sql = "SELECT count(*) FROM (SELECT array_agg(value) AS a FROM generate_series(1, 5000000)) WHERE cardinality(a) > 1";
+    let done = semql(folder.path(), &["--memory-limit", "1M", "-c", sql]);
+    assert_eq!(done.code, Some(1), "{}", done.out);
+    assert!(done.err.contains("--memory-limit"), "{}", done.err);
+    // Sorting spills instead.
+    let sql = "SELECT max(v) AS m FROM (SELECT value AS v FROM generate_series(1, 300000) ORDER BY value % 1000, value OFFSET 1)";
+    let done = semql(
+        folder.path(),
+        &["--memory-limit", "16M", "--format", "csv", "-c", sql],
+    );
+    assert_eq!(done.out, "m\n300000\n", "{}", done.err);
+}
+
+#[test]
+fn help_documents_the_exit_codes_and_version_is_one_line() {
+    let folder = shop();
+    let done = semql(folder.path(), &["--help"]);
+    assert_eq!(done.code, Some(0));
+    for expected in ["130", "Examples:", "--memory-limit", "dict"] {
+        assert!(done.out.contains(expected), "{expected}");
+    }
+    let done = semql(folder.path(), &["--version"]);
+    assert_eq!(done.out, concat!("semql ", env!("CARGO_PKG_VERSION"), "\n"));
+}

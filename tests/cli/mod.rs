@@ -1,0 +1,89 @@
+//! The program as a process: what it prints where, and how it ends.
+
+mod batch;
+mod commands;
+mod dictionary;
+mod errors;
+mod interrupt;
+mod repl;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// How a run ended.
+pub struct Done {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl From<Output> for Done {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// The program in `folder`, out of reach of the start-up file, history and
+/// settings of whoever runs the tests.
+pub fn program(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_semql"));
+    command
+        .current_dir(folder)
+        .env("HOME", folder)
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XDG_STATE_HOME")
+        .env_remove("SEMQLRC")
+        .env_remove("SEMQL_HISTORY")
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end.
+pub fn semql(folder: &Path, args: &[&str]) -> Done {
+    program(folder).args(args).output().unwrap().into()
+}
+
+/// The same with `input` on standard input.
+pub fn semql_reading(folder: &Path, args: &[&str], input: &str) -> Done {
+    let mut child = program(folder)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    child.wait_with_output().unwrap().into()
+}
+
+/// A folder with a small table in `shop.csv`.
+pub fn shop() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("shop.csv"),
+        "id,title,price\n1,red shoes,20\n2,tea pot,15\n3,\"pen; blue\",2\n",
+    )
+    .unwrap();
+    folder
+}
+
+/// The names in a folder, sorted.
+pub fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,185 @@
+//! The prompt, through a pseudo-terminal that Python opens.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::shop;
+
+/// Waits for each text to come onto the screen and then types what follows it;
+/// prints the screen and the exit code. Ends with an error of its own if a text
+/// does not come.
+const DRIVER: &str = r#"
+import os, pty, select, sys
+
+program, steps = sys.argv[1], sys.argv[2:]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(program, [program])
+screen, seen = "", 0
+
+def read():
+    global screen
+    if not select.select([terminal], [], [], 60)[0]:
+        sys.exit("nothing came; the screen: " + repr(screen))
+    try:
+        data = os.read(terminal, 65536)
+    except OSError:
+        data = b""
+    screen += data.decode(errors="replace")
+    return data
+
+for wanted, typed in zip(steps[::2], steps[1::2]):
+    while wanted not in screen[seen:]:
+        if not read():
+            sys.exit("it ended early; the screen: " + repr(screen))
+    seen = screen.index(wanted, seen) + len(wanted)
+    os.write(terminal, typed.encode())
+while read():
+    pass
+print(screen)
+print("exit code", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+
+/// What was on the screen, escape codes and all; `None` where there is no Python.
+fn screen(folder: &Path, steps: &[(&str, &str)]) -> Option<String> {
+    let flat: Vec<&str> = steps
+        .iter()
+        .flat_map(|(wanted, typed)| [*wanted, *typed])
+        .collect();
+    let output = Command::new("python3")
+        .args(["-c", DRIVER, env!("CARGO_BIN_EXE_semql")])
+        .args(flat)
+        .current_dir(folder)
+        .env("HOME", folder)
+        .env("TERM", "xterm")
+        .env("VISUAL", "sh editor.sh")
+        .env("SEMQL_HISTORY", folder.join("history"))
+        .env_remove("SEMQLRC")
+        .env_remove("XDG_CONFIG_HOME")
+        .output();
+    let Ok(output) = output else {
+        println!("skipped: the prompt needs python3 for its tests");
+        return None;
+    };
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{err}");
+    Some(out)
+}
+
+const CTRL_C: &str = "\x03";
+const CTRL_D: &str = "\x04";
+const PROMPT: &str = "semql> ";
+
+/// The line editor lets go of the terminal: what was typed runs now.
+const RUNS: &str = "\x1b[?2004l";
+
+#[test]
+fn statements_span_lines_and_the_last_result_is_a_table() {
+    let folder = shop();
+    let Some(screen) = screen(
+        folder.path(),
+        &[
+            ("Ctrl-D leaves", ""),
+            (PROMPT, "SELECT 20 + 1 AS x\nUNION ALL SELECT 30;\n"),
+            ("(2 rows)", ""),
+            (PROMPT, "SELECT sum(x) + 100 AS total FROM _;\n"),
+            ("151", ""),
+            (PROMPT, "SELECT nothing;\n"),
+            ("No field named nothing", ""),
+            (PROMPT, CTRL_D),
+        ],
+    ) else {
+        return;
+    };
+    assert!(screen.ends_with("exit code 0\n"), "{screen}");
+    let history = std::fs::read_to_string(folder.path().join("history")).unwrap();
+    assert!(
+        history.contains("SELECT sum(x) + 100 AS total FROM _;"),
+        "{history}"
+    );
+}
+
+#[test]
+fn ctrl_c_drops_the_line_or_the_query_and_the_prompt_comes_back() {
+    let folder = shop();
+    let Some(screen) = screen(
+        folder.path(),
+        &[
+            (PROMPT, "SELECT half a line"),
+            ("half a line", CTRL_C),
+            (RUNS, ""),
+            (
+                PROMPT,
+                "SELECT count(*) FROM generate_series(1, 1000000000000) a WHERE value % 7 = 8;\n",
+            ),
+            (RUNS, CTRL_C),
+            ("Interrupted.", ""),
+            (PROMPT, "SELECT 6 * 7 AS answer;\n"),
+            ("42", ""),
+            (PROMPT, "\\q\n"),
+        ],
+    ) else {
+        return;
+    };
+    assert!(screen.ends_with("exit code 0\n"), "{screen}");
+}
+
+#[test]
+fn tab_completes_keywords_tables_columns_files_labels_and_commands() {
+    let folder = shop();
+    let Some(screen) = screen(
+        folder.path(),
+        &[
+            (
+                PROMPT,
+                "CREATE TABLE wardrobe AS SELECT 1 AS drawers, 2 AS doors;\n",
+            ),
+            ("created table", ""),
+            (PROMPT, "SEL\t"),
+            ("SELECT", " * FROM wardr\t"),
+            ("wardrobe", " WHERE draw\t"),
+            ("drawers", " = 1;\n"),
+            ("(1 row)", ""),
+            (PROMPT, "SELECT 'Movies\t"),
+            ("Movies, Music", "' AS label FROM 'sho\t"),
+            ("shop.csv", "' LIMIT 1;\n"),
+            ("(1 row)", ""),
+            (PROMPT, "\\timi\t"),
+            ("timing ", "on\n"),
+            ("Timing is on.", ""),
+            (PROMPT, "SET ai.taxo\t"),
+            ("ai.taxonomy", " = 'product_category';\n"),
+            ("Time: ", ""),
+            (PROMPT, CTRL_D),
+        ],
+    ) else {
+        return;
+    };
+    assert!(screen.ends_with("exit code 0\n"), "{screen}");
+}
+
+#[test]
+fn the_editor_opens_the_last_statement_and_what_it_leaves_runs() {
+    let folder = shop();
+    std::fs::write(
+        folder.path().join("editor.sh"),
+        "echo 'SELECT 5 * 5 AS y;' >> \"$1\"\n",
+    )
+    .unwrap();
+    let Some(screen) = screen(
+        folder.path(),
+        &[
+            (PROMPT, "SELECT 1 + 1 AS x;\n"),
+            ("(1 row)", ""),
+            (PROMPT, "\\e\n"),
+            ("(1 row)", ""),
+            ("25", ""),
+            ("(1 row)", ""),
+            (PROMPT, CTRL_D),
+        ],
+    ) else {
+        return;
+    };
+    assert!(screen.ends_with("exit code 0\n"), "{screen}");
+}

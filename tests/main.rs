@@ -1,0 +1,8 @@
+//! All tests that run the built program or cross crates, in one binary so that
+//! it links once.
+
+mod cli;
+mod docs;
+mod golden;
+mod plans;
+mod slt;
