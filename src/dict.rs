@@ -11,7 +11,7 @@ use crate::dictionary::check::{self, Difference};
 use crate::dictionary::init;
 use crate::error::{ExitCode, Result, ShellError};
 use crate::shell::Shell;
-use crate::statement::{Outcome, explain};
+use crate::statement::{Outcome, help};
 
 /// Runs the subcommand and says how the process ends.
 ///
@@ -25,7 +25,7 @@ pub async fn run(shell: &mut Shell, what: &Dict) -> Result<ExitCode> {
             let text = shell
                 .unless_interrupted(init::draft(&session, source))
                 .await
-                .map_err(|error| explain(&session, error))?;
+                .map_err(|error| help(&session, error))?;
             shell.write_text(&text)?;
             ExitCode::Success
         }

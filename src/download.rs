@@ -47,7 +47,9 @@ impl DownloadProgress for Download {
         }
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
         let template = match total {
-            Some(_) => "{msg} {bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left",
+            Some(_) => {
+                "{msg} {bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left"
+            }
             None => "{msg} {binary_bytes}, {binary_bytes_per_sec}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {

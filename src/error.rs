@@ -116,7 +116,7 @@ impl From<DataFusionError> for ShellError {
         } else {
             ExitCode::Query
         };
-        let mut message = readable(&error);
+        let mut message = tidy(&readable(&error));
         let line = line_in_message(&mut message).or_else(|| line_of(&error));
         Self {
             code,
@@ -191,6 +191,33 @@ fn readable(error: &DataFusionError) -> String {
     }
 }
 
+/// What a layer put in front of another layer's message.
+const WRAPPERS: &[&str] = &[
+    "Error during planning: ",
+    "Execution error: ",
+    "External error: ",
+    "Arrow error: ",
+    "Optimizer rule 'simplify_expressions' failed\ncaused by\n",
+];
+
+/// The same message without the names of the layers it went through.
+fn tidy(message: &str) -> String {
+    let mut message = message.to_string();
+    // A function that refuses its arguments says why; the engine then adds
+    // what it would say if it did not know why.
+    let refused = "user-defined coercion failed with: ";
+    if let Some(at) = message.find(refused) {
+        message.drain(..at + refused.len());
+        if let Some(at) = message.find(" No function matches the given name") {
+            message.truncate(at);
+        }
+    }
+    for wrapper in WRAPPERS {
+        message = message.replace(wrapper, "");
+    }
+    message
+}
+
 fn arrow(error: &ArrowError) -> String {
     match error {
         ArrowError::ExternalError(inner) => match inner.downcast_ref::<DataFusionError>() {
@@ -244,6 +271,16 @@ mod tests {
             None,
         )));
         assert_eq!(ShellError::from(error).message, "no such thing");
+    }
+
+    #[test]
+    fn a_function_that_refuses_its_arguments_is_heard() {
+        let error = DataFusionError::Plan(
+            "Execution error: Function 'f' user-defined coercion failed with: Error during planning: \
+             argument 1 must be text. No function matches the given name and argument types 'f(Int64)'."
+                .into(),
+        );
+        assert_eq!(ShellError::from(error).message, "argument 1 must be text.");
     }
 
     #[test]

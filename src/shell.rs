@@ -99,7 +99,6 @@ impl Shell {
         &mut self,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        self.interrupts.forget();
         tokio::select! {
             done = work => done,
             interrupted = self.interrupts.next() => Err(interrupted),
@@ -188,7 +187,6 @@ impl Shell {
 
     /// Runs one statement, shows what it gives, and keeps its rows as `_`.
     pub async fn run_sql(&mut self, sql: &str) -> Result<()> {
-        self.interrupts.forget();
         self.statement = Some(sql.to_string());
         let begun = Instant::now();
         let result = self.execute(sql).await;
@@ -268,7 +266,7 @@ impl Shell {
                 }
             };
             let Some(batch) = batch? else { break };
-            if !style.format.waits_for_all() {
+            if !style.format.waits_for_all() || style.expanded {
                 session.hide_progress();
             }
             writer.batch(&batch)?;

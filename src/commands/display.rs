@@ -26,7 +26,9 @@ pub async fn timing(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
 
 pub async fn format(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
     if let Some(name) = call.first() {
-        shell.style.format = name.parse::<Format>()?;
+        shell.style.format = name
+            .parse::<Format>()
+            .map_err(|error| ShellError::query(error.message))?;
     }
     let now = FORMATS
         .iter()
@@ -58,13 +60,15 @@ pub async fn echo(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
 
 pub async fn chart(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
     let spec: ChartSpec = call.rest.parse()?;
+    let screen = shell.sink.writer()?.screen();
     let Some((schema, batches)) = shell.last.result() else {
         return Err(ShellError::query(
             "there is no result to draw: run a query first (a very large result is not kept)",
         ));
     };
-    let width = shell.style.width.unwrap_or(WIDTH);
-    let text = chart::render(schema, batches, &spec, width, shell.style.color)?;
+    let width = shell.style.width.or(screen).unwrap_or(WIDTH);
+    let color = shell.style.color && screen.is_some();
+    let text = chart::render(schema, batches, &spec, width, color)?;
     shell.write_text(&text)?;
     Ok(Flow::Continue)
 }

@@ -28,7 +28,7 @@ pub async fn describe(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
     let outcome = shell
         .unless_interrupted(describe::run(&session, &table))
         .await
-        .map_err(|error| statement::explain(&session, error))?;
+        .map_err(|error| statement::help(&session, error))?;
     shell.show_outcome(outcome).await?;
     Ok(Flow::Continue)
 }

@@ -76,11 +76,29 @@ fn explain(file: &str, error: &serde_saphyr::Error) -> String {
         serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
             format!("the key '{key}' is given twice")
         }
+        serde_saphyr::Error::Unexpected { expected, .. } => {
+            format!("this should be {}", in_words(expected))
+        }
+        serde_saphyr::Error::InvalidScalar { ty, .. } => {
+            format!("this should be {}", in_words(ty))
+        }
         other => UserMessageFormatter.format_message(other).into_owned(),
     };
     match error.location() {
         Some(place) => format!("{file}:{}:{}: {what}", place.line(), place.column()),
         None => format!("{file}: {what}"),
+    }
+}
+
+/// The parser's names of what it expects, for people.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "mapping start" => "keys with values (`key: value`)",
+        "sequence start" => "a list (`- item`, or `[item, item]`)",
+        "string scalar" => "text",
+        "u64" => "a whole number",
+        "bool" | "boolean" => "true or false",
+        other => other,
     }
 }
 

@@ -20,11 +20,19 @@ pub struct Json<'a> {
 
 impl<'a> Json<'a> {
     pub fn array(out: &'a mut dyn Write) -> Self {
-        Self { out, array: true, rows: 0 }
+        Self {
+            out,
+            array: true,
+            rows: 0,
+        }
     }
 
     pub fn lines(out: &'a mut dyn Write) -> Self {
-        Self { out, array: false, rows: 0 }
+        Self {
+            out,
+            array: false,
+            rows: 0,
+        }
     }
 }
 
@@ -35,8 +43,12 @@ impl ResultWriter for Json<'_> {
             self.out.write_all(&lines)?;
             return Ok(());
         }
-        for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            self.out.write_all(if self.rows == 0 { b"[\n  " } else { b",\n  " })?;
+        for line in lines
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+        {
+            self.out
+                .write_all(if self.rows == 0 { b"[\n  " } else { b",\n  " })?;
             self.out.write_all(line)?;
             self.rows += 1;
         }
@@ -45,7 +57,8 @@ impl ResultWriter for Json<'_> {
 
     fn finish(&mut self) -> Result<()> {
         if self.array {
-            self.out.write_all(if self.rows == 0 { b"[]\n" } else { b"\n]\n" })?;
+            self.out
+                .write_all(if self.rows == 0 { b"[]\n" } else { b"\n]\n" })?;
         }
         Ok(())
     }
@@ -54,7 +67,9 @@ impl ResultWriter for Json<'_> {
 /// One JSON object a row, one row a line; NULL is written as null.
 fn lines(batch: &RecordBatch) -> Result<Vec<u8>> {
     let mut lines = Vec::new();
-    let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(&mut lines);
+    let mut writer = WriterBuilder::new()
+        .with_explicit_nulls(true)
+        .build::<_, LineDelimited>(&mut lines);
     writer.write(batch)?;
     writer.finish()?;
     drop(writer);
@@ -68,31 +83,49 @@ pub(super) fn nested(column: &ArrayRef) -> Result<Vec<Option<String>>> {
     let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::clone(column)])?;
     let lines = lines(&batch)?;
     let text = String::from_utf8_lossy(&lines);
+    let nulls = column.logical_nulls();
     let (before, after) = (format!("{{\"{NAME}\":"), "}");
     Ok(text
         .lines()
         .enumerate()
         .map(|(row, line)| {
+            if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+                return None;
+            }
             let value = line.strip_prefix(before.as_str())?.strip_suffix(after)?;
-            (!column.is_null(row)).then(|| value.to_string())
+            Some(value.to_string())
         })
         .collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Float64Array, Int64Array, ListArray, StringArray};
-    use arrow::datatypes::Int32Type;
+    use arrow::array::{
+        BinaryArray, BinaryViewArray, Decimal128Array, FixedSizeListArray, Float32Array,
+        Float64Array, Int64Array, ListArray, StringArray, StructArray, TimestampMicrosecondArray,
+        UInt64Array,
+    };
+    use arrow::datatypes::{DataType, Int32Type};
 
     use super::super::{Format, Style, rendered};
     use super::*;
 
     fn batch() -> RecordBatch {
-        let list = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), None]), None]);
+        let list =
+            ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), None]), None]);
         RecordBatch::try_from_iter([
-            ("n", Arc::new(Int64Array::from(vec![9_007_199_254_740_993, -1])) as ArrayRef),
-            ("text", Arc::new(StringArray::from(vec![Some("a\"\n"), None])) as ArrayRef),
-            ("x", Arc::new(Float64Array::from(vec![f64::NAN, 1.5])) as ArrayRef),
+            (
+                "n",
+                Arc::new(Int64Array::from(vec![9_007_199_254_740_993, -1])) as ArrayRef,
+            ),
+            (
+                "text",
+                Arc::new(StringArray::from(vec![Some("a\"\n"), None])) as ArrayRef,
+            ),
+            (
+                "x",
+                Arc::new(Float64Array::from(vec![f64::NAN, 1.5])) as ArrayRef,
+            ),
             ("list", Arc::new(list) as ArrayRef),
         ])
         .unwrap()
@@ -100,7 +133,10 @@ mod tests {
 
     #[test]
     fn json_is_valid_whatever_the_values() {
-        let style = Style { format: Format::Json, ..Style::default() };
+        let style = Style {
+            format: Format::Json,
+            ..Style::default()
+        };
         let text = rendered(&batch(), &style);
         let rows: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(rows[0]["n"], 9_007_199_254_740_993_i64);
@@ -112,7 +148,13 @@ mod tests {
 
     #[test]
     fn ndjson_has_a_row_a_line() {
-        let text = rendered(&batch(), &Style { format: Format::Ndjson, ..Style::default() });
+        let text = rendered(
+            &batch(),
+            &Style {
+                format: Format::Ndjson,
+                ..Style::default()
+            },
+        );
         assert_eq!(text.lines().count(), 2);
         for line in text.lines() {
             serde_json::from_str::<serde_json::Value>(line).unwrap();
@@ -123,5 +165,67 @@ mod tests {
     fn nested_values_are_json_text() {
         let texts = nested(batch().column(3)).unwrap();
         assert_eq!(texts, [Some("[1,null]".to_string()), None]);
+    }
+
+    #[test]
+    fn numbers_stay_numbers_and_bytes_become_hex() {
+        let item = Arc::new(Field::new_list_field(DataType::Float32, true));
+        let values = Arc::new(Float32Array::from(vec![0.5, f32::INFINITY]));
+        let vector = FixedSizeListArray::new(item, 2, values, None);
+        let n = Arc::new(Int64Array::from(vec![None])) as ArrayRef;
+        let record = StructArray::from(vec![(Arc::new(Field::new("n", DataType::Int64, true)), n)]);
+        let decimal = Decimal128Array::from(vec![1_250])
+            .with_precision_and_scale(10, 2)
+            .unwrap();
+        let batch = RecordBatch::try_from_iter([
+            (
+                "big",
+                Arc::new(UInt64Array::from(vec![u64::MAX])) as ArrayRef,
+            ),
+            ("decimal", Arc::new(decimal) as ArrayRef),
+            (
+                "bytes",
+                Arc::new(BinaryArray::from_vec(vec![b"\x00\xff"])) as ArrayRef,
+            ),
+            (
+                "view",
+                Arc::new(BinaryViewArray::from_iter_values([b"\x01"])) as ArrayRef,
+            ),
+            ("vector", Arc::new(vector) as ArrayRef),
+            ("record", Arc::new(record) as ArrayRef),
+            (
+                "at",
+                Arc::new(TimestampMicrosecondArray::from(vec![1_500_000])) as ArrayRef,
+            ),
+        ])
+        .unwrap();
+        let text = rendered(
+            &batch,
+            &Style {
+                format: Format::Ndjson,
+                ..Style::default()
+            },
+        );
+        let expected = concat!(
+            r#"{"big":18446744073709551615,"decimal":12.50,"bytes":"00ff","view":"01","#,
+            r#""vector":[0.5,null],"record":{"n":null},"at":"1970-01-01T00:00:01.500"}"#,
+            "\n"
+        );
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn batches_make_one_array() {
+        let mut out = Vec::new();
+        let batch = batch();
+        {
+            let mut json = Json::array(&mut out);
+            for batch in [batch.slice(0, 0), batch.slice(0, 1), batch.slice(1, 1)] {
+                json.batch(&batch).unwrap();
+            }
+            json.finish().unwrap();
+        }
+        let rows: Vec<serde_json::Value> = serde_json::from_slice(&out).unwrap();
+        assert_eq!((rows.len(), &rows[1]["n"]), (2, &serde_json::json!(-1)));
     }
 }

@@ -1,7 +1,7 @@
 //! How wide the columns of a table are, and which find no room.
 
 /// A column is not cut below this.
-const LEAST: usize = 8;
+pub const LEAST: usize = 8;
 
 /// What a column wants.
 pub struct Column {
@@ -43,8 +43,17 @@ pub fn widths(columns: &[Column], available: usize) -> Vec<Option<usize>> {
 /// The widths of the shown columns within `room`, if that can be.
 fn fit(columns: &[Column], shown: &[bool], room: usize) -> Option<Vec<Option<usize>>> {
     let at = |limit: usize| {
-        let width = move |c: &Column| if c.flexible { c.wanted.min(limit) } else { c.wanted };
-        columns.iter().zip(shown).map(move |(c, shown)| shown.then(|| width(c)))
+        let width = move |c: &Column| {
+            if c.flexible {
+                c.wanted.min(limit)
+            } else {
+                c.wanted
+            }
+        };
+        columns
+            .iter()
+            .zip(shown)
+            .map(move |(c, shown)| shown.then(|| width(c)))
     };
     let total = |limit: usize| at(limit).flatten().sum::<usize>();
     let widest = columns.iter().map(|c| c.wanted).max().unwrap_or(0);
@@ -58,7 +67,11 @@ fn fit(columns: &[Column], shown: &[bool], room: usize) -> Option<Vec<Option<usi
     let (mut fits, mut over) = (LEAST, widest);
     while over - fits > 1 {
         let middle = fits + (over - fits) / 2;
-        if total(middle) <= room { fits = middle } else { over = middle }
+        if total(middle) <= room {
+            fits = middle
+        } else {
+            over = middle
+        }
     }
     Some(at(fits).collect())
 }
@@ -68,12 +81,18 @@ mod tests {
     use super::*;
 
     fn columns(wanted: &[(usize, bool)]) -> Vec<Column> {
-        wanted.iter().map(|&(wanted, flexible)| Column { wanted, flexible }).collect()
+        wanted
+            .iter()
+            .map(|&(wanted, flexible)| Column { wanted, flexible })
+            .collect()
     }
 
     #[test]
     fn what_fits_is_left_alone() {
-        assert_eq!(widths(&columns(&[(5, true), (9, false)]), 80), [Some(5), Some(9)]);
+        assert_eq!(
+            widths(&columns(&[(5, true), (9, false)]), 80),
+            [Some(5), Some(9)]
+        );
     }
 
     #[test]

@@ -17,7 +17,11 @@ pub struct Markdown<'a> {
 
 impl<'a> Markdown<'a> {
     pub fn new(schema: SchemaRef, out: &'a mut dyn Write) -> Self {
-        Self { schema, started: false, out }
+        Self {
+            schema,
+            started: false,
+            out,
+        }
     }
 
     fn head(&mut self) -> Result<()> {
@@ -26,9 +30,22 @@ impl<'a> Markdown<'a> {
         }
         let fields = self.schema.fields();
         let names: Vec<String> = fields.iter().map(|field| cell(field.name())).collect();
-        let rules: Vec<&str> =
-            fields.iter().map(|f| if is_number(f.data_type()) { "---:" } else { "---" }).collect();
-        writeln!(self.out, "| {} |\n| {} |", names.join(" | "), rules.join(" | "))?;
+        let rules: Vec<&str> = fields
+            .iter()
+            .map(|f| {
+                if is_number(f.data_type()) {
+                    "---:"
+                } else {
+                    "---"
+                }
+            })
+            .collect();
+        writeln!(
+            self.out,
+            "| {} |\n| {} |",
+            names.join(" | "),
+            rules.join(" | ")
+        )?;
         Ok(())
     }
 }
@@ -36,11 +53,23 @@ impl<'a> Markdown<'a> {
 impl ResultWriter for Markdown<'_> {
     fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
         self.head()?;
-        let columns = batch.columns().iter().map(Cells::short).collect::<Result<Vec<_>, _>>()?;
+        let columns = batch
+            .columns()
+            .iter()
+            .map(Cells::of)
+            .collect::<Result<Vec<_>, _>>()?;
+        let (mut line, mut value) = (String::new(), String::new());
         for row in 0..batch.num_rows() {
-            let cells: Vec<String> =
-                columns.iter().map(|c| cell(&c.get(row).unwrap_or_default())).collect();
-            writeln!(self.out, "| {} |", cells.join(" | "))?;
+            line.clear();
+            for column in &columns {
+                value.clear();
+                column.write(row, &mut value)?;
+                line.push_str("| ");
+                line.push_str(&cell(&value));
+                line.push(' ');
+            }
+            line.push_str("|\n");
+            self.out.write_all(line.as_bytes())?;
         }
         Ok(())
     }
@@ -52,18 +81,30 @@ impl ResultWriter for Markdown<'_> {
 
 /// A cell cannot hold a pipe or a line end, and no HTML of the data's own.
 fn cell(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('|', "\\|")
-        .replace('<', "&lt;")
-        .replace('\r', "")
-        .replace('\n', "<br>")
+    let mut cell = String::with_capacity(text.len());
+    let mut after_return = false;
+    for c in text.chars() {
+        match c {
+            '\\' => cell.push_str("\\\\"),
+            '|' => cell.push_str("\\|"),
+            '&' => cell.push_str("&amp;"),
+            '<' => cell.push_str("&lt;"),
+            '\n' if after_return => {}
+            '\n' | '\r' => cell.push_str("<br>"),
+            c if c.is_control() => cell.push(' '),
+            c => cell.push(c),
+        }
+        after_return = c == '\r';
+    }
+    cell
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{Int64Array, StringArray};
+    use arrow::array::{Int64Array, ListArray, StringArray};
+    use arrow::datatypes::Float32Type;
 
     use super::super::{Format, Style, rendered};
     use super::*;
@@ -72,10 +113,41 @@ mod tests {
     fn pipes_line_ends_and_html_are_escaped() {
         let batch = RecordBatch::try_from_iter([
             ("n", Arc::new(Int64Array::from(vec![1])) as _),
-            ("a|b", Arc::new(StringArray::from(vec!["x|y\n<b>"])) as _),
+            (
+                "a|b",
+                Arc::new(StringArray::from(vec!["x|y\r\n<b> &lt;\rz"])) as _,
+            ),
         ])
         .unwrap();
-        let text = rendered(&batch, &Style { format: Format::Markdown, ..Style::default() });
-        assert_eq!(text, "| n | a\\|b |\n| ---: | --- |\n| 1 | x\\|y<br>&lt;b> |\n");
+        let text = rendered(
+            &batch,
+            &Style {
+                format: Format::Markdown,
+                ..Style::default()
+            },
+        );
+        assert_eq!(
+            text,
+            "| n | a\\|b |\n| ---: | --- |\n| 1 | x\\|y<br>&lt;b> &amp;lt;<br>z |\n"
+        );
+    }
+
+    #[test]
+    fn vectors_are_written_out_and_null_is_nothing() {
+        let vector = Some((0..9).map(|n| Some(n as f32)).collect::<Vec<_>>());
+        let lists = ListArray::from_iter_primitive::<Float32Type, _, _>([vector, None]);
+        let batch = RecordBatch::try_from_iter([("v", Arc::new(lists) as _)]).unwrap();
+        let text = rendered(
+            &batch,
+            &Style {
+                format: Format::Markdown,
+                ..Style::default()
+            },
+        );
+        let rows: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(
+            rows,
+            ["| [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0] |", "|  |"]
+        );
     }
 }

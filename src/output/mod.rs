@@ -2,7 +2,9 @@
 
 pub mod chart;
 mod delimited;
+mod ends;
 mod expanded;
+mod grid;
 mod json;
 mod layout;
 mod markdown;
@@ -19,6 +21,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use crate::error::{Result, ShellError};
+use crate::suggest;
 
 /// The form in which rows are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,16 +58,15 @@ impl FromStr for Format {
 
     fn from_str(text: &str) -> Result<Self> {
         let lower = text.trim().to_lowercase();
-        match FORMATS.iter().find(|(name, _)| *name == lower) {
-            Some((_, format)) => Ok(*format),
-            None => {
-                let names: Vec<&str> = FORMATS.iter().map(|(name, _)| *name).collect();
-                Err(ShellError::usage(format!(
-                    "there is no format '{text}'; there are {}",
-                    names.join(", ")
-                )))
-            }
+        if let Some((_, format)) = FORMATS.iter().find(|(name, _)| *name == lower) {
+            return Ok(*format);
         }
+        let names: Vec<&str> = FORMATS.iter().map(|(name, _)| *name).collect();
+        Err(ShellError::usage(format!(
+            "there is no format '{text}'{}; there are {}",
+            suggest::hint(&lower, names.iter().copied()),
+            names.join(", ")
+        )))
     }
 }
 
@@ -76,8 +78,10 @@ pub struct Style {
     pub expanded: bool,
     /// What stands for NULL in tables.
     pub null: String,
-    /// Columns of the terminal; `None` asks it, and is unlimited where there is none.
+    /// Columns that a table may take; `None` means those of the screen, and as
+    /// many as it needs where there is none.
     pub width: Option<usize>,
+    /// Colours, on a screen; files and pipes never get any.
     pub color: bool,
     pub header: bool,
 }
@@ -95,6 +99,12 @@ impl Default for Style {
     }
 }
 
+/// Where results are written, and whether a person sees them there.
+pub trait Place: Write {
+    /// The columns of the screen; `None` for a file or a pipe.
+    fn screen(&self) -> Option<usize>;
+}
+
 /// Takes the batches of one result and writes them in some format.
 pub trait ResultWriter {
     fn batch(&mut self, batch: &RecordBatch) -> Result<()>;
@@ -106,27 +116,102 @@ pub trait ResultWriter {
 pub fn writer<'a>(
     schema: SchemaRef,
     style: &Style,
-    out: &'a mut dyn Write,
+    out: &'a mut dyn Place,
 ) -> Box<dyn ResultWriter + 'a> {
+    let screen = out.screen();
+    let style = Style {
+        width: style.width.or(screen),
+        color: style.color && screen.is_some(),
+        ..style.clone()
+    };
     match style.format {
         Format::Table if style.expanded => Box::new(expanded::Expanded::new(schema, style, out)),
         Format::Table => Box::new(table::Table::new(schema, style, out)),
-        Format::Csv => Box::new(delimited::Delimited::csv(schema, style, out)),
-        Format::Tsv => Box::new(delimited::Delimited::tsv(schema, style, out)),
+        Format::Csv => Box::new(delimited::Delimited::csv(schema, &style, out)),
+        Format::Tsv => Box::new(delimited::Delimited::tsv(schema, &style, out)),
         Format::Json => Box::new(json::Json::array(out)),
         Format::Ndjson => Box::new(json::Json::lines(out)),
         Format::Markdown => Box::new(markdown::Markdown::new(schema, out)),
     }
 }
 
-/// Renders one batch as text, for tests.
+#[cfg(test)]
+impl Place for Vec<u8> {
+    fn screen(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// One result as text, for tests.
 #[cfg(test)]
 pub fn rendered(batch: &RecordBatch, style: &Style) -> String {
     let mut out = Vec::new();
-    {
-        let mut writer = writer(batch.schema(), style, &mut out);
-        writer.batch(batch).unwrap();
-        writer.finish().unwrap();
-    }
+    write_all(batch, style, &mut out);
     String::from_utf8(out).unwrap()
+}
+
+/// Writes one batch that is a whole result, for tests.
+#[cfg(test)]
+fn write_all(batch: &RecordBatch, style: &Style, out: &mut dyn Place) {
+    let mut writer = writer(batch.schema(), style, out);
+    writer.batch(batch).unwrap();
+    writer.finish().unwrap();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::StringArray;
+
+    use super::*;
+
+    /// A place that a person looks at.
+    pub struct Screen(pub Vec<u8>);
+
+    impl Write for Screen {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Place for Screen {
+        fn screen(&self) -> Option<usize> {
+            Some(30)
+        }
+    }
+
+    #[test]
+    fn colours_and_the_screens_width_stay_on_the_screen() {
+        let text = StringArray::from(vec![Some("a title that is wider than the screen"), None]);
+        let batch = RecordBatch::try_from_iter([("title", Arc::new(text) as _)]).unwrap();
+        for expanded in [false, true] {
+            let style = Style {
+                color: true,
+                expanded,
+                ..Style::default()
+            };
+            let file = rendered(&batch, &style);
+            assert!(!file.contains('\u{1b}'), "{file:?}");
+            assert!(file.contains("wider than the screen"), "{file:?}");
+            let mut screen = Screen(Vec::new());
+            write_all(&batch, &style, &mut screen);
+            let screen = String::from_utf8(screen.0).unwrap();
+            assert!(screen.contains('\u{1b}'), "{screen:?}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_format_is_told_the_nearest_one() {
+        let error = "markdwon".parse::<Format>().unwrap_err();
+        assert!(
+            error.message.contains("did you mean 'markdown'?"),
+            "{error}"
+        );
+        assert_eq!(" NDJSON".parse::<Format>().unwrap(), Format::Ndjson);
+    }
 }

@@ -7,6 +7,9 @@ use std::process::{Command, Stdio};
 /// the text on the screen.
 const USUAL: &str = "less -FRSX";
 
+/// The shell's words for a program that is not there or cannot be run.
+const NO_PROGRAM: [i32; 2] = [126, 127];
+
 /// Shows `text` in `$PAGER` (or less) if it has more lines than the screen.
 /// `false` if it fits, or if there is no pager to be had.
 pub fn page(text: &[u8]) -> bool {
@@ -21,8 +24,9 @@ pub fn page(text: &[u8]) -> bool {
     if command.trim().is_empty() {
         return false;
     }
+    // Through the shell, since people write options and more into PAGER.
     let started = Command::new("sh")
-        .args(["-c", &format!("exec {command}")])
+        .args(["-c", &command])
         .stdin(Stdio::piped())
         .env("LESSCHARSET", "utf-8")
         .spawn();
@@ -33,10 +37,13 @@ pub fn page(text: &[u8]) -> bool {
         // People leave a pager before its end; that is no error.
         let _ = input.write_all(text);
     }
-    // 127 is the shell's word for a program that is not there.
-    child.wait().is_ok_and(|status| status.code() != Some(127))
+    child
+        .wait()
+        .is_ok_and(|status| !matches!(status.code(), Some(code) if NO_PROGRAM.contains(&code)))
 }
 
 fn screen_lines() -> Option<usize> {
-    console::Term::stdout().size_checked().map(|(lines, _)| usize::from(lines))
+    console::Term::stdout()
+        .size_checked()
+        .map(|(lines, _)| usize::from(lines))
 }

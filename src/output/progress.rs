@@ -12,6 +12,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use semql_udfs::{Progress, Runtime};
 
+use super::value::cut;
+
 /// Queries that end sooner show nothing.
 const PATIENCE: Duration = Duration::from_millis(500);
 const REFRESH: Duration = Duration::from_millis(200);
@@ -25,28 +27,45 @@ pub struct ProgressLine {
 impl ProgressLine {
     pub fn start(ai: Arc<Runtime>, plan: Arc<dyn ExecutionPlan>) -> Self {
         if !std::io::stderr().is_terminal() {
-            return Self { stop: None, thread: None };
+            return Self {
+                stop: None,
+                thread: None,
+            };
         }
         let (stop, stopped) = channel::<()>();
-        let thread = std::thread::Builder::new().name("progress".to_string()).spawn(move || {
-            let (began, before) = (Instant::now(), ai.progress());
-            let mut wait = PATIENCE;
-            let mut shown = false;
-            while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-                let rows = rows(&plan);
-                let text = line(began.elapsed(), &rows, since(ai.progress(), before));
-                // Drawn over the line before; a terminal that is gone is no matter.
-                let _ = write!(std::io::stderr(), "\r\x1b[K{text}");
-                let _ = std::io::stderr().flush();
-                shown = true;
-                wait = REFRESH;
-            }
-            if shown {
-                let _ = write!(std::io::stderr(), "\r\x1b[K");
-                let _ = std::io::stderr().flush();
-            }
-        });
-        Self { stop: Some(stop), thread: thread.ok() }
+        let thread = std::thread::Builder::new()
+            .name("progress".to_string())
+            .spawn(move || {
+                let (began, before) = (Instant::now(), ai.progress());
+                let mut wait = PATIENCE;
+                let mut total = None;
+                let mut shown = false;
+                while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                    // Statistics do not change while a plan runs.
+                    let total = *total.get_or_insert_with(|| rows_in(&plan));
+                    let rows = Rows {
+                        read: rows_read(&plan),
+                        total,
+                    };
+                    let text = line(began.elapsed(), &rows, since(ai.progress(), before));
+                    // A line that wraps could not be drawn over.
+                    let columns = usize::from(console::Term::stderr().size().1);
+                    let text = cut(&text, columns.saturating_sub(1));
+                    // Drawn over the line before; a terminal that is gone is no matter.
+                    let _ = write!(std::io::stderr(), "\r\x1b[K{text}");
+                    let _ = std::io::stderr().flush();
+                    shown = true;
+                    wait = REFRESH;
+                }
+                if shown {
+                    let _ = write!(std::io::stderr(), "\r\x1b[K");
+                    let _ = std::io::stderr().flush();
+                }
+            });
+        Self {
+            stop: Some(stop),
+            thread: thread.ok(),
+        }
     }
 }
 
@@ -60,29 +79,31 @@ impl Drop for ProgressLine {
     }
 }
 
-/// How many rows the leaves of a plan gave, and how many they have.
-#[derive(Debug, Default, PartialEq)]
+/// How far the leaves of a plan are.
+#[derive(Debug, PartialEq)]
 struct Rows {
     read: u64,
     /// `None` where some leaf does not know.
     total: Option<u64>,
 }
 
-fn rows(plan: &Arc<dyn ExecutionPlan>) -> Rows {
+/// The rows that the leaves of a plan gave so far.
+fn rows_read(plan: &Arc<dyn ExecutionPlan>) -> u64 {
     let children = plan.children();
     if children.is_empty() {
-        let read = plan.metrics().and_then(|m| m.output_rows()).unwrap_or(0) as u64;
-        let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new()).ok();
-        let total = statistics.and_then(|s| s.num_rows.get_value().copied()).map(|n| n as u64);
-        return Rows { read, total };
+        return plan.metrics().and_then(|m| m.output_rows()).unwrap_or(0) as u64;
     }
-    let mut sum = Rows { read: 0, total: Some(0) };
-    for child in children {
-        let own = rows(child);
-        sum.read += own.read;
-        sum.total = sum.total.zip(own.total).map(|(a, b)| a + b);
+    children.into_iter().map(rows_read).sum()
+}
+
+/// The rows that the leaves of a plan have, exactly or by estimate.
+fn rows_in(plan: &Arc<dyn ExecutionPlan>) -> Option<u64> {
+    let children = plan.children();
+    if children.is_empty() {
+        let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new());
+        return Some(*statistics.ok()?.num_rows.get_value()? as u64);
     }
-    sum
+    children.into_iter().map(rows_in).sum()
 }
 
 fn since(now: Progress, before: Progress) -> Progress {
@@ -103,12 +124,21 @@ fn line(elapsed: Duration, rows: &Rows, texts: Progress) -> String {
     }
     line.push_str(" rows");
     if texts.texts_done + texts.texts_queued > 0 {
-        let _ = write!(line, ", {} texts at {:.0}/s", grouped(texts.texts_done), texts.texts_done as f64 / seconds);
+        let _ = write!(
+            line,
+            ", {} texts at {:.0}/s",
+            grouped(texts.texts_done),
+            texts.texts_done as f64 / seconds
+        );
         if texts.texts_queued > 0 {
             let _ = write!(line, ", {} waiting", grouped(texts.texts_queued));
         }
     } else {
-        let _ = write!(line, " at {}/s", grouped((rows.read as f64 / seconds) as u64));
+        let _ = write!(
+            line,
+            " at {}/s",
+            grouped((rows.read as f64 / seconds) as u64)
+        );
     }
     let _ = write!(line, ", {}", clock(elapsed));
     if let Some(left) = time_left(elapsed, rows, texts) {
@@ -122,7 +152,11 @@ fn line(elapsed: Duration, rows: &Rows, texts: Progress) -> String {
 fn time_left(elapsed: Duration, rows: &Rows, texts: Progress) -> Option<Duration> {
     let total = rows.total? as f64;
     let handed_in = (texts.texts_done + texts.texts_queued) as f64;
-    let answered = if handed_in > 0.0 { texts.texts_done as f64 / handed_in } else { 1.0 };
+    let answered = if handed_in > 0.0 {
+        texts.texts_done as f64 / handed_in
+    } else {
+        1.0
+    };
     let share = rows.read as f64 / total * answered;
     (share > 0.0 && share < 1.0).then(|| elapsed.mul_f64((1.0 - share) / share))
 }
@@ -131,7 +165,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -154,13 +188,23 @@ mod tests {
 
     #[test]
     fn the_line_says_rows_texts_rate_and_time_left() {
-        let rows = Rows { read: 2000, total: Some(8000) };
-        let texts = Progress { texts_queued: 0, texts_done: 1500, ..Progress::default() };
+        let rows = Rows {
+            read: 2000,
+            total: Some(8000),
+        };
+        let texts = Progress {
+            texts_queued: 0,
+            texts_done: 1500,
+            ..Progress::default()
+        };
         assert_eq!(
             line(Duration::from_secs(10), &rows, texts),
             "2,000 of 8,000 rows, 1,500 texts at 150/s, 10s, about 30s left"
         );
-        let unknown = Rows { read: 1_234_567, total: None };
+        let unknown = Rows {
+            read: 1_234_567,
+            total: None,
+        };
         assert_eq!(
             line(Duration::from_secs(1), &unknown, Progress::default()),
             "1,234,567 rows at 1,234,567/s, 1s"
@@ -169,9 +213,19 @@ mod tests {
 
     #[test]
     fn rows_that_wait_for_the_model_are_not_done() {
-        let rows = Rows { read: 8000, total: Some(8000) };
-        let texts = Progress { texts_queued: 6000, texts_done: 2000, ..Progress::default() };
-        assert_eq!(time_left(Duration::from_secs(10), &rows, texts), Some(Duration::from_secs(30)));
+        let rows = Rows {
+            read: 8000,
+            total: Some(8000),
+        };
+        let texts = Progress {
+            texts_queued: 6000,
+            texts_done: 2000,
+            ..Progress::default()
+        };
+        assert_eq!(
+            time_left(Duration::from_secs(10), &rows, texts),
+            Some(Duration::from_secs(30))
+        );
         assert_eq!(clock(Duration::from_secs(3725)), "1h02m");
     }
 }

@@ -1,12 +1,13 @@
 //! Where results go: standard output (through a pager where they do not fit
 //! the screen), or a file that appears whole or not at all.
 
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{BufWriter, IsTerminal, Stdout, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::pager;
+use super::{Place, pager};
 use crate::error::{Result, ShellError};
 
 /// A result larger than this goes straight to the terminal, as it comes.
@@ -23,43 +24,73 @@ enum Kind {
         /// Beside the target, so that the last step is a rename.
         partial: BufWriter<NamedTempFile>,
     },
+    /// A device or a named pipe, which is written to and not replaced.
+    Device(BufWriter<File>),
 }
 
 impl Sink {
     pub fn stdout() -> Self {
         let out = std::io::stdout();
-        Self(if out.is_terminal() { Kind::Terminal(Paged::default()) } else { Kind::Pipe(BufWriter::new(out)) })
+        Self(if out.is_terminal() {
+            Kind::Terminal(Paged::default())
+        } else {
+            Kind::Pipe(BufWriter::new(out))
+        })
     }
 
     /// A file, which is there under its name after [`finish`](Self::finish)
-    /// and not before; what stood there until then is replaced.
+    /// and not before; what stood there until then is replaced, its
+    /// permissions stay. A link stays too: the file that it points to is
+    /// replaced. Devices and named pipes are written to as the rows come.
     ///
     /// # Errors
     /// A folder that is not there or may not be written to.
-    pub fn file(target: &Path) -> Result<Self> {
+    pub fn file(name: &Path) -> Result<Self> {
         let failed = |why: &dyn std::fmt::Display| {
-            ShellError::usage(format!("cannot write to {}: {why}", target.display()))
+            ShellError::usage(format!("cannot write to {}: {why}", name.display()))
         };
-        if target.is_dir() {
+        // A link that leads nowhere is not followed, but replaced.
+        let target = name.canonicalize().unwrap_or_else(|_| name.to_path_buf());
+        let old = target.metadata().ok();
+        if old.as_ref().is_some_and(|old| old.is_dir()) {
             return Err(failed(&"it is a folder"));
+        }
+        if old.as_ref().is_some_and(|old| !old.is_file()) {
+            let device = OpenOptions::new().write(true).open(&target);
+            let device = device.map_err(|e| failed(&crate::script::plain_io(&e)))?;
+            return Ok(Self(Kind::Device(BufWriter::new(device))));
         }
         let folder = match target.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        let partial = tempfile::Builder::new()
-            .prefix(".semql-")
-            .suffix(".part")
-            .tempfile_in(folder)
-            .map_err(|e| failed(&crate::script::plain_io(&e)))?;
-        Ok(Self(Kind::File { target: target.to_path_buf(), partial: BufWriter::new(partial) }))
+        let folder_failed = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                failed(&format!("there is no folder {}", folder.display()))
+            }
+            _ => failed(&crate::script::plain_io(&error)),
+        };
+        let mut temporary = tempfile::Builder::new();
+        temporary.prefix(".semql-").suffix(".part");
+        if let Some(permissions) = as_other_new_files() {
+            temporary.permissions(permissions);
+        }
+        let partial = temporary.tempfile_in(folder).map_err(folder_failed)?;
+        if let Some(old) = old {
+            partial.as_file().set_permissions(old.permissions())?;
+        }
+        Ok(Self(Kind::File {
+            target,
+            partial: BufWriter::new(partial),
+        }))
     }
 
-    pub fn writer(&mut self) -> Result<&mut dyn Write> {
+    pub fn writer(&mut self) -> Result<&mut dyn Place> {
         Ok(match &mut self.0 {
             Kind::Pipe(out) => out,
             Kind::Terminal(paged) => paged,
             Kind::File { partial, .. } => partial,
+            Kind::Device(out) => out,
         })
     }
 
@@ -68,6 +99,7 @@ impl Sink {
         match &mut self.0 {
             Kind::Pipe(out) => out.flush()?,
             Kind::Terminal(paged) => paged.show()?,
+            Kind::Device(out) => out.flush()?,
             Kind::File { .. } => {}
         }
         Ok(())
@@ -79,24 +111,37 @@ impl Sink {
         if let Kind::File { target, partial } = self.0 {
             let file = partial.into_inner().map_err(|e| e.into_error())?;
             file.as_file().sync_all()?;
-            readable_as_usual(&file)?;
-            file.persist(&target)
-                .map_err(|e| ShellError::query(format!("cannot write {}: {}", target.display(), e.error)))?;
+            file.persist(&target).map_err(|e| {
+                ShellError::query(format!("cannot write {}: {}", target.display(), e.error))
+            })?;
         }
         Ok(())
     }
 }
 
-/// Temporary files are their owner's alone; results are as other new files are.
+/// Temporary files are their owner's alone; results are for whom the umask
+/// says.
 #[cfg(unix)]
-fn readable_as_usual(file: &NamedTempFile) -> std::io::Result<()> {
+fn as_other_new_files() -> Option<Permissions> {
     use std::os::unix::fs::PermissionsExt;
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))
+    Some(Permissions::from_mode(0o666))
 }
 
 #[cfg(not(unix))]
-fn readable_as_usual(_: &NamedTempFile) -> std::io::Result<()> {
-    Ok(())
+fn as_other_new_files() -> Option<Permissions> {
+    None
+}
+
+impl<W: Write> Place for BufWriter<W> {
+    fn screen(&self) -> Option<usize> {
+        None
+    }
+}
+
+impl Place for Paged {
+    fn screen(&self) -> Option<usize> {
+        Some(usize::from(console::Term::stdout().size().1))
+    }
 }
 
 /// Holds a result back until it is known whether it fits the screen.
@@ -137,27 +182,80 @@ impl Write for Paged {
 mod tests {
     use super::*;
 
+    fn write(target: &Path, text: &str) -> Sink {
+        let mut sink = Sink::file(target).unwrap();
+        sink.writer().unwrap().write_all(text.as_bytes()).unwrap();
+        sink
+    }
+
     #[test]
     fn a_file_has_its_name_only_when_whole() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("out.csv");
         std::fs::write(&target, "old").unwrap();
-
-        let mut given_up = Sink::file(&target).unwrap();
-        given_up.writer().unwrap().write_all(b"half").unwrap();
-        drop(given_up);
+        drop(write(&target, "half"));
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "old");
 
-        let mut sink = Sink::file(&target).unwrap();
-        sink.writer().unwrap().write_all(b"new").unwrap();
-        sink.finish().unwrap();
+        write(&target, "new").finish().unwrap();
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "new");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left over");
+        let left = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 1, "nothing is left over");
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_told() {
         let error = Sink::file(Path::new("/nowhere/out.csv")).err().unwrap();
-        assert!(error.message.contains("/nowhere/out.csv"), "{error}");
+        assert_eq!(
+            error.message,
+            "cannot write to /nowhere/out.csv: there is no folder /nowhere"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_are_kept_and_new_files_are_as_others_are() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |name: &str| {
+            let metadata = std::fs::metadata(folder.path().join(name)).unwrap();
+            metadata.permissions().mode() & 0o777
+        };
+        std::fs::write(folder.path().join("usual"), "").unwrap();
+        write(&folder.path().join("new"), "x").finish().unwrap();
+        assert_eq!(mode("new"), mode("usual"));
+
+        let old = folder.path().join("old");
+        std::fs::write(&old, "").unwrap();
+        std::fs::set_permissions(&old, Permissions::from_mode(0o640)).unwrap();
+        write(&old, "x").finish().unwrap();
+        assert_eq!(mode("old"), 0o640);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_devices_stay_what_they_are() {
+        use std::os::unix::fs::{FileTypeExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        std::fs::write(&real, "old").unwrap();
+        symlink(&real, &link).unwrap();
+        write(&link, "new").finish().unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&real).unwrap(), "new");
+
+        // A pipe of our own: a mistake here must not harm the machine's devices.
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap();
+        assert!(made.success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || std::fs::read_to_string(pipe).unwrap()
+        });
+        write(&pipe, "rows").finish().unwrap();
+        assert_eq!(reader.join().unwrap(), "rows");
+        assert!(pipe.metadata().unwrap().file_type().is_fifo());
     }
 }

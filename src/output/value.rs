@@ -1,9 +1,14 @@
 //! One value as text.
 
+use std::fmt::Write;
+
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Float32Type, Float64Type};
+use arrow::buffer::NullBuffer;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Values of a vector that a table shows before it says how many there are.
 const SHOWN_OF_VECTOR: usize = 3;
@@ -15,44 +20,51 @@ const LONG_VECTOR: usize = 8;
 pub struct Cells<'a> {
     array: &'a ArrayRef,
     formatter: ArrayFormatter<'a>,
-    abbreviate: bool,
+    /// Dictionaries and runs keep their nulls with the values.
+    nulls: Option<NullBuffer>,
 }
 
 impl<'a> Cells<'a> {
-    /// Cells in full.
-    pub fn full(array: &'a ArrayRef) -> Result<Self, ArrowError> {
-        Self::new(array, false)
-    }
-
-    /// Cells for a person to read: long vectors are abbreviated.
-    pub fn short(array: &'a ArrayRef) -> Result<Self, ArrowError> {
-        Self::new(array, true)
-    }
-
-    fn new(array: &'a ArrayRef, abbreviate: bool) -> Result<Self, ArrowError> {
+    /// # Errors
+    /// If values of this type have no text.
+    pub fn of(array: &'a ArrayRef) -> Result<Self, ArrowError> {
         const OPTIONS: FormatOptions<'static> = FormatOptions::new().with_display_error(true);
         Ok(Self {
             array,
             formatter: ArrayFormatter::try_new(array.as_ref(), &OPTIONS)?,
-            abbreviate,
+            nulls: array.logical_nulls(),
         })
     }
 
-    /// The text of a row; `None` for NULL.
-    pub fn get(&self, row: usize) -> Option<String> {
-        if self.array.is_null(row) || *self.array.data_type() == DataType::Null {
+    pub fn is_null(&self, row: usize) -> bool {
+        self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
+    }
+
+    /// Appends the text of a row to `text`; nothing for NULL.
+    ///
+    /// # Errors
+    /// A value outside what its type can show, such as a timestamp in the
+    /// year 300,000: a program that reads the text must not take a message for
+    /// a value.
+    pub fn write(&self, row: usize, text: &mut String) -> Result<(), ArrowError> {
+        if self.is_null(row) {
+            return Ok(());
+        }
+        self.formatter.value(row).write(text)
+    }
+
+    /// The text of a row, for a person to read: long vectors are abbreviated,
+    /// and a value that cannot be shown says so in its place. `None` for NULL.
+    pub fn short(&self, row: usize) -> Option<String> {
+        if self.is_null(row) {
             return None;
         }
-        if self.abbreviate
-            && let Some(short) = vector(self.array, row)
-        {
-            return Some(short);
-        }
-        Some(self.formatter.value(row).to_string())
+        let abbreviated = vector(self.array, row);
+        Some(abbreviated.unwrap_or_else(|| self.formatter.value(row).to_string()))
     }
 }
 
-/// `[0.0123, -0.04, 0.2, … 384 floats]`, for a long list of floats.
+/// `[0.0123, -0.0400, 0.2000, … 384 floats]`, for a long list of floats.
 fn vector(array: &ArrayRef, row: usize) -> Option<String> {
     let values = match array.data_type() {
         DataType::FixedSizeList(_, _) => array.as_fixed_size_list().value(row),
@@ -60,30 +72,28 @@ fn vector(array: &ArrayRef, row: usize) -> Option<String> {
         DataType::LargeList(_) => array.as_list::<i64>().value(row),
         _ => return None,
     };
-    if values.len() <= LONG_VECTOR {
+    if values.len() <= LONG_VECTOR || !values.data_type().is_floating() {
         return None;
     }
-    let shown: Vec<String> = match values.data_type() {
-        DataType::Float32 => {
-            let values = values.as_primitive::<Float32Type>();
-            values.iter().take(SHOWN_OF_VECTOR).map(|v| number(v.map(f64::from))).collect()
-        }
-        DataType::Float64 => {
-            let values = values.as_primitive::<Float64Type>();
-            values.iter().take(SHOWN_OF_VECTOR).map(number).collect()
-        }
-        _ => return None,
-    };
-    Some(format!("[{}, … {} floats]", shown.join(", "), values.len()))
-}
-
-fn number(value: Option<f64>) -> String {
-    value.map_or_else(|| "NULL".to_string(), |v| format!("{v:.4}"))
+    let first = cast(&values.slice(0, SHOWN_OF_VECTOR), &DataType::Float64).ok()?;
+    let mut text = String::from("[");
+    for value in first.as_primitive::<Float64Type>() {
+        // Writing into a text cannot fail.
+        let _ = match value {
+            Some(value) => write!(text, "{value:.4}, "),
+            None => write!(text, "NULL, "),
+        };
+    }
+    let _ = write!(text, "… {} floats]", values.len());
+    Some(text)
 }
 
 /// Whether values of this type stand on the right of their column.
 pub fn is_number(data_type: &DataType) -> bool {
-    data_type.is_numeric()
+    match data_type {
+        DataType::Dictionary(_, value) => is_number(value),
+        other => other.is_numeric(),
+    }
 }
 
 /// `text` on one line, with nothing that moves the cursor.
@@ -94,8 +104,7 @@ pub fn one_line(text: &str) -> String {
             '\n' => line.push_str("\\n"),
             '\r' => line.push_str("\\r"),
             '\t' => line.push_str("\\t"),
-            // Right-to-left overrides and the like could show another text than there is.
-            c if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c) => {
+            c if c.is_control() || turns_direction(c) => {
                 line.push_str(&format!("\\u{{{:x}}}", c as u32));
             }
             c => line.push(c),
@@ -104,27 +113,105 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
+/// Right-to-left overrides and the like could show another text than there is.
+fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `text` in at most `width` columns, an ellipsis for what was cut.
+pub fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_string();
+    }
+    let mut short = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        let wide = c.width().unwrap_or(0);
+        if used + wide + 1 > width {
+            break;
+        }
+        used += wide;
+        short.push(c);
+    }
+    short.push('…');
+    short
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{FixedSizeListArray, Float32Array};
+    use arrow::array::{
+        DictionaryArray, FixedSizeListArray, Float32Array, Int32Array, StringArray,
+        TimestampSecondArray,
+    };
     use arrow::datatypes::Field;
 
     use super::*;
 
+    fn text(array: &ArrayRef, row: usize) -> Result<String, ArrowError> {
+        let mut text = String::new();
+        Cells::of(array)?.write(row, &mut text)?;
+        Ok(text)
+    }
+
     #[test]
     fn long_vectors_are_abbreviated_for_people_only() {
         let item = Arc::new(Field::new_list_field(DataType::Float32, true));
-        let values = Arc::new(Float32Array::from_iter_values((0..16).map(|i| i as f32 / 10.0)));
+        let values = (0..32).map(|i| (i != 17).then_some(i as f32 / 10.0));
+        let values = Arc::new(Float32Array::from_iter(values));
         let array: ArrayRef = Arc::new(FixedSizeListArray::new(item, 16, values, None));
-        let short = Cells::short(&array).unwrap().get(0).unwrap();
-        assert_eq!(short, "[0.0000, 0.1000, 0.2000, … 16 floats]");
-        assert!(Cells::full(&array).unwrap().get(0).unwrap().ends_with("1.5]"));
+        let cells = Cells::of(&array).unwrap();
+        assert_eq!(
+            cells.short(0).unwrap(),
+            "[0.0000, 0.1000, 0.2000, … 16 floats]"
+        );
+        assert_eq!(
+            cells.short(1).unwrap(),
+            "[1.6000, NULL, 1.8000, … 16 floats]"
+        );
+        assert!(text(&array, 0).unwrap().ends_with("1.5]"));
+    }
+
+    #[test]
+    fn a_null_among_the_values_of_a_dictionary_is_null() {
+        let keys = Int32Array::from(vec![0, 1]);
+        let values = Arc::new(StringArray::from(vec![Some("a"), None]));
+        let array: ArrayRef = Arc::new(DictionaryArray::new(keys, values));
+        let cells = Cells::of(&array).unwrap();
+        assert_eq!(
+            (cells.short(0).as_deref(), cells.short(1)),
+            (Some("a"), None)
+        );
+    }
+
+    #[test]
+    fn a_value_without_a_text_is_an_error_for_programs_and_a_remark_for_people() {
+        let array: ArrayRef = Arc::new(TimestampSecondArray::from(vec![i64::MAX]));
+        assert!(text(&array, 0).is_err());
+        assert!(
+            Cells::of(&array)
+                .unwrap()
+                .short(0)
+                .unwrap()
+                .starts_with("ERROR")
+        );
     }
 
     #[test]
     fn nothing_in_a_cell_moves_the_cursor() {
-        assert_eq!(one_line("a\nb\t\u{1b}[31mc\u{202e}"), "a\\nb\\t\\u{1b}[31mc\\u{202e}");
+        assert_eq!(
+            one_line("a\nb\t\u{1b}[31mc\u{202e}"),
+            "a\\nb\\t\\u{1b}[31mc\\u{202e}"
+        );
+    }
+
+    #[test]
+    fn what_is_cut_fits_wide_characters_too() {
+        assert_eq!(cut("tea", 3), "tea");
+        assert_eq!(cut("teapot", 4), "tea…");
+        assert_eq!(cut("日本茶", 5), "日本…");
+        assert_eq!(cut("日本茶", 4), "日…");
+        assert_eq!(cut("日本茶", 1), "…");
     }
 }

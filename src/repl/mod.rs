@@ -41,6 +41,9 @@ pub fn run(runtime: &Runtime, shell: &mut Shell) -> Result<()> {
         if let Some(helper) = editor.helper_mut() {
             helper.completer.variables = shell.variables.clone();
         }
+        // What is pressed from here on is meant for the line to come, even where
+        // it arrives between Enter and the first step of the query.
+        shell.interrupts.forget();
         match editor.readline(PROMPT) {
             Ok(line) => {
                 if line.trim().is_empty() {

@@ -122,7 +122,8 @@ fn survey(bytes: &[u8], dialect: Dialect, whole: bool) -> Survey {
 }
 
 fn note_code(found: &mut Survey, field: usize, text: &[u8]) {
-    if found.records > 0 && text.len() > 1 && text[0] == b'0' && text.iter().all(u8::is_ascii_digit) {
+    if found.records > 0 && text.len() > 1 && text[0] == b'0' && text.iter().all(u8::is_ascii_digit)
+    {
         found.codes.insert(field);
     }
 }
@@ -132,8 +133,17 @@ fn note_code(found: &mut Survey, field: usize, text: &[u8]) {
 pub fn dialect(sample: &Sample, delimiter: u8, sniff: bool) -> Dialect {
     let head = &sample.bytes[..sample.bytes.len().min(LOOK)];
     let whole = sample.whole && head.len() == sample.bytes.len();
-    let plain = Dialect { delimiter, escape: None };
-    let others = DELIMITERS.iter().filter(|_| sniff).map(|delimiter| Dialect { delimiter: *delimiter, ..plain });
+    let plain = Dialect {
+        delimiter,
+        escape: None,
+    };
+    let others = DELIMITERS
+        .iter()
+        .filter(|_| sniff)
+        .map(|delimiter| Dialect {
+            delimiter: *delimiter,
+            ..plain
+        });
     // Fields beyond one are what a delimiter is for; then evenness decides.
     let mut best = (plain, rank(head, plain, whole));
     for candidate in others {
@@ -143,7 +153,10 @@ pub fn dialect(sample: &Sample, delimiter: u8, sniff: bool) -> Dialect {
         }
     }
     let plain = best.0;
-    let escaped = Dialect { escape: Some(b'\\'), ..plain };
+    let escaped = Dialect {
+        escape: Some(b'\\'),
+        ..plain
+    };
     if !sample.bytes.windows(2).any(|pair| pair == b"\\\"") {
         return plain;
     }
@@ -151,7 +164,11 @@ pub fn dialect(sample: &Sample, delimiter: u8, sniff: bool) -> Dialect {
         let survey = survey(&sample.bytes, dialect, sample.whole);
         survey.faults() + usize::from(sample.whole && survey.open_since.is_some())
     };
-    if faults(escaped) < faults(plain) { escaped } else { plain }
+    if faults(escaped) < faults(plain) {
+        escaped
+    } else {
+        plain
+    }
 }
 
 /// Smaller is better: one field only, then the share of faulty records in
@@ -160,7 +177,10 @@ fn rank(head: &[u8], dialect: Dialect, whole: bool) -> (bool, usize) {
     // The better of both kinds of escapes: which it is, is decided later.
     let faults = |escape| {
         let survey = survey(head, Dialect { escape, ..dialect }, whole);
-        (survey.fields < 2, survey.faults() * 1000 / survey.records.max(1))
+        (
+            survey.fields < 2,
+            survey.faults() * 1000 / survey.records.max(1),
+        )
     };
     faults(None).min(faults(Some(b'\\')))
 }
@@ -190,24 +210,35 @@ pub fn schema(sample: &Sample, dialect: Dialect) -> Result<Schema> {
         )));
     }
     // A record that the sample cuts off would look uneven.
-    let end = if sample.whole || found.end == 0 { sample.bytes.len() } else { found.end };
-    let mut reader = Reader::default().with_header(true).with_delimiter(dialect.delimiter).with_quote(b'"');
-    if let Some(escape) = dialect.escape {
-        reader = reader.with_escape(escape);
-    }
-    let (inferred, _) = reader
+    let end = if sample.whole || found.end == 0 {
+        sample.bytes.len()
+    } else {
+        found.end
+    };
+    let (inferred, _) = reader(dialect)
+        .with_header(true)
         .infer_schema(&sample.bytes[..end], None)
         .map_err(|error| ShellError::query(format!("cannot read '{name}': {error}")))?;
+    let mut types: Vec<DataType> = inferred
+        .fields()
+        .iter()
+        .map(|f| f.data_type().clone())
+        .collect();
+    let mut codes = found.codes;
+    for piece in &sample.pieces {
+        look_further(piece, dialect, &mut types, &mut codes);
+    }
     let mut taken = HashSet::new();
     let fields: Vec<Field> = inferred
         .fields()
         .iter()
+        .zip(types)
         .enumerate()
-        .map(|(position, field)| {
-            let data_type = match field.data_type() {
+        .map(|(position, (field, data_type))| {
+            let data_type = match data_type {
                 DataType::Null => DataType::Utf8,
-                DataType::Int64 if found.codes.contains(&position) => DataType::Utf8,
-                known => known.clone(),
+                DataType::Int64 if codes.contains(&position) => DataType::Utf8,
+                known => known,
             };
             Field::new(unique(field.name(), position, &mut taken), data_type, true)
         })
@@ -218,10 +249,49 @@ pub fn schema(sample: &Sample, dialect: Dialect) -> Result<Schema> {
     Ok(Schema::new(fields))
 }
 
+fn reader(dialect: Dialect) -> Reader {
+    let reader = Reader::default()
+        .with_delimiter(dialect.delimiter)
+        .with_quote(b'"');
+    match dialect.escape {
+        Some(escape) => reader.with_escape(escape),
+        None => reader,
+    }
+}
+
+/// Widens the types by a piece from amid the file. A piece that does not look
+/// like whole records, since it begins within quotes, says nothing.
+fn look_further(
+    piece: &[u8],
+    dialect: Dialect,
+    types: &mut [DataType],
+    codes: &mut HashSet<usize>,
+) {
+    let found = survey(piece, dialect, true);
+    if found.records == 0
+        || found.fields != types.len()
+        || found.faults() > 0
+        || found.open_since.is_some()
+    {
+        return;
+    }
+    let Ok((schema, _)) = reader(dialect).with_header(false).infer_schema(piece, None) else {
+        return;
+    };
+    for (known, field) in types.iter_mut().zip(schema.fields()) {
+        *known = wider(known, field.data_type());
+    }
+    codes.extend(found.codes);
+}
+
 /// A name for each column: blank ones get their number, repeated ones a count.
 fn unique(name: &str, position: usize, taken: &mut HashSet<String>) -> String {
     let name = name.trim_start_matches('\u{feff}');
-    let base = if name.trim().is_empty() { format!("column_{}", position + 1) } else { name.to_string() };
+    let base = if name.trim().is_empty() {
+        format!("column_{}", position + 1)
+    } else {
+        name.to_string()
+    };
     let mut candidate = base.clone();
     let mut count = 2;
     while !taken.insert(candidate.clone()) {
@@ -237,7 +307,9 @@ fn unique(name: &str, position: usize, taken: &mut HashSet<String>) -> String {
 /// # Errors
 /// The headers differ.
 pub fn join(first: &Schema, first_name: &str, next: &Schema, next_name: &str) -> Result<Schema> {
-    let names = |schema: &Schema| -> Vec<String> { schema.fields().iter().map(|f| f.name().clone()).collect() };
+    let names = |schema: &Schema| -> Vec<String> {
+        schema.fields().iter().map(|f| f.name().clone()).collect()
+    };
     if names(first) != names(next) {
         return Err(ShellError::query(format!(
             "'{next_name}' has other columns than '{first_name}': {} in place of {}; read them one by one",
@@ -257,7 +329,10 @@ pub fn join(first: &Schema, first_name: &str, next: &Schema, next_name: &str) ->
 fn wider(a: &DataType, b: &DataType) -> DataType {
     match (a, b) {
         _ if a == b => a.clone(),
-        (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => DataType::Float64,
+        (DataType::Null, known) | (known, DataType::Null) => known.clone(),
+        (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => {
+            DataType::Float64
+        }
         _ => DataType::Utf8,
     }
 }
@@ -278,7 +353,12 @@ mod tests {
     use super::*;
 
     fn sample(text: &str) -> Sample {
-        Sample { bytes: text.as_bytes().to_vec(), whole: true, name: "x.csv".into() }
+        Sample {
+            bytes: text.as_bytes().to_vec(),
+            pieces: Vec::new(),
+            whole: true,
+            name: "x.csv".into(),
+        }
     }
 
     fn sniffed(text: &str) -> Dialect {
@@ -288,7 +368,11 @@ mod tests {
     fn types(text: &str) -> Vec<(String, DataType)> {
         let sample = sample(text);
         let schema = schema(&sample, dialect(&sample, b',', true)).unwrap();
-        schema.fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect()
+        schema
+            .fields()
+            .iter()
+            .map(|f| (f.name().clone(), f.data_type().clone()))
+            .collect()
     }
 
     #[test]
@@ -302,7 +386,10 @@ mod tests {
 
     #[test]
     fn backslashes_escape_only_where_that_explains_more() {
-        assert_eq!(sniffed("a,b\n\"say \\\"hi, you\\\"\",2\n").escape, Some(b'\\'));
+        assert_eq!(
+            sniffed("a,b\n\"say \\\"hi, you\\\"\",2\n").escape,
+            Some(b'\\')
+        );
         assert_eq!(sniffed("a,b\n\"say \"\"hi\"\"\",2\n").escape, None);
         assert_eq!(sniffed("a,b\n\"C:\\\",2\n\"D:\\\",3\n").escape, None);
     }
@@ -318,6 +405,20 @@ mod tests {
     }
 
     #[test]
+    fn pieces_from_further_on_widen_the_types() {
+        let mut sample = sample("a,b\n1,2\n3,4\n");
+        sample.whole = false;
+        sample.pieces = vec![
+            b"1.5,7\n".to_vec(),
+            b"amid quotes\",\"x\n".to_vec(),
+            b"x,y,z\n".to_vec(),
+        ];
+        let schema = schema(&sample, dialect(&sample, b',', true)).unwrap();
+        assert_eq!(schema.field(0).data_type(), &DataType::Float64);
+        assert_eq!(schema.field(1).data_type(), &DataType::Int64);
+    }
+
+    #[test]
     fn codes_keep_their_zeros_and_empty_columns_are_text() {
         let types = types("ean,n,none\n0012,1,\n7,0,\n");
         assert_eq!(types[0].1, DataType::Utf8);
@@ -327,21 +428,43 @@ mod tests {
 
     #[test]
     fn every_column_has_a_name_of_its_own() {
-        let names: Vec<String> = types("\u{feff}a,a,,b\n1,2,3,4\n").into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> = types("\u{feff}a,a,,b\n1,2,3,4\n")
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
         assert_eq!(names, ["a", "a_2", "column_3", "b"]);
     }
 
     #[test]
     fn an_uneven_record_is_named_by_its_line() {
         let sample = sample("a,b\n\"x\ny\",1\n\n1,2,3\n");
-        let error = schema(&sample, Dialect { delimiter: b',', escape: None }).unwrap_err();
-        assert!(error.message.contains("line 5: 3 fields where the header has 2"), "{error}");
+        let error = schema(
+            &sample,
+            Dialect {
+                delimiter: b',',
+                escape: None,
+            },
+        )
+        .unwrap_err();
+        assert!(
+            error
+                .message
+                .contains("line 5: 3 fields where the header has 2"),
+            "{error}"
+        );
     }
 
     #[test]
     fn an_open_quote_is_named_by_its_line() {
         let sample = sample("a,b\n1,2\n3,\"x\n");
-        let error = schema(&sample, Dialect { delimiter: b',', escape: None }).unwrap_err();
+        let error = schema(
+            &sample,
+            Dialect {
+                delimiter: b',',
+                escape: None,
+            },
+        )
+        .unwrap_err();
         assert!(error.message.contains("line 3"), "{error}");
     }
 
@@ -349,7 +472,10 @@ mod tests {
     fn files_that_are_read_together_need_one_header() {
         let a = Schema::new(vec![Field::new("a", DataType::Int64, true)]);
         let b = Schema::new(vec![Field::new("a", DataType::Float64, true)]);
-        assert_eq!(join(&a, "1", &b, "2").unwrap().field(0).data_type(), &DataType::Float64);
+        assert_eq!(
+            join(&a, "1", &b, "2").unwrap().field(0).data_type(),
+            &DataType::Float64
+        );
         let c = Schema::new(vec![Field::new("c", DataType::Int64, true)]);
         assert!(join(&a, "1", &c, "2").is_err());
     }

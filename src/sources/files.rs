@@ -16,6 +16,7 @@ use datafusion::execution::context::SessionState;
 use object_store::ObjectMeta;
 
 use super::format::Kind;
+use super::objects::WholeJson;
 use super::place::{self, Found};
 use super::sample::{self, MOST_FILES, Sample};
 use super::{csv, json};
@@ -56,7 +57,11 @@ impl Shapes {
 ///
 /// # Errors
 /// Nothing is there, the format is not known, or a file cannot be read.
-pub async fn open(state: &SessionState, shapes: &Shapes, location: &str) -> Result<Arc<dyn TableProvider>> {
+pub async fn open(
+    state: &SessionState,
+    shapes: &Shapes,
+    location: &str,
+) -> Result<Arc<dyn TableProvider>> {
     let found = place::find(state, location).await?;
     let shape = match shapes.known(location, &found.files) {
         Some(shape) => shape,
@@ -76,15 +81,23 @@ pub async fn open(state: &SessionState, shapes: &Shapes, location: &str) -> Resu
         .with_listing_options(options)
         .with_schema(shape.schema);
     let statistics = state.runtime_env().cache_manager.get_file_statistic_cache();
-    Ok(Arc::new(ListingTable::try_new(config)?.with_cache(statistics)))
+    Ok(Arc::new(
+        ListingTable::try_new(config)?.with_cache(statistics),
+    ))
 }
 
 /// The columns that the names of folders hold.
 fn partitions(location: &str, found: &Found) -> Result<Vec<(String, DataType)>> {
     let root = found.urls[0].prefix();
     let keys = |file: &ObjectMeta| -> Vec<String> {
-        let below = file.location.as_ref().strip_prefix(root.as_ref()).unwrap_or_default();
-        let folders = below.split('/').filter_map(|part| Some(part.split_once('=')?.0.to_string()));
+        let below = file
+            .location
+            .as_ref()
+            .strip_prefix(root.as_ref())
+            .unwrap_or_default();
+        let folders = below
+            .split('/')
+            .filter_map(|part| Some(part.split_once('=')?.0.to_string()));
         folders.collect()
     };
     let first = keys(&found.files[0]);
@@ -123,10 +136,12 @@ async fn samples(location: &str, found: &Found) -> Result<Vec<Sample>> {
         return Err(ShellError::query(format!("'{location}' is empty")));
     }
     let count = filled.len().min(MOST_FILES);
+    let near = found.urls.first().is_some_and(|url| url.scheme() == "file");
     let mut samples = Vec::with_capacity(count);
     for file in &filled[..count] {
         let name = name_of(location, found, file);
-        samples.push(sample::read(&found.store, file, found.named.compression, count, &name).await?);
+        let packed = found.named.compression;
+        samples.push(sample::read(&found.store, file, packed, count, &name, near).await?);
     }
     Ok(samples)
 }
@@ -155,7 +170,10 @@ async fn delimited(location: &str, found: &Found, delimiter: u8, sniff: bool) ->
 async fn objects(location: &str, found: &Found) -> Result<Shape> {
     let samples = samples(location, found).await?;
     let array = json::is_array(&samples[0]);
-    if let Some(other) = samples.iter().find(|sample| json::is_array(sample) != array) {
+    if let Some(other) = samples
+        .iter()
+        .find(|sample| json::is_array(sample) != array)
+    {
         return Err(ShellError::query(format!(
             "'{location}' mixes files of one object a line with files of one array: '{}' and '{}'",
             samples[0].name, other.name
@@ -166,9 +184,16 @@ async fn objects(location: &str, found: &Found) -> Result<Shape> {
         compression: found.named.compression.into(),
         ..JsonOptions::default()
     };
+    let (schema, mixed) = json::schema(&samples)?;
+    let lines = JsonFormat::default().with_options(options);
+    let format: Arc<dyn FileFormat> = if array || mixed {
+        Arc::new(WholeJson::new(lines, array))
+    } else {
+        Arc::new(lines)
+    };
     Ok(Shape {
-        format: Arc::new(JsonFormat::default().with_options(options)),
-        schema: Arc::new(json::schema(&samples)?),
+        format,
+        schema: Arc::new(schema),
     })
 }
 
@@ -180,7 +205,9 @@ async fn parquet(state: &SessionState, location: &str, found: &Found) -> Result<
     } else {
         // Writers put different notes into each file, which need not agree;
         // those of the first stand for all.
-        let bare = ParquetFormat::default().with_options(options).with_skip_metadata(true);
+        let bare = ParquetFormat::default()
+            .with_options(options)
+            .with_skip_metadata(true);
         let first = infer(state, &format, location, found, &found.files[0]).await?;
         match bare.infer_schema(state, &found.store, &found.files).await {
             Ok(merged) => described(&merged, &first),
@@ -195,7 +222,10 @@ async fn parquet(state: &SessionState, location: &str, found: &Found) -> Result<
             }
         }
     };
-    Ok(Shape { format: Arc::new(format), schema })
+    Ok(Shape {
+        format: Arc::new(format),
+        schema,
+    })
 }
 
 async fn infer(
@@ -209,7 +239,9 @@ async fn infer(
     if file.size == 0 {
         return Err(ShellError::query(format!("'{name}' is empty")));
     }
-    let inferred = format.infer_schema(state, &found.store, std::slice::from_ref(file)).await;
+    let inferred = format
+        .infer_schema(state, &found.store, std::slice::from_ref(file))
+        .await;
     inferred.map_err(|error| {
         let error = ShellError::from(error);
         ShellError {
@@ -229,7 +261,10 @@ fn described(merged: &Schema, first: &Schema) -> SchemaRef {
         .fields()
         .iter()
         .map(|field| match first.field_with_name(field.name()) {
-            Ok(noted) => field.as_ref().clone().with_metadata(noted.metadata().clone()),
+            Ok(noted) => field
+                .as_ref()
+                .clone()
+                .with_metadata(noted.metadata().clone()),
             Err(_) => field.as_ref().clone(),
         })
         .collect();
@@ -243,12 +278,22 @@ async fn arrow(state: &SessionState, location: &str, found: &Found) -> Result<Sh
         if file.size == 0 {
             return Err(ShellError::query(format!("'{name}' is empty")));
         }
-        let whole = format.infer_schema(state, &found.store, std::slice::from_ref(file)).await;
+        let whole = format
+            .infer_schema(state, &found.store, std::slice::from_ref(file))
+            .await;
         whole.map_err(|error| {
             let error = ShellError::from(error);
-            ShellError::query(format!("'{name}' is not a whole Arrow file ({})", error.message))
+            ShellError::query(format!(
+                "'{name}' is not a whole Arrow file ({})",
+                error.message
+            ))
         })?;
     }
-    let schema = format.infer_schema(state, &found.store, &found.files).await?;
-    Ok(Shape { format: Arc::new(format), schema })
+    let schema = format
+        .infer_schema(state, &found.store, &found.files)
+        .await?;
+    Ok(Shape {
+        format: Arc::new(format),
+        schema,
+    })
 }

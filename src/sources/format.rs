@@ -8,7 +8,10 @@ pub enum Kind {
     Parquet,
     /// Delimited text. The delimiter is what the extension says; what the file
     /// itself shows wins where `sniff` is set.
-    Csv { delimiter: u8, sniff: bool },
+    Csv {
+        delimiter: u8,
+        sniff: bool,
+    },
     /// Objects, one a line or in one array.
     Json,
     Arrow,
@@ -24,19 +27,37 @@ pub struct Format {
 }
 
 const FORMATS: &[Format] = &[
-    Format { name: "parquet", extensions: &["parquet", "parq", "pq"], kind: Kind::Parquet },
+    Format {
+        name: "parquet",
+        extensions: &["parquet", "parq", "pq"],
+        kind: Kind::Parquet,
+    },
     Format {
         name: "csv",
         extensions: &["csv"],
-        kind: Kind::Csv { delimiter: b',', sniff: true },
+        kind: Kind::Csv {
+            delimiter: b',',
+            sniff: true,
+        },
     },
     Format {
         name: "csv",
         extensions: &["tsv", "tab"],
-        kind: Kind::Csv { delimiter: b'\t', sniff: false },
+        kind: Kind::Csv {
+            delimiter: b'\t',
+            sniff: false,
+        },
     },
-    Format { name: "json", extensions: &["jsonl", "ndjson", "json"], kind: Kind::Json },
-    Format { name: "arrow", extensions: &["arrow", "arrows", "feather", "ipc"], kind: Kind::Arrow },
+    Format {
+        name: "json",
+        extensions: &["jsonl", "ndjson", "json"],
+        kind: Kind::Json,
+    },
+    Format {
+        name: "arrow",
+        extensions: &["arrow", "arrows", "feather", "ipc"],
+        kind: Kind::Arrow,
+    },
 ];
 
 /// A compression of whole files: its extensions, and its name in options.
@@ -47,10 +68,26 @@ struct Compression {
 }
 
 const COMPRESSIONS: &[Compression] = &[
-    Compression { extensions: &["gz", "gzip"], name: "gzip", kind: FileCompressionType::GZIP },
-    Compression { extensions: &["zst", "zstd"], name: "zstd", kind: FileCompressionType::ZSTD },
-    Compression { extensions: &["bz2"], name: "bzip2", kind: FileCompressionType::BZIP2 },
-    Compression { extensions: &["xz"], name: "xz", kind: FileCompressionType::XZ },
+    Compression {
+        extensions: &["gz", "gzip"],
+        name: "gzip",
+        kind: FileCompressionType::GZIP,
+    },
+    Compression {
+        extensions: &["zst", "zstd"],
+        name: "zstd",
+        kind: FileCompressionType::ZSTD,
+    },
+    Compression {
+        extensions: &["bz2"],
+        name: "bzip2",
+        kind: FileCompressionType::BZIP2,
+    },
+    Compression {
+        extensions: &["xz"],
+        name: "xz",
+        kind: FileCompressionType::XZ,
+    },
 ];
 
 /// What the name of a file says about its content.
@@ -84,10 +121,16 @@ pub fn of_name(name: &str) -> Result<Named, String> {
     };
     let extension = stem.rsplit_once('.').map(|(_, extension)| extension);
     let Some(extension) = extension.filter(|extension| !extension.is_empty()) else {
-        return Err(format!("has no extension that says what it is; {}", known()));
+        return Err(format!(
+            "has no extension that says what it is; {}",
+            known()
+        ));
     };
     let Some(format) = FORMATS.iter().find(|f| f.extensions.contains(&extension)) else {
-        return Err(format!("has the extension .{extension}, which is not known; {}", known()));
+        return Err(format!(
+            "has the extension .{extension}, which is not known; {}",
+            known()
+        ));
     };
     if compression.is_some() && matches!(format.kind, Kind::Parquet | Kind::Arrow) {
         return Err(format!(
@@ -106,7 +149,9 @@ pub fn of_name(name: &str) -> Result<Named, String> {
 /// The compression that the end of a name says, by its name in options.
 pub fn compression_of(name: &str) -> Option<&'static str> {
     let last = name.rsplit_once('.')?.1.to_ascii_lowercase();
-    let known = COMPRESSIONS.iter().find(|c| c.extensions.contains(&last.as_str()))?;
+    let known = COMPRESSIONS
+        .iter()
+        .find(|c| c.extensions.contains(&last.as_str()))?;
     Some(known.name)
 }
 
@@ -125,7 +170,10 @@ pub fn known() -> String {
         .flat_map(|format| format.extensions)
         .map(|extension| format!(".{extension}"))
         .collect();
-    let compressions: Vec<String> = COMPRESSIONS.iter().map(|c| format!(".{}", c.extensions[0])).collect();
+    let compressions: Vec<String> = COMPRESSIONS
+        .iter()
+        .map(|c| format!(".{}", c.extensions[0]))
+        .collect();
     format!(
         "known are {}, and text also with {}",
         formats.join(" "),
@@ -144,17 +192,31 @@ mod tests {
 
     #[test]
     fn names_say_format_and_compression() {
-        assert_eq!(name_of("a/b.c/products.parquet"), ("parquet", ".parquet".into()));
+        assert_eq!(
+            name_of("a/b.c/products.parquet"),
+            ("parquet", ".parquet".into())
+        );
         assert_eq!(name_of("Products.CSV.gz"), ("csv", ".CSV.gz".into()));
         assert_eq!(name_of("x.ndjson.zst"), ("json", ".ndjson.zst".into()));
-        assert_eq!(of_name("x.tsv").unwrap().format.kind, Kind::Csv { delimiter: b'\t', sniff: false });
-        assert_eq!(of_name("x.csv.xz").unwrap().compression, FileCompressionType::XZ);
+        assert_eq!(
+            of_name("x.tsv").unwrap().format.kind,
+            Kind::Csv {
+                delimiter: b'\t',
+                sniff: false
+            }
+        );
+        assert_eq!(
+            of_name("x.csv.xz").unwrap().compression,
+            FileCompressionType::XZ
+        );
     }
 
     #[test]
     fn other_names_list_the_known_ones() {
         let message = of_name("book.xlsx").unwrap_err();
-        assert!(message.contains(".xlsx") && message.contains(".parquet") && message.contains(".gz"));
+        assert!(
+            message.contains(".xlsx") && message.contains(".parquet") && message.contains(".gz")
+        );
         assert!(of_name("README").unwrap_err().contains("no extension"));
         assert!(of_name("x.parquet.gz").unwrap_err().contains("unpack"));
         assert!(of_name("x.gz").unwrap_err().contains("no extension"));

@@ -34,13 +34,17 @@ impl Glob {
         let mut spelt = Vec::new();
         spell_out(pattern, &mut spelt)?;
         let segments = |path: &String| path.split('/').map(|part| part.chars().collect()).collect();
-        Ok(Self { alternatives: spelt.iter().map(segments).collect() })
+        Ok(Self {
+            alternatives: spelt.iter().map(segments).collect(),
+        })
     }
 
     /// Whether a path relative to the pattern's folder fits.
     pub fn matches(&self, path: &str) -> bool {
         let names: Vec<Vec<char>> = path.split('/').map(|name| name.chars().collect()).collect();
-        self.alternatives.iter().any(|pattern| path_fits(pattern, &names))
+        self.alternatives
+            .iter()
+            .any(|pattern| path_fits(pattern, &names))
     }
 }
 
@@ -50,13 +54,18 @@ fn spell_out(pattern: &str, out: &mut Vec<String>) -> Result<(), String> {
         .and_then(|open| Some((open, open + pattern[open..].find('}')?)));
     let Some((open, close)) = braces else {
         if out.len() == MOST_ALTERNATIVES {
-            return Err(format!("spells out more than {MOST_ALTERNATIVES} alternatives"));
+            return Err(format!(
+                "spells out more than {MOST_ALTERNATIVES} alternatives"
+            ));
         }
         out.push(pattern.to_string());
         return Ok(());
     };
     for choice in pattern[open + 1..close].split(',') {
-        spell_out(&format!("{}{choice}{}", &pattern[..open], &pattern[close + 1..]), out)?;
+        spell_out(
+            &format!("{}{choice}{}", &pattern[..open], &pattern[close + 1..]),
+            out,
+        )?;
     }
     Ok(())
 }
@@ -67,9 +76,9 @@ fn path_fits(pattern: &[Vec<char>], names: &[Vec<char>]) -> bool {
         Some((first, rest)) if first == &['*', '*'] => {
             (0..=names.len()).any(|skipped| path_fits(rest, &names[skipped..]))
         }
-        Some((first, rest)) => names
-            .split_first()
-            .is_some_and(|(name, others)| visible(first, name) && name_fits(first, name) && path_fits(rest, others)),
+        Some((first, rest)) => names.split_first().is_some_and(|(name, others)| {
+            visible(first, name) && name_fits(first, name) && path_fits(rest, others)
+        }),
     }
 }
 
@@ -87,7 +96,9 @@ fn name_fits(pattern: &[char], name: &[char]) -> bool {
         '*' => (0..=name.len()).any(|taken| name_fits(rest, &name[taken..])),
         '?' => !name.is_empty() && name_fits(rest, &name[1..]),
         '[' => match (class(rest), name.split_first()) {
-            (Some((class, rest)), Some((c, others))) => class.contains(*c) && name_fits(rest, others),
+            (Some((class, rest)), Some((c, others))) => {
+                class.contains(*c) && name_fits(rest, others)
+            }
             // Without its bracket the class is a plain character.
             (None, Some(('[', others))) => name_fits(rest, others),
             _ => false,
@@ -128,7 +139,13 @@ fn class(rest: &[char]) -> Option<(Class<'_>, &[char])> {
     let body = if negated { &rest[1..] } else { rest };
     // A bracket that comes first belongs to the class.
     let close = 1 + body.get(1..)?.iter().position(|c| *c == ']')?;
-    Some((Class { characters: &body[..close], negated }, &body[close + 1..]))
+    Some((
+        Class {
+            characters: &body[..close],
+            negated,
+        },
+        &body[close + 1..],
+    ))
 }
 
 #[cfg(test)]

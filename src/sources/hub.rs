@@ -10,8 +10,9 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
-    Attributes, CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    Attributes, CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult,
+    MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult, Result,
 };
 use serde::Deserialize;
 use url::Url;
@@ -80,8 +81,15 @@ impl HubStore {
         let endpoint = Url::parse(&format!("{}/", endpoint.trim_end_matches('/')))
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .ok_or_else(|| ShellError::setup(format!("HF_ENDPOINT is not a web address: {endpoint}")))?;
-        let hub = Hub { client: WebClient::new()?, endpoint, token: token(), known: Mutex::default() };
+            .ok_or_else(|| {
+                ShellError::setup(format!("HF_ENDPOINT is not a web address: {endpoint}"))
+            })?;
+        let hub = Hub {
+            client: WebClient::new()?,
+            endpoint,
+            token: token(),
+            known: Mutex::default(),
+        };
         Ok(Self { hub: Arc::new(hub) })
     }
 }
@@ -102,14 +110,21 @@ fn token() -> Option<String> {
         let cache = cache.or_else(|| Some(PathBuf::from(set("HOME")?).join(".cache")))?;
         Some(cache.join("huggingface"))
     });
-    let file = set("HF_TOKEN_PATH").map(PathBuf::from).or_else(|| Some(home?.join("token")))?;
+    let file = set("HF_TOKEN_PATH")
+        .map(PathBuf::from)
+        .or_else(|| Some(home?.join("token")))?;
     let token = std::fs::read_to_string(file).ok()?;
     let token = token.trim();
     (!token.is_empty()).then(|| token.to_string())
 }
 
 fn offline() -> Result<()> {
-    let wanted = set("HF_HUB_OFFLINE").is_some_and(|value| !matches!(value.to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off"));
+    let wanted = set("HF_HUB_OFFLINE").is_some_and(|value| {
+        !matches!(
+            value.to_ascii_lowercase().as_str(),
+            "0" | "false" | "no" | "off"
+        )
+    });
     if wanted {
         return Err(setup(
             "HF_HUB_OFFLINE is set, so the hub is not asked; unset it, or name a file on this machine".into(),
@@ -122,8 +137,12 @@ impl Place {
     fn parse(path: &Path) -> Result<Self> {
         let text = path.as_ref();
         let mut parts = text.splitn(3, '/');
-        let (Some(owner), Some(name)) = (parts.next().filter(|owner| !owner.is_empty()), parts.next()) else {
-            return Err(other(format!("'{text}' names no dataset; write hf://datasets/OWNER/NAME/PATH")));
+        let (Some(owner), Some(name)) =
+            (parts.next().filter(|owner| !owner.is_empty()), parts.next())
+        else {
+            return Err(other(format!(
+                "'{text}' names no dataset; write hf://datasets/OWNER/NAME/PATH"
+            )));
         };
         let rest = parts.next().unwrap_or_default();
         let Some((name, revision)) = name.split_once('@') else {
@@ -134,8 +153,14 @@ impl Place {
                 prefix: format!("{owner}/{name}"),
             });
         };
-        let after = if rest.is_empty() { revision.to_string() } else { format!("{revision}/{rest}") };
-        let deep = DEEP_REVISIONS.iter().find(|(start, _)| after.starts_with(start));
+        let after = if rest.is_empty() {
+            revision.to_string()
+        } else {
+            format!("{revision}/{rest}")
+        };
+        let deep = DEEP_REVISIONS
+            .iter()
+            .find(|(start, _)| after.starts_with(start));
         let segments = deep.map_or(1, |(_, segments)| *segments);
         let mut ends = after.match_indices('/').map(|(at, _)| at);
         let end = ends.nth(segments - 1).unwrap_or(after.len());
@@ -163,7 +188,10 @@ impl Hub {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(before);
             // A revision is one segment, its slashes written as %2F.
-            segments.extend(place.repository.split('/')).push(verb).push(&place.revision);
+            segments
+                .extend(place.repository.split('/'))
+                .push(verb)
+                .push(&place.revision);
             segments.extend(place.path.split('/').filter(|part| !part.is_empty()));
         }
         url
@@ -179,9 +207,17 @@ impl Hub {
             // The next page may lie elsewhere; the token stays here.
             let ours = url.origin() == self.endpoint.origin();
             let token = self.token.as_deref().filter(|_| ours);
-            let (page, link) = self.client.page(&url, token).await.map_err(|error| self.explain(error, &place))?;
-            let entries: Vec<Entry> = serde_json::from_slice(&page)
-                .map_err(|error| other(format!("the hub's listing of {} is not understood: {error}", place.repository)))?;
+            let (page, link) = self
+                .client
+                .page(&url, token)
+                .await
+                .map_err(|error| self.explain(error, &place))?;
+            let entries: Vec<Entry> = serde_json::from_slice(&page).map_err(|error| {
+                other(format!(
+                    "the hub's listing of {} is not understood: {error}",
+                    place.repository
+                ))
+            })?;
             for entry in entries.into_iter().filter(|entry| entry.kind == "file") {
                 found.push(ObjectMeta {
                     location: place.stored(&entry.path)?,
@@ -193,12 +229,18 @@ impl Hub {
             }
             match link.as_deref().and_then(next).map(|next| url.join(next)) {
                 Some(Ok(next)) => url = next,
-                Some(Err(error)) => return Err(other(format!("the hub's listing goes on nowhere: {error}"))),
+                Some(Err(error)) => {
+                    return Err(other(format!("the hub's listing goes on nowhere: {error}")));
+                }
                 None => break,
             }
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.extend(found.iter().map(|meta| (meta.location.clone(), meta.clone())));
+        known.extend(
+            found
+                .iter()
+                .map(|meta| (meta.location.clone(), meta.clone())),
+        );
         Ok(found)
     }
 
@@ -212,11 +254,19 @@ impl Hub {
         let known = self.known(location);
         if let (true, Some(meta)) = (options.head, &known) {
             let payload = GetResultPayload::Stream(futures::stream::empty().boxed());
-            return Ok(GetResult { payload, meta: meta.clone(), range: 0..0, attributes: Attributes::default() });
+            return Ok(GetResult {
+                payload,
+                meta: meta.clone(),
+                range: 0..0,
+                attributes: Attributes::default(),
+            });
         }
         let place = Place::parse(location)?;
         if place.path.is_empty() {
-            return Err(Error::NotFound { path: location.to_string(), source: "it is a folder".into() });
+            return Err(Error::NotFound {
+                path: location.to_string(),
+                source: "it is a folder".into(),
+            });
         }
         let url = self.url(&["datasets"], &place, "resolve");
         let mut got = self
@@ -234,16 +284,18 @@ impl Hub {
     /// The hub says "unauthorized" of what does not exist, too.
     fn explain(&self, error: Error, place: &Place) -> Error {
         match error {
-            Error::Unauthenticated { .. } | Error::PermissionDenied { .. } => setup(match &self.token {
-                None => format!(
-                    "the hub wants a token for the dataset {}, or there is no such dataset; set HF_TOKEN",
-                    place.repository
-                ),
-                Some(_) => format!(
-                    "the token in HF_TOKEN may not read the dataset {}, or there is no such dataset",
-                    place.repository
-                ),
-            }),
+            Error::Unauthenticated { .. } | Error::PermissionDenied { .. } => {
+                setup(match &self.token {
+                    None => format!(
+                        "the hub wants a token for the dataset {}, or there is no such dataset; set HF_TOKEN",
+                        place.repository
+                    ),
+                    Some(_) => format!(
+                        "the token in HF_TOKEN may not read the dataset {}, or there is no such dataset",
+                        place.repository
+                    ),
+                })
+            }
             other => other,
         }
     }
@@ -261,7 +313,9 @@ fn next(link: &str) -> Option<&str> {
 impl fmt::Debug for HubStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not the hub itself, which holds the token.
-        f.debug_struct("HubStore").field("endpoint", &self.hub.endpoint.as_str()).finish()
+        f.debug_struct("HubStore")
+            .field("endpoint", &self.hub.endpoint.as_str())
+            .finish()
     }
 }
 
@@ -277,7 +331,11 @@ impl ObjectStore for HubStore {
         Err(read_only("datasets of the hub"))
     }
 
-    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        _: &Path,
+        _: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
         Err(read_only("datasets of the hub"))
     }
 
@@ -285,7 +343,10 @@ impl ObjectStore for HubStore {
         self.hub.get(location, &options).await
     }
 
-    fn delete_stream(&self, _: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(
+        &self,
+        _: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
         futures::stream::once(async { Err(read_only("datasets of the hub")) }).boxed()
     }
 
@@ -301,7 +362,9 @@ impl ObjectStore for HubStore {
     }
 
     async fn list_with_delimiter(&self, _: Option<&Path>) -> Result<ListResult> {
-        Err(other("listing single folders of the hub is not supported".into()))
+        Err(other(
+            "listing single folders of the hub is not supported".into(),
+        ))
     }
 
     async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
@@ -324,10 +387,19 @@ mod tests {
 
     #[test]
     fn addresses_name_dataset_revision_and_path() {
-        assert_eq!(place("o/n/data/a.parquet"), of("o/n", "main", "data/a.parquet"));
+        assert_eq!(
+            place("o/n/data/a.parquet"),
+            of("o/n", "main", "data/a.parquet")
+        );
         assert_eq!(place("o/n@v1/a.csv"), of("o/n", "v1", "a.csv"));
-        assert_eq!(place("o/n@refs/convert/parquet/x/0.parquet"), of("o/n", "refs/convert/parquet", "x/0.parquet"));
-        assert_eq!(place("o/n@~parquet/x/0.parquet"), of("o/n", "refs/convert/parquet", "x/0.parquet"));
+        assert_eq!(
+            place("o/n@refs/convert/parquet/x/0.parquet"),
+            of("o/n", "refs/convert/parquet", "x/0.parquet")
+        );
+        assert_eq!(
+            place("o/n@~parquet/x/0.parquet"),
+            of("o/n", "refs/convert/parquet", "x/0.parquet")
+        );
         assert_eq!(place("o/n@v1"), of("o/n", "v1", ""));
         assert_eq!(place("o/n"), of("o/n", "main", ""));
         assert!(Place::parse(&Path::from("o")).is_err());
@@ -336,13 +408,22 @@ mod tests {
     #[test]
     fn listed_paths_come_back_as_they_were_asked_for() {
         let place = Place::parse(&Path::parse("o/n@~parquet/x").unwrap()).unwrap();
-        assert_eq!(place.stored("x/0.parquet").unwrap().as_ref(), "o/n@~parquet/x/0.parquet");
+        assert_eq!(
+            place.stored("x/0.parquet").unwrap().as_ref(),
+            "o/n@~parquet/x/0.parquet"
+        );
     }
 
     #[test]
     fn the_next_page_is_found_in_its_header() {
-        assert_eq!(next("<https://h/a?b=1>; rel=\"next\""), Some("https://h/a?b=1"));
-        assert_eq!(next("<https://h/a>; rel=\"prev\", <https://h/b>; rel=\"next\""), Some("https://h/b"));
+        assert_eq!(
+            next("<https://h/a?b=1>; rel=\"next\""),
+            Some("https://h/a?b=1")
+        );
+        assert_eq!(
+            next("<https://h/a>; rel=\"prev\", <https://h/b>; rel=\"next\""),
+            Some("https://h/b")
+        );
         assert_eq!(next("<https://h/a>; rel=\"prev\""), None);
     }
 }

@@ -24,7 +24,9 @@ impl Objects {
     /// `text` begins with the object.
     fn push(&mut self, value: Value, text: &[u8]) {
         if self.values.len() < ORDERING
-            && let Some(Ok(Keys(keys))) = serde_json::Deserializer::from_slice(text).into_iter().next()
+            && let Some(Ok(Keys(keys))) = serde_json::Deserializer::from_slice(text)
+                .into_iter()
+                .next()
         {
             for key in keys {
                 if !self.order.contains(&key) {
@@ -66,12 +68,13 @@ pub fn is_array(sample: &Sample) -> bool {
     sample.bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
-/// The columns of the sampled files together.
+/// The columns of the sampled files together, and whether there is text with
+/// numbers or truth values beside it, which make text together.
 ///
 /// # Errors
 /// Text that is not UTF-8 or not JSON, with its line; something else than
 /// objects; no objects at all.
-pub fn schema(samples: &[Sample]) -> Result<Schema> {
+pub fn schema(samples: &[Sample]) -> Result<(Schema, bool)> {
     let mut objects = Objects::default();
     for sample in samples {
         check_text(sample)?;
@@ -79,22 +82,56 @@ pub fn schema(samples: &[Sample]) -> Result<Schema> {
             elements(sample, &mut objects)?;
         } else {
             lines(sample, &mut objects)?;
+            for line in sample
+                .pieces
+                .iter()
+                .flat_map(|piece| piece.split(|byte| *byte == b'\n'))
+            {
+                if let Ok(value @ Value::Object(_)) = serde_json::from_slice(line) {
+                    objects.push(value, line);
+                }
+            }
         }
     }
     let name = samples.first().map_or("", |sample| sample.name.as_str());
     if objects.values.is_empty() {
-        return Err(ShellError::query(format!("'{name}' holds no objects, so its columns are unknown")));
+        return Err(ShellError::query(format!(
+            "'{name}' holds no objects, so its columns are unknown"
+        )));
     }
     let values = objects.values.iter().map(Ok::<_, ArrowError>);
-    let inferred = infer_json_schema_from_iterator(values).map_err(|error| {
-        ShellError::query(format!("cannot make columns of '{name}': {error}"))
-    })?;
+    let inferred = infer_json_schema_from_iterator(values)
+        .map_err(|error| ShellError::query(format!("cannot make columns of '{name}': {error}")))?;
     let mut fields: Vec<_> = known_fields(inferred.fields()).iter().cloned().collect();
     fields.sort_by_key(|field| {
         let place = objects.order.iter().position(|name| name == field.name());
         place.unwrap_or(objects.order.len())
     });
-    Ok(Schema::new(fields))
+    let schema = Schema::new(fields);
+    let mixed = objects
+        .values
+        .iter()
+        .any(|object| schema.fields().iter().any(|field| is_mixed(object, field)));
+    Ok((schema, mixed))
+}
+
+/// Whether `field` is text and its value in `object` is not.
+fn is_mixed(object: &Value, field: &Field) -> bool {
+    let value = object.get(field.name());
+    value.is_some_and(|value| is_mixed_value(value, field.data_type()))
+}
+
+fn is_mixed_value(value: &Value, data_type: &DataType) -> bool {
+    match (data_type, value) {
+        (DataType::Utf8, Value::Number(_) | Value::Bool(_)) => true,
+        (DataType::List(item), Value::Array(values)) => values
+            .iter()
+            .any(|value| is_mixed_value(value, item.data_type())),
+        (DataType::Struct(fields), Value::Object(_)) => {
+            fields.iter().any(|field| is_mixed(value, field))
+        }
+        _ => false,
+    }
 }
 
 fn lines(sample: &Sample, objects: &mut Objects) -> Result<()> {
@@ -143,23 +180,38 @@ fn spread(sample: &Sample) -> bool {
 }
 
 fn elements(sample: &Sample, objects: &mut Objects) -> Result<()> {
-    let start = sample.bytes.iter().position(|byte| *byte == b'[').map_or(0, |at| at + 1);
+    let start = sample
+        .bytes
+        .iter()
+        .position(|byte| *byte == b'[')
+        .map_or(0, |at| at + 1);
     let mut at = start;
     loop {
-        while sample.bytes.get(at).is_some_and(|byte| byte.is_ascii_whitespace() || *byte == b',') {
+        while sample
+            .bytes
+            .get(at)
+            .is_some_and(|byte| byte.is_ascii_whitespace() || *byte == b',')
+        {
             at += 1;
         }
         match sample.bytes.get(at) {
             Some(b']') => return Ok(()),
-            None if sample.whole => return Err(fault(sample, line_at(sample, at), "ends within the array")),
+            None if sample.whole => {
+                return Err(fault(sample, line_at(sample, at), "ends within the array"));
+            }
             None => return Ok(()),
             Some(_) => {}
         }
-        let mut values = serde_json::Deserializer::from_slice(&sample.bytes[at..]).into_iter::<Value>();
+        let mut values =
+            serde_json::Deserializer::from_slice(&sample.bytes[at..]).into_iter::<Value>();
         match values.next() {
             Some(Ok(value @ Value::Object(_))) => objects.push(value, &sample.bytes[at..]),
             Some(Ok(_)) => {
-                return Err(fault(sample, line_at(sample, at), "holds something else than objects in the array"));
+                return Err(fault(
+                    sample,
+                    line_at(sample, at),
+                    "holds something else than objects in the array",
+                ));
             }
             Some(Err(error)) if error.is_eof() && !sample.whole => return Ok(()),
             Some(Err(error)) => {
@@ -206,11 +258,24 @@ mod tests {
     use super::*;
 
     fn sample(text: &str, whole: bool) -> Sample {
-        Sample { bytes: text.as_bytes().to_vec(), whole, name: "x.json".into() }
+        Sample {
+            bytes: text.as_bytes().to_vec(),
+            pieces: Vec::new(),
+            whole,
+            name: "x.json".into(),
+        }
     }
 
     fn of(text: &str, whole: bool) -> Result<Schema> {
-        schema(&[sample(text, whole)])
+        schema(&[sample(text, whole)]).map(|(schema, _)| schema)
+    }
+
+    #[test]
+    fn text_beside_numbers_is_noticed_at_any_depth() {
+        let mixed = |text: &str| schema(&[sample(text, true)]).unwrap().1;
+        assert!(mixed("{\"a\":1}\n{\"a\":\"x\"}\n"));
+        assert!(mixed("{\"a\":{\"b\":[1,\"x\"]}}\n"));
+        assert!(!mixed("{\"a\":1,\"b\":\"x\"}\n{\"a\":2.5,\"b\":null}\n"));
     }
 
     #[test]
@@ -218,8 +283,14 @@ mod tests {
         let lines = of("{\"a\":1,\"b\":null}\n\n{\"a\":2.5,\"c\":[]}\n", true).unwrap();
         let array = of("[{\"a\":1,\"b\":null},\n {\"a\":2.5,\"c\":[]}]", true).unwrap();
         assert_eq!(lines, array);
-        assert_eq!(lines.field_with_name("a").unwrap().data_type(), &DataType::Float64);
-        assert_eq!(lines.field_with_name("b").unwrap().data_type(), &DataType::Utf8);
+        assert_eq!(
+            lines.field_with_name("a").unwrap().data_type(),
+            &DataType::Float64
+        );
+        assert_eq!(
+            lines.field_with_name("b").unwrap().data_type(),
+            &DataType::Utf8
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! `format` lists the formats by extension; `place` turns a location into
 //! files; `sample`, `csv` and `json` look into them for dialect and types;
-//! `files` makes a table of them; `remote` opens stores on first use, of which
+//! `files` makes a table of them, `objects` reads JSON that the engine cannot; `remote` opens stores on first use, of which
 //! `web` and `hub` are our own.
 
 mod csv;
@@ -12,8 +12,9 @@ pub mod format;
 mod glob;
 mod hub;
 mod json;
+mod objects;
 pub mod place;
-mod remote;
+pub mod remote;
 mod sample;
 mod web;
 

@@ -35,14 +35,20 @@ pub struct Found {
     pub partitioned: bool,
 }
 
-/// Whether a table's name is meant as a place of files.
+/// Whether a table's name is meant as a place of files. Plain words are, where
+/// they name a folder with data.
 pub fn is_location(name: &str) -> bool {
     let extension = || {
         let last = name.rsplit_once('.').map_or("", |(_, last)| last);
         let word = last.chars().all(|c| c.is_ascii_alphanumeric());
         word && (1..=LONGEST_EXTENSION).contains(&last.len())
     };
-    name.contains('/') || glob::is_pattern(name) || extension()
+    let folder = || {
+        let path = Path::new(name);
+        path.is_dir()
+            && walk(path, Depth::Partitions).is_ok_and(|names| !in_folder(names).is_empty())
+    };
+    name.contains('/') || glob::is_pattern(name) || extension() || folder()
 }
 
 /// `~/x` with the home folder in its place.
@@ -71,7 +77,8 @@ pub fn local_path(location: &str) -> Result<Option<PathBuf>> {
 }
 
 fn parse_url(location: &str) -> Result<Url> {
-    Url::parse(location).map_err(|error| ShellError::query(format!("'{location}' is not a URL: {error}")))
+    Url::parse(location)
+        .map_err(|error| ShellError::query(format!("'{location}' is not a URL: {error}")))
 }
 
 /// The files at `location`.
@@ -90,18 +97,27 @@ async fn local(state: &SessionState, location: &str, path: &Path) -> Result<Foun
     let (root, names) = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => {
             let names = in_folder(walk(path, Depth::Partitions)?);
-            (path.to_path_buf(), one_format(location, names, Source::Folder)?)
+            (
+                path.to_path_buf(),
+                one_format(location, names, Source::Folder)?,
+            )
         }
         Ok(_) => {
             let (folder, name) = split_path(location, path)?;
-            let named = format::of_name(&name).map_err(|why| ShellError::query(format!("'{location}' {why}")))?;
+            let named = format::of_name(&name)
+                .map_err(|why| ShellError::query(format!("'{location}' {why}")))?;
             (folder, (named, vec![name]))
         }
         Err(_) if glob::is_pattern(location) => {
             let text = path.to_string_lossy();
             let (folder, pattern) = glob::split(&text);
-            let glob = Glob::new(pattern).map_err(|why| ShellError::query(format!("'{location}' {why}")))?;
-            let folder = if folder.is_empty() { Path::new(".") } else { Path::new(folder) };
+            let glob = Glob::new(pattern)
+                .map_err(|why| ShellError::query(format!("'{location}' {why}")))?;
+            let folder = if folder.is_empty() {
+                Path::new(".")
+            } else {
+                Path::new(folder)
+            };
             if !folder.is_dir() {
                 return Err(nothing(location, folder));
             }
@@ -112,15 +128,25 @@ async fn local(state: &SessionState, location: &str, path: &Path) -> Result<Foun
             };
             let mut names = walk(folder, depth)?;
             names.retain(|name| glob.matches(name));
-            (folder.to_path_buf(), one_format(location, names, Source::Pattern)?)
+            (
+                folder.to_path_buf(),
+                one_format(location, names, Source::Pattern)?,
+            )
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(nothing(location, path)),
-        Err(error) => return Err(ShellError::query(format!("cannot open '{location}': {error}"))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(nothing(location, path));
+        }
+        Err(error) => {
+            return Err(ShellError::query(format!(
+                "cannot open '{location}': {error}"
+            )));
+        }
     };
     let (named, names) = names;
     // The folder is made absolute, the names are kept: a link to a file may
     // lead to a name without an extension.
-    let root = fs::canonicalize(&root).map_err(|error| ShellError::query(format!("cannot open '{location}': {error}")))?;
+    let root = fs::canonicalize(&root)
+        .map_err(|error| ShellError::query(format!("cannot open '{location}': {error}")))?;
     let partitioned = path.is_dir() && names.iter().any(|name| name.contains('/'));
     let mut urls = Vec::with_capacity(names.len());
     for name in &names {
@@ -132,13 +158,27 @@ async fn local(state: &SessionState, location: &str, path: &Path) -> Result<Foun
         let url = Url::from_directory_path(&root).map_err(|()| not_a_path(location))?;
         urls = vec![ListingTableUrl::try_new(url, None)?];
     }
-    Ok(Found { store, files, urls, named, partitioned })
+    Ok(Found {
+        store,
+        files,
+        urls,
+        named,
+        partitioned,
+    })
 }
 
 fn split_path(location: &str, path: &Path) -> Result<(PathBuf, String)> {
-    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| not_a_path(location))?;
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    Ok((folder.unwrap_or(Path::new(".")).to_path_buf(), name.to_string()))
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .ok_or_else(|| not_a_path(location))?;
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    Ok((
+        folder.unwrap_or(Path::new(".")).to_path_buf(),
+        name.to_string(),
+    ))
 }
 
 fn file_url(location: &str, path: &Path) -> Result<ListingTableUrl> {
@@ -152,17 +192,25 @@ fn not_a_path(location: &str) -> ShellError {
 
 /// What to say where there is nothing, with the nearest name that exists.
 fn nothing(location: &str, path: &Path) -> ShellError {
-    let missing = path.ancestors().filter(|part| !part.as_os_str().is_empty() && !part.exists()).last();
+    let missing = path
+        .ancestors()
+        .filter(|part| !part.as_os_str().is_empty() && !part.exists())
+        .last();
     let Some(missing) = missing else {
         return ShellError::query(format!("there is no file '{location}'"));
     };
-    let folder = missing.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let folder = missing
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     let names: Vec<String> = fs::read_dir(folder.unwrap_or(Path::new(".")))
         .into_iter()
         .flatten()
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
-    let wanted = missing.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let wanted = missing
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     if missing != path {
         let near = hint(wanted, names.iter().map(String::as_str));
         return ShellError::query(format!(
@@ -173,7 +221,10 @@ fn nothing(location: &str, path: &Path) -> ShellError {
     match closest(wanted, names.iter().map(String::as_str)) {
         Some(near) => {
             let near = folder.map_or_else(|| PathBuf::from(near), |folder| folder.join(near));
-            ShellError::query(format!("there is no file '{location}'; did you mean '{}'?", near.display()))
+            ShellError::query(format!(
+                "there is no file '{location}'; did you mean '{}'?",
+                near.display()
+            ))
         }
         None => ShellError::query(format!("there is no file '{location}'")),
     }
@@ -192,13 +243,22 @@ enum Depth {
 /// are not UTF-8 cannot be said in SQL and are left out.
 fn walk(folder: &Path, depth: Depth) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    walk_into(folder, "", depth, &mut found)
-        .map_err(|error| ShellError::query(format!("cannot list the folder '{}': {error}", folder.display())))?;
+    walk_into(folder, "", depth, &mut found).map_err(|error| {
+        ShellError::query(format!(
+            "cannot list the folder '{}': {error}",
+            folder.display()
+        ))
+    })?;
     found.sort();
     Ok(found)
 }
 
-fn walk_into(folder: &Path, before: &str, depth: Depth, found: &mut Vec<String>) -> std::io::Result<()> {
+fn walk_into(
+    folder: &Path,
+    before: &str,
+    depth: Depth,
+    found: &mut Vec<String>,
+) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else {
@@ -252,9 +312,12 @@ fn one_format(location: &str, names: Vec<String>, source: Source) -> Result<(Nam
             Source::Pattern => format!("no file fits the pattern '{location}'"),
         }));
     };
-    let named = format::of_name(first).map_err(|why| ShellError::query(format!("'{first}', which '{location}' names, {why}")))?;
+    let named = format::of_name(first)
+        .map_err(|why| ShellError::query(format!("'{first}', which '{location}' names, {why}")))?;
     for name in &names {
-        let other = format::of_name(name).map_err(|why| ShellError::query(format!("'{name}', which '{location}' names, {why}")))?;
+        let other = format::of_name(name).map_err(|why| {
+            ShellError::query(format!("'{name}', which '{location}' names, {why}"))
+        })?;
         if other != named {
             return Err(ShellError::query(format!(
                 "'{location}' names files of different formats, such as '{first}' and '{name}'; \
@@ -266,7 +329,11 @@ fn one_format(location: &str, names: Vec<String>, source: Source) -> Result<(Nam
     Ok((named, names))
 }
 
-async fn heads(location: &str, store: &Arc<dyn ObjectStore>, urls: &[ListingTableUrl]) -> Result<Vec<ObjectMeta>> {
+async fn heads(
+    location: &str,
+    store: &Arc<dyn ObjectStore>,
+    urls: &[ListingTableUrl],
+) -> Result<Vec<ObjectMeta>> {
     let paths: Vec<ObjectPath> = urls.iter().map(|url| url.prefix().clone()).collect();
     futures::stream::iter(paths)
         .map(|path| async move { store.head(&path).await })
@@ -303,15 +370,25 @@ async fn remote(state: &SessionState, location: &str) -> Result<Found> {
     let root = ListingTableUrl::try_new(base.clone(), None)?;
     let store = state.runtime_env().object_store(&root)?;
     let web = matches!(url.scheme(), "http" | "https");
-    let path = if web { web_path(location, &url)? } else { object_path(location, &url)? };
+    let path = if web {
+        web_path(location, &url)?
+    } else {
+        object_path(location, &url)?
+    };
     if web && path.contains('*') {
         return Err(ShellError::query(format!(
             "'{location}' is a pattern, and web servers do not list their files; name each file"
         )));
     }
+    if web {
+        // Without asking: a page of that name says nothing about its content.
+        let name = path.split('?').next().unwrap_or_default();
+        format::of_name(name).map_err(|why| ShellError::query(format!("'{location}' {why}")))?;
+    }
     let (files, names, source) = if !web && glob::is_pattern(&path) {
         let (folder, pattern) = glob::split(&path);
-        let glob = Glob::new(pattern).map_err(|why| ShellError::query(format!("'{location}' {why}")))?;
+        let glob =
+            Glob::new(pattern).map_err(|why| ShellError::query(format!("'{location}' {why}")))?;
         let folder = ObjectPath::parse(folder).map_err(|error| bad_path(location, &error))?;
         let found = listed(location, &store, &folder, |name| glob.matches(name)).await?;
         let (names, files): (Vec<_>, Vec<_>) = found.into_iter().unzip();
@@ -327,7 +404,9 @@ async fn remote(state: &SessionState, location: &str) -> Result<Found> {
                 let direct = |name: &str| !name.is_empty() && !name.contains('/');
                 let found = listed(location, &store, &object, direct).await?;
                 if found.is_empty() {
-                    return Err(ShellError::query(format!("there is no file or folder '{location}'")));
+                    return Err(ShellError::query(format!(
+                        "there is no file or folder '{location}'"
+                    )));
                 }
                 let (names, files): (Vec<_>, Vec<_>) = found
                     .into_iter()
@@ -341,9 +420,18 @@ async fn remote(state: &SessionState, location: &str) -> Result<Found> {
     let (named, _) = one_format(location, names, source)?;
     let mut urls = Vec::with_capacity(files.len());
     for file in &files {
-        urls.push(ListingTableUrl::try_new(object_url(&base, &file.location), None)?);
+        urls.push(ListingTableUrl::try_new(
+            object_url(&base, &file.location),
+            None,
+        )?);
     }
-    Ok(Found { store, files, urls, named, partitioned: false })
+    Ok(Found {
+        store,
+        files,
+        urls,
+        named,
+        partitioned: false,
+    })
 }
 
 /// Scheme and host alone: what a store is registered under.
@@ -368,7 +456,9 @@ fn object_path(location: &str, url: &Url) -> Result<String> {
 fn web_path(location: &str, url: &Url) -> Result<String> {
     let path = url.path().trim_start_matches('/');
     if path.is_empty() || path.ends_with('/') {
-        return Err(ShellError::query(format!("'{location}' names no file; name one on that server")));
+        return Err(ShellError::query(format!(
+            "'{location}' names no file; name one on that server"
+        )));
     }
     Ok(match url.query() {
         Some(query) => format!("{path}?{}", query.replace('/', "%2F")),
@@ -379,7 +469,9 @@ fn web_path(location: &str, url: &Url) -> Result<String> {
 fn object_url(base: &Url, path: &ObjectPath) -> Url {
     let mut url = base.clone();
     if let Ok(mut segments) = url.path_segments_mut() {
-        segments.clear().extend(path.parts().map(|part| part.as_ref().to_string()));
+        segments
+            .clear()
+            .extend(path.parts().map(|part| part.as_ref().to_string()));
     }
     url
 }
@@ -404,7 +496,9 @@ pub fn unreachable_place(location: &str, error: &object_store::Error) -> ShellEr
     ShellError::query(match error {
         Error::NotFound { .. } => format!("there is no file '{location}'"),
         Error::Unauthenticated { .. } | Error::PermissionDenied { .. } => {
-            format!("not allowed to read '{location}': check that it exists and the credentials for it")
+            format!(
+                "not allowed to read '{location}': check that it exists and the credentials for it"
+            )
         }
         other => format!("cannot read '{location}': {other}"),
     })
@@ -416,7 +510,14 @@ mod tests {
 
     #[test]
     fn names_of_tables_are_not_locations() {
-        for location in ["a.csv", "data/", "~/x.parquet", "hf://datasets/a/b/c.parquet", "*.csv", "x.parket"] {
+        for location in [
+            "a.csv",
+            "data/",
+            "~/x.parquet",
+            "hf://datasets/a/b/c.parquet",
+            "*.csv",
+            "x.parket",
+        ] {
             assert!(is_location(location), "{location}");
         }
         for table in ["products", "my table", "_", "v1.", "a. b"] {

@@ -15,14 +15,45 @@ use crate::error::ShellError;
 
 type Open = fn(&Url) -> crate::error::Result<Arc<dyn ObjectStore>>;
 
-/// Scheme, and what opens a store for a URL of it.
-const SCHEMES: &[(&str, Open)] = &[
-    ("http", |url| Ok(Arc::new(WebStore::new(url)?))),
-    ("https", |url| Ok(Arc::new(WebStore::new(url)?))),
-    ("s3", |url| Ok(Arc::new(bucket(url)?))),
-    ("s3a", |url| Ok(Arc::new(bucket(url)?))),
-    ("hf", |url| Ok(Arc::new(HubStore::new(url)?))),
+struct Scheme {
+    name: &'static str,
+    open: Open,
+    writable: bool,
+}
+
+const SCHEMES: &[Scheme] = &[
+    Scheme {
+        name: "http",
+        open: |url| Ok(Arc::new(WebStore::new(url)?)),
+        writable: false,
+    },
+    Scheme {
+        name: "https",
+        open: |url| Ok(Arc::new(WebStore::new(url)?)),
+        writable: false,
+    },
+    Scheme {
+        name: "s3",
+        open: |url| Ok(Arc::new(bucket(url)?)),
+        writable: true,
+    },
+    Scheme {
+        name: "s3a",
+        open: |url| Ok(Arc::new(bucket(url)?)),
+        writable: true,
+    },
+    Scheme {
+        name: "hf",
+        open: |url| Ok(Arc::new(HubStore::new(url)?)),
+        writable: false,
+    },
 ];
+
+/// Whether files can be written there. An unknown scheme is an error of its own.
+pub fn is_writable(url: &Url) -> bool {
+    let known = SCHEMES.iter().find(|scheme| scheme.name == url.scheme());
+    known.is_none_or(|scheme| scheme.writable)
+}
 
 /// The stores of a session.
 #[derive(Debug)]
@@ -37,7 +68,11 @@ impl Stores {
 }
 
 impl ObjectStoreRegistry for Stores {
-    fn register_store(&self, url: &Url, store: Arc<dyn ObjectStore>) -> Option<Arc<dyn ObjectStore>> {
+    fn register_store(
+        &self,
+        url: &Url,
+        store: Arc<dyn ObjectStore>,
+    ) -> Option<Arc<dyn ObjectStore>> {
         self.inner.register_store(url, store)
     }
 
@@ -49,15 +84,17 @@ impl ObjectStoreRegistry for Stores {
         if let Ok(store) = self.inner.get_store(url) {
             return Ok(store);
         }
-        let Some((_, open)) = SCHEMES.iter().find(|(scheme, _)| *scheme == url.scheme()) else {
-            let known: Vec<String> = SCHEMES.iter().map(|(scheme, _)| format!("{scheme}://")).collect();
+        let Some(scheme) = SCHEMES.iter().find(|scheme| scheme.name == url.scheme()) else {
+            let known = SCHEMES.iter().map(|scheme| format!("{}://", scheme.name));
+            let known: Vec<String> = known.collect();
             return Err(DataFusionError::Plan(format!(
                 "there is no way to read {}:// addresses; known are paths and {}",
                 url.scheme(),
                 known.join(", ")
             )));
         };
-        let store = open(url).map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let store =
+            (scheme.open)(url).map_err(|error| DataFusionError::External(Box::new(error)))?;
         self.inner.register_store(url, Arc::clone(&store));
         Ok(store)
     }
@@ -66,16 +103,22 @@ impl ObjectStoreRegistry for Stores {
 /// A bucket, with credentials and endpoint from the `AWS_*` variables.
 fn bucket(url: &Url) -> crate::error::Result<impl ObjectStore> {
     let name = url.host_str().unwrap_or_default();
-    let mut builder = AmazonS3Builder::from_env().with_bucket_name(name).with_retry(RetryConfig {
-        max_retries: 3,
-        retry_timeout: Duration::from_secs(30),
-        ..RetryConfig::default()
-    });
+    let mut builder = AmazonS3Builder::from_env()
+        .with_bucket_name(name)
+        .with_retry(RetryConfig {
+            max_retries: 3,
+            retry_timeout: Duration::from_secs(30),
+            ..RetryConfig::default()
+        });
     let set = |key: &str| std::env::var(key).ok().filter(|value| !value.is_empty());
     // A local server speaks plain HTTP, and whoever names one means it.
-    let endpoint = set("AWS_ENDPOINT_URL_S3").or_else(|| set("AWS_ENDPOINT_URL")).or_else(|| set("AWS_ENDPOINT"));
+    let endpoint = set("AWS_ENDPOINT_URL_S3")
+        .or_else(|| set("AWS_ENDPOINT_URL"))
+        .or_else(|| set("AWS_ENDPOINT"));
     if let Some(endpoint) = endpoint {
-        builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
+        builder = builder
+            .with_allow_http(endpoint.starts_with("http://"))
+            .with_endpoint(endpoint);
     }
     builder.build().map_err(|error| {
         ShellError::setup(format!(

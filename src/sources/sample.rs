@@ -1,6 +1,7 @@
 //! The beginning of a file, unpacked: enough to see its dialect and types.
 
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
@@ -19,16 +20,25 @@ const LEAST: u64 = 64 << 10;
 /// How many of many files are looked into.
 pub const MOST_FILES: usize = 256;
 
+/// Pieces of a long file that are looked at beyond its beginning, where that
+/// is cheap: a column of numbers may turn out to be text late.
+const PIECES: u64 = 16;
+const PIECE: u64 = 64 << 10;
+
 /// The first bytes of a file, unpacked.
 pub struct Sample {
     pub bytes: Vec<u8>,
+    /// Pieces from further on, whole lines each, the last of them from the end.
+    /// A line may be a part of a record.
+    pub pieces: Vec<Vec<u8>>,
     /// Whether that is all of it.
     pub whole: bool,
     /// The file's name for messages.
     pub name: String,
 }
 
-/// Reads the beginning of one of `files` files; `name` is its name in messages.
+/// Reads the beginning of one of `files` files; `name` is its name in messages,
+/// and `near` says that reading here and there costs little.
 ///
 /// # Errors
 /// The file cannot be read, is empty, or its packing is damaged.
@@ -38,6 +48,7 @@ pub async fn read(
     compression: FileCompressionType,
     files: usize,
     name: &str,
+    near: bool,
 ) -> Result<Sample> {
     let name = name.to_string();
     let limit = (BUDGET / files.max(1) as u64).max(LEAST);
@@ -45,22 +56,73 @@ pub async fn read(
         return Err(ShellError::query(format!("'{name}' is empty")));
     }
     let raw_end = file.size.min(limit);
-    let options = GetOptions {
-        range: Some(GetRange::Bounded(0..raw_end)),
-        ..GetOptions::default()
-    };
-    let raw = async { store.get_opts(&file.location, options).await?.bytes().await }
-        .await
-        .map_err(|error| unreachable_place(&name, &error))?;
+    let raw = part(store, file, 0..raw_end, &name).await?;
     let raw_whole = raw_end == file.size;
     if compression == FileCompressionType::UNCOMPRESSED {
-        return Ok(Sample { bytes: raw.to_vec(), whole: raw_whole, name });
+        let mut pieces = Vec::new();
+        if near && !raw_whole {
+            for turn in 1..=PIECES {
+                let end = raw_end + (file.size - raw_end) / PIECES * turn;
+                let end = if turn == PIECES { file.size } else { end };
+                let start = end.saturating_sub(PIECE).max(raw_end);
+                pieces.push(lines(
+                    &part(store, file, start..end, &name).await?,
+                    turn == PIECES,
+                ));
+            }
+        }
+        return Ok(Sample {
+            bytes: raw,
+            pieces,
+            whole: raw_whole,
+            name,
+        });
     }
-    let (bytes, whole) = unpack(&name, raw.to_vec(), raw_whole, compression, limit)?;
+    let (bytes, whole) = unpack(&name, raw, raw_whole, compression, limit)?;
     if bytes.is_empty() {
         return Err(ShellError::query(format!("'{name}' is empty")));
     }
-    Ok(Sample { bytes, whole, name })
+    Ok(Sample {
+        bytes,
+        pieces: Vec::new(),
+        whole,
+        name,
+    })
+}
+
+async fn part(
+    store: &Arc<dyn ObjectStore>,
+    file: &ObjectMeta,
+    range: Range<u64>,
+    name: &str,
+) -> Result<Vec<u8>> {
+    let options = GetOptions {
+        range: Some(GetRange::Bounded(range)),
+        ..GetOptions::default()
+    };
+    let bytes = async { store.get_opts(&file.location, options).await?.bytes().await };
+    let bytes = bytes
+        .await
+        .map_err(|error| unreachable_place(name, &error))?;
+    Ok(bytes.to_vec())
+}
+
+/// The whole lines among `bytes`; at the end of a file the last one is whole.
+fn lines(bytes: &[u8], last: bool) -> Vec<u8> {
+    let newline = |byte: &u8| *byte == b'\n';
+    let start = bytes
+        .iter()
+        .position(newline)
+        .map_or(bytes.len(), |at| at + 1);
+    let end = if last {
+        Some(bytes.len())
+    } else {
+        bytes.iter().rposition(newline).map(|at| at + 1)
+    };
+    bytes
+        .get(start..end.unwrap_or(start))
+        .unwrap_or_default()
+        .to_vec()
 }
 
 fn unpack(
@@ -101,9 +163,14 @@ pub fn check_text(sample: &Sample) -> Result<()> {
     if !sample.whole && error.error_len().is_none() {
         return Ok(());
     }
-    let line = 1 + sample.bytes[..at].iter().filter(|byte| **byte == b'\n').count();
+    let line = 1 + sample.bytes[..at]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count();
     let what = match sample.bytes.get(..2) {
-        Some([0xff, 0xfe] | [0xfe, 0xff]) => "it looks like UTF-16; convert it with: iconv -f UTF-16 -t UTF-8",
+        Some([0xff, 0xfe] | [0xfe, 0xff]) => {
+            "it looks like UTF-16; convert it with: iconv -f UTF-16 -t UTF-8"
+        }
         _ => "convert it with, for instance: iconv -f WINDOWS-1252 -t UTF-8",
     };
     Err(ShellError::query(format!(
@@ -117,7 +184,19 @@ mod tests {
     use super::*;
 
     fn sample(bytes: &[u8], whole: bool) -> Sample {
-        Sample { bytes: bytes.to_vec(), whole, name: "x.csv".into() }
+        Sample {
+            bytes: bytes.to_vec(),
+            pieces: Vec::new(),
+            whole,
+            name: "x.csv".into(),
+        }
+    }
+
+    #[test]
+    fn pieces_are_whole_lines() {
+        assert_eq!(lines(b"ne\ntwo\nthr", false), b"two\n");
+        assert_eq!(lines(b"ne\ntwo\nthree", true), b"two\nthree");
+        assert_eq!(lines(b"no end", false), b"");
     }
 
     #[test]

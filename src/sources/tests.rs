@@ -13,7 +13,10 @@ use super::*;
 use crate::error::ShellError;
 
 fn context() -> SessionContext {
-    install(SessionContext::new_with_config(SessionConfig::new().with_information_schema(true))).unwrap()
+    install(SessionContext::new_with_config(
+        SessionConfig::new().with_information_schema(true),
+    ))
+    .unwrap()
 }
 
 async fn query(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>> {
@@ -22,10 +25,20 @@ async fn query(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>> {
 
 /// The rows as text, cells joined by `|`.
 async fn rows(ctx: &SessionContext, sql: &str) -> Vec<String> {
-    let batches = query(ctx, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let batches = query(ctx, sql)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
     let table = pretty_format_batches(&batches).unwrap().to_string();
     let lines = table.lines().skip(3).filter(|line| line.starts_with('|'));
-    lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>().join("|")).collect()
+    lines
+        .map(|line| {
+            line.trim_matches('|')
+                .split('|')
+                .map(str::trim)
+                .collect::<Vec<_>>()
+                .join("|")
+        })
+        .collect()
 }
 
 async fn failure(ctx: &SessionContext, sql: &str) -> ShellError {
@@ -71,8 +84,14 @@ async fn every_kind_of_text_gives_the_same_rows() {
         folder.put("a.csv", "id,name\n1,one\n2,two\n"),
         folder.put("b.csv", "id;name\n1;one\n2;two\n"),
         folder.put("c.tsv", "id\tname\n1\tone\n2\ttwo\n"),
-        folder.put("d.jsonl", "{\"id\":1,\"name\":\"one\"}\n{\"id\":2,\"name\":\"two\"}\n"),
-        folder.put("e.json", "[{\"id\":1,\"name\":\"one\"},\n{\"id\":2,\"name\":\"two\"}]"),
+        folder.put(
+            "d.jsonl",
+            "{\"id\":1,\"name\":\"one\"}\n{\"id\":2,\"name\":\"two\"}\n",
+        ),
+        folder.put(
+            "e.json",
+            "[{\"id\":1,\"name\":\"one\"},\n{\"id\":2,\"name\":\"two\"}]",
+        ),
         folder.put("odd name [1] 100%.csv", "id,name\n1,one\n2,two\n"),
     ];
     for file in files {
@@ -85,13 +104,22 @@ async fn every_kind_of_text_gives_the_same_rows() {
 async fn packed_files_are_unpacked() {
     let folder = Folder::new();
     let ctx = context();
-    for (program, extension) in [("gzip", "gz"), ("zstd", "zst"), ("bzip2", "bz2"), ("xz", "xz")] {
+    for (program, extension) in [
+        ("gzip", "gz"),
+        ("zstd", "zst"),
+        ("bzip2", "bz2"),
+        ("xz", "xz"),
+    ] {
         let Some(bytes) = packed(program, "id,name\n1,one\n") else {
             eprintln!("{program} is not there to pack with");
             continue;
         };
         let file = folder.put(&format!("x.csv.{extension}"), &bytes);
-        assert_eq!(rows(&ctx, &format!("SELECT * FROM '{file}'")).await, ["1|one"], "{extension}");
+        assert_eq!(
+            rows(&ctx, &format!("SELECT * FROM '{file}'")).await,
+            ["1|one"],
+            "{extension}"
+        );
         let half = folder.put(&format!("half.csv.{extension}"), &bytes[..bytes.len() / 2]);
         let error = failure(&ctx, &format!("SELECT * FROM '{half}'")).await;
         assert!(error.message.contains("half.csv"), "{extension}: {error}");
@@ -103,9 +131,15 @@ async fn quotes_line_ends_and_replacement_characters_do_not_break_a_load() {
     let folder = Folder::new();
     let ctx = context();
     let backslash = folder.put("a.csv", "t,n\n\"say \\\"hi, you\\\"\",1\nplain,2\n");
-    assert_eq!(rows(&ctx, &format!("SELECT t, n FROM '{backslash}' ORDER BY n")).await, ["say \"hi, you\"|1", "plain|2"]);
+    assert_eq!(
+        rows(&ctx, &format!("SELECT t, n FROM '{backslash}' ORDER BY n")).await,
+        ["say \"hi, you\"|1", "plain|2"]
+    );
     let doubled = folder.put("b.csv", "t,n\n\"say \"\"hi\"\"\",1\n");
-    assert_eq!(rows(&ctx, &format!("SELECT t, n FROM '{doubled}'")).await, ["say \"hi\"|1"]);
+    assert_eq!(
+        rows(&ctx, &format!("SELECT t, n FROM '{doubled}'")).await,
+        ["say \"hi\"|1"]
+    );
     let lines = folder.put("c.csv", "t,n\n\"one\ntwo\",1\n\u{fffd},2\n");
     let sql = format!("SELECT character_length(t), n FROM '{lines}' ORDER BY n");
     assert_eq!(rows(&ctx, &sql).await, ["7|1", "1|2"]);
@@ -126,9 +160,72 @@ async fn types_hold_for_late_values() {
     let csv = folder.put("a.csv", csv);
     let json = folder.put("a.jsonl", json);
     for file in [&csv, &json] {
-        assert_eq!(rows(&ctx, &format!("SELECT sum(n) FROM '{file}'")).await, ["4498500.5"], "{file}");
+        assert_eq!(
+            rows(&ctx, &format!("SELECT sum(n) FROM '{file}'")).await,
+            ["4498500.5"],
+            "{file}"
+        );
     }
-    assert_eq!(rows(&ctx, &format!("SELECT DISTINCT code FROM '{csv}' ORDER BY 1")).await, ["007", "1"]);
+    assert_eq!(
+        rows(
+            &ctx,
+            &format!("SELECT DISTINCT code FROM '{csv}' ORDER BY 1")
+        )
+        .await,
+        ["007", "1"]
+    );
+}
+
+#[tokio::test]
+async fn the_end_of_a_long_file_is_looked_at() {
+    let folder = Folder::new();
+    let ctx = context();
+    let mut csv = String::from("n,t\n");
+    let mut json = String::new();
+    while (csv.len().min(json.len()) as u64) < sample::BUDGET + 1000 {
+        csv.push_str("1,\"filling, filling, filling, filling, filling\"\n");
+        json.push_str("{\"n\":1,\"t\":\"filling, filling, filling, filling\"}\n");
+    }
+    csv.push_str("0.5,x\n");
+    json.push_str("{\"n\":0.5,\"t\":\"x\",\"new\":true}\n");
+    for (file, sql) in [
+        (folder.put("a.csv", csv), "SELECT min(n) FROM"),
+        (
+            folder.put("a.jsonl", json),
+            "SELECT min(n) FILTER (WHERE new) FROM",
+        ),
+    ] {
+        assert_eq!(
+            rows(&ctx, &format!("{sql} '{file}'")).await,
+            ["0.5"],
+            "{file}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn numbers_beside_text_and_long_arrays_are_read() {
+    let folder = Folder::new();
+    let ctx = context();
+    let mixed = "{\"n\":1,\"p\":12.5,\"q\":{\"r\":[1,\"x\"]}}\n{\"n\":2,\"p\":\"13 EUR\"}\n{\"n\":3,\"p\":true}\n";
+    let array = format!("[{}]", mixed.trim().replace('\n', ","));
+    for file in [folder.put("m.jsonl", mixed), folder.put("m.json", array)] {
+        let sql = format!("SELECT p, q['r'][1], n FROM '{file}' ORDER BY n");
+        assert_eq!(
+            rows(&ctx, &sql).await,
+            ["12.5|1|1", "13 EUR||2", "true||3"],
+            "{file}"
+        );
+    }
+    // Long enough that the engine would read it in parts.
+    let element = format!("{{\"n\":1,\"t\":\"{}\"}}", "],[".repeat(100));
+    let long = vec![element.as_str(); 60_000].join(",\n");
+    let file = folder.put("long.json", format!("[{long}]"));
+    let sql = format!("SELECT sum(n), max(character_length(t)) FROM '{file}'");
+    assert_eq!(rows(&ctx, &sql).await, ["60000|300"]);
+    let half = folder.put("half.json", format!("[{long}"));
+    let error = failure(&ctx, &format!("SELECT sum(n) FROM '{half}'")).await;
+    assert!(error.message.contains("not whole"), "{error}");
 }
 
 #[tokio::test]
@@ -171,7 +268,10 @@ async fn folders_and_patterns_name_many_files() {
         let sql = format!("SELECT a FROM '{}' ORDER BY a", folder.path(name));
         assert_eq!(rows(&ctx, &sql).await, expected, "{name}");
     }
-    let sql = format!("SELECT kind, a FROM '{}' WHERE kind = 'books'", folder.path("h"));
+    let sql = format!(
+        "SELECT kind, a FROM '{}' WHERE kind = 'books'",
+        folder.path("h")
+    );
     assert_eq!(rows(&ctx, &sql).await, ["books|2"]);
 }
 
@@ -182,7 +282,12 @@ async fn parquet_and_arrow_come_back_as_written() {
     let source = folder.put("a.csv", "id,name\n1,one\n2,two\n");
     for name in ["b.parquet", "b.arrow"] {
         let path = folder.path(name);
-        query(&ctx, &format!("COPY (SELECT * FROM '{source}') TO '{path}'")).await.unwrap();
+        query(
+            &ctx,
+            &format!("COPY (SELECT * FROM '{source}') TO '{path}'"),
+        )
+        .await
+        .unwrap();
         let sql = format!("SELECT * FROM '{path}' ORDER BY id");
         assert_eq!(rows(&ctx, &sql).await, ["1|one", "2|two"], "{name}");
         let bytes = fs::read(&path).unwrap();
@@ -199,7 +304,10 @@ async fn files_with_different_notes_are_read_together() {
     let ctx = context();
     for (name, note) in [("p/1.parquet", "one"), ("p/2.parquet", "two")] {
         folder.put("p/x", "");
-        let sql = format!("COPY (SELECT 1 AS a) TO '{}' OPTIONS ('format.metadata::note' '{note}')", folder.path(name));
+        let sql = format!(
+            "COPY (SELECT 1 AS a) TO '{}' OPTIONS ('format.metadata::note' '{note}')",
+            folder.path(name)
+        );
         query(&ctx, &sql).await.unwrap();
     }
     let sql = format!("SELECT sum(a) FROM '{}'", folder.path("p/*.parquet"));
@@ -223,7 +331,10 @@ async fn what_cannot_be_read_is_said_in_one_message() {
     folder.put("differ/2.csv", "b\n1\n");
     folder.put("none/README", "x");
     let cases: &[(&str, &[&str])] = &[
-        ("prodcuts.csv", &["there is no file", "did you mean", "products.csv'"]),
+        (
+            "prodcuts.csv",
+            &["there is no file", "did you mean", "products.csv'"],
+        ),
         ("mixd/1.csv", &["mixd", "did you mean 'mixed'"]),
         ("empty.csv", &["empty.csv' is empty"]),
         ("empty.parquet", &["empty.parquet' is empty"]),
@@ -241,20 +352,35 @@ async fn what_cannot_be_read_is_said_in_one_message() {
         let sql = format!("SELECT * FROM '{}'", folder.path(name));
         let error = failure(&ctx, &sql).await;
         for part in *parts {
-            assert!(error.message.contains(part), "{name}: {part:?} is not in: {error}");
+            assert!(
+                error.message.contains(part),
+                "{name}: {part:?} is not in: {error}"
+            );
         }
         assert!(!error.message.contains("Error"), "{name}: {error}");
     }
     let error = failure(&ctx, "SELECT * FROM 'ftp://h/a.csv'").await;
-    assert!(error.message.contains("ftp://") && error.message.contains("s3://"), "{error}");
+    assert!(
+        error.message.contains("ftp://") && error.message.contains("s3://"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn names_of_tables_are_left_to_the_engine() {
     let ctx = context();
     let error = failure(&ctx, "SELECT * FROM products").await;
-    assert!(error.message.contains("'datafusion.public.products' not found"), "{error}");
-    let ok = rows(&ctx, "WITH \"a.csv\" AS (SELECT 1 AS x) SELECT x FROM \"a.csv\"").await;
+    assert!(
+        error
+            .message
+            .contains("'datafusion.public.products' not found"),
+        "{error}"
+    );
+    let ok = rows(
+        &ctx,
+        "WITH \"a.csv\" AS (SELECT 1 AS x) SELECT x FROM \"a.csv\"",
+    )
+    .await;
     assert_eq!(ok, ["1"]);
 }
 

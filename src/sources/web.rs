@@ -17,9 +17,9 @@ use object_store::client::{
 };
 use object_store::path::Path;
 use object_store::{
-    Attributes, ClientOptions, CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload,
-    ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload,
-    PutResult, Result,
+    Attributes, ClientOptions, CopyOptions, Error, GetOptions, GetRange, GetResult,
+    GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
+    PutOptions, PutPayload, PutResult, Result,
 };
 use tempfile::NamedTempFile;
 use url::Url;
@@ -71,7 +71,9 @@ impl Answer {
     }
 
     fn version(&self) -> Option<String> {
-        let header = self.header("etag").or_else(|| self.header("last-modified"))?;
+        let header = self
+            .header("etag")
+            .or_else(|| self.header("last-modified"))?;
         Some(header.to_string())
     }
 
@@ -96,10 +98,15 @@ impl Answer {
             let place = place.clone();
             async move {
                 match tokio::time::timeout(SILENCE, stream.next()).await {
-                    Err(_) => Err(other(format!("{place} sent nothing for {} s", SILENCE.as_secs()))),
+                    Err(_) => Err(other(format!(
+                        "{place} sent nothing for {} s",
+                        SILENCE.as_secs()
+                    ))),
                     Ok(None) => Ok(None),
                     Ok(Some(Ok(bytes))) => Ok(Some((bytes, stream))),
-                    Ok(Some(Err(error))) => Err(other(format!("{place} broke off: {}", causes(&error)))),
+                    Ok(Some(Err(error))) => {
+                        Err(other(format!("{place} broke off: {}", causes(&error))))
+                    }
                 }
             }
         })
@@ -118,10 +125,18 @@ impl WebClient {
         let http = ReqwestConnector::default()
             .connect(&options)
             .map_err(|error| ShellError::setup(format!("cannot set up web access: {error}")))?;
-        Ok(Self { http, copies: Mutex::default() })
+        Ok(Self {
+            http,
+            copies: Mutex::default(),
+        })
     }
 
-    async fn send(&self, method: &str, url: &Url, headers: &[(&'static str, String)]) -> Result<Answer> {
+    async fn send(
+        &self,
+        method: &str,
+        url: &Url,
+        headers: &[(&'static str, String)],
+    ) -> Result<Answer> {
         let mut tries = 0;
         loop {
             tries += 1;
@@ -137,7 +152,11 @@ impl WebClient {
                 }
                 Ok(Err(_)) if again => {}
                 Ok(Err(error)) => {
-                    return Err(setup(format!("cannot reach {}: {}", host(url), causes(&error))));
+                    return Err(setup(format!(
+                        "cannot reach {}: {}",
+                        host(url),
+                        causes(&error)
+                    )));
                 }
                 Err(_) => return Err(setup(format!("{} does not answer", host(url)))),
             }
@@ -156,7 +175,12 @@ impl WebClient {
     }
 
     /// What the server says about the file.
-    pub async fn head(&self, url: &Url, token: Option<&str>, location: &Path) -> Result<ObjectMeta> {
+    pub async fn head(
+        &self,
+        url: &Url,
+        token: Option<&str>,
+        location: &Path,
+    ) -> Result<ObjectMeta> {
         let about = self.about(url, token).await?;
         Ok(meta(location, &about))
     }
@@ -164,7 +188,12 @@ impl WebClient {
     async fn about(&self, url: &Url, token: Option<&str>) -> Result<About> {
         let answer = self.send("HEAD", url, &authorization(token)).await?;
         match (answer.status, answer.length()) {
-            (200, Some(size)) => return Ok(About { size, version: answer.version() }),
+            (200, Some(size)) => {
+                return Ok(About {
+                    size,
+                    version: answer.version(),
+                });
+            }
             (404 | 410 | 401, _) => check(&answer, url)?,
             // Some answer HEAD badly: signed addresses hold for GET alone.
             _ => {}
@@ -174,7 +203,10 @@ impl WebClient {
         let answer = self.send("GET", url, &headers).await?;
         // The only byte of an empty file cannot be sent.
         if answer.status == 416 {
-            return Ok(About { size: 0, version: answer.version() });
+            return Ok(About {
+                size: 0,
+                version: answer.version(),
+            });
         }
         check(&answer, url)?;
         let version = answer.version();
@@ -203,7 +235,12 @@ impl WebClient {
         if options.head {
             let meta = self.head(url, token, location).await?;
             let payload = GetResultPayload::Stream(futures::stream::empty().boxed());
-            return Ok(GetResult { payload, meta, range: 0..0, attributes: Attributes::default() });
+            return Ok(GetResult {
+                payload,
+                meta,
+                range: 0..0,
+                attributes: Attributes::default(),
+            });
         }
         let mut headers = authorization(token);
         if let Some(range) = &options.range {
@@ -215,12 +252,22 @@ impl WebClient {
         if let (206, Some((range, size))) = (answer.status, answer.range()) {
             let meta = meta(location, &About { size, version });
             let payload = GetResultPayload::Stream(answer.body(url));
-            return Ok(GetResult { payload, meta, range, attributes: Attributes::default() });
+            return Ok(GetResult {
+                payload,
+                meta,
+                range,
+                attributes: Attributes::default(),
+            });
         }
         if let (None, Some(size)) = (&options.range, answer.length()) {
             let meta = meta(location, &About { size, version });
             let payload = GetResultPayload::Stream(answer.body(url));
-            return Ok(GetResult { payload, meta, range: 0..size, attributes: Attributes::default() });
+            return Ok(GetResult {
+                payload,
+                meta,
+                range: 0..size,
+                attributes: Attributes::default(),
+            });
         }
         let (about, copy) = self.copy(url, answer).await?;
         from_copy(location, &about, &copy, options.range.as_ref())
@@ -239,12 +286,14 @@ impl WebClient {
         {
             return Ok((about, copy));
         }
-        let mut file = NamedTempFile::new().map_err(|error| other(format!("cannot keep a copy of {url}: {error}")))?;
+        let mut file = NamedTempFile::new()
+            .map_err(|error| other(format!("cannot keep a copy of {url}: {error}")))?;
         let mut body = answer.body(url);
         let mut size = 0;
         while let Some(chunk) = body.try_next().await? {
             size += chunk.len() as u64;
-            file.write_all(&chunk).map_err(|error| other(format!("cannot keep a copy of {url}: {error}")))?;
+            file.write_all(&chunk)
+                .map_err(|error| other(format!("cannot keep a copy of {url}: {error}")))?;
         }
         let entry = (About { size, version }, Arc::new(file));
         let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
@@ -260,10 +309,13 @@ fn from_copy(
     range: Option<&GetRange>,
 ) -> Result<GetResult> {
     let range = match range {
-        Some(range) => range.as_range(about.size).map_err(|error| other(error.to_string()))?,
+        Some(range) => range
+            .as_range(about.size)
+            .map_err(|error| other(error.to_string()))?,
         None => 0..about.size,
     };
-    let broken = |error: std::io::Error| other(format!("cannot read the copy of '{location}': {error}"));
+    let broken =
+        |error: std::io::Error| other(format!("cannot read the copy of '{location}': {error}"));
     // Opened anew: readers at the same time must not share one position.
     let mut file = copy.reopen().map_err(broken)?;
     file.seek(SeekFrom::Start(0)).map_err(broken)?;
@@ -277,26 +329,45 @@ fn from_copy(
 
 fn request(method: &str, url: &Url, headers: &[(&'static str, String)]) -> Result<HttpRequest> {
     let mut request = HttpRequest::new(HttpRequestBody::empty());
-    *request.uri_mut() = url.as_str().parse().map_err(|error| other(format!("'{url}' is not a URL: {error}")))?;
-    *request.method_mut() = method.parse().map_err(|error| other(format!("{method}: {error}")))?;
+    *request.uri_mut() = url
+        .as_str()
+        .parse()
+        .map_err(|error| other(format!("'{url}' is not a URL: {error}")))?;
+    *request.method_mut() = method
+        .parse()
+        .map_err(|error| other(format!("{method}: {error}")))?;
     for (name, value) in headers {
-        let value = value.parse().map_err(|error| other(format!("{name}: {error}")))?;
+        let value = value
+            .parse()
+            .map_err(|error| other(format!("{name}: {error}")))?;
         request.headers_mut().insert(*name, value);
     }
     Ok(request)
 }
 
 fn authorization(token: Option<&str>) -> Vec<(&'static str, String)> {
-    token.map(|token| ("authorization", format!("Bearer {token}"))).into_iter().collect()
+    token
+        .map(|token| ("authorization", format!("Bearer {token}")))
+        .into_iter()
+        .collect()
 }
 
 fn check(answer: &Answer, url: &Url) -> Result<()> {
     let path = url.to_string();
     match answer.status {
         200..=299 => Ok(()),
-        404 | 410 => Err(Error::NotFound { path, source: "not found".into() }),
-        401 => Err(Error::Unauthenticated { path, source: "it wants credentials".into() }),
-        403 => Err(Error::PermissionDenied { path, source: "it is not allowed".into() }),
+        404 | 410 => Err(Error::NotFound {
+            path,
+            source: "not found".into(),
+        }),
+        401 => Err(Error::Unauthenticated {
+            path,
+            source: "it wants credentials".into(),
+        }),
+        403 => Err(Error::PermissionDenied {
+            path,
+            source: "it is not allowed".into(),
+        }),
         status => Err(other(format!("{} answers with status {status}", host(url)))),
     }
 }
@@ -344,16 +415,24 @@ fn causes(error: &dyn std::error::Error) -> String {
 }
 
 pub fn other(message: String) -> Error {
-    Error::Generic { store: STORE, source: Box::new(ShellError::query(message)) }
+    Error::Generic {
+        store: STORE,
+        source: Box::new(ShellError::query(message)),
+    }
 }
 
 /// An error that the machine or its network is to blame for.
 pub fn setup(message: String) -> Error {
-    Error::Generic { store: STORE, source: Box::new(ShellError::setup(message)) }
+    Error::Generic {
+        store: STORE,
+        source: Box::new(ShellError::setup(message)),
+    }
 }
 
 pub fn read_only(what: &str) -> Error {
-    Error::NotSupported { source: format!("{what} can only be read; write to a path or to s3://").into() }
+    Error::NotSupported {
+        source: format!("{what} can only be read; write to a path or to s3://").into(),
+    }
 }
 
 /// The files of one web server.
@@ -371,7 +450,10 @@ impl WebStore {
         origin.set_path("/");
         origin.set_query(None);
         origin.set_fragment(None);
-        Ok(Self { origin, client: WebClient::new()? })
+        Ok(Self {
+            origin,
+            client: WebClient::new()?,
+        })
     }
 
     /// Paths are kept as they stand in a URL, with the query.
@@ -400,24 +482,40 @@ impl ObjectStore for WebStore {
         Err(read_only("web servers"))
     }
 
-    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        _: &Path,
+        _: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
         Err(read_only("web servers"))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.client.get(&self.url(location), None, location, &options).await
+        self.client
+            .get(&self.url(location), None, location, &options)
+            .await
     }
 
-    fn delete_stream(&self, _: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(
+        &self,
+        _: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
         futures::stream::once(async { Err(read_only("web servers")) }).boxed()
     }
 
     fn list(&self, _: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        futures::stream::once(async { Err(other("web servers do not list their files; name each file".into())) }).boxed()
+        futures::stream::once(async {
+            Err(other(
+                "web servers do not list their files; name each file".into(),
+            ))
+        })
+        .boxed()
     }
 
     async fn list_with_delimiter(&self, _: Option<&Path>) -> Result<ListResult> {
-        Err(other("web servers do not list their files; name each file".into()))
+        Err(other(
+            "web servers do not list their files; name each file".into(),
+        ))
     }
 
     async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {

@@ -29,7 +29,7 @@ const BEGINNINGS: &[&str] = &[
 ];
 
 /// Adds the nearest name to the error of something that is not there.
-pub fn explain(session: &Session, mut error: ShellError) -> ShellError {
+pub fn help(session: &Session, mut error: ShellError) -> ShellError {
     if let Some(word) = between(&error.message, "Expected: an SQL statement, found: ", "") {
         let near = closest(word, BEGINNINGS.iter().copied());
         error.message = match near {

@@ -2,6 +2,7 @@
 
 pub mod copy;
 pub mod describe;
+mod explain;
 mod missing;
 pub mod query;
 pub mod set;
@@ -13,7 +14,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-pub use missing::{explain, tables};
+pub use missing::{help, tables};
 
 use crate::error::Result;
 use crate::script::first_words;
@@ -74,7 +75,7 @@ const KINDS: &[Kind] = &[
     },
     Kind {
         words: &["SHOW", "MODELS"],
-        run: |session, _| query::run(session, "SELECT * FROM ai_models()").boxed(),
+        run: |session, _| query::run(session, show::MODELS).boxed(),
         keeps_result: false,
     },
     Kind {
@@ -89,7 +90,7 @@ const KINDS: &[Kind] = &[
     },
     Kind {
         words: &["EXPLAIN"],
-        run: |session, statement| query::run(session, statement.sql).boxed(),
+        run: |session, statement| explain::run(session, statement.sql).boxed(),
         keeps_result: false,
     },
     Kind {
@@ -129,7 +130,7 @@ pub async fn run(session: &Session, sql: &str) -> Result<Outcome> {
     let (_, rest) = first_words(sql, kind.words.len());
     (kind.run)(session, &Statement { sql, rest })
         .await
-        .map_err(|error| explain(session, error))
+        .map_err(|error| help(session, error))
 }
 
 /// Whether the rows of this statement become the table `_`.

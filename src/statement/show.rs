@@ -1,4 +1,4 @@
-//! `DESCRIBE`, which takes a table, a file or a query.
+//! `DESCRIBE`, which takes a table, a file or a query, and `SHOW MODELS`.
 
 use datafusion::common::TableReference;
 
@@ -6,6 +6,10 @@ use super::{Outcome, describe};
 use crate::error::{Result, ShellError};
 use crate::script::first_words;
 use crate::session::Session;
+
+/// What `SHOW MODELS` asks: the columns that fit a screen. The table function
+/// has more.
+pub const MODELS: &str = "SELECT name, dims, on_this_machine, device, source FROM ai_models()";
 
 /// Runs `DESCRIBE what`.
 ///

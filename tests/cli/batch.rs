@@ -101,7 +101,7 @@ fn variables_come_as_they_are_as_strings_and_as_names() {
     );
     assert_eq!(
         (done.code, done.out.as_str()),
-        (Some(0), "c,w,i,a\nred shoes,it's,1,\"[1, 2]\"\n"),
+        (Some(0), "c,w,i,a\nred shoes,it's,1,\"[1,2]\"\n"),
         "{}",
         done.err
     );

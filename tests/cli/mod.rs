@@ -2,10 +2,13 @@
 
 mod batch;
 mod commands;
+mod copy;
 mod dictionary;
 mod errors;
 mod interrupt;
+mod output;
 mod repl;
+mod sources;
 
 use std::io::Write;
 use std::path::Path;

@@ -19,10 +19,24 @@ fn reference() -> String {
          `embed(text => title)`.\n",
     );
     for function in &functions {
-        let doc = function.documentation().unwrap_or_else(|| panic!("{} has no documentation", function.name()));
-        write!(page, "\n## {}\n\n`{}`\n\n{}\n\n", function.name(), doc.syntax_example, doc.description).unwrap();
+        let doc = function
+            .documentation()
+            .unwrap_or_else(|| panic!("{} has no documentation", function.name()));
+        write!(
+            page,
+            "\n## {}\n\n`{}`\n\n{}\n\n",
+            function.name(),
+            doc.syntax_example,
+            doc.description
+        )
+        .unwrap();
         if !function.aliases().is_empty() {
-            write!(page, "Also called `{}`.\n\n", function.aliases().join("`, `")).unwrap();
+            write!(
+                page,
+                "Also called `{}`.\n\n",
+                function.aliases().join("`, `")
+            )
+            .unwrap();
         }
         page.push_str("| argument | what it is |\n|---|---|\n");
         for (name, what) in doc.arguments.iter().flatten() {
@@ -40,8 +54,17 @@ fn reference() -> String {
     );
     use datafusion::common::config::ExtensionOptions;
     for entry in options.entries() {
-        let value = entry.value.filter(|v| !v.is_empty()).map(|v| format!("`{v}`")).unwrap_or_default();
-        writeln!(page, "| `ai.{}` | {value} | {} |", entry.key, entry.description).unwrap();
+        let value = entry
+            .value
+            .filter(|v| !v.is_empty())
+            .map(|v| format!("`{v}`"))
+            .unwrap_or_default();
+        writeln!(
+            page,
+            "| `{}` | {value} | {} |",
+            entry.key, entry.description
+        )
+        .unwrap();
     }
     page
 }
@@ -54,5 +77,8 @@ fn the_function_reference_is_up_to_date() {
         std::fs::write(&path, &fresh).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == fresh, "docs/functions.md is out of date: run `make reference`");
+    assert!(
+        kept == fresh,
+        "docs/functions.md is out of date: run `make reference`"
+    );
 }

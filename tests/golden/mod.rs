@@ -27,17 +27,24 @@ struct Case {
 }
 
 fn golden(path: &str) -> Golden {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(path);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(path);
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
 fn folder(name: &str) -> String {
-    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
     path.display().to_string()
 }
 
 fn encoder(runtime: &Runtime, model: &str) -> (Arc<Encoder>, Settings) {
-    let settings = Settings { model: model.to_string(), ..Settings::default() };
+    let settings = Settings {
+        model: model.to_string(),
+        ..Settings::default()
+    };
     (runtime.encoder(&settings).unwrap(), settings)
 }
 
@@ -46,18 +53,33 @@ fn compare(model: &str, golden: &Golden) {
     let runtime = Runtime::new();
     let (encoder, settings) = encoder(&runtime, model);
     let run = Run::new(&runtime, &settings);
-    let texts: Vec<Option<&str>> = golden.texts.iter().map(|case| Some(case.text.as_str())).collect();
+    let texts: Vec<Option<&str>> = golden
+        .texts
+        .iter()
+        .map(|case| Some(case.text.as_str()))
+        .collect();
     let together = encoder.encode(&texts, &run).unwrap();
     for (row, case) in golden.texts.iter().enumerate() {
         let shown: String = case.text.chars().take(40).collect();
-        assert_eq!(encoder.tokenizer.count(&case.text).unwrap(), case.all_tokens, "{shown:?}");
-        assert_eq!(encoder.tokenizer.encode(&case.text).unwrap().ids.len(), case.tokens, "{shown:?}");
+        assert_eq!(
+            encoder.tokenizer.count(&case.text).unwrap(),
+            case.all_tokens,
+            "{shown:?}"
+        );
+        assert_eq!(
+            encoder.tokenizer.encode(&case.text).unwrap().ids.len(),
+            case.tokens,
+            "{shown:?}"
+        );
         let vector = together.get(row).unwrap();
         let cosine = vector::dot(vector, &case.vector);
         assert!(cosine >= LEAST_COSINE, "{shown:?}: cosine {cosine}");
         let alone = encoder.encode(&[Some(&case.text)], &run).unwrap();
         let same = vector::dot(vector, alone.get(0).unwrap());
-        assert!(same >= 0.99999, "{shown:?} depends on its batch: cosine {same}");
+        assert!(
+            same >= 0.99999,
+            "{shown:?} depends on its batch: cosine {same}"
+        );
     }
 }
 
@@ -68,17 +90,26 @@ fn pytorch_checkpoint() {
 
 #[test]
 fn safetensors_checkpoint() {
-    compare(&folder("tiny-bert-safetensors"), &golden("tiny-bert-safetensors/golden.json"));
+    compare(
+        &folder("tiny-bert-safetensors"),
+        &golden("tiny-bert-safetensors/golden.json"),
+    );
 }
 
 #[test]
 fn published_onnx_graph() {
-    compare(&folder("tiny-bert-onnx"), &golden("tiny-bert-onnx/golden.json"));
+    compare(
+        &folder("tiny-bert-onnx"),
+        &golden("tiny-bert-onnx/golden.json"),
+    );
 }
 
 #[test]
 fn first_token_pooling() {
-    compare(&folder("tiny-bert-cls"), &golden("tiny-bert-cls/golden.json"));
+    compare(
+        &folder("tiny-bert-cls"),
+        &golden("tiny-bert-cls/golden.json"),
+    );
 }
 
 #[test]
@@ -94,7 +125,11 @@ fn the_default_model() {
 #[test]
 fn the_answer_does_not_depend_on_batch_size_or_threads() {
     let golden = golden("minilm.golden.json");
-    let texts: Vec<Option<&str>> = golden.texts.iter().map(|case| Some(case.text.as_str())).collect();
+    let texts: Vec<Option<&str>> = golden
+        .texts
+        .iter()
+        .map(|case| Some(case.text.as_str()))
+        .collect();
     let runtime = Runtime::new();
     let base = Settings::default();
     let reference = {
@@ -102,12 +137,21 @@ fn the_answer_does_not_depend_on_batch_size_or_threads() {
         encoder.encode(&texts, &Run::new(&runtime, &base)).unwrap()
     };
     for (batch_tokens, threads) in [(1, 1), (300, 2), (1 << 16, 1)] {
-        let settings = Settings { batch_tokens, threads, ..base.clone() };
+        let settings = Settings {
+            batch_tokens,
+            threads,
+            ..base.clone()
+        };
         let encoder = runtime.encoder(&settings).unwrap();
-        let vectors = encoder.encode(&texts, &Run::new(&runtime, &settings)).unwrap();
+        let vectors = encoder
+            .encode(&texts, &Run::new(&runtime, &settings))
+            .unwrap();
         for row in 0..texts.len() {
             let cosine = vector::dot(vectors.get(row).unwrap(), reference.get(row).unwrap());
-            assert!(cosine >= 0.99999, "row {row} with {settings:?}: cosine {cosine}");
+            assert!(
+                cosine >= 0.99999,
+                "row {row} with {settings:?}: cosine {cosine}"
+            );
         }
     }
 }
@@ -116,7 +160,8 @@ fn the_answer_does_not_depend_on_batch_size_or_threads() {
 fn a_vocabulary_file_gives_the_same_tokens_as_tokenizer_json() {
     let original = PathBuf::from(folder("tiny-bert-safetensors"));
     let json: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(original.join("tokenizer.json")).unwrap()).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(original.join("tokenizer.json")).unwrap())
+            .unwrap();
     let mut words: Vec<(u64, String)> = json["model"]["vocab"]
         .as_object()
         .unwrap()
@@ -127,13 +172,20 @@ fn a_vocabulary_file_gives_the_same_tokens_as_tokenizer_json() {
     let copy = tempfile::tempdir().unwrap();
     let vocabulary: String = words.into_iter().map(|(_, word)| word + "\n").collect();
     std::fs::write(copy.path().join("vocab.txt"), vocabulary).unwrap();
-    for name in ["config.json", "sentence_bert_config.json", "model.safetensors"] {
+    for name in [
+        "config.json",
+        "sentence_bert_config.json",
+        "model.safetensors",
+    ] {
         std::fs::copy(original.join(name), copy.path().join(name)).unwrap();
     }
     let runtime = Runtime::new();
     let (with_json, _) = encoder(&runtime, &original.display().to_string());
     let (with_vocabulary, _) = encoder(&runtime, &copy.path().display().to_string());
     for case in golden("tiny-bert-safetensors/golden.json").texts {
-        assert_eq!(with_json.tokenizer.encode(&case.text), with_vocabulary.tokenizer.encode(&case.text));
+        assert_eq!(
+            with_json.tokenizer.encode(&case.text),
+            with_vocabulary.tokenizer.encode(&case.text)
+        );
     }
 }

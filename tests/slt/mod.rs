@@ -22,7 +22,10 @@ impl std::error::Error for Failed {}
 
 impl Session {
     fn new() -> Self {
-        let config = SessionConfig::new().with_target_partitions(3).with_batch_size(7).with_information_schema(true);
+        let config = SessionConfig::new()
+            .with_target_partitions(3)
+            .with_batch_size(7)
+            .with_information_schema(true);
         let ctx = SessionContext::new_with_config(config);
         semql_udfs::register_all(&ctx).unwrap();
         Self(ctx)
@@ -51,7 +54,10 @@ impl Session {
                 rows.push(cells.collect());
             }
         }
-        Ok(DBOutput::Rows { types: vec![DefaultColumnType::Any; columns], rows })
+        Ok(DBOutput::Rows {
+            types: vec![DefaultColumnType::Any; columns],
+            rows,
+        })
     }
 }
 

@@ -62,7 +62,12 @@ pub fn register_all(ctx: &SessionContext) -> Result<()> {
 /// in memory once.
 pub fn register_with(ctx: &SessionContext, runtime: Arc<Runtime>) -> Result<()> {
     let options = AiOptions::new(runtime);
-    ctx.state_ref().write().config_mut().options_mut().extensions.insert(options.clone());
+    ctx.state_ref()
+        .write()
+        .config_mut()
+        .options_mut()
+        .extensions
+        .insert(options.clone());
     functions::register(ctx, &options)
 }
 

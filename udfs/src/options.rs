@@ -142,12 +142,16 @@ const SETTINGS: &[Setting] = &[
 fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
     match text.parse::<usize>() {
         Ok(n) if (least..=most).contains(&n) => Ok(n),
-        _ => Err(format!("'{text}' is not a whole number from {least} to {most}")),
+        _ => Err(format!(
+            "'{text}' is not a whole number from {least} to {most}"
+        )),
     }
 }
 
 fn path(path: &Option<PathBuf>) -> String {
-    path.as_ref().map(|p| p.display().to_string()).unwrap_or_default()
+    path.as_ref()
+        .map(|p| p.display().to_string())
+        .unwrap_or_default()
 }
 
 /// The DataFusion extension that holds [`Settings`] under the prefix `ai`,
@@ -160,13 +164,21 @@ pub struct AiOptions {
 
 impl AiOptions {
     pub fn new(runtime: Arc<Runtime>) -> Self {
-        Self { settings: Settings::default(), runtime }
+        Self {
+            settings: Settings::default(),
+            runtime,
+        }
     }
 
     /// The options of a session; `None` where [`register_all`](crate::register_all)
     /// was not called on it.
     pub fn of(ctx: &SessionContext) -> Option<Self> {
-        ctx.state_ref().read().config_options().extensions.get::<Self>().cloned()
+        ctx.state_ref()
+            .read()
+            .config_options()
+            .extensions
+            .get::<Self>()
+            .cloned()
     }
 }
 
@@ -212,7 +224,10 @@ impl ExtensionOptions for AiOptions {
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
         let Some(setting) = SETTINGS.iter().find(|s| s.key == key) else {
             let keys: Vec<String> = SETTINGS.iter().map(|s| format!("ai.{}", s.key)).collect();
-            return config_err!("there is no setting ai.{key}; there are {}", keys.join(", "));
+            return config_err!(
+                "there is no setting ai.{key}; there are {}",
+                keys.join(", ")
+            );
         };
         match (setting.set)(&mut self.settings, value) {
             Ok(()) => Ok(()),
@@ -224,7 +239,8 @@ impl ExtensionOptions for AiOptions {
         SETTINGS
             .iter()
             .map(|setting| ConfigEntry {
-                key: setting.key.to_string(),
+                // DataFusion lists what an extension gives as it is, without its prefix.
+                key: format!("{}.{}", Self::PREFIX, setting.key),
                 value: Some((setting.get)(&self.settings)),
                 description: setting.description,
             })
@@ -249,9 +265,12 @@ mod tests {
     #[test]
     fn wrong_values_name_the_setting() {
         let mut options = AiOptions::new(Arc::new(Runtime::new()));
-        for (key, value) in
-            [("on_error", "explode"), ("threads", "-1"), ("device", "abacus"), ("speed", "11")]
-        {
+        for (key, value) in [
+            ("on_error", "explode"),
+            ("threads", "-1"),
+            ("device", "abacus"),
+            ("speed", "11"),
+        ] {
             let message = options.set(key, value).unwrap_err().to_string();
             assert!(message.contains(&format!("ai.{key}")), "{message}");
         }

@@ -21,7 +21,7 @@ const DETERMINISTIC_DIMS: usize = 16;
 /// Loaded models, taxonomies and counters behind the AI functions of one or
 /// more sessions.
 pub struct Runtime {
-    encoders: Mutex<HashMap<EncoderKey, Arc<Mutex<Option<Arc<Encoder>>>>>>,
+    encoders: Mutex<HashMap<EncoderKey, Slot>>,
     classifiers: Mutex<HashMap<String, Arc<Classifier>>>,
     taxonomies: RwLock<BTreeMap<String, Arc<Taxonomy>>>,
     counters: Counters,
@@ -46,6 +46,10 @@ pub struct Progress {
     /// Texts on which the model failed and whose answer is NULL.
     pub failed: u64,
 }
+
+/// The place of one model, empty until it is loaded. Those who want the same
+/// model wait for each other, those who want another do not.
+type Slot = Arc<Mutex<Option<Arc<Encoder>>>>;
 
 /// The settings that make one loaded model differ from another.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -102,7 +106,10 @@ impl Drop for Queued<'_> {
 impl Counters {
     pub(crate) fn queue(&self, texts: u64) -> Queued<'_> {
         self.queued.fetch_add(texts, Relaxed);
-        Queued { counters: self, waiting: Cell::new(texts) }
+        Queued {
+            counters: self,
+            waiting: Cell::new(texts),
+        }
     }
 
     pub(crate) fn truncated(&self, yes: bool) {
@@ -130,7 +137,9 @@ impl Default for Runtime {
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runtime").field("progress", &self.progress()).finish_non_exhaustive()
+        f.debug_struct("Runtime")
+            .field("progress", &self.progress())
+            .finish_non_exhaustive()
     }
 }
 
@@ -191,7 +200,9 @@ impl Runtime {
     /// The device on which inference ran, and the model; `None` before the
     /// first text.
     pub fn device(&self) -> Option<String> {
-        self.loaded().into_iter().find_map(|encoder| encoder.device())
+        self.loaded()
+            .into_iter()
+            .find_map(|encoder| encoder.device())
     }
 
     /// Every model that is in memory.
@@ -199,18 +210,27 @@ impl Runtime {
         let slots: Vec<_> = lock(&self.encoders).values().cloned().collect();
         // A slot whose lock is taken is being loaded, and waiting for it here
         // would hold up a progress line.
-        slots.iter().filter_map(|slot| slot.try_lock().ok()?.clone()).collect()
+        slots
+            .iter()
+            .filter_map(|slot| slot.try_lock().ok()?.clone())
+            .collect()
     }
 
     /// Adds a taxonomy, or replaces the one of that name.
     pub fn set_taxonomy(&self, taxonomy: Taxonomy) {
-        let mut all = self.taxonomies.write().unwrap_or_else(|dead| dead.into_inner());
+        let mut all = self
+            .taxonomies
+            .write()
+            .unwrap_or_else(|dead| dead.into_inner());
         all.insert(taxonomy.name.clone(), Arc::new(taxonomy));
     }
 
     /// All taxonomies, by name.
     pub fn taxonomies(&self) -> Vec<Arc<Taxonomy>> {
-        let all = self.taxonomies.read().unwrap_or_else(|dead| dead.into_inner());
+        let all = self
+            .taxonomies
+            .read()
+            .unwrap_or_else(|dead| dead.into_inner());
         all.values().cloned().collect()
     }
 
@@ -220,19 +240,25 @@ impl Runtime {
     /// [`Error::Invalid`] naming those there are.
     pub fn taxonomy(&self, name: &str) -> Result<Arc<Taxonomy>> {
         let all = self.taxonomies();
-        all.iter().find(|taxonomy| taxonomy.name == name).cloned().ok_or_else(|| {
-            let names: Vec<&str> = all.iter().map(|taxonomy| taxonomy.name.as_str()).collect();
-            Error::Invalid(format!(
-                "there is no taxonomy called '{name}' (ai.taxonomy); there are {}. \
+        all.iter()
+            .find(|taxonomy| taxonomy.name == name)
+            .cloned()
+            .ok_or_else(|| {
+                let names: Vec<&str> = all.iter().map(|taxonomy| taxonomy.name.as_str()).collect();
+                Error::Invalid(format!(
+                    "there is no taxonomy called '{name}' (ai.taxonomy); there are {}. \
                  More can be described in the data dictionary",
-                names.join(", ")
-            ))
-        })
+                    names.join(", ")
+                ))
+            })
     }
 
     /// Who is told of the hub's downloads; nobody by default.
     pub fn set_download_progress(&self, progress: Arc<dyn DownloadProgress + Send + Sync>) {
-        *self.downloads.write().unwrap_or_else(|dead| dead.into_inner()) = progress;
+        *self
+            .downloads
+            .write()
+            .unwrap_or_else(|dead| dead.into_inner()) = progress;
     }
 
     /// Checks that the model of `settings` can be used, and says what planning
@@ -269,7 +295,11 @@ impl Runtime {
     }
 
     fn fetch(&self, location: &Location) -> Result<PathBuf> {
-        let progress = self.downloads.read().unwrap_or_else(|dead| dead.into_inner()).clone();
+        let progress = self
+            .downloads
+            .read()
+            .unwrap_or_else(|dead| dead.into_inner())
+            .clone();
         Ok(fetch(location, progress.as_ref())?)
     }
 
@@ -311,7 +341,11 @@ impl Runtime {
         let folder = self.fetch(&location)?;
         let spec = ModelSpec::read(&folder, location.entry)?;
         let tokenizer = Tokenizer::open(&folder, &spec)?;
-        let (device, threads, library) = (settings.device, settings.threads, settings.onnxruntime.clone());
+        let (device, threads, library) = (
+            settings.device,
+            settings.threads,
+            settings.onnxruntime.clone(),
+        );
         let for_session = spec.clone();
         let open = move || {
             let options = OnnxOptions {
@@ -334,7 +368,12 @@ impl Runtime {
     }
 
     /// The labels of `taxonomy` as `encoder` sees them, worked out once.
-    pub fn classifier(&self, taxonomy: &Taxonomy, encoder: &Arc<Encoder>, run: &Run<'_>) -> Result<Arc<Classifier>> {
+    pub fn classifier(
+        &self,
+        taxonomy: &Taxonomy,
+        encoder: &Arc<Encoder>,
+        run: &Run<'_>,
+    ) -> Result<Arc<Classifier>> {
         let key = format!("{:p}|{taxonomy:?}", Arc::as_ptr(encoder));
         if let Some(classifier) = lock(&self.classifiers).get(&key) {
             return Ok(classifier.clone());

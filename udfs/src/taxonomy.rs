@@ -97,7 +97,10 @@ impl Taxonomy {
                 return Err(format!("{owner}: label '{}' is given twice", label.name));
             }
             if label.phrases.iter().any(|phrase| phrase.trim().is_empty()) {
-                return Err(format!("{owner}: label '{}' has a blank phrase", label.name));
+                return Err(format!(
+                    "{owner}: label '{}' has a blank phrase",
+                    label.name
+                ));
             }
         }
         if !self.template.contains("{}") {

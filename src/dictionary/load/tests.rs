@@ -177,7 +177,31 @@ fn what_is_wrong_is_named_with_its_place() {
             ":5:",
             "the location is blank",
         ),
-        ("nullable: false", "nullable: perhaps", ":14:", ""),
+        (
+            "nullable: false",
+            "nullable: perhaps",
+            ":14:",
+            "this should be true or false",
+        ),
+        (
+            "version: 1",
+            "version: one",
+            ":1:10:",
+            "this should be a whole number",
+        ),
+        (
+            "tags: [products, sample]",
+            "tags: products",
+            ":12:11:",
+            "this should be a list",
+        ),
+        (
+            "{name: The Shop, url: \"https://shop.example\"}",
+            "The Shop",
+            ":6:13:",
+            "this should be keys with values",
+        ),
+        ("owner: Jo", "owner: [Jo]", ":7:12:", "this should be text"),
         (
             "  - name: products\n    desc",
             "  - desc",

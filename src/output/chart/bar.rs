@@ -1,108 +1,232 @@
 //! Horizontal bars.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
-use super::number;
+use super::super::value::cut;
+use super::axis::number;
 use super::series::Series;
 use crate::error::Result;
 
 /// More bars than this are counted, not drawn.
 const MOST_BARS: usize = 50;
 
-/// The widest label, as a share of the chart.
+/// Labels take at most one part in so many of the chart's width.
 const LABEL_SHARE: usize = 3;
+
+const LEAST_ROOM: usize = 8;
 
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-/// Bars in the order of the rows, each with its value, and its share where the
-/// values are counts.
+/// Bars in the order of the rows, each with its value; where the values are
+/// counts, with their shares and their sum.
 pub fn draw(series: &Series, width: usize, color: bool) -> Result<String> {
-    let shown = series.y.len().min(MOST_BARS);
-    let total: f64 = series.y.iter().sum();
-    let shares = series.counts && total > 0.0 && series.y.iter().all(|v| *v >= 0.0);
-    let labels: Vec<String> = series.labels[..shown].iter().map(|label| shortened(label, width / LABEL_SHARE)).collect();
-    let values: Vec<String> = series.y[..shown]
+    let shown = &series.y[..series.y.len().min(MOST_BARS)];
+    let sum: f64 = series.y.iter().sum();
+    let shares = series.counts && sum > 0.0 && series.y.iter().all(|value| *value >= 0.0);
+    let value = |value: f64, share: &str| {
+        let text = series.y_axis.text(value);
+        if shares {
+            format!("{text} {share:>6}")
+        } else {
+            text
+        }
+    };
+    let mut rows: Vec<(String, String, f64)> = shown
         .iter()
-        .map(|value| {
-            let share = if shares { format!(" {:>5.1}%", 100.0 * value / total) } else { String::new() };
-            format!("{}{share}", number(*value))
+        .zip(&series.labels)
+        .map(|(y, label)| {
+            let share = format!("{:.1}%", 100.0 * y / sum);
+            (cut(label, width / LABEL_SHARE), value(*y, &share), *y)
         })
         .collect();
-    let label_width = labels.iter().map(|label| label.width()).max().unwrap_or(0);
-    let value_width = values.iter().map(|value| value.width()).max().unwrap_or(0);
-    let room = width.saturating_sub(label_width + value_width + 4).max(8);
-    let least = series.y[..shown].iter().copied().fold(0.0, f64::min);
-    let most = series.y[..shown].iter().copied().fold(0.0, f64::max);
-    let span = if most > least { most - least } else { 1.0 };
-    // Bars to the left of zero take their share of the room.
-    let left = ((-least / span) * room as f64).round() as usize;
+    let total = shares && series.y.len() > 1;
+    if total {
+        rows.push(("total".to_string(), value(sum, ""), 0.0));
+    }
+    let label_width = rows
+        .iter()
+        .map(|(label, ..)| label.width())
+        .max()
+        .unwrap_or(0);
+    let value_width = rows
+        .iter()
+        .map(|(_, value, _)| value.width())
+        .max()
+        .unwrap_or(0);
+    let room = width
+        .saturating_sub(label_width + value_width + 3)
+        .max(LEAST_ROOM);
+    let scale = Scale::new(shown, room);
 
     let mut chart = format!("{} by {}\n", series.y_name, series.x_name);
-    for ((label, value), y) in labels.iter().zip(&values).zip(&series.y) {
-        let length = (y.abs() / span * (room * 8) as f64).round() as usize;
-        let bar = if *y < 0.0 {
-            let whole = (length / 8).min(left);
-            format!("{}{}", " ".repeat(left - whole), "█".repeat(whole))
+    for (number, (label, value, y)) in rows.iter().enumerate() {
+        let bar = if number < shown.len() {
+            scale.bar(*y)
         } else {
-            let sliver = usize::from(*y > 0.0 && length == 0);
-            format!("{}{}{}", " ".repeat(left), "█".repeat(length / 8), EIGHTHS[(length % 8).max(sliver)])
+            String::new()
         };
         let padding = " ".repeat(room.saturating_sub(bar.width()));
-        let bar = if color { format!("\x1b[36m{bar}\x1b[0m") } else { bar };
-        let pad_label = " ".repeat(label_width - label.width());
-        chart.push_str(&format!("{label}{pad_label} │{bar}{padding} {value:>value_width$}\n"));
+        let bar = if color && !bar.is_empty() {
+            format!("\x1b[36m{bar}\x1b[0m")
+        } else {
+            bar
+        };
+        let after_label = " ".repeat(label_width - label.width());
+        let border = if number < shown.len() { '│' } else { ' ' };
+        let line = format!("{label}{after_label} {border}{bar}{padding} {value:>value_width$}");
+        if number == shown.len() && series.y.len() > shown.len() {
+            chart.push_str(&more(series));
+        }
+        chart.push_str(line.trim_end());
+        chart.push('\n');
     }
-    if series.y.len() > shown {
-        chart.push_str(&format!("… {} more\n", series.y.len() - shown));
+    if !total && series.y.len() > shown.len() {
+        chart.push_str(&more(series));
     }
     chart.push_str(&series.note());
     Ok(chart)
 }
 
-fn shortened(label: &str, width: usize) -> String {
-    if label.width() <= width {
-        return label.to_string();
-    }
-    let mut short = String::new();
-    for c in label.chars() {
-        if short.width() + c.width().unwrap_or(0) + 1 > width {
-            break;
+fn more(series: &Series) -> String {
+    format!("… {} more\n", number((series.y.len() - MOST_BARS) as f64))
+}
+
+/// Where zero is and how long a bar for one unit.
+struct Scale {
+    /// Characters left of zero.
+    left: usize,
+    /// Characters for one unit.
+    unit: f64,
+}
+
+impl Scale {
+    fn new(values: &[f64], room: usize) -> Self {
+        let below = -values.iter().copied().fold(0.0, f64::min);
+        let above = values.iter().copied().fold(0.0, f64::max);
+        let left = if below <= 0.0 {
+            0
+        } else if above <= 0.0 {
+            room
+        } else {
+            // Halves, since the sum may be more than a number can hold.
+            let share = (below / 2.0) / (below / 2.0 + above / 2.0);
+            ((share * room as f64).round() as usize).clamp(1, room - 1)
+        };
+        // Both sides have one scale, and neither leaves its room.
+        let fits = |room: usize, longest: f64| {
+            if longest > 0.0 {
+                room as f64 / longest
+            } else {
+                f64::INFINITY
+            }
+        };
+        let unit = fits(left, below).min(fits(room - left, above));
+        Self {
+            left,
+            unit: if unit.is_finite() { unit } else { 0.0 },
         }
-        short.push(c);
     }
-    short + "…"
+
+    /// The bar of a value with the space before it. Whatever is not zero shows.
+    fn bar(&self, value: f64) -> String {
+        let length = value.abs() * self.unit;
+        if value < 0.0 {
+            // To the left there is a half block and a thin one, no other.
+            let halves = (length * 2.0).round() as usize;
+            let end = match halves {
+                0 => "▕",
+                halves if halves % 2 == 1 => "▐",
+                _ => "",
+            };
+            let blank = self.left.saturating_sub(halves / 2 + end.width());
+            return format!("{}{end}{}", " ".repeat(blank), "█".repeat(halves / 2));
+        }
+        if value == 0.0 {
+            return String::new();
+        }
+        let eighths = ((length * 8.0).round() as usize).max(1);
+        let blank = " ".repeat(self.left);
+        format!("{blank}{}{}", "█".repeat(eighths / 8), EIGHTHS[eighths % 8])
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::series::named;
     use super::*;
 
     fn series(labels: &[&str], y: &[f64], counts: bool) -> Series {
-        Series {
-            x_name: "category".into(),
-            y_name: "n".into(),
-            labels: labels.iter().map(|l| l.to_string()).collect(),
-            x: vec![0.0; y.len()],
-            y: y.to_vec(),
-            skipped: 0,
-            counts,
-        }
+        let mut series = named("category", "n");
+        series.labels = labels.iter().map(|label| label.to_string()).collect();
+        series.x = vec![0.0; y.len()];
+        series.y = y.to_vec();
+        series.counts = counts;
+        series
     }
 
     #[test]
-    fn lengths_follow_the_values() {
-        let chart = draw(&series(&["Books", "Sports"], &[30.0, 15.0], true), 60, false).unwrap();
-        let bars: Vec<usize> = chart.lines().skip(1).map(|line| line.matches('█').count()).collect();
-        assert_eq!(bars[0], bars[1] * 2, "{chart}");
-        assert!(chart.contains("30  66.7%") && chart.contains("15  33.3%"), "{chart}");
-        assert!(chart.lines().all(|line| line.width() <= 60), "{chart}");
+    fn lengths_follow_the_values_and_counts_have_shares() {
+        let series = series(&["Books", "家電"], &[32.0, 12.0], true);
+        let expected = "\
+n by category
+Books │████████████████████ 32  72.7%
+家電  │███████▌             12  27.3%
+total                       44
+";
+        assert_eq!(draw(&series, 37, false).unwrap(), expected);
     }
 
     #[test]
     fn negative_values_go_to_the_left_and_small_ones_show() {
-        let chart = draw(&series(&["a", "b", "c"], &[-10.0, 10.0, 0.001], false), 60, false).unwrap();
-        let lines: Vec<&str> = chart.lines().collect();
-        assert!(lines[1].find('█').unwrap() < lines[2].find('█').unwrap(), "{chart}");
-        assert!(lines[3].contains('▏'), "{chart}");
+        let series = series(
+            &["a", "b", "c", "d", "e"],
+            &[-10.0, 10.0, 0.001, -0.001, 0.0],
+            false,
+        );
+        let expected = "\
+n by category
+a │██████████                 -10
+b │          ██████████        10
+c │          ▏           1.000e-3
+d │         ▕           -1.000e-3
+e │                             0
+";
+        let chart = draw(&series, 33, false).unwrap();
+        assert_eq!(chart, expected);
+        assert!(chart.lines().all(|line| line.width() <= 33), "{chart}");
+    }
+
+    #[test]
+    fn bars_stay_within_the_width_whatever_the_values() {
+        let all = [
+            vec![-1.0, 3.0],
+            vec![-7.3, -2.0],
+            vec![f64::MAX, f64::MIN, 1.0],
+            vec![0.0, 0.0],
+            vec![1e-300, -1e300],
+        ];
+        for values in all {
+            let labels = vec!["a label that is too long for a small chart"; values.len()];
+            for width in [40, 77, 200] {
+                let chart = draw(&series(&labels, &values, false), width, false).unwrap();
+                assert!(
+                    chart.lines().all(|line| line.width() <= width),
+                    "{values:?}\n{chart}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn bars_beyond_the_most_are_counted_and_still_in_the_total() {
+        let labels = vec!["x"; 60];
+        let chart = draw(&series(&labels, &[2.0; 60], true), 60, false).unwrap();
+        assert_eq!(chart.matches('│').count(), MOST_BARS);
+        let last: Vec<&str> = chart.lines().rev().take(2).collect();
+        assert_eq!(last[1], "… 10 more");
+        assert!(
+            last[0].starts_with("total ") && last[0].ends_with(" 120"),
+            "{chart}"
+        );
     }
 }

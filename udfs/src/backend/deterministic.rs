@@ -2,8 +2,8 @@
 //! repeatability matter and meaning does not.
 
 use super::{Backend, TokenBatch};
-use crate::vector::normalize;
 use crate::error::Result;
+use crate::vector::normalize;
 
 /// Sums a pseudo-random vector for each token id, so that texts that share
 /// words are near each other and nothing has to be loaded.

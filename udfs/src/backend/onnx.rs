@@ -9,9 +9,9 @@ use ort::value::TensorRef;
 
 use super::runtime_library::{environment, library_path};
 use super::{Backend, Device, TokenBatch};
-use crate::vector::normalize;
 use crate::error::{Error, Result};
 use crate::models::Pooling;
+use crate::vector::normalize;
 
 /// How to open a graph.
 pub struct OnnxOptions {
@@ -52,8 +52,13 @@ const INPUTS: &[(&str, Input)] = &[
 ];
 
 /// Outputs in order of preference: already pooled first.
-const OUTPUTS: &[&str] =
-    &["embedding", "sentence_embedding", "sentence_embeddings", "token_embeddings", "last_hidden_state"];
+const OUTPUTS: &[&str] = &[
+    "embedding",
+    "sentence_embedding",
+    "sentence_embeddings",
+    "token_embeddings",
+    "last_hidden_state",
+];
 
 impl Onnx {
     /// Opens `graph` on the device asked for.
@@ -72,7 +77,13 @@ impl Onnx {
         };
         let inputs = inputs(&session, graph)?;
         let output = output(&session, graph)?;
-        Ok(Self { session, device: device.to_string(), inputs, output, pooling: options.pooling })
+        Ok(Self {
+            session,
+            device: device.to_string(),
+            inputs,
+            output,
+            pooling: options.pooling,
+        })
     }
 }
 
@@ -80,10 +91,18 @@ fn provider(device: Device) -> Option<ExecutionProviderDispatch> {
     // Without error_on_failure ONNX Runtime would fall back to the CPU in silence.
     match device {
         Device::Auto | Device::Cpu => None,
-        Device::Cuda(id) => Some(ep::CUDA::default().with_device_id(id).build().error_on_failure()),
-        Device::TensorRt(id) => {
-            Some(ep::TensorRT::default().with_device_id(id).build().error_on_failure())
-        }
+        Device::Cuda(id) => Some(
+            ep::CUDA::default()
+                .with_device_id(id)
+                .build()
+                .error_on_failure(),
+        ),
+        Device::TensorRt(id) => Some(
+            ep::TensorRT::default()
+                .with_device_id(id)
+                .build()
+                .error_on_failure(),
+        ),
     }
 }
 
@@ -131,7 +150,12 @@ fn inputs(session: &Session, graph: &Path) -> Result<Vec<Input>> {
     let names: Vec<&str> = session.inputs().iter().map(|input| input.name()).collect();
     let known: Option<Vec<Input>> = names
         .iter()
-        .map(|name| INPUTS.iter().find(|(known, _)| known == name).map(|(_, input)| *input))
+        .map(|name| {
+            INPUTS
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, input)| *input)
+        })
         .collect();
     match known {
         Some(inputs) if inputs.contains(&Input::Ids) => Ok(inputs),
@@ -145,7 +169,11 @@ fn inputs(session: &Session, graph: &Path) -> Result<Vec<Input>> {
 }
 
 fn output(session: &Session, graph: &Path) -> Result<String> {
-    let names: Vec<&str> = session.outputs().iter().map(|output| output.name()).collect();
+    let names: Vec<&str> = session
+        .outputs()
+        .iter()
+        .map(|output| output.name())
+        .collect();
     OUTPUTS
         .iter()
         .find(|wanted| names.contains(wanted))
@@ -171,33 +199,54 @@ impl Backend for Onnx {
     }
 
     fn encode(&mut self, batch: &TokenBatch, dims: usize, vectors: &mut Vec<f32>) -> Result<()> {
-        let failed = |e: ort::Error| Error::Failed(format!("inference failed: {}", first_line(&e.to_string())));
+        let failed = |e: ort::Error| {
+            Error::Failed(format!("inference failed: {}", first_line(&e.to_string())))
+        };
         let shape = [batch.rows as i64, batch.width as i64];
-        let zeros = if self.inputs.contains(&Input::TokenTypes) { vec![0; batch.ids.len()] } else { Vec::new() };
-        let positions: Vec<i64> = if self.inputs.contains(&Input::Positions) {
-            (0..batch.rows).flat_map(|_| 0..batch.width as i64).collect()
+        let zeros = if self.inputs.contains(&Input::TokenTypes) {
+            vec![0; batch.ids.len()]
         } else {
             Vec::new()
         };
-        let mut feeds: Vec<(&str, ort::session::SessionInputValue<'_>)> = Vec::with_capacity(self.inputs.len());
-        for (name, input) in INPUTS.iter().filter(|(_, input)| self.inputs.contains(input)) {
+        let positions: Vec<i64> = if self.inputs.contains(&Input::Positions) {
+            (0..batch.rows)
+                .flat_map(|_| 0..batch.width as i64)
+                .collect()
+        } else {
+            Vec::new()
+        };
+        let mut feeds: Vec<(&str, ort::session::SessionInputValue<'_>)> =
+            Vec::with_capacity(self.inputs.len());
+        for (name, input) in INPUTS
+            .iter()
+            .filter(|(_, input)| self.inputs.contains(input))
+        {
             let data: &[i64] = match input {
                 Input::Ids => &batch.ids,
                 Input::Mask => &batch.mask,
                 Input::TokenTypes => &zeros,
                 Input::Positions => &positions,
             };
-            feeds.push((name, TensorRef::from_array_view((shape, data)).map_err(failed)?.into()));
+            feeds.push((
+                name,
+                TensorRef::from_array_view((shape, data))
+                    .map_err(failed)?
+                    .into(),
+            ));
         }
         let outputs = self.session.run(feeds).map_err(failed)?;
-        let (shape, data) = outputs[self.output.as_str()].try_extract_tensor::<f32>().map_err(failed)?;
+        let (shape, data) = outputs[self.output.as_str()]
+            .try_extract_tensor::<f32>()
+            .map_err(failed)?;
         let start = vectors.len();
         match shape[..] {
             [rows, width] if rows as usize == batch.rows && width as usize == dims => {
                 vectors.extend_from_slice(data);
             }
             [rows, tokens, width]
-                if rows as usize == batch.rows && tokens as usize == batch.width && width as usize == dims =>
+                if rows as usize == batch.rows
+                    && tokens as usize == batch.width
+                    && width as usize == dims =>
             {
                 pool(data, batch, dims, self.pooling, vectors);
             }
@@ -225,7 +274,9 @@ fn pool(tokens: &[f32], batch: &TokenBatch, dims: usize, pooling: Pooling, vecto
             Pooling::Mean => {
                 for at in first..first + batch.width {
                     if batch.mask[at] == 1 {
-                        for (sum, value) in pooled.iter_mut().zip(&tokens[at * dims..(at + 1) * dims]) {
+                        for (sum, value) in
+                            pooled.iter_mut().zip(&tokens[at * dims..(at + 1) * dims])
+                        {
                             *sum += value;
                         }
                     }

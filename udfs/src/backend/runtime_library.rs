@@ -41,7 +41,11 @@ pub fn library_path(setting: Option<&Path>) -> Result<PathBuf> {
 }
 
 fn given(path: &Path, by: &str) -> Result<PathBuf> {
-    let found = if path.is_dir() { find_in(path) } else { path.is_file().then(|| path.to_path_buf()) };
+    let found = if path.is_dir() {
+        find_in(path)
+    } else {
+        path.is_file().then(|| path.to_path_buf())
+    };
     found.ok_or_else(|| {
         Error::Setup(format!(
             "there is no ONNX Runtime library at {}, where {by} points. \
@@ -58,9 +62,13 @@ fn find_in(folder: &Path) -> Option<PathBuf> {
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| {
-            let name = path.file_name().map(|n| n.to_string_lossy()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .map(|n| n.to_string_lossy())
+                .unwrap_or_default();
             NAMES.iter().any(|wanted| {
-                name.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                name.strip_prefix(wanted)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
             })
         })
         .collect();
@@ -83,7 +91,11 @@ pub(super) fn environment(path: &Path) -> Result<&'static Environment> {
     if ENVIRONMENT.get().is_none() {
         let load = || -> Result<Environment, String> {
             let builder = ort::init_from(path).map_err(|e| e.to_string())?;
-            builder.with_name("semql").with_telemetry(false).build().map_err(|e| e.to_string())
+            builder
+                .with_name("semql")
+                .with_telemetry(false)
+                .build()
+                .map_err(|e| e.to_string())
         };
         let environment = load().map_err(|why| {
             Error::Setup(format!(
@@ -119,7 +131,9 @@ mod tests {
     #[test]
     fn a_missing_library_is_a_setup_error_that_says_what_to_do() {
         let error = library_path(Some(Path::new("/nowhere/libonnxruntime.so"))).unwrap_err();
-        assert!(matches!(&error, Error::Setup(m) if m.contains("/nowhere/") && m.contains("make setup")));
+        assert!(
+            matches!(&error, Error::Setup(m) if m.contains("/nowhere/") && m.contains("make setup"))
+        );
     }
 
     #[test]

@@ -7,9 +7,10 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::exec_err;
 use datafusion::error::Result;
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature,
+    ColumnarValue, DocSection, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature,
 };
 
 use super::ai_classify::ARGUMENTS;
@@ -22,7 +23,11 @@ use crate::runtime::blocking;
 
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
-        DocSection { include: true, label: "AI Functions", description: None },
+        DocSection {
+            include: true,
+            label: "AI Functions",
+            description: None,
+        },
         "Every label with its likeness to a text (a cosine, -1 to 1), best first: \
          List<Struct<label, score>>. NULL or blank text gives NULL.",
         "ai_classify_scores(text, labels [, model])",
@@ -30,7 +35,9 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     .with_argument("text", "Text of any string type.")
     .with_argument("labels", "Array literal of two or more distinct labels.")
     .with_argument("model", "Literal; a model other than `ai.model`.")
-    .with_sql_example("```sql\nSELECT ai_classify_scores('late delivery', ['praise', 'complaint'])[1];\n```")
+    .with_sql_example(
+        "```sql\nSELECT ai_classify_scores('late delivery', ['praise', 'complaint'])[1];\n```",
+    )
     .build()
 });
 
@@ -42,7 +49,10 @@ pub struct AiClassifyScores {
 
 impl AiClassifyScores {
     pub fn new(options: AiOptions) -> Self {
-        Self { options, signature: planning::signature(ARGUMENTS) }
+        Self {
+            options,
+            signature: planning::signature(ARGUMENTS),
+        }
     }
 }
 
@@ -74,6 +84,10 @@ impl ScalarUDFImpl for AiClassifyScores {
         Ok(Arc::new(Field::new(self.name(), scores_type(), true)))
     }
 
+    fn simplify(&self, args: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        planning::check_label_literal(1, args)
+    }
+
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let classified = classify(&self.options, &args)?;
         answer(scores_array(&classified), constant(&args.args))
@@ -93,10 +107,16 @@ pub(super) struct Classified {
 
 /// Scores the labels of a call `(text, labels [, model])`.
 pub(super) fn classify(options: &AiOptions, args: &ScalarFunctionArgs) -> Result<Classified> {
-    let rows = if constant(&args.args) { 1 } else { args.number_rows };
+    let rows = if constant(&args.args) {
+        1
+    } else {
+        args.number_rows
+    };
     let texts = Texts::new(&args.args[0])?;
     let ColumnarValue::Scalar(labels) = &args.args[1] else {
-        return exec_err!("the labels must be the same for every row: write them as an array literal");
+        return exec_err!(
+            "the labels must be the same for every row: write them as an array literal"
+        );
     };
     let taxonomy = planning::taxonomy_of(labels)?;
     let settings = planning::with_model_value(&options.settings, 2, args);
@@ -108,7 +128,9 @@ pub(super) fn classify(options: &AiOptions, args: &ScalarFunctionArgs) -> Result
         let classifier = runtime.classifier(&taxonomy, &encoder, &run)?;
         Ok(Classified {
             labels: classifier.labels.clone(),
-            scores: (0..rows).map(|row| vectors.get(row).map(|v| classifier.scores(v))).collect(),
+            scores: (0..rows)
+                .map(|row| vectors.get(row).map(|v| classifier.scores(v)))
+                .collect(),
         })
     })?)
 }
@@ -121,14 +143,19 @@ fn pair() -> Fields {
 }
 
 fn scores_type() -> DataType {
-    DataType::List(Arc::new(Field::new_list_field(DataType::Struct(pair()), true)))
+    DataType::List(Arc::new(Field::new_list_field(
+        DataType::Struct(pair()),
+        true,
+    )))
 }
 
 fn scores_array(classified: &Classified) -> ArrayRef {
     let labels = StringBuilder::new();
     let scores = Float64Builder::new();
-    let mut list =
-        ListBuilder::new(StructBuilder::new(pair(), vec![Box::new(labels), Box::new(scores)]));
+    let mut list = ListBuilder::new(StructBuilder::new(
+        pair(),
+        vec![Box::new(labels), Box::new(scores)],
+    ));
     for row in &classified.scores {
         if let Some(scores) = row {
             for (label, score) in scored(scores) {

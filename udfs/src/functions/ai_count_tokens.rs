@@ -7,8 +7,8 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature,
+    ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature,
 };
 
 use super::arguments::{Texts, answer, constant};
@@ -40,7 +40,10 @@ pub struct AiCountTokens {
 
 impl AiCountTokens {
     pub fn new(options: AiOptions) -> Self {
-        Self { options, signature: planning::signature(ARGUMENTS) }
+        Self {
+            options,
+            signature: planning::signature(ARGUMENTS),
+        }
     }
 }
 
@@ -79,8 +82,13 @@ impl ScalarUDFImpl for AiCountTokens {
             let encoder = self.options.runtime.encoder(&settings)?;
             (0..rows)
                 .map(|row| {
-                    let count = texts.get(row).map(|text| encoder.tokenizer.count(text)).transpose();
-                    count.map(|count| count.map(|n| n as i64)).map_err(Error::Failed)
+                    let count = texts
+                        .get(row)
+                        .map(|text| encoder.tokenizer.count(text))
+                        .transpose();
+                    count
+                        .map(|count| count.map(|n| n as i64))
+                        .map_err(Error::Failed)
                 })
                 .collect()
         })?;

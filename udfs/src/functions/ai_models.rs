@@ -43,7 +43,10 @@ impl TableFunctionImpl for AiModels {
             return plan_err!("ai_models takes no arguments");
         }
         let batch = batch(&self.rows())?;
-        Ok(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?))
+        Ok(Arc::new(MemTable::try_new(
+            batch.schema(),
+            vec![vec![batch]],
+        )?))
     }
 }
 
@@ -51,7 +54,12 @@ impl AiModels {
     /// The catalogue, then models loaded from elsewhere.
     fn rows(&self) -> Vec<Row> {
         let loaded = self.options.runtime.loaded();
-        let device = |name: &str| loaded.iter().find(|model| model.name == name).and_then(|m| m.device());
+        let device = |name: &str| {
+            loaded
+                .iter()
+                .find(|model| model.name == name)
+                .and_then(|m| m.device())
+        };
         let mut rows: Vec<Row> = CATALOGUE
             .iter()
             .map(|entry| {
@@ -67,7 +75,11 @@ impl AiModels {
                     max_tokens: entry.max_tokens,
                     prefix: entry.prefix.to_string(),
                     licence: entry.licence.to_string(),
-                    source: format!("hf://{}@{}", entry.repo, entry.revision.get(..7).unwrap_or(entry.revision)),
+                    source: format!(
+                        "hf://{}@{}",
+                        entry.repo,
+                        entry.revision.get(..7).unwrap_or(entry.revision)
+                    ),
                     folder,
                     device: device(entry.name),
                     description: entry.description.to_string(),
@@ -75,7 +87,11 @@ impl AiModels {
             })
             .collect();
         for model in &loaded {
-            let Some(spec) = model.spec.as_ref().filter(|_| rows.iter().all(|row| row.name != model.name)) else {
+            let Some(spec) = model
+                .spec
+                .as_ref()
+                .filter(|_| rows.iter().all(|row| row.name != model.name))
+            else {
                 continue;
             };
             rows.push(Row {
@@ -97,10 +113,18 @@ impl AiModels {
 
 fn batch(rows: &[Row]) -> Result<RecordBatch> {
     let text = |get: fn(&Row) -> &str| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| Some(get(row))).collect::<StringArray>())
+        Arc::new(
+            rows.iter()
+                .map(|row| Some(get(row)))
+                .collect::<StringArray>(),
+        )
     };
     let number = |get: fn(&Row) -> usize| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| Some(get(row) as i64)).collect::<Int64Array>())
+        Arc::new(
+            rows.iter()
+                .map(|row| Some(get(row) as i64))
+                .collect::<Int64Array>(),
+        )
     };
     let here: BooleanArray = rows.iter().map(|row| Some(row.folder.is_some())).collect();
     let folder: StringArray = rows.iter().map(|row| row.folder.as_deref()).collect();

@@ -7,8 +7,8 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature,
+    ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature,
 };
 
 use super::arguments::{Texts, answer, constant};
@@ -42,7 +42,10 @@ pub struct AiSimilarity {
 
 impl AiSimilarity {
     pub fn new(options: AiOptions) -> Self {
-        Self { options, signature: planning::signature(ARGUMENTS) }
+        Self {
+            options,
+            signature: planning::signature(ARGUMENTS),
+        }
     }
 }
 
@@ -87,7 +90,11 @@ impl ScalarUDFImpl for AiSimilarity {
             texts.push(pair.map(|(a, _)| a));
             texts.push(pair.map(|(_, b)| b));
         }
-        let vectors = blocking(|| runtime.encoder(&settings)?.encode(&texts, &Run::new(runtime, &settings)))?;
+        let vectors = blocking(|| {
+            runtime
+                .encoder(&settings)?
+                .encode(&texts, &Run::new(runtime, &settings))
+        })?;
         let cosines: Float64Array = (0..rows)
             .map(|row| {
                 let (a, b) = vectors.get(2 * row).zip(vectors.get(2 * row + 1))?;

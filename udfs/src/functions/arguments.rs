@@ -20,7 +20,9 @@ impl Texts {
             ColumnarValue::Scalar(scalar) => (scalar.to_array()?, true),
         };
         match array.data_type() {
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Ok(Self { array, constant }),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+                Ok(Self { array, constant })
+            }
             other => internal_err!("text of type {other} was not coerced"),
         }
     }
@@ -48,13 +50,16 @@ impl Texts {
 
 /// Whether every argument is a literal, so that one row answers for all.
 pub fn constant(args: &[ColumnarValue]) -> bool {
-    args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
+    args.iter()
+        .all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
 }
 
 /// An array of one row becomes a scalar where all arguments were.
 pub fn answer(array: ArrayRef, constant: bool) -> Result<ColumnarValue> {
     if constant {
-        Ok(ColumnarValue::Scalar(datafusion::scalar::ScalarValue::try_from_array(&array, 0)?))
+        Ok(ColumnarValue::Scalar(
+            datafusion::scalar::ScalarValue::try_from_array(&array, 0)?,
+        ))
     } else {
         Ok(ColumnarValue::Array(array))
     }

@@ -7,9 +7,10 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::exec_err;
 use datafusion::error::Result;
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature,
+    ColumnarValue, DocSection, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature,
 };
 
 use super::arguments::{Texts, answer, constant};
@@ -33,7 +34,11 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-const ARGUMENTS: &[Argument] = &[("title", Kind::Text), ("text", Kind::Text), ("labels", Kind::Labels)];
+const ARGUMENTS: &[Argument] = &[
+    ("title", Kind::Text),
+    ("text", Kind::Text),
+    ("labels", Kind::Labels),
+];
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Categorize {
@@ -43,7 +48,10 @@ pub struct Categorize {
 
 impl Categorize {
     pub fn new(options: AiOptions) -> Self {
-        Self { options, signature: planning::signature(ARGUMENTS) }
+        Self {
+            options,
+            signature: planning::signature(ARGUMENTS),
+        }
     }
 }
 
@@ -79,6 +87,10 @@ impl ScalarUDFImpl for Categorize {
         Ok(Arc::new(Field::new(self.name(), DataType::Utf8, true)))
     }
 
+    fn simplify(&self, args: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        planning::check_label_literal(2, args)
+    }
+
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let constant = constant(&args.args);
         let rows = if constant { 1 } else { args.number_rows };
@@ -87,9 +99,15 @@ impl ScalarUDFImpl for Categorize {
         let taxonomy = match args.args.get(2) {
             None => runtime.taxonomy(&settings.taxonomy)?,
             Some(ColumnarValue::Scalar(labels)) => Arc::new(planning::taxonomy_of(labels)?),
-            Some(_) => return exec_err!("the labels must be the same for every row: write them as an array literal"),
+            Some(_) => {
+                return exec_err!(
+                    "the labels must be the same for every row: write them as an array literal"
+                );
+            }
         };
-        let offers: Vec<_> = (0..rows).map(|row| (titles.get(row), texts.get(row))).collect();
+        let offers: Vec<_> = (0..rows)
+            .map(|row| (titles.get(row), texts.get(row)))
+            .collect();
         let labels: StringArray = blocking(|| -> Result<_, Error> {
             let encoder = runtime.encoder(settings)?;
             let run = Run::new(runtime, settings);
@@ -97,7 +115,12 @@ impl ScalarUDFImpl for Categorize {
             let scores = categorize(&offers, &classifier, &encoder, &run)?;
             Ok(scores
                 .iter()
-                .map(|scores| scores.as_deref().and_then(best).map(|label| classifier.labels[label].as_str()))
+                .map(|scores| {
+                    scores
+                        .as_deref()
+                        .and_then(best)
+                        .map(|label| classifier.labels[label].as_str())
+                })
                 .collect())
         })?;
         answer(Arc::new(labels), constant)

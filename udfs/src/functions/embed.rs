@@ -9,8 +9,8 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::internal_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature,
+    ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature,
 };
 
 use super::arguments::{Texts, answer, constant};
@@ -43,7 +43,11 @@ pub struct Embed {
 
 impl Embed {
     pub fn new(options: AiOptions) -> Self {
-        Self { options, signature: planning::signature(ARGUMENTS), aliases: vec!["ai_embed".to_string()] }
+        Self {
+            options,
+            signature: planning::signature(ARGUMENTS),
+            aliases: vec!["ai_embed".to_string()],
+        }
     }
 }
 
@@ -111,5 +115,10 @@ fn vector_array(vectors: &Vectors) -> Result<ArrayRef> {
     let item = Arc::new(Field::new_list_field(DataType::Float32, true));
     let values = Arc::new(Float32Array::from(values));
     let nulls = NullBuffer::from(valid);
-    Ok(Arc::new(FixedSizeListArray::try_new(item, vectors.dims as i32, values, Some(nulls))?))
+    Ok(Arc::new(FixedSizeListArray::try_new(
+        item,
+        vectors.dims as i32,
+        values,
+        Some(nulls),
+    )?))
 }

@@ -8,7 +8,8 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::plan_err;
 use datafusion::error::Result;
-use datafusion::logical_expr::{ReturnFieldArgs, ScalarFunctionArgs, Signature, Volatility};
+use datafusion::logical_expr::simplify::ExprSimplifyResult;
+use datafusion::logical_expr::{Expr, ReturnFieldArgs, ScalarFunctionArgs, Signature, Volatility};
 use datafusion::scalar::ScalarValue;
 
 use crate::options::{AiOptions, Settings};
@@ -35,7 +36,10 @@ pub fn signature(arguments: &[Argument]) -> Signature {
     // Stable, not immutable: the answer hangs on the session's settings.
     let signature = Signature::user_defined(Volatility::Stable);
     let names: Vec<&str> = arguments.iter().map(|(name, _)| *name).collect();
-    signature.clone().with_parameter_names(names).unwrap_or(signature)
+    signature
+        .clone()
+        .with_parameter_names(names)
+        .unwrap_or(signature)
 }
 
 /// The types that `given` arguments are cast to: strings stay as they are.
@@ -49,7 +53,13 @@ pub fn coerce(
         let shown: Vec<String> = arguments
             .iter()
             .enumerate()
-            .map(|(i, (name, _))| if i < required { name.to_string() } else { format!("[{name}]") })
+            .map(|(i, (name, _))| {
+                if i < required {
+                    name.to_string()
+                } else {
+                    format!("[{name}]")
+                }
+            })
             .collect();
         return plan_err!(
             "{function} takes {}, and {} arguments are given: write {function}({})",
@@ -81,7 +91,11 @@ pub fn coerce(
                         Kind::Labels => "an array of text such as ['a', 'b']",
                         Kind::Model => "the name of a model",
                     },
-                    if *kind == Kind::Text { ": CAST(... AS VARCHAR) makes text of it" } else { "" }
+                    if *kind == Kind::Text {
+                        ": CAST(... AS VARCHAR) makes text of it"
+                    } else {
+                        ""
+                    }
                 ),
             }
         })
@@ -113,7 +127,11 @@ fn list_type(given: &DataType) -> Option<DataType> {
 
 /// The session's options as they stand when a function is made or run.
 pub fn options(config: &ConfigOptions, before: &AiOptions) -> AiOptions {
-    config.extensions.get::<AiOptions>().unwrap_or(before).clone()
+    config
+        .extensions
+        .get::<AiOptions>()
+        .unwrap_or(before)
+        .clone()
 }
 
 /// The settings of a call whose `model` argument, if any, is at `position`.
@@ -128,16 +146,30 @@ pub fn with_model(
 ) -> Result<Settings> {
     let mut settings = settings.clone();
     if args.arg_fields.len() > position {
-        match args.scalar_arguments.get(position).copied().flatten().map(ScalarValue::try_as_str) {
+        match args
+            .scalar_arguments
+            .get(position)
+            .copied()
+            .flatten()
+            .map(ScalarValue::try_as_str)
+        {
             Some(Some(Some(model))) => settings.model = model.to_string(),
-            _ => return plan_err!("the model argument of {function} must be a literal such as 'e5-small-v2'"),
+            _ => {
+                return plan_err!(
+                    "the model argument of {function} must be a literal such as 'e5-small-v2'"
+                );
+            }
         }
     }
     Ok(settings)
 }
 
 /// The same while the query runs.
-pub fn with_model_value(settings: &Settings, position: usize, args: &ScalarFunctionArgs) -> Settings {
+pub fn with_model_value(
+    settings: &Settings,
+    position: usize,
+    args: &ScalarFunctionArgs,
+) -> Settings {
     let mut settings = settings.clone();
     if let Some(datafusion::logical_expr::ColumnarValue::Scalar(model)) = args.args.get(position)
         && let Some(Some(model)) = model.try_as_str()
@@ -158,11 +190,27 @@ pub fn check_labels(position: usize, args: &ReturnFieldArgs<'_>) -> Result<()> {
     }
 }
 
+/// The same for the expressions of a call, once `['a', 'b']` has become a
+/// literal: the optimizer asks, so that a bad list fails on an empty table too.
+///
+/// # Errors
+/// One label, a blank one, one given twice.
+pub fn check_label_literal(position: usize, args: Vec<Expr>) -> Result<ExprSimplifyResult> {
+    if let Some(Expr::Literal(labels, _)) = args.get(position) {
+        taxonomy_of(labels)?;
+    }
+    Ok(ExprSimplifyResult::Original(args))
+}
+
 /// The taxonomy of bare labels that a list value stands for.
 pub fn taxonomy_of(labels: &ScalarValue) -> Result<Taxonomy> {
     let array = match labels {
         ScalarValue::List(list) if !labels.is_null() => list.value(0),
-        _ => return plan_err!("the labels are NULL; give an array of two or more, such as ['a', 'b']"),
+        _ => {
+            return plan_err!(
+                "the labels are NULL; give an array of two or more, such as ['a', 'b']"
+            );
+        }
     };
     let array = arrow::compute::cast(&array, &DataType::Utf8)?;
     let names: Vec<String> = arrow::array::AsArray::as_string::<i32>(&array)

@@ -32,7 +32,11 @@ mod tests {
         let (order, batches) = plan(&lengths, 1024);
         let mut seen = vec![0; lengths.len()];
         for batch in batches {
-            let widest = order[batch.clone()].iter().map(|&t| lengths[t]).max().unwrap();
+            let widest = order[batch.clone()]
+                .iter()
+                .map(|&t| lengths[t])
+                .max()
+                .unwrap();
             assert!(widest * batch.len() <= 1024);
             order[batch].iter().for_each(|&t| seen[t] += 1);
         }

@@ -181,7 +181,11 @@ mod tests {
             dims: 1,
             phrases: vec![],
             ends: vec![0, 0, 0],
-            words: vec![vec![words("running shoes")], vec![words("the glass")], vec![]],
+            words: vec![
+                vec![words("running shoes")],
+                vec![words("the glass")],
+                vec![],
+            ],
         };
         let bonus = classifier.lexical_bonus("Shoe of GLASS");
         assert_eq!(bonus, [LEXICAL_BONUS / 2.0, LEXICAL_BONUS, 0.0]);

@@ -46,7 +46,11 @@ impl<'a> Run<'a> {
     }
 
     fn check(&self) -> Result<()> {
-        if self.runtime.epoch() == self.epoch { Ok(()) } else { Err(Error::Interrupted) }
+        if self.runtime.epoch() == self.epoch {
+            Ok(())
+        } else {
+            Err(Error::Interrupted)
+        }
     }
 }
 
@@ -103,7 +107,13 @@ impl Encoder {
     /// Where it runs; `None` before the first text.
     pub fn device(&self) -> Option<String> {
         let backend = self.backend.get()?;
-        Some(backend.lock().unwrap_or_else(|dead| dead.into_inner()).device().to_string())
+        Some(
+            backend
+                .lock()
+                .unwrap_or_else(|dead| dead.into_inner())
+                .device()
+                .to_string(),
+        )
     }
 
     fn backend(&self) -> Result<&Mutex<Box<dyn Backend>>> {
@@ -141,11 +151,18 @@ impl Encoder {
         let backend = self.backend()?;
         let queued = counters.queue(distinct.len() as u64);
         let tokens = self.tokenize(&distinct, run)?;
-        let lengths: Vec<usize> = tokens.iter().map(|t| t.as_ref().map_or(0, |t| t.ids.len())).collect();
+        let lengths: Vec<usize> = tokens
+            .iter()
+            .map(|t| t.as_ref().map_or(0, |t| t.ids.len()))
+            .collect();
         let (order, batches) = batches::plan(&lengths, run.batch_tokens);
         for batch in batches {
             run.check()?;
-            let texts: Vec<usize> = order[batch].iter().copied().filter(|&t| tokens[t].is_some()).collect();
+            let texts: Vec<usize> = order[batch]
+                .iter()
+                .copied()
+                .filter(|&t| tokens[t].is_some())
+                .collect();
             self.encode_batch(backend, &texts, &tokens, run, &queued, &mut vectors)?;
         }
         Ok(vectors)
@@ -190,8 +207,10 @@ impl Encoder {
         if texts.is_empty() {
             return Ok(());
         }
-        let ids: Vec<&[u32]> =
-            texts.iter().filter_map(|&t| tokens[t].as_ref().map(|t| t.ids.as_slice())).collect();
+        let ids: Vec<&[u32]> = texts
+            .iter()
+            .filter_map(|&t| tokens[t].as_ref().map(|t| t.ids.as_slice()))
+            .collect();
         let batch = TokenBatch::new(&ids, self.pad);
         let mut out = Vec::with_capacity(texts.len() * self.dims);
         let result = {
@@ -208,7 +227,11 @@ impl Encoder {
                     // A model that gives NaN has not answered.
                     vectors.answered[text] = vector.iter().all(|v| v.is_finite());
                     if !vectors.answered[text] {
-                        self.fails(1, Error::Failed("the model gave NaN for a text".to_string()), run)?;
+                        self.fails(
+                            1,
+                            Error::Failed("the model gave NaN for a text".to_string()),
+                            run,
+                        )?;
                     }
                 }
                 let real = ids.iter().map(|ids| ids.len() as u64).sum();
@@ -255,11 +278,24 @@ mod tests {
     use crate::backend::Deterministic;
 
     fn encoder(backend: impl Fn() -> Box<dyn Backend> + Send + Sync + 'static) -> Encoder {
-        Encoder::new("test".into(), "1".into(), 8, None, Tokenizer::words(), Box::new(move || Ok(backend())))
+        Encoder::new(
+            "test".into(),
+            "1".into(),
+            8,
+            None,
+            Tokenizer::words(),
+            Box::new(move || Ok(backend())),
+        )
     }
 
     fn run(runtime: &Runtime) -> Run<'_> {
-        Run::new(runtime, &Settings { batch_tokens: 16, ..Settings::default() })
+        Run::new(
+            runtime,
+            &Settings {
+                batch_tokens: 16,
+                ..Settings::default()
+            },
+        )
     }
 
     /// Fails on any batch that holds the token of "poison".
@@ -272,7 +308,12 @@ mod tests {
         fn precision(&self) -> &'static str {
             "fp32"
         }
-        fn encode(&mut self, batch: &TokenBatch, dims: usize, vectors: &mut Vec<f32>) -> Result<()> {
+        fn encode(
+            &mut self,
+            batch: &TokenBatch,
+            dims: usize,
+            vectors: &mut Vec<f32>,
+        ) -> Result<()> {
             self.0.fetch_add(1, Ordering::Relaxed);
             let poison = Tokenizer::words().encode("poison").unwrap().ids[0];
             if batch.ids.contains(&i64::from(poison)) {
@@ -286,7 +327,12 @@ mod tests {
     fn equal_texts_share_a_vector_and_no_text_has_none() {
         let runtime = Runtime::new();
         let encoder = encoder(|| Box::new(Deterministic));
-        let texts = [Some("red shoes"), None, Some("a much longer text about boots"), Some("red shoes")];
+        let texts = [
+            Some("red shoes"),
+            None,
+            Some("a much longer text about boots"),
+            Some("red shoes"),
+        ];
         let vectors = encoder.encode(&texts, &run(&runtime)).unwrap();
         assert_eq!(vectors.get(0), vectors.get(3));
         assert_ne!(vectors.get(0), vectors.get(2));
@@ -300,13 +346,19 @@ mod tests {
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = calls.clone();
         let encoder = encoder(move || Box::new(Fussy(counted.clone())));
-        let texts: Vec<Option<&str>> = ["a", "b", "poison", "c", "d"].into_iter().map(Some).collect();
+        let texts: Vec<Option<&str>> = ["a", "b", "poison", "c", "d"]
+            .into_iter()
+            .map(Some)
+            .collect();
         let vectors = encoder.encode(&texts, &run(&runtime)).unwrap();
         let answered: Vec<bool> = (0..5).map(|i| vectors.get(i).is_some()).collect();
         assert_eq!(answered, [true, true, false, true, true]);
         assert_eq!(runtime.progress().failed, 1);
 
-        let strict = Settings { on_error: OnError::Fail, ..Settings::default() };
+        let strict = Settings {
+            on_error: OnError::Fail,
+            ..Settings::default()
+        };
         assert_eq!(
             encoder.encode(&texts, &Run::new(&runtime, &strict)).err(),
             Some(Error::Failed("poisoned".into()))
@@ -319,7 +371,14 @@ mod tests {
         let encoder = encoder(|| Box::new(Deterministic));
         let request = run(&runtime);
         runtime.interrupt();
-        assert_eq!(encoder.encode(&[Some("x")], &request).err(), Some(Error::Interrupted));
-        assert_eq!(runtime.progress().texts_queued, 0, "an interrupted request leaves no queue behind");
+        assert_eq!(
+            encoder.encode(&[Some("x")], &request).err(),
+            Some(Error::Interrupted)
+        );
+        assert_eq!(
+            runtime.progress().texts_queued,
+            0,
+            "an interrupted request leaves no queue behind"
+        );
     }
 }

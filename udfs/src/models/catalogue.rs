@@ -99,9 +99,9 @@ pub const CATALOGUE: &[ModelEntry] = &[
 
 /// The entry of that name, or of that repository on the hub.
 pub fn find(name: &str) -> Option<&'static ModelEntry> {
-    CATALOGUE
-        .iter()
-        .find(|entry| entry.name.eq_ignore_ascii_case(name) || entry.repo.eq_ignore_ascii_case(name))
+    CATALOGUE.iter().find(|entry| {
+        entry.name.eq_ignore_ascii_case(name) || entry.repo.eq_ignore_ascii_case(name)
+    })
 }
 
 #[cfg(test)]

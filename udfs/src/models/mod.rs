@@ -28,7 +28,11 @@ impl From<ModelError> for Error {
 /// semql's folder on this machine: `SEMQL_HOME`, or `semql` in the user's data
 /// folder. It holds `onnxruntime/`, `models/` and `graphs/`.
 pub fn home() -> PathBuf {
-    let from = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let from = |name: &str| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
     from("SEMQL_HOME")
         .or_else(|| from("XDG_DATA_HOME").map(|data| data.join("semql")))
         .or_else(|| std::env::home_dir().map(|home| home.join(".local/share/semql")))

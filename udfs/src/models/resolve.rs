@@ -17,8 +17,12 @@ const REQUIRED: &[&[&str]] = &[
 ];
 
 /// What is taken along where the publisher has it.
-const OPTIONAL: &[&str] =
-    &["modules.json", "1_Pooling/config.json", "sentence_bert_config.json", "tokenizer_config.json"];
+const OPTIONAL: &[&str] = &[
+    "modules.json",
+    "1_Pooling/config.json",
+    "sentence_bert_config.json",
+    "tokenizer_config.json",
+];
 
 /// A model that a query names.
 #[derive(Clone, Debug)]
@@ -62,7 +66,9 @@ pub fn locate(name: &str, model_dir: Option<&Path>) -> Result<Location, ModelErr
             name: own.unwrap_or_else(|| name.to_string()),
             revision: "local".to_string(),
             // A folder of a known name is that model, unpacked by hand.
-            entry: folder.file_name().and_then(|n| catalogue::find(&n.to_string_lossy())),
+            entry: folder
+                .file_name()
+                .and_then(|n| catalogue::find(&n.to_string_lossy())),
             source: Source::Folder(folder),
         });
     }
@@ -119,7 +125,11 @@ fn as_path(name: &str) -> Result<Option<PathBuf>, ModelError> {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(name),
     };
-    let folder = if path.is_file() { path.parent().map(Path::to_path_buf) } else { Some(path.clone()) };
+    let folder = if path.is_file() {
+        path.parent().map(Path::to_path_buf)
+    } else {
+        Some(path.clone())
+    };
     match folder.filter(|folder| folder.join("config.json").is_file()) {
         Some(folder) => Ok(Some(std::path::absolute(&folder).unwrap_or(folder))),
         None if written_as_path => Err(ModelError::Missing {
@@ -136,7 +146,11 @@ fn as_path(name: &str) -> Result<Option<PathBuf>, ModelError> {
 fn is_repository(name: &str) -> bool {
     let mut parts = name.split('/');
     let ok = |part: Option<&str>| {
-        part.is_some_and(|p| !p.is_empty() && p.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)))
+        part.is_some_and(|p| {
+            !p.is_empty()
+                && p.chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        })
     };
     ok(parts.next()) && ok(parts.next()) && parts.next().is_none()
 }

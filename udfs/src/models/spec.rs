@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::ModelError;
 use super::catalogue::ModelEntry;
@@ -73,12 +73,17 @@ fn epsilon() -> f32 {
 impl BertConfig {
     /// RoBERTa counts positions from the one behind the padding id.
     pub fn first_position(&self) -> usize {
-        if self.model_type == "bert" { 0 } else { self.pad_token_id.max(0) as usize + 1 }
+        if self.model_type == "bert" {
+            0
+        } else {
+            self.pad_token_id.max(0) as usize + 1
+        }
     }
 
     /// The longest text that the position table can hold.
     fn positions(&self) -> usize {
-        self.max_position_embeddings.saturating_sub(self.first_position())
+        self.max_position_embeddings
+            .saturating_sub(self.first_position())
     }
 }
 
@@ -103,12 +108,16 @@ impl ModelSpec {
     /// # Errors
     /// A missing or damaged `config.json`, a pooling that semql does not know.
     pub fn read(folder: &Path, entry: Option<&ModelEntry>) -> Result<Self, ModelError> {
-        let config: BertConfig = json(&folder.join("config.json"))?.ok_or_else(|| ModelError::Missing {
-            what: "config.json".to_string(),
-            path: folder.to_path_buf(),
-            hint: "a model folder has config.json, tokenizer.json and its weights".to_string(),
-        })?;
-        let pooling = match (json::<PoolingConfig>(&folder.join("1_Pooling/config.json"))?, entry) {
+        let config: BertConfig =
+            json(&folder.join("config.json"))?.ok_or_else(|| ModelError::Missing {
+                what: "config.json".to_string(),
+                path: folder.to_path_buf(),
+                hint: "a model folder has config.json, tokenizer.json and its weights".to_string(),
+            })?;
+        let pooling = match (
+            json::<PoolingConfig>(&folder.join("1_Pooling/config.json"))?,
+            entry,
+        ) {
             (Some(p), _) if p.pooling_mode_mean_tokens => Pooling::Mean,
             (Some(p), _) if p.pooling_mode_cls_token => Pooling::Cls,
             (Some(_), _) => {
@@ -131,7 +140,10 @@ impl ModelSpec {
             dims: config.hidden_size,
             pooling,
             max_tokens,
-            prefix: entry.map(|entry| entry.prefix).unwrap_or_default().to_string(),
+            prefix: entry
+                .map(|entry| entry.prefix)
+                .unwrap_or_default()
+                .to_string(),
             config,
         })
     }
@@ -142,9 +154,17 @@ pub(super) fn json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ModelE
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(ModelError::Io { path: path.to_path_buf(), source }),
+        Err(source) => {
+            return Err(ModelError::Io {
+                path: path.to_path_buf(),
+                source,
+            });
+        }
     };
     serde_json::from_str(&text)
         .map(Some)
-        .map_err(|e| ModelError::Corrupt { path: path.to_path_buf(), reason: e.to_string() })
+        .map_err(|e| ModelError::Corrupt {
+            path: path.to_path_buf(),
+            reason: e.to_string(),
+        })
 }

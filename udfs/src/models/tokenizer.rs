@@ -43,8 +43,10 @@ impl Tokenizer {
     pub fn open(folder: &Path, spec: &ModelSpec) -> Result<Self, ModelError> {
         let path = folder.join("tokenizer.json");
         let mut inner = if path.is_file() {
-            tokenizers::Tokenizer::from_file(&path)
-                .map_err(|e| ModelError::Corrupt { path: path.clone(), reason: e.to_string() })?
+            tokenizers::Tokenizer::from_file(&path).map_err(|e| ModelError::Corrupt {
+                path: path.clone(),
+                reason: e.to_string(),
+            })?
         } else {
             from_vocabulary(folder)?
         };
@@ -62,7 +64,10 @@ impl Tokenizer {
         inner.with_padding(None);
         inner
             .with_truncation(None)
-            .map_err(|e| ModelError::Corrupt { path, reason: e.to_string() })?;
+            .map_err(|e| ModelError::Corrupt {
+                path,
+                reason: e.to_string(),
+            })?;
         Ok(Self {
             kind: Kind::HuggingFace(Box::new(inner)),
             max_tokens: spec.max_tokens,
@@ -72,7 +77,11 @@ impl Tokenizer {
 
     /// The tokenizer of the deterministic backend: hashed words, 64 at most.
     pub fn words() -> Self {
-        Self { kind: Kind::Words, max_tokens: 64, prefix: String::new() }
+        Self {
+            kind: Kind::Words,
+            max_tokens: 64,
+            prefix: String::new(),
+        }
     }
 
     /// Token ids of `text` with the special tokens, at most the model's limit.
@@ -83,7 +92,9 @@ impl Tokenizer {
             // The last token is the separator that the model expects at the end.
             let last = ids.last().copied();
             ids.truncate(self.max_tokens);
-            if let (Kind::HuggingFace(_), Some(last), Some(end)) = (&self.kind, last, ids.last_mut()) {
+            if let (Kind::HuggingFace(_), Some(last), Some(end)) =
+                (&self.kind, last, ids.last_mut())
+            {
                 *end = last;
             }
         }
@@ -103,7 +114,9 @@ impl Tokenizer {
                 } else {
                     inner.encode_fast(format!("{}{text}", self.prefix), true)
                 };
-                encoding.map(|e| e.get_ids().to_vec()).map_err(|e| format!("tokenizing failed: {e}"))
+                encoding
+                    .map(|e| e.get_ids().to_vec())
+                    .map_err(|e| format!("tokenizing failed: {e}"))
             }
             Kind::Words => Ok(words(text)),
         }
@@ -117,7 +130,9 @@ fn words(text: &str) -> Vec<u32> {
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .map(|word| {
-            word.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+            word.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+                (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+            })
         })
         .collect();
     if ids.is_empty() { vec![1] } else { ids }
@@ -133,14 +148,19 @@ fn from_vocabulary(folder: &Path) -> Result<tokenizers::Tokenizer, ModelError> {
             hint: "take the tokenizer's files from where the model was published".to_string(),
         });
     }
-    let corrupt = |reason: String| ModelError::Corrupt { path: path.clone(), reason };
+    let corrupt = |reason: String| ModelError::Corrupt {
+        path: path.clone(),
+        reason,
+    };
     let model = WordPiece::from_file(&path.to_string_lossy())
         .unk_token("[UNK]".to_string())
         .build()
         .map_err(|e| corrupt(e.to_string()))?;
     let mut inner = tokenizers::Tokenizer::new(model);
     let id = |token: &str| {
-        inner.token_to_id(token).ok_or_else(|| corrupt(format!("it has no {token}")))
+        inner
+            .token_to_id(token)
+            .ok_or_else(|| corrupt(format!("it has no {token}")))
     };
     let (separator, first) = (id("[SEP]")?, id("[CLS]")?);
     let lower = super::spec::json::<serde_json::Value>(&folder.join("tokenizer_config.json"))?
@@ -149,9 +169,15 @@ fn from_vocabulary(folder: &Path) -> Result<tokenizers::Tokenizer, ModelError> {
     inner
         .with_normalizer(Some(BertNormalizer::new(true, true, None, lower)))
         .map_err(|e| corrupt(e.to_string()))?;
-    let special = SPECIAL.iter().filter(|token| inner.token_to_id(token).is_some());
-    let special: Vec<AddedToken> = special.map(|token| AddedToken::from(*token, true)).collect();
-    inner.add_special_tokens(special).map_err(|e| corrupt(e.to_string()))?;
+    let special = SPECIAL
+        .iter()
+        .filter(|token| inner.token_to_id(token).is_some());
+    let special: Vec<AddedToken> = special
+        .map(|token| AddedToken::from(*token, true))
+        .collect();
+    inner
+        .add_special_tokens(special)
+        .map_err(|e| corrupt(e.to_string()))?;
     inner.with_pre_tokenizer(Some(BertPreTokenizer));
     inner.with_post_processor(Some(BertProcessing::new(
         ("[SEP]".to_string(), separator),

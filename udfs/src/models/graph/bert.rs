@@ -35,9 +35,16 @@ pub fn supports(folder: &Path, config: &BertConfig) -> Result<(), ModelError> {
         return unsupported(format!("the activation '{}'", config.hidden_act));
     }
     if config.position_embedding_type != "absolute" {
-        return unsupported(format!("the position embedding '{}'", config.position_embedding_type));
+        return unsupported(format!(
+            "the position embedding '{}'",
+            config.position_embedding_type
+        ));
     }
-    if config.num_attention_heads == 0 || config.hidden_size % config.num_attention_heads != 0 {
+    if config.num_attention_heads == 0
+        || !config
+            .hidden_size
+            .is_multiple_of(config.num_attention_heads)
+    {
         return unsupported(format!(
             "{} heads over {} dimensions",
             config.num_attention_heads, config.hidden_size
@@ -51,16 +58,33 @@ pub fn supports(folder: &Path, config: &BertConfig) -> Result<(), ModelError> {
 /// # Errors
 /// A weight that is missing or of another shape than `config.json` says.
 pub fn build(weights: &Weights, spec: &ModelSpec) -> Result<Vec<u8>, ModelError> {
-    let mut encoder = Encoder { graph: Builder::default(), weights, spec };
-    let mask = encoder.graph.op("Cast", &["attention_mask"], &[Attribute::int("to", FLOAT.into())]);
-    let mask32 = encoder.graph.op("Cast", &["attention_mask"], &[Attribute::int("to", INT32.into())]);
+    let mut encoder = Encoder {
+        graph: Builder::default(),
+        weights,
+        spec,
+    };
+    let mask = encoder.graph.op(
+        "Cast",
+        &["attention_mask"],
+        &[Attribute::int("to", FLOAT.into())],
+    );
+    let mask32 = encoder.graph.op(
+        "Cast",
+        &["attention_mask"],
+        &[Attribute::int("to", INT32.into())],
+    );
     let mut x = encoder.embeddings()?;
     for layer in 0..spec.config.num_hidden_layers {
         x = encoder.layer(&x, &mask32, layer)?;
     }
     let pooled = encoder.pool(&x, &mask);
     let output = encoder.unit(&pooled);
-    Ok(encoder.graph.finish(&["input_ids", "attention_mask"], &output, "embedding", spec.dims))
+    Ok(encoder.graph.finish(
+        &["input_ids", "attention_mask"],
+        &output,
+        "embedding",
+        spec.dims,
+    ))
 }
 
 struct Encoder<'a> {
@@ -92,48 +116,93 @@ impl Encoder<'_> {
     }
 
     /// PyTorch keeps linear weights as [out, in]; ONNX multiplies by [in, out].
-    fn linear(&mut self, x: &str, name: &str, input: usize, output: usize) -> Result<String, ModelError> {
+    fn linear(
+        &mut self,
+        x: &str,
+        name: &str,
+        input: usize,
+        output: usize,
+    ) -> Result<String, ModelError> {
         let weight = self.tensor(&format!("{name}.weight"), &[output, input])?;
-        let matrix = self.graph.floats(name, &[input, output], &transposed(&weight.data, output, input));
+        let matrix = self.graph.floats(
+            name,
+            &[input, output],
+            &transposed(&weight.data, output, input),
+        );
         Ok(self.graph.op("MatMul", &[x, &matrix], &[]))
     }
 
     fn embeddings(&mut self) -> Result<String, ModelError> {
         let config = &self.spec.config;
         let (hidden, positions) = (config.hidden_size, config.max_position_embeddings);
-        let words = self.tensor("embeddings.word_embeddings.weight", &[config.vocab_size, hidden])?;
-        let words = self.graph.floats("words", &[config.vocab_size, hidden], &words.data);
+        let words = self.tensor(
+            "embeddings.word_embeddings.weight",
+            &[config.vocab_size, hidden],
+        )?;
+        let words = self
+            .graph
+            .floats("words", &[config.vocab_size, hidden], &words.data);
         // Texts have one segment, so its vector is a constant added to every position.
-        let mut table = self.tensor("embeddings.position_embeddings.weight", &[positions, hidden])?.data;
-        let segments = self.weights.tensor("embeddings.token_type_embeddings.weight")?;
+        let mut table = self
+            .tensor(
+                "embeddings.position_embeddings.weight",
+                &[positions, hidden],
+            )?
+            .data;
+        let segments = self
+            .weights
+            .tensor("embeddings.token_type_embeddings.weight")?;
         if let Some(first) = segments.data.get(..hidden) {
-            table.chunks_exact_mut(hidden).flat_map(|row| row.iter_mut().zip(first)).for_each(|(p, s)| *p += s);
+            table
+                .chunks_exact_mut(hidden)
+                .flat_map(|row| row.iter_mut().zip(first))
+                .for_each(|(p, s)| *p += s);
         }
         let skip = config.first_position();
         let rows = positions.saturating_sub(skip);
-        let table = self.graph.floats("positions", &[rows, hidden], &table[skip * hidden..]);
+        let table = self
+            .graph
+            .floats("positions", &[rows, hidden], &table[skip * hidden..]);
 
         let shape = self.graph.op("Shape", &["input_ids"], &[]);
-        let (zero, one, two) = (self.graph.ints(&[0]), self.graph.ints(&[1]), self.graph.ints(&[2]));
+        let (zero, one, two) = (
+            self.graph.ints(&[0]),
+            self.graph.ints(&[1]),
+            self.graph.ints(&[2]),
+        );
         let length = self.graph.op("Slice", &[&shape, &one, &two], &[]);
-        let table = self.graph.op("Slice", &[&table, &zero, &length, &zero], &[]);
+        let table = self
+            .graph
+            .op("Slice", &[&table, &zero, &length, &zero], &[]);
         let words = self.graph.op("Gather", &[&words, "input_ids"], &[]);
         let sum = self.graph.op("Add", &[&words, &table], &[]);
         let (gain, bias) = self.norm("embeddings.LayerNorm")?;
         Ok(self.graph.op(
             "LayerNormalization",
             &[&sum, &gain, &bias],
-            &[Attribute::int("axis", -1), Attribute::float("epsilon", self.spec.config.layer_norm_eps)],
+            &[
+                Attribute::int("axis", -1),
+                Attribute::float("epsilon", self.spec.config.layer_norm_eps),
+            ],
         ))
     }
 
     fn norm(&mut self, name: &str) -> Result<(String, String), ModelError> {
         let hidden = self.spec.config.hidden_size;
-        Ok((self.vector(&format!("{name}.weight"), hidden)?, self.vector(&format!("{name}.bias"), hidden)?))
+        Ok((
+            self.vector(&format!("{name}.weight"), hidden)?,
+            self.vector(&format!("{name}.bias"), hidden)?,
+        ))
     }
 
     /// LayerNorm(x + y + bias), in one operator.
-    fn skip_norm(&mut self, y: &str, x: &str, norm: &str, bias: &str) -> Result<String, ModelError> {
+    fn skip_norm(
+        &mut self,
+        y: &str,
+        x: &str,
+        norm: &str,
+        bias: &str,
+    ) -> Result<String, ModelError> {
         let (gain, beta) = self.norm(norm)?;
         let bias = self.vector(&format!("{bias}.bias"), self.spec.config.hidden_size)?;
         Ok(self.graph.fused(
@@ -161,7 +230,9 @@ impl Encoder<'_> {
             }
             bias.extend(self.tensor(&format!("{own}.bias"), &[hidden])?.data);
         }
-        let matrix = self.graph.floats(&name("qkv"), &[hidden, 3 * hidden], &matrix);
+        let matrix = self
+            .graph
+            .floats(&name("qkv"), &[hidden, 3 * hidden], &matrix);
         let bias = self.graph.floats(&name("qkv.bias"), &[3 * hidden], &bias);
         let attended = self.graph.fused(
             "Attention",
@@ -192,7 +263,11 @@ impl Encoder<'_> {
                 let mask = self.graph.op("Unsqueeze", &[mask, &two], &[]);
                 let masked = self.graph.op("Mul", &[x, &mask], &[]);
                 // The sum points where the mean does, and the length is scaled away next.
-                self.graph.op("ReduceSum", &[&masked, &one], &[Attribute::int("keepdims", 0)])
+                self.graph.op(
+                    "ReduceSum",
+                    &[&masked, &one],
+                    &[Attribute::int("keepdims", 0)],
+                )
             }
             Pooling::Cls => {
                 let zero = self.graph.ints(&[0]);
@@ -204,7 +279,9 @@ impl Encoder<'_> {
 
     fn unit(&mut self, x: &str) -> String {
         let one = self.graph.ints(&[1]);
-        let length = self.graph.op("ReduceL2", &[x, &one], &[Attribute::int("keepdims", 1)]);
+        let length = self
+            .graph
+            .op("ReduceL2", &[x, &one], &[Attribute::int("keepdims", 1)]);
         self.graph.op("Div", &[x, &length], &[])
     }
 }
@@ -226,6 +303,9 @@ mod tests {
 
     #[test]
     fn transposing_swaps_rows_and_columns() {
-        assert_eq!(transposed(&[1., 2., 3., 4., 5., 6.], 2, 3), [1., 4., 2., 5., 3., 6.]);
+        assert_eq!(
+            transposed(&[1., 2., 3., 4., 5., 6.], 2, 3),
+            [1., 4., 2., 5., 3., 6.]
+        );
     }
 }

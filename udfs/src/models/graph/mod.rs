@@ -31,7 +31,10 @@ const EXPORTED: &[&str] = &["model.onnx", "onnx/model.onnx"];
 /// # Errors
 /// No weights at all, damaged ones, or an architecture that semql does not build.
 pub fn graph_of(folder: &Path, spec: &ModelSpec) -> Result<PathBuf, ModelError> {
-    let exported = EXPORTED.iter().map(|name| folder.join(name)).find(|path| path.is_file());
+    let exported = EXPORTED
+        .iter()
+        .map(|name| folder.join(name))
+        .find(|path| path.is_file());
     let weights = match Weights::open(folder) {
         Ok(weights) => weights,
         Err(missing @ ModelError::Missing { .. }) => return exported.ok_or(missing),
@@ -53,16 +56,39 @@ pub fn graph_of(folder: &Path, spec: &ModelSpec) -> Result<PathBuf, ModelError> 
 }
 
 fn kept_path(folder: &Path, weights: &Path, spec: &ModelSpec) -> Result<PathBuf, ModelError> {
-    let io = |source| ModelError::Io { path: weights.to_path_buf(), source };
+    let io = |source| ModelError::Io {
+        path: weights.to_path_buf(),
+        source,
+    };
     let real = weights.canonicalize().map_err(io)?;
     let metadata = real.metadata().map_err(io)?;
-    let changed = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    let changed = metadata
+        .modified()
+        .ok()
+        .and_then(|t| t.duration_since(UNIX_EPOCH).ok())
+        .unwrap_or_default();
     let mut hash = Sha256::new();
     hash.update(real.to_string_lossy().as_bytes());
-    hash.update(format!("|{}|{}|{}|{:?}", metadata.len(), changed.as_nanos(), BUILDER_VERSION, spec));
-    let digest: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let name = folder.file_name().map(|n| n.to_string_lossy().to_string()).unwrap_or_default();
-    Ok(home().join("graphs").join(format!("{name}-fp32-{digest}.onnx")))
+    hash.update(format!(
+        "|{}|{}|{}|{:?}",
+        metadata.len(),
+        changed.as_nanos(),
+        BUILDER_VERSION,
+        spec
+    ));
+    let digest: String = hash
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let name = folder
+        .file_name()
+        .map(|n| n.to_string_lossy().to_string())
+        .unwrap_or_default();
+    Ok(home()
+        .join("graphs")
+        .join(format!("{name}-fp32-{digest}.onnx")))
 }
 
 /// Whole or not at all: several processes may build the same graph at once.

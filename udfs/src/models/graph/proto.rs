@@ -71,11 +71,21 @@ pub struct Attribute {
 
 impl Attribute {
     pub fn float(name: &str, value: f32) -> Self {
-        Self { name: name.to_string(), f: Some(value), i: None, kind: 1 }
+        Self {
+            name: name.to_string(),
+            f: Some(value),
+            i: None,
+            kind: 1,
+        }
     }
 
     pub fn int(name: &str, value: i64) -> Self {
-        Self { name: name.to_string(), f: None, i: Some(value), kind: 2 }
+        Self {
+            name: name.to_string(),
+            f: None,
+            i: Some(value),
+            kind: 2,
+        }
     }
 }
 

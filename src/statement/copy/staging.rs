@@ -1,0 +1,277 @@
+//! A hidden folder beside a target, in which it is written before it takes the
+//! target's place.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::error::{Result, ShellError};
+
+/// In the names of the hidden folders that files are written into.
+const MARK: &str = ".semql-";
+
+/// Held for as long as the writer of such a folder lives.
+const LOCK: &str = "lock";
+
+/// How long a folder may be without its lock while it is being set up.
+const SETTING_UP: Duration = Duration::from_secs(60);
+
+/// The longest part of a target's name that such a folder is named after: file
+/// systems allow 255 bytes.
+const LONGEST_NAME: usize = 200;
+
+/// A hidden folder beside a target, gone again unless the target was replaced.
+pub struct Staging {
+    pub target: PathBuf,
+    folder: Option<TempDir>,
+    /// Keeps others from taking the folder for a leftover.
+    lock: Option<File>,
+    /// Folders above the target that this run made, the outermost first.
+    made: Vec<PathBuf>,
+}
+
+impl Staging {
+    /// # Errors
+    /// The target is something that must not be replaced, or its folder cannot
+    /// be written to.
+    pub fn beside(path: &Path, folder: bool) -> Result<Self> {
+        let target = absolute(path)?;
+        check_target(path, &target, folder)?;
+        let (Some(parent), Some(name)) = (
+            target.parent(),
+            target.file_name().and_then(|name| name.to_str()),
+        ) else {
+            return Err(ShellError::query(format!(
+                "'{}' is not the name of a file",
+                path.display()
+            )));
+        };
+        let fail = |error: std::io::Error| failure(path, &error);
+        let made: Vec<PathBuf> = parent
+            .ancestors()
+            .take_while(|folder| !folder.exists())
+            .map(Path::to_path_buf)
+            .collect();
+        let mut staging = Self {
+            target: target.clone(),
+            folder: None,
+            lock: None,
+            made: made.into_iter().rev().collect(),
+        };
+        fs::create_dir_all(parent).map_err(fail)?;
+        let prefix = prefix(name);
+        sweep(parent, &prefix);
+        let folder = tempfile::Builder::new()
+            .prefix(&prefix)
+            .tempdir_in(parent)
+            .map_err(fail)?;
+        let lock = File::create(folder.path().join(LOCK)).map_err(fail)?;
+        // Where locks are unknown, leftovers stay; nothing else depends on them.
+        let _ = lock.try_lock();
+        staging.folder = Some(folder);
+        staging.lock = Some(lock);
+        Ok(staging)
+    }
+
+    /// Where to write.
+    pub fn folder(&self) -> Result<&Path> {
+        self.folder
+            .as_ref()
+            .map(TempDir::path)
+            .ok_or_else(|| ShellError::query("the temporary folder is gone"))
+    }
+
+    pub fn failure(&self, error: &std::io::Error) -> ShellError {
+        failure(&self.target, error)
+    }
+
+    /// Puts what was written in the target's place, and waits for the disk.
+    pub fn commit(&mut self, written: &Path) -> Result<()> {
+        make_durable(written).map_err(|error| self.failure(&error))?;
+        fs::rename(written, &self.target).map_err(|error| self.failure(&error))?;
+        self.made.clear();
+        if let Some(parent) = self.target.parent() {
+            sync_folder(parent).map_err(|error| self.failure(&error))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        self.lock.take();
+        if let Some(folder) = self.folder.take() {
+            // A writer that is being stopped may add a file meanwhile.
+            let path = folder.keep();
+            for _ in 0..10 {
+                match fs::remove_dir_all(&path) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        std::thread::sleep(Duration::from_millis(10));
+                    }
+                    _ => break,
+                }
+            }
+        }
+        for folder in self.made.iter().rev() {
+            // Only if nobody has put anything there.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+fn prefix(name: &str) -> String {
+    let mut end = name.len().min(LONGEST_NAME);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!(".{}{MARK}", &name[..end])
+}
+
+/// A link to a file is written through, as every other program would.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    let fail = |error: std::io::Error| failure(path, &error);
+    if path.is_symlink() && path.exists() {
+        return fs::canonicalize(path).map_err(fail);
+    }
+    std::path::absolute(path).map_err(fail)
+}
+
+fn check_target(path: &Path, target: &Path, folder: bool) -> Result<()> {
+    let Ok(metadata) = fs::metadata(target) else {
+        return Ok(());
+    };
+    let path = path.display();
+    let filled = || fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some());
+    if folder && !metadata.is_dir() {
+        return Err(ShellError::query(format!(
+            "'{path}' is a file, and this COPY writes a folder; name another one"
+        )));
+    }
+    if folder && filled() {
+        return Err(ShellError::query(format!(
+            "the folder '{path}' is not empty; remove it first or name another one"
+        )));
+    }
+    if !folder && metadata.is_dir() {
+        return Err(ShellError::query(format!(
+            "'{path}' is a folder, and this COPY writes a file; add a name"
+        )));
+    }
+    if !folder && !metadata.is_file() {
+        return Err(ShellError::query(format!(
+            "'{path}' is not a plain file; a query writes to it with -o, or to the standard output"
+        )));
+    }
+    Ok(())
+}
+
+fn failure(path: &Path, error: &std::io::Error) -> ShellError {
+    ShellError::query(format!("cannot write '{}': {error}", path.display()))
+}
+
+/// Takes away what killed runs have left. Whatever cannot be removed stays.
+fn sweep(parent: &Path, prefix: &str) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let ours = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with(prefix));
+        if ours && abandoned(&entry.path()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn abandoned(folder: &Path) -> bool {
+    match File::open(folder.join(LOCK)) {
+        Ok(lock) => lock.try_lock().is_ok(),
+        Err(_) => {
+            let changed = fs::metadata(folder).and_then(|metadata| metadata.modified());
+            changed.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > SETTING_UP))
+        }
+    }
+}
+
+/// Waits until the file, or all of the folder, is on the disk.
+fn make_durable(path: &Path) -> std::io::Result<()> {
+    if !path.is_dir() {
+        return File::open(path)?.sync_all();
+    }
+    for entry in fs::read_dir(path)? {
+        make_durable(&entry?.path())?;
+    }
+    sync_folder(path)
+}
+
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Elsewhere a folder is no file that could be waited for.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_run_that_fails() {
+        let home = tempfile::tempdir().unwrap();
+        let target = home.path().join("a/b/x.csv");
+        let staging = Staging::beside(&target, false).unwrap();
+        fs::write(staging.folder().unwrap().join("data.csv"), "half").unwrap();
+        assert_eq!(names(&home.path().join("a/b")).len(), 1);
+        drop(staging);
+        assert!(names(home.path()).is_empty());
+    }
+
+    #[test]
+    fn the_target_is_replaced_at_once() {
+        let home = tempfile::tempdir().unwrap();
+        let target = home.path().join("x.csv");
+        fs::write(&target, "old").unwrap();
+        let mut staging = Staging::beside(&target, false).unwrap();
+        let written = staging.folder().unwrap().join("data.csv");
+        fs::write(&written, "new").unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "old");
+        staging.commit(&written).unwrap();
+        drop(staging);
+        assert_eq!(fs::read_to_string(&target).unwrap(), "new");
+        assert_eq!(names(home.path()), ["x.csv"]);
+    }
+
+    #[test]
+    fn leftovers_go_and_the_folders_of_living_writers_stay() {
+        let home = tempfile::tempdir().unwrap();
+        let left = home.path().join(".x.csv.semql-dead");
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join(LOCK), "").unwrap();
+        fs::write(left.join("data.csv"), "half").unwrap();
+        let other = Staging::beside(&home.path().join("x.csv"), false).unwrap();
+        assert!(!left.exists());
+        let own = Staging::beside(&home.path().join("x.csv"), false).unwrap();
+        assert!(other.folder().unwrap().exists());
+        assert_ne!(other.folder().unwrap(), own.folder().unwrap());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn devices_are_not_replaced() {
+        assert!(Staging::beside(Path::new("/dev/null"), false).is_err());
+    }
+}

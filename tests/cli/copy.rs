@@ -1,0 +1,348 @@
+//! `COPY`: the target appears whole or not at all, and keeps what is known
+//! about its columns.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::{Done, names, program, semql, shop};
+
+fn run(folder: &Path, sql: &str) -> Done {
+    semql(folder, &["--format", "csv", "-c", sql])
+}
+
+fn copied(folder: &Path, sql: &str) -> Done {
+    let done = run(folder, sql);
+    assert_eq!(done.code, Some(0), "{sql}\n{}", done.err);
+    done
+}
+
+fn rows(folder: &Path, sql: &str) -> Vec<String> {
+    let lines = copied(folder, sql).out;
+    lines.lines().skip(1).map(str::to_string).collect()
+}
+
+/// The visible and hidden names that are not of the shop itself.
+fn others(folder: &Path) -> Vec<String> {
+    names(folder)
+        .into_iter()
+        .filter(|name| name != "shop.csv")
+        .collect()
+}
+
+#[test]
+fn every_format_comes_back_as_it_was_written() {
+    let folder = shop();
+    let targets = [
+        "a.parquet",
+        "a.csv",
+        "a.tsv",
+        "a.jsonl",
+        "a.json",
+        "a.arrow",
+        "a.csv.gz",
+        "a.jsonl.zst",
+        "a.csv.bz2",
+        "a.ndjson.xz",
+        "new/deep/a.parquet",
+        "name with spaces.parquet",
+    ];
+    for target in targets {
+        let done = copied(
+            folder.path(),
+            &format!("COPY (SELECT * FROM 'shop.csv') TO '{target}'"),
+        );
+        assert!(
+            done.err.contains(&format!("copied 3 rows to {target}")),
+            "{}",
+            done.err
+        );
+        let sql = format!("SELECT id, title FROM '{target}' ORDER BY id");
+        assert_eq!(
+            rows(folder.path(), &sql),
+            ["1,red shoes", "2,tea pot", "3,pen; blue"],
+            "{target}"
+        );
+    }
+    let packed = fs::read(folder.path().join("a.csv.gz")).unwrap();
+    assert_eq!(packed[..2], [0x1f, 0x8b]);
+    let text = fs::read_to_string(folder.path().join("a.tsv")).unwrap();
+    assert!(text.starts_with("id\ttitle\tprice"), "{text}");
+}
+
+#[test]
+fn tables_queries_options_and_empty_results_are_copied() {
+    let folder = shop();
+    copied(
+        folder.path(),
+        "COPY 'shop.csv' TO 'a' STORED AS CSV OPTIONS (single_file_output 'true', delimiter ';')",
+    );
+    let text = fs::read_to_string(folder.path().join("a")).unwrap();
+    assert!(text.starts_with("id;title;price"), "{text}");
+    copied(
+        folder.path(),
+        "COPY (SELECT * FROM 'shop.csv' WHERE id > 9) TO 'none.parquet'",
+    );
+    assert_eq!(
+        rows(folder.path(), "SELECT count(id) FROM 'none.parquet'"),
+        ["0"]
+    );
+    // In the order that the query gives.
+    copied(
+        folder.path(),
+        "COPY (SELECT id FROM 'shop.csv' ORDER BY id DESC) TO 'down.csv'",
+    );
+    assert_eq!(
+        fs::read_to_string(folder.path().join("down.csv")).unwrap(),
+        "id\n3\n2\n1\n"
+    );
+}
+
+#[test]
+fn a_file_can_be_copied_onto_itself() {
+    let folder = shop();
+    copied(
+        folder.path(),
+        "COPY (SELECT id, title FROM 'shop.csv' WHERE id < 3) TO 'shop.csv'",
+    );
+    assert_eq!(
+        rows(folder.path(), "SELECT * FROM 'shop.csv' ORDER BY id"),
+        ["1,red shoes", "2,tea pot"]
+    );
+    assert!(others(folder.path()).is_empty());
+}
+
+#[test]
+fn a_failing_query_leaves_everything_as_it_was() {
+    let folder = shop();
+    fs::write(folder.path().join("old.csv"), "kept").unwrap();
+    // Both fail on a late row, when something has been written.
+    for target in ["old.csv", "old.parquet", "new/deep/x.csv", "folder/"] {
+        let sql = format!(
+            "COPY (SELECT 1 / (value - 900000) AS n FROM generate_series(1, 1000000)) TO '{target}' STORED AS {}",
+            if target.ends_with("csv") {
+                "CSV"
+            } else {
+                "PARQUET"
+            }
+        );
+        let done = run(folder.path(), &sql);
+        assert_eq!(done.code, Some(1), "{target}: {}", done.err);
+        assert!(
+            done.err.to_lowercase().contains("divi"),
+            "{target}: {}",
+            done.err
+        );
+        assert_eq!(others(folder.path()), ["old.csv"], "{target}");
+    }
+    assert_eq!(
+        fs::read_to_string(folder.path().join("old.csv")).unwrap(),
+        "kept"
+    );
+}
+
+#[test]
+fn targets_that_cannot_be_are_refused() {
+    let folder = shop();
+    fs::create_dir_all(folder.path().join("full/x")).unwrap();
+    let cases = [
+        ("COPY (SELECT 1 AS n) TO 'x.xlsx'", ".xlsx"),
+        ("COPY (SELECT 1 AS n) TO 'x.csv' STORED AS excel", "excel"),
+        ("COPY (SELECT 1 AS n) TO 'x.parquet.gz'", "compressed"),
+        ("COPY (SELECT 1 AS n) TO 'full/'", "not empty"),
+        (
+            "COPY (SELECT 1 AS n, 2 AS k) TO 'full' PARTITIONED BY (k)",
+            "not empty",
+        ),
+        ("COPY (SELECT 1 AS n) TO 'shop.csv/x.csv'", "cannot write"),
+        (
+            "COPY (SELECT 1 AS kind) TO 'x' STORED AS CSV PARTITIONED BY (knd)",
+            "did you mean 'kind'",
+        ),
+        (
+            "COPY (SELECT 1 AS n) TO 'x.csv' OPTIONS (nonsense 'yes')",
+            "nonsense",
+        ),
+        ("COPY nothing TO 'x.csv'", "nothing"),
+        (
+            "COPY (SELECT 1 AS n) TO '/dev/null' STORED AS CSV OPTIONS (single_file_output 'true')",
+            "plain file",
+        ),
+    ];
+    for (sql, expected) in cases {
+        let done = run(folder.path(), sql);
+        assert_eq!(done.code, Some(1), "{sql}: {}", done.err);
+        assert!(done.err.contains(expected), "{sql}: {}", done.err);
+        assert_eq!(others(folder.path()), ["full"], "{sql}");
+    }
+}
+
+#[test]
+fn a_partitioned_copy_is_a_folder_that_reads_back() {
+    let folder = shop();
+    let sql = "COPY (SELECT id, title, CASE WHEN id < 3 THEN 'low' ELSE 'high' END AS kind FROM 'shop.csv') \
+               TO 'parts' STORED AS PARQUET PARTITIONED BY (kind)";
+    copied(folder.path(), sql);
+    assert_eq!(others(folder.path()), ["parts"]);
+    assert_eq!(
+        names(&folder.path().join("parts")),
+        ["kind=high", "kind=low"]
+    );
+    let sql = "SELECT kind, count(*) FROM 'parts' GROUP BY kind ORDER BY kind";
+    assert_eq!(rows(folder.path(), sql), ["high,1", "low,2"]);
+    let again = run(
+        folder.path(),
+        "COPY (SELECT 1 AS n, 'x' AS kind) TO 'parts' STORED AS PARQUET PARTITIONED BY (kind)",
+    );
+    assert_eq!(again.code, Some(1));
+    assert_eq!(
+        names(&folder.path().join("parts")),
+        ["kind=high", "kind=low"]
+    );
+}
+
+#[test]
+fn descriptions_travel_with_parquet() {
+    let folder = shop();
+    let dictionary = "version: 1\ntables:\n  - name: goods\n    location: goods.parquet\n    columns:\n      \
+                      - {name: title, type: VARCHAR, description: What the shop calls it.}\n";
+    fs::write(folder.path().join("data_dict.yaml"), dictionary).unwrap();
+    copied(
+        folder.path(),
+        "COPY (SELECT * FROM 'shop.csv') TO 'goods.parquet'",
+    );
+    // Without the dictionary, the file speaks for itself.
+    fs::remove_file(folder.path().join("data_dict.yaml")).unwrap();
+    let sql = "SELECT arrow_metadata(title, 'description') FROM 'goods.parquet' LIMIT 1";
+    assert_eq!(rows(folder.path(), sql), ["What the shop calls it."]);
+    // And so does a copy of it.
+    copied(
+        folder.path(),
+        "COPY (SELECT id, title FROM 'goods.parquet' WHERE id > 1) TO 'copy.parquet'",
+    );
+    let sql = "SELECT arrow_metadata(title, 'description') FROM 'copy.parquet' LIMIT 1";
+    assert_eq!(rows(folder.path(), sql), ["What the shop calls it."]);
+}
+
+#[test]
+fn what_functions_say_about_a_column_travels_too() {
+    let folder = shop();
+    let sql = "COPY (SELECT id, with_metadata(title, 'semql.model', 'some-model') AS title \
+               FROM 'shop.csv' WHERE id > 1 ORDER BY id) TO 'a.parquet'";
+    copied(folder.path(), sql);
+    for source in [
+        "'a.parquet'",
+        "(SELECT title FROM 'a.parquet' WHERE id = 3 LIMIT 1)",
+    ] {
+        let sql = format!("SELECT arrow_metadata(title, 'semql.model') FROM {source} LIMIT 1");
+        assert_eq!(rows(folder.path(), &sql), ["some-model"], "{source}");
+    }
+}
+
+/// A COPY that takes longer than any test waits.
+#[cfg(unix)]
+const ENDLESS: &str = "COPY (SELECT a.value AS a, b.value AS b, md5(concat(a.value, '-', b.value)) AS c \
+                       FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b) TO 'big.csv'";
+
+/// Starts it and waits until it is writing.
+#[cfg(unix)]
+fn writing(folder: &Path) -> std::process::Child {
+    let mut child = program(folder)
+        .args(["-c", ENDLESS])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    for _ in 0..600 {
+        let hidden = names(folder)
+            .into_iter()
+            .find(|name| name.starts_with(".big.csv.semql-"));
+        if hidden.is_some_and(|name| names(&folder.join(name)).len() > 1) {
+            return child;
+        }
+        if let Some(status) = child.try_wait().unwrap() {
+            let mut err = String::new();
+            child
+                .stderr
+                .take()
+                .unwrap()
+                .read_to_string(&mut err)
+                .unwrap();
+            panic!("it ended with {status}: {err}");
+        }
+        sleep(Duration::from_millis(50));
+    }
+    let _ = child.kill();
+    panic!("it never began to write: {:?}", names(folder));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_killed_copy_leaves_is_taken_away_by_the_next() {
+    let folder = shop();
+    fs::write(folder.path().join("big.csv"), "n\n1\n").unwrap();
+    let mut child = writing(folder.path());
+    // SIGKILL: nothing can be tidied up.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(
+        fs::read_to_string(folder.path().join("big.csv")).unwrap(),
+        "n\n1\n"
+    );
+    assert_eq!(
+        others(folder.path()).len(),
+        2,
+        "{:?}",
+        others(folder.path())
+    );
+    copied(folder.path(), "COPY (SELECT 2 AS n) TO 'big.csv'");
+    assert_eq!(others(folder.path()), ["big.csv"]);
+    assert_eq!(
+        fs::read_to_string(folder.path().join("big.csv")).unwrap(),
+        "n\n2\n"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_copy_leaves_nothing() {
+    let folder = shop();
+    let mut child = writing(folder.path());
+    let interrupt = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(interrupt.success());
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130));
+    assert!(
+        others(folder.path()).is_empty(),
+        "{:?}",
+        others(folder.path())
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn two_copies_to_one_target_do_not_disturb_each_other() {
+    let folder = shop();
+    let mut child = writing(folder.path());
+    copied(folder.path(), "COPY (SELECT 2 AS n) TO 'big.csv'");
+    // The other's folder is still there: its writer lives.
+    assert_eq!(
+        others(folder.path()).len(),
+        2,
+        "{:?}",
+        others(folder.path())
+    );
+    assert!(child.try_wait().unwrap().is_none());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(
+        fs::read_to_string(folder.path().join("big.csv")).unwrap(),
+        "n\n2\n"
+    );
+}
