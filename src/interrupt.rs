@@ -26,10 +26,12 @@ impl Interrupts {
         let (pressed_now, pressed) = unbounded();
         let presses = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&presses);
+        // Now and not in the task: the line editor puts back the handler that
+        // it finds, so ours must be there first. Without one, Ctrl-C ends the
+        // process, which is all that is left to do then.
+        let mut signal = Signal::install();
         tokio::spawn(async move {
-            // Without a handler Ctrl-C ends the process, which is all that is
-            // left to do then.
-            while tokio::signal::ctrl_c().await.is_ok() {
+            while signal.received().await {
                 count.fetch_add(1, Ordering::Relaxed);
                 ai.interrupt();
                 if pressed_now.unbounded_send(()).is_err() {
@@ -61,5 +63,39 @@ impl Interrupts {
             std::future::pending::<()>().await;
         }
         ShellError::interrupted()
+    }
+}
+
+/// The system's word that Ctrl-C was pressed.
+#[cfg(unix)]
+struct Signal(Option<tokio::signal::unix::Signal>);
+
+#[cfg(unix)]
+impl Signal {
+    fn install() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self(signal(SignalKind::interrupt()).ok())
+    }
+
+    /// `false` where none will ever come.
+    async fn received(&mut self) -> bool {
+        match &mut self.0 {
+            Some(signal) => signal.recv().await.is_some(),
+            None => false,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signal;
+
+#[cfg(not(unix))]
+impl Signal {
+    fn install() -> Self {
+        Self
+    }
+
+    async fn received(&mut self) -> bool {
+        tokio::signal::ctrl_c().await.is_ok()
     }
 }

@@ -42,8 +42,15 @@ fn an_interrupted_run_ends_with_130_and_writes_nothing() {
     let folder = shop();
     let (mut child, mut out) = started(folder.path(), &["-o", "out.csv"], ENDLESS);
     interrupt(&child);
+    let mut err = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut err)
+        .unwrap();
     let status = child.wait().unwrap();
-    assert_eq!(status.code(), Some(130));
+    assert_eq!(status.code(), Some(130), "{status}: {err}");
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "");
@@ -56,8 +63,15 @@ fn an_interrupted_copy_leaves_nothing() {
     let copy = "COPY (SELECT value FROM generate_series(1, 1000000000000) WHERE value % 1000 = 1) TO 'big.parquet'";
     let (mut child, _out) = started(folder.path(), &[], copy);
     interrupt(&child);
+    let mut err = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut err)
+        .unwrap();
     let status = child.wait().unwrap();
-    assert_eq!(status.code(), Some(130));
+    assert_eq!(status.code(), Some(130), "{status}: {err}");
     assert_eq!(names(folder.path()), ["shop.csv"]);
 }
 
