@@ -307,6 +307,9 @@ impl Shell {
                 texts(truncated)
             ));
         }
+        for warning in self.session.ai.take_warnings() {
+            self.say(&warning);
+        }
         if failed > 0 {
             self.say(&format!(
                 "{} failed in the model; the answer is NULL there (SET ai.on_error = 'fail' stops instead).",

@@ -1,5 +1,7 @@
 //! `SET` and `RESET`, with help for misspelt keys.
 
+use std::sync::Arc;
+
 use datafusion::common::config::{ConfigExtension, ExtensionOptions};
 use semql_udfs::AiOptions;
 
@@ -13,10 +15,28 @@ use crate::suggest::closest;
 /// # Errors
 /// If there is no such setting, or it cannot have that value.
 pub async fn run(session: &Session, sql: &str) -> Result<Outcome> {
+    // The engine knows no defaults of an extension's settings.
+    let sql = match own_default(session, sql) {
+        Some((key, value)) => format!("SET {key} = '{}'", value.replace('\'', "''")),
+        None => sql.to_string(),
+    };
+    let sql = sql.as_str();
     match query::run(session, sql).await {
         Ok(outcome) => Ok(outcome),
         Err(error) => Err(explain(session, sql, error)),
     }
+}
+
+/// For `RESET ai.key`, the key and its default.
+fn own_default(session: &Session, sql: &str) -> Option<(String, String)> {
+    let verb = sql.split_whitespace().next()?;
+    let key = key_of(sql)?;
+    if !verb.eq_ignore_ascii_case("reset") || !key.starts_with("ai.") {
+        return None;
+    }
+    let defaults = AiOptions::new(Arc::clone(&session.ai)).entries();
+    let entry = defaults.into_iter().find(|entry| entry.key == key)?;
+    Some((key, entry.value.unwrap_or_default()))
 }
 
 /// Gives the setting `key` a value, as `SET key = 'value'` does.
@@ -81,7 +101,7 @@ fn explain(session: &Session, sql: &str, error: ShellError) -> ShellError {
 /// The key in `SET key = value` or `RESET key`.
 fn key_of(sql: &str) -> Option<String> {
     let key = sql
-        .split(|c: char| c.is_whitespace() || c == '=')
+        .split(|c: char| c.is_whitespace() || c == '=' || c == ';')
         .filter(|word| !word.is_empty())
         .nth(1)?;
     Some(key.trim_matches('"').to_lowercase())

@@ -209,6 +209,20 @@ fn settings_can_be_given_on_the_command_line() {
 }
 
 #[test]
+fn settings_can_be_put_back() {
+    let folder = shop();
+    let sql = "SET ai.device = 'cpu'; RESET ai.device; SHOW ai.device; RESET ai.devise;";
+    let done = semql(folder.path(), &["--format", "csv", "-c", sql]);
+    assert_eq!(done.code, Some(1));
+    assert_eq!(done.out.lines().last(), Some("ai.device,auto"));
+    assert!(
+        done.err.contains("did you mean 'ai.device'"),
+        "{}",
+        done.err
+    );
+}
+
+#[test]
 fn a_memory_limit_ends_what_cannot_spill_with_advice() {
     let folder = shop();
     let sql = "SELECT count(*) FROM (SELECT array_agg(value) AS a FROM generate_series(1, 5000000)) WHERE cardinality(a) > 1";

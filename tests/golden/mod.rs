@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use semql_udfs::inference::{Encoder, Run};
+use semql_udfs::inference::{Encoder, Reading, Run};
 use semql_udfs::options::Settings;
 use semql_udfs::{Runtime, vector};
 use serde::Deserialize;
@@ -40,7 +40,7 @@ fn folder(name: &str) -> String {
     path.display().to_string()
 }
 
-fn encoder(runtime: &Runtime, model: &str) -> (Arc<Encoder>, Settings) {
+fn encoder(runtime: &Arc<Runtime>, model: &str) -> (Arc<Encoder>, Settings) {
     let settings = Settings {
         model: model.to_string(),
         ..Settings::default()
@@ -50,13 +50,13 @@ fn encoder(runtime: &Runtime, model: &str) -> (Arc<Encoder>, Settings) {
 
 /// All texts in one request, so that lengths mix, and each alone.
 fn compare(model: &str, golden: &Golden) {
-    let runtime = Runtime::new();
+    let runtime = Arc::new(Runtime::new());
     let (encoder, settings) = encoder(&runtime, model);
-    let run = Run::new(&runtime, &settings);
-    let texts: Vec<Option<&str>> = golden
+    let run = Run::new(&runtime, &settings).unwrap();
+    let texts: Vec<Reading<'_>> = golden
         .texts
         .iter()
-        .map(|case| Some(case.text.as_str()))
+        .map(|case| Some(case.text.as_str().into()))
         .collect();
     let together = encoder.encode(&texts, &run).unwrap();
     for (row, case) in golden.texts.iter().enumerate() {
@@ -74,7 +74,9 @@ fn compare(model: &str, golden: &Golden) {
         let vector = together.get(row).unwrap();
         let cosine = vector::dot(vector, &case.vector);
         assert!(cosine >= LEAST_COSINE, "{shown:?}: cosine {cosine}");
-        let alone = encoder.encode(&[Some(&case.text)], &run).unwrap();
+        let alone = encoder
+            .encode(&[Some(case.text.as_str().into())], &run)
+            .unwrap();
         let same = vector::dot(vector, alone.get(0).unwrap());
         assert!(
             same >= 0.99999,
@@ -125,16 +127,18 @@ fn the_default_model() {
 #[test]
 fn the_answer_does_not_depend_on_batch_size_or_threads() {
     let golden = golden("minilm.golden.json");
-    let texts: Vec<Option<&str>> = golden
+    let texts: Vec<Reading<'_>> = golden
         .texts
         .iter()
-        .map(|case| Some(case.text.as_str()))
+        .map(|case| Some(case.text.as_str().into()))
         .collect();
-    let runtime = Runtime::new();
+    let runtime = Arc::new(Runtime::new());
     let base = Settings::default();
     let reference = {
         let encoder = runtime.encoder(&base).unwrap();
-        encoder.encode(&texts, &Run::new(&runtime, &base)).unwrap()
+        encoder
+            .encode(&texts, &Run::new(&runtime, &base).unwrap())
+            .unwrap()
     };
     for (batch_tokens, threads) in [(1, 1), (300, 2), (1 << 16, 1)] {
         let settings = Settings {
@@ -144,7 +148,7 @@ fn the_answer_does_not_depend_on_batch_size_or_threads() {
         };
         let encoder = runtime.encoder(&settings).unwrap();
         let vectors = encoder
-            .encode(&texts, &Run::new(&runtime, &settings))
+            .encode(&texts, &Run::new(&runtime, &settings).unwrap())
             .unwrap();
         for row in 0..texts.len() {
             let cosine = vector::dot(vectors.get(row).unwrap(), reference.get(row).unwrap());
@@ -179,7 +183,7 @@ fn a_vocabulary_file_gives_the_same_tokens_as_tokenizer_json() {
     ] {
         std::fs::copy(original.join(name), copy.path().join(name)).unwrap();
     }
-    let runtime = Runtime::new();
+    let runtime = Arc::new(Runtime::new());
     let (with_json, _) = encoder(&runtime, &original.display().to_string());
     let (with_vocabulary, _) = encoder(&runtime, &copy.path().display().to_string());
     for case in golden("tiny-bert-safetensors/golden.json").texts {

@@ -34,6 +34,7 @@ mod functions;
 pub mod inference;
 pub mod models;
 pub mod options;
+pub mod plan;
 mod runtime;
 mod taxonomy;
 pub mod vector;
@@ -61,6 +62,15 @@ pub fn register_all(ctx: &SessionContext) -> Result<()> {
 /// The same with a [`Runtime`] that several sessions share, so that a model is
 /// in memory once.
 pub fn register_with(ctx: &SessionContext, runtime: Arc<Runtime>) -> Result<()> {
+    register_functions(ctx, runtime)?;
+    plan::install(ctx);
+    Ok(())
+}
+
+/// Adds the functions and settings alone, and leaves the session's planning as
+/// it is. Answers are the same; a call is then computed wherever, and as often
+/// as, the expression it stands in.
+pub fn register_functions(ctx: &SessionContext, runtime: Arc<Runtime>) -> Result<()> {
     let options = AiOptions::new(runtime);
     ctx.state_ref()
         .write()

@@ -12,6 +12,7 @@ use datafusion::error::Result;
 use datafusion::prelude::SessionContext;
 
 use crate::backend::Device;
+use crate::inference::cache::{Error as CacheError, Setting as CacheSetting};
 use crate::runtime::Runtime;
 
 /// What a row does when the model fails on it.
@@ -35,6 +36,10 @@ pub struct Settings {
     pub threads: usize,
     /// Padded tokens in one batch.
     pub batch_tokens: usize,
+    /// Where vectors are kept for later queries.
+    pub cache: CacheSetting,
+    /// Bytes that the cache may take; `None` means its own default.
+    pub cache_size: Option<u64>,
     /// The ONNX Runtime library; `None` means the places where set-up puts it.
     pub onnxruntime: Option<PathBuf>,
     /// The folder of models; `None` means the one that set-up fills.
@@ -50,6 +55,8 @@ impl Default for Settings {
             on_error: OnError::Null,
             threads: 0,
             batch_tokens: 1024,
+            cache: CacheSetting::Off,
+            cache_size: None,
             onnxruntime: None,
             model_dir: None,
         }
@@ -120,6 +127,24 @@ const SETTINGS: &[Setting] = &[
         get: |s| s.batch_tokens.to_string(),
     },
     Setting {
+        key: "cache",
+        description: "Where vectors are kept for later queries: off, memory, or a folder that outlives the process",
+        set: |s, v| {
+            s.cache = v.parse().map_err(|e: CacheError| e.to_string())?;
+            Ok(())
+        },
+        get: |s| s.cache.to_string(),
+    },
+    Setting {
+        key: "cache_size",
+        description: "How much the cache may keep, such as 500MB or 8GB; empty is 256MB in memory and 4GB in a folder",
+        set: |s, v| {
+            s.cache_size = if v.is_empty() { None } else { Some(bytes(v)?) };
+            Ok(())
+        },
+        get: |s| s.cache_size.map(|n| n.to_string()).unwrap_or_default(),
+    },
+    Setting {
         key: "onnxruntime",
         description: "Path of the ONNX Runtime library; empty is where set-up put it",
         set: |s, v| {
@@ -145,6 +170,26 @@ fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
         _ => Err(format!(
             "'{text}' is not a whole number from {least} to {most}"
         )),
+    }
+}
+
+/// A number of bytes, with or without one of the units KB, MB, GB and TB, each
+/// 1,024 times the one before.
+fn bytes(text: &str) -> Result<u64, String> {
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower.trim_end_matches(|c: char| c.is_alphabetic() || c == ' ');
+    let power = match lower[digits.len()..].trim() {
+        "" | "b" => Some(0),
+        "k" | "kb" | "kib" => Some(1),
+        "m" | "mb" | "mib" => Some(2),
+        "g" | "gb" | "gib" => Some(3),
+        "t" | "tb" | "tib" => Some(4),
+        _ => None,
+    };
+    let number = digits.parse::<f64>().ok().filter(|n| *n > 0.0);
+    match (number, power) {
+        (Some(number), Some(power)) => Ok((number * 1024f64.powi(power)) as u64),
+        _ => Err(format!("'{text}' is no size; write 500MB or 8GB")),
     }
 }
 
@@ -263,6 +308,13 @@ mod tests {
     }
 
     #[test]
+    fn sizes_have_units() {
+        assert_eq!(bytes("1000"), Ok(1000));
+        assert_eq!(bytes("1.5 KB"), Ok(1536));
+        assert_eq!(bytes("8GB"), Ok(8 << 30));
+    }
+
+    #[test]
     fn wrong_values_name_the_setting() {
         let mut options = AiOptions::new(Arc::new(Runtime::new()));
         for (key, value) in [
@@ -270,6 +322,9 @@ mod tests {
             ("threads", "-1"),
             ("device", "abacus"),
             ("speed", "11"),
+            ("cache", ""),
+            ("cache_size", "much"),
+            ("cache_size", "-1MB"),
         ] {
             let message = options.set(key, value).unwrap_err().to_string();
             assert!(message.contains(&format!("ai.{key}")), "{message}");

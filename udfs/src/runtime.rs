@@ -1,17 +1,19 @@
 //! What the sessions of a process share: loaded models, taxonomies, counters.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
 
 use crate::backend::{Backend, Deterministic, Device, Onnx, OnnxOptions, library_path};
 use crate::error::{Error, Result};
-use crate::inference::{Classifier, Encoder, Run};
+use crate::inference::cache::{Cache, Fingerprint, Limits, Setting as CacheSetting};
+use crate::inference::{Classifier, Encoder, Identity, Metered, Rate, Run};
 use crate::models::hub::DownloadProgress;
-use crate::models::{Location, ModelSpec, Source, Tokenizer, fetch, graph_of, locate};
+use crate::models::{
+    Location, ModelSpec, Source, Tokenizer, fetch, graph_of, locate, weights_identity,
+};
 use crate::options::Settings;
 use crate::taxonomy::Taxonomy;
 
@@ -24,11 +26,19 @@ pub struct Runtime {
     encoders: Mutex<HashMap<EncoderKey, Slot>>,
     classifiers: Mutex<HashMap<String, Arc<Classifier>>>,
     taxonomies: RwLock<BTreeMap<String, Arc<Taxonomy>>>,
-    counters: Counters,
+    counters: Arc<Counters>,
     interrupts: AtomicU64,
     turn: Mutex<()>,
+    recent: Mutex<Weak<Cache>>,
+    caches: Mutex<HashMap<CacheKey, Arc<Cache>>>,
     downloads: RwLock<Arc<dyn DownloadProgress + Send + Sync>>,
 }
+
+/// Memory for the vectors of the queries that are under way.
+const RECENT_BYTES: usize = 256 << 20;
+
+/// The settings that make one cache differ from another.
+type CacheKey = (String, Option<u64>);
 
 /// Classifiers kept in memory.
 const KEPT_CLASSIFIERS: usize = 64;
@@ -82,38 +92,31 @@ pub(crate) struct Counters {
 
 /// A request's texts in the queue; those that are not done when the request
 /// ends are taken out.
-pub(crate) struct Queued<'a> {
-    counters: &'a Counters,
-    waiting: Cell<u64>,
+pub(crate) struct Queued {
+    counters: Arc<Counters>,
+    waiting: AtomicU64,
 }
 
-impl Queued<'_> {
+impl Queued {
     /// `texts` went through the model, with `tokens` tokens in all.
     pub(crate) fn done(&self, texts: u64, tokens: u64) {
-        self.waiting.set(self.waiting.get().saturating_sub(texts));
+        self.waiting.fetch_sub(texts, Relaxed);
         self.counters.queued.fetch_sub(texts, Relaxed);
         self.counters.done.fetch_add(texts, Relaxed);
         self.counters.tokens.fetch_add(tokens, Relaxed);
     }
 }
 
-impl Drop for Queued<'_> {
+impl Drop for Queued {
     fn drop(&mut self) {
-        self.counters.queued.fetch_sub(self.waiting.get(), Relaxed);
+        let waiting = self.waiting.load(Relaxed);
+        self.counters.queued.fetch_sub(waiting, Relaxed);
     }
 }
 
 impl Counters {
-    pub(crate) fn queue(&self, texts: u64) -> Queued<'_> {
-        self.queued.fetch_add(texts, Relaxed);
-        Queued {
-            counters: self,
-            waiting: Cell::new(texts),
-        }
-    }
-
-    pub(crate) fn truncated(&self, yes: bool) {
-        self.truncated.fetch_add(u64::from(yes), Relaxed);
+    pub(crate) fn truncated(&self, texts: u64) {
+        self.truncated.fetch_add(texts, Relaxed);
     }
 
     pub(crate) fn failed(&self, texts: u64) {
@@ -156,9 +159,11 @@ impl Runtime {
             encoders: Mutex::default(),
             classifiers: Mutex::default(),
             taxonomies: RwLock::default(),
-            counters: Counters::default(),
+            counters: Arc::default(),
             interrupts: AtomicU64::new(0),
             turn: Mutex::default(),
+            recent: Mutex::default(),
+            caches: Mutex::default(),
             downloads: RwLock::new(Arc::new(Silent)),
         };
         if let Ok(taxonomy) = Taxonomy::built_in() {
@@ -179,6 +184,77 @@ impl Runtime {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Counts `texts` as waiting for the model.
+    pub(crate) fn queue(&self, texts: u64) -> Queued {
+        self.counters.queued.fetch_add(texts, Relaxed);
+        Queued {
+            counters: Arc::clone(&self.counters),
+            waiting: AtomicU64::new(texts),
+        }
+    }
+
+    /// The vectors of the queries that are under way, for as long as somebody
+    /// holds on to them: a text that two of them read, or two parts of one, is
+    /// encoded once. They take `most_bytes` at most.
+    pub(crate) fn recent(&self, most_bytes: usize) -> Arc<Cache> {
+        let mut recent = lock(&self.recent);
+        if let Some(cache) = recent.upgrade() {
+            if cache.stats().limit > most_bytes as u64 {
+                cache.set_memory_limit(most_bytes);
+            }
+            return cache;
+        }
+        let limits = Limits {
+            memory: most_bytes.min(RECENT_BYTES),
+            ..Limits::default()
+        };
+        let cache = Arc::new(Cache::memory(limits));
+        *recent = Arc::downgrade(&cache);
+        cache
+    }
+
+    /// The cache that `ai.cache` asks for; `None` where it is off.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] for a folder that cannot be used.
+    pub fn cache(&self, settings: &Settings) -> Result<Option<Arc<Cache>>> {
+        if settings.cache == CacheSetting::Off {
+            return Ok(None);
+        }
+        let key = (settings.cache.to_string(), settings.cache_size);
+        let mut caches = lock(&self.caches);
+        if let Some(cache) = caches.get(&key) {
+            return Ok(Some(Arc::clone(cache)));
+        }
+        let mut limits = Limits::default();
+        if let Some(bytes) = settings.cache_size {
+            limits.memory = usize::try_from(bytes).unwrap_or(usize::MAX);
+            limits.disk = bytes;
+        }
+        let cache = Cache::open(&settings.cache, limits);
+        let cache = Arc::new(cache.map_err(|e| Error::Setup(e.to_string()))?);
+        caches.insert(key, Arc::clone(&cache));
+        Ok(Some(cache))
+    }
+
+    /// What the caches have to say to people, each thing once.
+    pub fn take_warnings(&self) -> Vec<String> {
+        let caches: Vec<_> = lock(&self.caches).values().cloned().collect();
+        caches.iter().filter_map(|c| c.take_warning()).collect()
+    }
+
+    /// How fast the model of `settings` was on this machine the last time.
+    pub(crate) fn rate(&self, settings: &Settings) -> Option<Rate> {
+        Rate::read(&form(settings))
+    }
+
+    /// Remembers how fast the model of `settings` was.
+    pub(crate) fn learn_rate(&self, settings: &Settings, metered: &Metered) {
+        if let Some(rate) = Rate::of(metered) {
+            rate.keep(&form(settings));
+        }
     }
 
     /// Held while one batch is in a model.
@@ -330,8 +406,7 @@ impl Runtime {
         let location = locate(&settings.model, settings.model_dir.as_deref())?;
         if location.source == Source::Deterministic {
             return Ok(Encoder::new(
-                location.name,
-                location.revision,
+                identity(&location, "", ""),
                 DETERMINISTIC_DIMS,
                 None,
                 Tokenizer::words(),
@@ -346,6 +421,7 @@ impl Runtime {
             settings.threads,
             settings.onnxruntime.clone(),
         );
+        let identity = identity(&location, &format!("{spec:?}"), &weights_identity(&folder));
         let for_session = spec.clone();
         let open = move || {
             let options = OnnxOptions {
@@ -358,8 +434,7 @@ impl Runtime {
             Ok(Box::new(Onnx::open(&graph, &options)?) as Box<dyn Backend>)
         };
         Ok(Encoder::new(
-            location.name,
-            location.revision,
+            identity,
             spec.dims,
             Some(spec),
             tokenizer,
@@ -372,7 +447,7 @@ impl Runtime {
         &self,
         taxonomy: &Taxonomy,
         encoder: &Arc<Encoder>,
-        run: &Run<'_>,
+        run: &Run,
     ) -> Result<Arc<Classifier>> {
         let key = format!("{:p}|{taxonomy:?}", Arc::as_ptr(encoder));
         if let Some(classifier) = lock(&self.classifiers).get(&key) {
@@ -386,6 +461,25 @@ impl Runtime {
         }
         kept.insert(key, classifier.clone());
         Ok(classifier)
+    }
+}
+
+/// The settings that change a model's speed.
+fn form(settings: &Settings) -> String {
+    format!(
+        "{} on {} with {} threads",
+        settings.model, settings.device, settings.threads
+    )
+}
+
+/// `form` is what of the model's description changes its vectors, `weights`
+/// what tells one file of them from another.
+fn identity(location: &Location, form: &str, weights: &str) -> Identity {
+    let parts = [&location.name, &location.revision, form, weights].map(str::as_bytes);
+    Identity {
+        name: location.name.clone(),
+        revision: location.revision.clone(),
+        fingerprint: Fingerprint::of(&parts),
     }
 }
 

@@ -2,20 +2,16 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::StringArray;
-use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::config::ConfigOptions;
+use arrow::array::{ArrayRef, StringArray};
+use arrow::datatypes::{DataType, Field};
 use datafusion::error::Result;
-use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
-use datafusion::logical_expr::{
-    ColumnarValue, DocSection, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature,
-};
+use datafusion::logical_expr::{DocSection, Documentation};
 
-use super::arguments::{answer, constant};
-use super::planning::{self, Argument, Kind};
-use crate::inference::best;
-use crate::options::AiOptions;
+use super::ai_classify_scores::ARGUMENTS;
+use super::labels::classifier;
+use super::model_function::{Answered, Call, Model, ModelFunction, Shape};
+use crate::inference::{Reading, best};
+use crate::runtime::ModelFacts;
 
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
@@ -36,75 +32,41 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-pub(super) const ARGUMENTS: &[Argument] = &[
-    ("text", Kind::Text),
-    ("labels", Kind::Labels),
-    ("model", Kind::Model),
-];
+static SHAPE: Shape = Shape {
+    name: "ai_classify",
+    aliases: &[],
+    arguments: ARGUMENTS,
+    required: 2,
+    documentation: &DOC,
+};
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct AiClassify {
-    options: AiOptions,
-    signature: Signature,
-}
+pub struct AiClassify;
 
-impl AiClassify {
-    pub fn new(options: AiOptions) -> Self {
-        Self {
-            options,
-            signature: planning::signature(ARGUMENTS),
-        }
-    }
-}
-
-impl ScalarUDFImpl for AiClassify {
-    fn name(&self) -> &str {
-        "ai_classify"
+impl ModelFunction for AiClassify {
+    fn shape(&self) -> &'static Shape {
+        &SHAPE
     }
 
-    fn signature(&self) -> &Signature {
-        &self.signature
+    fn field(&self, _: &ModelFacts) -> Field {
+        Field::new("", DataType::Utf8, true)
     }
 
-    fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
-        Some(Self::new(planning::options(config, &self.options)).into())
+    fn width(&self) -> usize {
+        1
     }
 
-    fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        planning::coerce(self.name(), ARGUMENTS, 2, given)
+    fn readings<'a>(&self, call: &'a Call, row: usize, out: &mut Vec<Reading<'a>>) {
+        out.push(call.text(0, row).map(Into::into));
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        let settings = planning::with_model(&self.options.settings, self.name(), 2, &args)?;
-        planning::check_labels(1, &args)?;
-        self.options.runtime.facts(&settings)?;
-        Ok(Arc::new(Field::new(self.name(), DataType::Utf8, true)))
-    }
-
-    fn simplify(&self, args: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        planning::check_label_literal(1, args)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let classified = super::ai_classify_scores::classify(&self.options, &args)?;
-        let labels: StringArray = classified
-            .scores
-            .iter()
-            .map(|scores| {
-                scores
-                    .as_deref()
-                    .and_then(best)
-                    .map(|label| classified.labels[label].as_str())
+    fn answers(&self, call: &Call, model: &Model<'_>, vectors: &Answered<'_>) -> Result<ArrayRef> {
+        let classifier = classifier(call, model)?;
+        let labels: StringArray = (0..call.rows)
+            .map(|row| {
+                let label = best(&classifier.scores(vectors(row, 0)?))?;
+                Some(classifier.labels[label].as_str())
             })
             .collect();
-        answer(Arc::new(labels), constant(&args.args))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        Some(&DOC)
+        Ok(Arc::new(labels))
     }
 }

@@ -77,7 +77,10 @@ impl ScalarUDFImpl for AiCountTokens {
         let constant = constant(&args.args);
         let rows = if constant { 1 } else { args.number_rows };
         let texts = Texts::new(&args.args[0])?;
-        let settings = planning::with_model_value(&self.options.settings, 1, &args);
+        let settings = match args.args.get(1) {
+            Some(ColumnarValue::Scalar(model)) => planning::named(&self.options.settings, model),
+            _ => self.options.settings.clone(),
+        };
         let counts = blocking(|| -> Result<Int64Array, Error> {
             let encoder = self.options.runtime.encoder(&settings)?;
             (0..rows)

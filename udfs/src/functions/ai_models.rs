@@ -57,7 +57,7 @@ impl AiModels {
         let device = |name: &str| {
             loaded
                 .iter()
-                .find(|model| model.name == name)
+                .find(|model| model.identity.name == name)
                 .and_then(|m| m.device())
         };
         let mut rows: Vec<Row> = CATALOGUE
@@ -90,18 +90,18 @@ impl AiModels {
             let Some(spec) = model
                 .spec
                 .as_ref()
-                .filter(|_| rows.iter().all(|row| row.name != model.name))
+                .filter(|_| rows.iter().all(|row| row.name != model.identity.name))
             else {
                 continue;
             };
             rows.push(Row {
-                name: model.name.clone(),
+                name: model.identity.name.clone(),
                 dims: model.dims,
                 pooling: spec.pooling.to_string(),
                 max_tokens: spec.max_tokens,
                 prefix: spec.prefix.clone(),
                 licence: String::new(),
-                source: model.revision.clone(),
+                source: model.identity.revision.clone(),
                 folder: Some(String::new()),
                 device: model.device(),
                 description: "loaded in this session".to_string(),

@@ -27,8 +27,8 @@ impl Texts {
         }
     }
 
-    /// The text of a row; `None` for NULL and for blank text, which no model
-    /// ever sees.
+    /// The text of a row without the white space around it; `None` for NULL
+    /// and for blank text, which no model ever sees.
     pub fn get(&self, row: usize) -> Option<&str> {
         let row = if self.constant { 0 } else { row };
         if self.array.is_null(row) {
@@ -39,12 +39,8 @@ impl Texts {
             DataType::LargeUtf8 => self.array.as_string::<i64>().value(row),
             _ => self.array.as_string_view().value(row),
         };
-        (!text.trim().is_empty()).then_some(text)
-    }
-
-    /// The texts of `rows` rows.
-    pub fn all(&self, rows: usize) -> Vec<Option<&str>> {
-        (0..rows).map(|row| self.get(row)).collect()
+        let text = text.trim();
+        (!text.is_empty()).then_some(text)
     }
 }
 

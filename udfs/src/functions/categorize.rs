@@ -2,23 +2,17 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::StringArray;
-use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::exec_err;
+use arrow::array::{ArrayRef, StringArray};
+use arrow::datatypes::{DataType, Field};
 use datafusion::error::Result;
-use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
-use datafusion::logical_expr::{
-    ColumnarValue, DocSection, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature,
-};
+use datafusion::logical_expr::{DocSection, Documentation};
 
-use super::arguments::{Texts, answer, constant};
-use super::planning::{self, Argument, Kind};
-use crate::error::Error;
-use crate::inference::{Run, best, categorize};
-use crate::options::AiOptions;
-use crate::runtime::blocking;
+use super::labels::classifier;
+use super::model_function::{Answered, Call, Model, ModelFunction, Shape};
+use super::planning::Kind;
+use crate::inference::{Reading, best, offer};
+use crate::options::Settings;
+use crate::runtime::{ModelFacts, Runtime};
 
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
@@ -34,99 +28,54 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-const ARGUMENTS: &[Argument] = &[
-    ("title", Kind::Text),
-    ("text", Kind::Text),
-    ("labels", Kind::Labels),
-];
+static SHAPE: Shape = Shape {
+    name: "categorize",
+    aliases: &[],
+    arguments: &[
+        ("title", Kind::Text),
+        ("text", Kind::Text),
+        ("labels", Kind::Labels),
+    ],
+    required: 2,
+    documentation: &DOC,
+};
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct Categorize {
-    options: AiOptions,
-    signature: Signature,
-}
+pub struct Categorize;
 
-impl Categorize {
-    pub fn new(options: AiOptions) -> Self {
-        Self {
-            options,
-            signature: planning::signature(ARGUMENTS),
-        }
-    }
-}
-
-impl ScalarUDFImpl for Categorize {
-    fn name(&self) -> &str {
-        "categorize"
+impl ModelFunction for Categorize {
+    fn shape(&self) -> &'static Shape {
+        &SHAPE
     }
 
-    fn signature(&self) -> &Signature {
-        &self.signature
+    fn field(&self, _: &ModelFacts) -> Field {
+        Field::new("", DataType::Utf8, true)
     }
 
-    fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
-        Some(Self::new(planning::options(config, &self.options)).into())
-    }
-
-    fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        planning::coerce(self.name(), ARGUMENTS, 2, given)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        let (settings, runtime) = (&self.options.settings, &self.options.runtime);
-        if args.arg_fields.len() > 2 {
-            planning::check_labels(2, &args)?;
-        } else {
+    fn check(&self, runtime: &Runtime, settings: &Settings, labels_given: bool) -> Result<()> {
+        if !labels_given {
             runtime.taxonomy(&settings.taxonomy)?;
         }
-        runtime.facts(settings)?;
-        Ok(Arc::new(Field::new(self.name(), DataType::Utf8, true)))
+        Ok(())
     }
 
-    fn simplify(&self, args: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        planning::check_label_literal(2, args)
+    fn width(&self) -> usize {
+        offer::READINGS
     }
 
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = constant(&args.args);
-        let rows = if constant { 1 } else { args.number_rows };
-        let (titles, texts) = (Texts::new(&args.args[0])?, Texts::new(&args.args[1])?);
-        let (settings, runtime) = (&self.options.settings, &self.options.runtime);
-        let taxonomy = match args.args.get(2) {
-            None => runtime.taxonomy(&settings.taxonomy)?,
-            Some(ColumnarValue::Scalar(labels)) => Arc::new(planning::taxonomy_of(labels)?),
-            Some(_) => {
-                return exec_err!(
-                    "the labels must be the same for every row: write them as an array literal"
-                );
-            }
-        };
-        let offers: Vec<_> = (0..rows)
-            .map(|row| (titles.get(row), texts.get(row)))
+    fn readings<'a>(&self, call: &'a Call, row: usize, out: &mut Vec<Reading<'a>>) {
+        out.extend(offer::readings(call.text(0, row), call.text(1, row)));
+    }
+
+    fn answers(&self, call: &Call, model: &Model<'_>, vectors: &Answered<'_>) -> Result<ArrayRef> {
+        let classifier = classifier(call, model)?;
+        let labels: StringArray = (0..call.rows)
+            .map(|row| {
+                let vectors = [vectors(row, 0), vectors(row, 1)];
+                let scores =
+                    offer::scores(call.text(0, row), call.text(1, row), vectors, &classifier)?;
+                Some(classifier.labels[best(&scores)?].as_str())
+            })
             .collect();
-        let labels: StringArray = blocking(|| -> Result<_, Error> {
-            let encoder = runtime.encoder(settings)?;
-            let run = Run::new(runtime, settings);
-            let classifier = runtime.classifier(&taxonomy, &encoder, &run)?;
-            let scores = categorize(&offers, &classifier, &encoder, &run)?;
-            Ok(scores
-                .iter()
-                .map(|scores| {
-                    scores
-                        .as_deref()
-                        .and_then(best)
-                        .map(|label| classifier.labels[label].as_str())
-                })
-                .collect())
-        })?;
-        answer(Arc::new(labels), constant)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        Some(&DOC)
+        Ok(Arc::new(labels))
     }
 }

@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::simplify::ExprSimplifyResult;
-use datafusion::logical_expr::{Expr, ReturnFieldArgs, ScalarFunctionArgs, Signature, Volatility};
+use datafusion::logical_expr::{Expr, ReturnFieldArgs, Signature, Volatility};
 use datafusion::scalar::ScalarValue;
 
 use crate::options::{AiOptions, Settings};
@@ -164,16 +164,10 @@ pub fn with_model(
     Ok(settings)
 }
 
-/// The same while the query runs.
-pub fn with_model_value(
-    settings: &Settings,
-    position: usize,
-    args: &ScalarFunctionArgs,
-) -> Settings {
+/// The settings with the model that a literal names.
+pub fn named(settings: &Settings, model: &ScalarValue) -> Settings {
     let mut settings = settings.clone();
-    if let Some(datafusion::logical_expr::ColumnarValue::Scalar(model)) = args.args.get(position)
-        && let Some(Some(model)) = model.try_as_str()
-    {
+    if let Some(Some(model)) = model.try_as_str() {
         settings.model = model.to_string();
     }
     settings
@@ -225,7 +219,7 @@ pub fn taxonomy_of(labels: &ScalarValue) -> Result<Taxonomy> {
 }
 
 /// The field of a vector: it remembers the model that made it.
-pub fn vector_field(name: &str, facts: &ModelFacts) -> FieldRef {
+pub fn vector_field(facts: &ModelFacts) -> Field {
     let item = Arc::new(Field::new_list_field(DataType::Float32, true));
     let provenance = HashMap::from([
         ("semql.model".to_string(), facts.name.clone()),
@@ -234,5 +228,5 @@ pub fn vector_field(name: &str, facts: &ModelFacts) -> FieldRef {
         ("semql.precision".to_string(), "fp32".to_string()),
     ]);
     let vector = DataType::FixedSizeList(item, facts.dims as i32);
-    Arc::new(Field::new(name, vector, true).with_metadata(provenance))
+    Field::new("", vector, true).with_metadata(provenance)
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::{Encoder, Run};
+use super::{Encoder, Reading, Run};
 use crate::error::Result;
 use crate::taxonomy::Taxonomy;
 use crate::vector::dot;
@@ -39,11 +39,11 @@ pub struct Classifier {
 
 impl Classifier {
     /// Encodes the phrases of `taxonomy`, which has been validated.
-    pub fn new(taxonomy: &Taxonomy, encoder: &Encoder, run: &Run<'_>) -> Result<Self> {
+    pub fn new(taxonomy: &Taxonomy, encoder: &Encoder, run: &Run) -> Result<Self> {
         let prompts = taxonomy.prompts();
-        let texts: Vec<Option<&str>> = prompts
+        let texts: Vec<Reading<'_>> = prompts
             .iter()
-            .map(|(_, text)| Some(text.as_str()))
+            .map(|(_, text)| Some(text.as_str().into()))
             .collect();
         let vectors = encoder.encode(&texts, run)?;
         let mut phrases = Vec::with_capacity(texts.len() * encoder.dims);

@@ -1,99 +1,57 @@
 //! One loaded model: texts in, unit vectors out.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use super::batches;
+use super::cache::{Cache, Fingerprint, Key};
+use super::request::{Reading, Request, Unread, Vectors, distinct};
+use super::run::Run;
 use crate::backend::{Backend, TokenBatch};
 use crate::error::{Error, Result};
-use crate::models::{ModelSpec, Tokenized, Tokenizer};
-use crate::options::{OnError, Settings};
-use crate::runtime::{Queued, Runtime};
+use crate::models::{ModelSpec, Tokenizer};
+use crate::runtime::Queued;
 
 /// A model with its tokenizer; the session behind it is opened by the first
 /// text, so that counting tokens loads no weights.
 pub struct Encoder {
-    pub name: String,
-    pub revision: String,
+    pub identity: Identity,
     pub dims: usize,
     /// `None` for the deterministic backend.
     pub spec: Option<ModelSpec>,
     pub tokenizer: Tokenizer,
     pad: i64,
-    open: Box<dyn Fn() -> Result<Box<dyn Backend>> + Send + Sync>,
+    open: Open,
     backend: OnceLock<Mutex<Box<dyn Backend>>>,
     opening: Mutex<()>,
 }
 
-/// What one request wants beside its texts.
-pub struct Run<'a> {
-    pub runtime: &'a Runtime,
-    /// Padded tokens in one batch.
-    pub batch_tokens: usize,
-    pub on_error: OnError,
-    epoch: u64,
-}
+/// How long answers may be without having gone to the caches.
+const KEEP_EVERY: Duration = Duration::from_secs(3);
 
-impl<'a> Run<'a> {
-    pub fn new(runtime: &'a Runtime, settings: &Settings) -> Self {
-        Self {
-            runtime,
-            batch_tokens: settings.batch_tokens,
-            on_error: settings.on_error,
-            epoch: runtime.epoch(),
-        }
-    }
+/// How a session is opened when the first text comes.
+type Open = Box<dyn Fn() -> Result<Box<dyn Backend>> + Send + Sync>;
 
-    fn check(&self) -> Result<()> {
-        if self.runtime.epoch() == self.epoch {
-            Ok(())
-        } else {
-            Err(Error::Interrupted)
-        }
-    }
-}
-
-/// One vector for each text of a request; equal texts share theirs.
-pub struct Vectors {
-    pub dims: usize,
-    data: Vec<f32>,
-    /// Per text, the row of `data`; `None` where there was no text.
-    rows: Vec<Option<u32>>,
-    /// Per row, whether the model answered.
-    answered: Vec<bool>,
-}
-
-impl Vectors {
-    /// The unit vector of text number `text`; `None` for no text, or where the
-    /// model failed on it.
-    pub fn get(&self, text: usize) -> Option<&[f32]> {
-        let row = self.rows[text]? as usize;
-        self.answered[row].then(|| &self.data[row * self.dims..(row + 1) * self.dims])
-    }
-
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
+/// Which model it is, and which of its forms.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub name: String,
+    pub revision: String,
+    /// Stands for all that makes this model's vectors differ from another's.
+    pub fingerprint: Fingerprint,
 }
 
 impl Encoder {
     pub fn new(
-        name: String,
-        revision: String,
+        identity: Identity,
         dims: usize,
         spec: Option<ModelSpec>,
         tokenizer: Tokenizer,
-        open: Box<dyn Fn() -> Result<Box<dyn Backend>> + Send + Sync>,
+        open: Open,
     ) -> Self {
         let pad = spec.as_ref().map_or(0, |spec| spec.config.pad_token_id);
         Self {
-            name,
-            revision,
+            identity,
             dims,
             spec,
             tokenizer,
@@ -106,14 +64,18 @@ impl Encoder {
 
     /// Where it runs; `None` before the first text.
     pub fn device(&self) -> Option<String> {
+        self.opened(|backend| backend.device().to_string())
+    }
+
+    /// The arithmetic it runs in; `None` before the first text.
+    pub fn precision(&self) -> Option<&'static str> {
+        self.opened(|backend| backend.precision())
+    }
+
+    fn opened<T>(&self, ask: impl FnOnce(&dyn Backend) -> T) -> Option<T> {
         let backend = self.backend.get()?;
-        Some(
-            backend
-                .lock()
-                .unwrap_or_else(|dead| dead.into_inner())
-                .device()
-                .to_string(),
-        )
+        let backend = backend.lock().unwrap_or_else(|dead| dead.into_inner());
+        Some(ask(backend.as_ref()))
     }
 
     fn backend(&self) -> Result<&Mutex<Box<dyn Backend>>> {
@@ -133,140 +95,210 @@ impl Encoder {
     /// Encodes `texts`; each distinct one goes through the model once.
     ///
     /// # Errors
-    /// [`Error::Setup`] when the model cannot be opened, [`Error::Interrupted`]
-    /// within one batch of an interrupt, [`Error::Failed`] when the model fails
-    /// on a text and `ai.on_error` is `fail`.
-    pub fn encode(&self, texts: &[Option<&str>], run: &Run<'_>) -> Result<Vectors> {
-        let (distinct, rows) = distinct(texts);
-        let counters = run.runtime.counters();
-        let mut vectors = Vectors {
-            dims: self.dims,
-            data: vec![0.0; distinct.len() * self.dims],
-            rows,
-            answered: vec![false; distinct.len()],
-        };
-        if distinct.is_empty() {
-            return Ok(vectors);
-        }
-        let backend = self.backend()?;
-        let queued = counters.queue(distinct.len() as u64);
-        let tokens = self.tokenize(&distinct, run)?;
-        let lengths: Vec<usize> = tokens
-            .iter()
-            .map(|t| t.as_ref().map_or(0, |t| t.ids.len()))
-            .collect();
-        let (order, batches) = batches::plan(&lengths, run.batch_tokens);
-        for batch in batches {
-            run.check()?;
-            let texts: Vec<usize> = order[batch]
-                .iter()
-                .copied()
-                .filter(|&t| tokens[t].is_some())
-                .collect();
-            self.encode_batch(backend, &texts, &tokens, run, &queued, &mut vectors)?;
-        }
-        Ok(vectors)
+    /// Those of [`prepare`](Self::prepare) and [`infer`](Self::infer).
+    pub fn encode(&self, texts: &[Reading<'_>], run: &Run) -> Result<Vectors> {
+        self.infer(self.prepare(texts, run)?, run)
     }
 
-    fn tokenize(&self, texts: &[&str], run: &Run<'_>) -> Result<Vec<Option<Tokenized>>> {
-        let counters = run.runtime.counters();
-        let mut all = Vec::with_capacity(texts.len());
-        for text in texts {
-            all.push(match self.tokenizer.encode(text) {
-                Ok(tokens) => {
-                    counters.truncated(tokens.truncated);
-                    Some(tokens)
-                }
-                Err(why) => self.fails(1, Error::Failed(why), run).map(|()| None)?,
-            });
+    /// The first half of [`encode`](Self::encode), which needs no model: finds
+    /// the distinct texts, looks up the vectors that are known, and tokenizes
+    /// the rest. It can run while another request is in the model.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`]; [`Error::Failed`] when the tokenizer fails on a
+    /// text and `ai.on_error` is `fail`.
+    pub fn prepare(&self, texts: &[Reading<'_>], run: &Run) -> Result<Request> {
+        let found = distinct(texts);
+        let count = found.texts.len();
+        let mut vectors = Vectors {
+            dims: self.dims,
+            data: vec![0.0; count * self.dims],
+            rows: found.rows,
+            answered: vec![false; count],
+        };
+        self.recall(&run.caches, &found.keys, &mut vectors);
+        let unread = (0..count).filter(|text| !vectors.answered[*text]);
+        let unread: Vec<usize> = unread.collect();
+        run.meter.asked(count, count - unread.len());
+        let queued = run.runtime.queue(unread.len() as u64);
+        let unread = self.tokenize(&found.texts, unread, run)?;
+        Ok(Request {
+            vectors,
+            keys: found.keys,
+            unread,
+            queued,
+        })
+    }
+
+    /// Fills in the vectors that the caches have. What only a later cache
+    /// knows, the earlier ones learn.
+    fn recall(&self, caches: &[Arc<Cache>], keys: &[Key], vectors: &mut Vectors) {
+        for (at, cache) in caches.iter().enumerate() {
+            let wanted: Vec<usize> = (0..keys.len())
+                .filter(|text| !vectors.answered[*text])
+                .collect();
+            let asked: Vec<Key> = wanted.iter().map(|text| keys[*text]).collect();
+            cache.get_many(
+                &self.identity.fingerprint,
+                &asked,
+                self.dims,
+                &mut |position, vector| {
+                    vectors.set(wanted[position], vector);
+                },
+            );
+            let learnt: Vec<usize> = wanted
+                .into_iter()
+                .filter(|text| vectors.answered[*text])
+                .collect();
+            self.keep(&caches[..at], keys, vectors, &learnt);
+        }
+    }
+
+    fn keep(&self, caches: &[Arc<Cache>], keys: &[Key], vectors: &Vectors, texts: &[usize]) {
+        if texts.is_empty() {
+            return;
+        }
+        for cache in caches {
+            let entries = texts.iter().map(|text| (keys[*text], vectors.row(*text)));
+            cache.put_many(&self.identity.fingerprint, self.dims, entries);
+        }
+    }
+
+    fn tokenize(&self, texts: &[&str], unread: Vec<usize>, run: &Run) -> Result<Vec<Unread>> {
+        let mut all = Vec::with_capacity(unread.len());
+        // Between two checks lie some milliseconds, not seconds.
+        for some in unread.chunks(256) {
+            run.check()?;
+            let began = Instant::now();
+            let mut truncated = 0;
+            for &text in some {
+                let tokens = match self.tokenizer.encode(texts[text]) {
+                    Ok(tokens) => {
+                        truncated += u64::from(tokens.truncated);
+                        Some(tokens)
+                    }
+                    Err(why) => {
+                        run.fails(1, Error::Failed(why))?;
+                        None
+                    }
+                };
+                all.push(Unread { text, tokens });
+            }
+            run.runtime.counters().truncated(truncated);
+            run.meter.tokenized(truncated, began);
         }
         Ok(all)
     }
 
-    /// What becomes of `texts` texts on which the model fails.
-    fn fails(&self, texts: u64, error: Error, run: &Run<'_>) -> Result<()> {
-        match (run.on_error, error) {
-            (OnError::Null, Error::Failed(_)) => {
-                run.runtime.counters().failed(texts);
-                Ok(())
-            }
-            (_, error) => Err(error),
+    /// The second half of [`encode`](Self::encode): what is not known goes
+    /// through the model, texts of about the same length together.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when the model cannot be opened, [`Error::Interrupted`]
+    /// within one batch of an interrupt, [`Error::Failed`] when the model fails
+    /// on a text and `ai.on_error` is `fail`.
+    pub fn infer(&self, request: Request, run: &Run) -> Result<Vectors> {
+        let Request {
+            mut vectors,
+            keys,
+            mut unread,
+            queued,
+        } = request;
+        // What others read since this request was prepared is known now.
+        let before = unread.len();
+        let near = run.caches.first().filter(|cache| cache.is_memory());
+        if let (true, Some(near)) = (before > 0, near) {
+            self.recall(std::slice::from_ref(near), &keys, &mut vectors);
+            unread.retain(|unread| !vectors.answered[unread.text]);
+            let learnt = before - unread.len();
+            run.meter.asked(0, learnt);
         }
+        if unread.is_empty() {
+            return Ok(vectors);
+        }
+        let backend = self.backend()?;
+        let lengths: Vec<usize> = unread
+            .iter()
+            .map(|unread| unread.tokens.as_ref().map_or(0, |t| t.ids.len()))
+            .collect();
+        let (order, batches) = batches::plan(&lengths, run.batch_tokens);
+        let (mut read, mut kept) = (Vec::new(), Instant::now());
+        let mut result = Ok(());
+        for batch in batches {
+            let batch: Vec<&Unread> = order[batch].iter().map(|at| &unread[*at]).collect();
+            result = run
+                .check()
+                .and_then(|()| self.infer_batch(backend, &batch, run, &queued, &mut vectors));
+            if result.is_err() {
+                break;
+            }
+            read.extend(batch.iter().map(|unread| unread.text));
+            // Whoever pulls the plug loses seconds of work, not minutes.
+            if kept.elapsed() > KEEP_EVERY {
+                self.keep_answered(&mut read, &keys, &vectors, run);
+                kept = Instant::now();
+            }
+        }
+        self.keep_answered(&mut read, &keys, &vectors, run);
+        result.map(|()| vectors)
+    }
+
+    fn keep_answered(&self, read: &mut Vec<usize>, keys: &[Key], vectors: &Vectors, run: &Run) {
+        read.retain(|text| vectors.answered[*text]);
+        self.keep(&run.caches, keys, vectors, read);
+        read.clear();
     }
 
     /// Runs one batch; one that fails is halved, down to the text that fails.
-    fn encode_batch(
+    fn infer_batch(
         &self,
         backend: &Mutex<Box<dyn Backend>>,
-        texts: &[usize],
-        tokens: &[Option<Tokenized>],
-        run: &Run<'_>,
-        queued: &Queued<'_>,
+        batch: &[&Unread],
+        run: &Run,
+        queued: &Queued,
         vectors: &mut Vectors,
     ) -> Result<()> {
+        let (texts, ids): (Vec<usize>, Vec<&[u32]>) = batch
+            .iter()
+            .filter_map(|unread| Some((unread.text, unread.tokens.as_ref()?.ids.as_slice())))
+            .unzip();
         if texts.is_empty() {
             return Ok(());
         }
-        let ids: Vec<&[u32]> = texts
-            .iter()
-            .filter_map(|&t| tokens[t].as_ref().map(|t| t.ids.as_slice()))
-            .collect();
-        let batch = TokenBatch::new(&ids, self.pad);
+        let tokens = TokenBatch::new(&ids, self.pad);
         let mut out = Vec::with_capacity(texts.len() * self.dims);
-        let result = {
+        let (result, took) = {
             // One batch at a time for all models and partitions: a session's
             // own threads are all the cores there are.
             let _turn = run.runtime.turn();
             let mut backend = backend.lock().unwrap_or_else(|dead| dead.into_inner());
-            backend.encode(&batch, self.dims, &mut out)
+            let began = Instant::now();
+            let result = backend.encode(&tokens, self.dims, &mut out);
+            (result, began.elapsed())
         };
         match result {
             Ok(()) => {
-                for (vector, &text) in out.chunks_exact(self.dims).zip(texts) {
-                    vectors.data[text * self.dims..(text + 1) * self.dims].copy_from_slice(vector);
-                    // A model that gives NaN has not answered.
-                    vectors.answered[text] = vector.iter().all(|v| v.is_finite());
-                    if !vectors.answered[text] {
-                        self.fails(
-                            1,
-                            Error::Failed("the model gave NaN for a text".to_string()),
-                            run,
-                        )?;
+                for (vector, &text) in out.chunks_exact(self.dims).zip(&texts) {
+                    if !vectors.set(text, vector) {
+                        let nan = "the model gave NaN for a text".to_string();
+                        run.fails(1, Error::Failed(nan))?;
                     }
                 }
                 let real = ids.iter().map(|ids| ids.len() as u64).sum();
+                run.meter.batch(real, tokens.ids.len() as u64, took);
                 queued.done(texts.len() as u64, real);
                 Ok(())
             }
-            Err(error @ Error::Failed(_)) if texts.len() == 1 => self.fails(1, error, run),
+            Err(error @ Error::Failed(_)) if batch.len() == 1 => run.fails(1, error),
             Err(Error::Failed(_)) => {
                 run.check()?;
-                let (left, right) = texts.split_at(texts.len() / 2);
-                self.encode_batch(backend, left, tokens, run, queued, vectors)?;
-                self.encode_batch(backend, right, tokens, run, queued, vectors)
+                let (left, right) = batch.split_at(batch.len() / 2);
+                self.infer_batch(backend, left, run, queued, vectors)?;
+                self.infer_batch(backend, right, run, queued, vectors)
             }
             Err(error) => Err(error),
         }
     }
-}
-
-/// The distinct texts, and for each text which of them it is.
-fn distinct<'a>(texts: &[Option<&'a str>]) -> (Vec<&'a str>, Vec<Option<u32>>) {
-    let mut known: HashMap<&str, u32> = HashMap::with_capacity(texts.len());
-    let mut distinct = Vec::new();
-    let rows = texts
-        .iter()
-        .map(|text| {
-            text.map(|text| match known.entry(text) {
-                Entry::Occupied(row) => *row.get(),
-                Entry::Vacant(new) => {
-                    distinct.push(text);
-                    *new.insert(distinct.len() as u32 - 1)
-                }
-            })
-        })
-        .collect();
-    (distinct, rows)
 }
 
 #[cfg(test)]
@@ -274,13 +306,20 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use super::super::cache::Limits;
     use super::*;
     use crate::backend::Deterministic;
+    use crate::options::{OnError, Settings};
+    use crate::runtime::Runtime;
 
     fn encoder(backend: impl Fn() -> Box<dyn Backend> + Send + Sync + 'static) -> Encoder {
+        let identity = Identity {
+            name: "test".into(),
+            revision: "1".into(),
+            fingerprint: Fingerprint::of(&[b"test"]),
+        };
         Encoder::new(
-            "test".into(),
-            "1".into(),
+            identity,
             8,
             None,
             Tokenizer::words(),
@@ -288,14 +327,16 @@ mod tests {
         )
     }
 
-    fn run(runtime: &Runtime) -> Run<'_> {
-        Run::new(
-            runtime,
-            &Settings {
-                batch_tokens: 16,
-                ..Settings::default()
-            },
-        )
+    fn read<'a>(texts: &[Option<&'a str>]) -> Vec<Reading<'a>> {
+        texts.iter().map(|text| text.map(Into::into)).collect()
+    }
+
+    fn run(runtime: &Arc<Runtime>) -> Run {
+        let settings = Settings {
+            batch_tokens: 16,
+            ..Settings::default()
+        };
+        Run::new(runtime, &settings).unwrap()
     }
 
     /// Fails on any batch that holds the token of "poison".
@@ -325,7 +366,7 @@ mod tests {
 
     #[test]
     fn equal_texts_share_a_vector_and_no_text_has_none() {
-        let runtime = Runtime::new();
+        let runtime = Arc::new(Runtime::new());
         let encoder = encoder(|| Box::new(Deterministic));
         let texts = [
             Some("red shoes"),
@@ -333,7 +374,7 @@ mod tests {
             Some("a much longer text about boots"),
             Some("red shoes"),
         ];
-        let vectors = encoder.encode(&texts, &run(&runtime)).unwrap();
+        let vectors = encoder.encode(&read(&texts), &run(&runtime)).unwrap();
         assert_eq!(vectors.get(0), vectors.get(3));
         assert_ne!(vectors.get(0), vectors.get(2));
         assert_eq!(vectors.get(1), None);
@@ -342,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_failing_text_is_null_and_spares_its_neighbours() {
-        let runtime = Runtime::new();
+        let runtime = Arc::new(Runtime::new());
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = calls.clone();
         let encoder = encoder(move || Box::new(Fussy(counted.clone())));
@@ -350,7 +391,7 @@ mod tests {
             .into_iter()
             .map(Some)
             .collect();
-        let vectors = encoder.encode(&texts, &run(&runtime)).unwrap();
+        let vectors = encoder.encode(&read(&texts), &run(&runtime)).unwrap();
         let answered: Vec<bool> = (0..5).map(|i| vectors.get(i).is_some()).collect();
         assert_eq!(answered, [true, true, false, true, true]);
         assert_eq!(runtime.progress().failed, 1);
@@ -360,19 +401,59 @@ mod tests {
             ..Settings::default()
         };
         assert_eq!(
-            encoder.encode(&texts, &Run::new(&runtime, &strict)).err(),
+            encoder
+                .encode(&read(&texts), &Run::new(&runtime, &strict).unwrap())
+                .err(),
             Some(Error::Failed("poisoned".into()))
         );
     }
 
     #[test]
+    fn what_a_cache_knows_is_not_read_again() {
+        let runtime = Arc::new(Runtime::new());
+        let encoder = encoder(|| Box::new(Deterministic));
+        let mut request = run(&runtime);
+        let (near, far) = (
+            Arc::new(Cache::memory(Limits::default())),
+            Arc::new(Cache::memory(Limits::default())),
+        );
+        request.caches = vec![far.clone()];
+        encoder
+            .encode(&read(&[Some("a"), Some("b")]), &request)
+            .unwrap();
+        request.caches = vec![near.clone(), far];
+        let texts = read(&[Some("b"), Some("c")]);
+        let first = encoder.encode(&texts, &request).unwrap();
+        let metered = request.meter.read();
+        assert_eq!((metered.distinct, metered.recalled), (4, 1));
+        assert_eq!(runtime.progress().texts_done, 3);
+
+        request.caches = vec![near];
+        let second = encoder.encode(&texts, &request).unwrap();
+        assert_eq!(runtime.progress().texts_done, 3, "the near one learnt both");
+        assert_eq!(first.get(1), second.get(1));
+    }
+
+    #[test]
+    fn a_cancelled_run_stops_alone() {
+        let runtime = Arc::new(Runtime::new());
+        let encoder = encoder(|| Box::new(Deterministic));
+        let (one, other) = (run(&runtime), run(&runtime));
+        let texts = read(&[Some("x")]);
+        let request = encoder.prepare(&texts, &one).unwrap();
+        one.cancel();
+        assert_eq!(encoder.infer(request, &one).err(), Some(Error::Interrupted));
+        assert!(encoder.encode(&texts, &other).is_ok());
+    }
+
+    #[test]
     fn an_interrupt_stops_before_the_next_batch() {
-        let runtime = Runtime::new();
+        let runtime = Arc::new(Runtime::new());
         let encoder = encoder(|| Box::new(Deterministic));
         let request = run(&runtime);
         runtime.interrupt();
         assert_eq!(
-            encoder.encode(&[Some("x")], &request).err(),
+            encoder.encode(&read(&[Some("x")]), &request).err(),
             Some(Error::Interrupted)
         );
         assert_eq!(

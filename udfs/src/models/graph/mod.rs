@@ -55,6 +55,22 @@ pub fn graph_of(folder: &Path, spec: &ModelSpec) -> Result<PathBuf, ModelError> 
     }
 }
 
+/// What tells the weights in `folder` from those of another training run: the
+/// names, sizes and times of change of the files that a graph is made from.
+pub fn weights_identity(folder: &Path) -> String {
+    let weights = Weights::open(folder).map(|weights| weights.path().to_path_buf());
+    let exported = EXPORTED.iter().map(|name| folder.join(name));
+    let files = weights.into_iter().chain(exported);
+    files
+        .filter_map(|path| {
+            let metadata = path.metadata().ok()?;
+            let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+            let name = path.file_name()?.to_string_lossy().to_string();
+            Some(format!("{name}|{}|{}|", metadata.len(), changed.as_nanos()))
+        })
+        .collect()
+}
+
 fn kept_path(folder: &Path, weights: &Path, spec: &ModelSpec) -> Result<PathBuf, ModelError> {
     let io = |source| ModelError::Io {
         path: weights.to_path_buf(),

@@ -1,0 +1,81 @@
+//! `ai_cache_clear()`.
+
+use std::sync::LazyLock;
+
+use arrow::datatypes::DataType;
+use datafusion::common::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, DocSection, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, Volatility,
+};
+use datafusion::scalar::ScalarValue;
+
+use super::planning;
+use crate::error::Error;
+use crate::options::AiOptions;
+use crate::runtime::blocking;
+
+static DOC: LazyLock<Documentation> = LazyLock::new(|| {
+    Documentation::builder(
+        DocSection {
+            include: true,
+            label: "AI Functions",
+            description: None,
+        },
+        "Empties the cache that `ai.cache` names, for all who share it, and says how many vectors were in it.",
+        "ai_cache_clear()",
+    )
+    .with_sql_example("```sql\nSELECT ai_cache_clear();\n```")
+    .build()
+});
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct AiCacheClear {
+    options: AiOptions,
+    signature: Signature,
+}
+
+impl AiCacheClear {
+    pub fn new(options: AiOptions) -> Self {
+        Self {
+            options,
+            // Volatile: it acts when it runs, not when it is planned.
+            signature: Signature::nullary(Volatility::Volatile),
+        }
+    }
+}
+
+impl ScalarUDFImpl for AiCacheClear {
+    fn name(&self) -> &str {
+        "ai_cache_clear"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
+        Some(Self::new(planning::options(config, &self.options)).into())
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Int64)
+    }
+
+    fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let removed = blocking(|| -> Result<u64, Error> {
+            match self.options.runtime.cache(&self.options.settings)? {
+                Some(cache) => cache.clear().map_err(|e| Error::Failed(e.to_string())),
+                None => Ok(0),
+            }
+        })?;
+        Ok(ColumnarValue::Scalar(ScalarValue::Int64(Some(
+            removed as i64,
+        ))))
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        Some(&DOC)
+    }
+}

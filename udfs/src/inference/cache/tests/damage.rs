@@ -1,0 +1,254 @@
+use std::fs;
+use std::io::{Read, Seek, SeekFrom, Write};
+
+use super::*;
+
+const COUNT: usize = 600;
+
+/// A folder with a cache file of [`COUNT`] vectors, nobody using it.
+fn filled() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cache = open(folder.path());
+    assert_eq!(put(&mut cache, 0..COUNT), COUNT);
+    folder
+}
+
+fn overwrite(folder: &Path, at: u64, bytes: &[u8]) {
+    let mut file = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(file_in(folder))
+        .unwrap();
+    file.seek(SeekFrom::Start(at)).unwrap();
+    file.write_all(bytes).unwrap();
+}
+
+/// After damage: nothing wrong comes back, and everything can be put again. Some
+/// damage is seen only when what was written is read.
+///
+/// All but a handful, that is: where a bit flipped in a key, it stands out of order,
+/// and the search for a neighbour may go astray. That one is computed every time.
+fn serves(cache: &mut DiskCache) {
+    for _ in 0..3 {
+        put(cache, 0..COUNT);
+        if present(cache, 0..COUNT).len() == COUNT {
+            return;
+        }
+    }
+    let there = present(cache, 0..COUNT).len();
+    assert!(there >= COUNT - 5, "{there} of {COUNT} written and found");
+}
+
+#[test]
+fn a_garbage_header_is_set_aside_and_said_once() {
+    let folder = filled();
+    overwrite(folder.path(), 0, &[0xa5; 512]);
+    let bad = fs::read(file_in(folder.path())).unwrap();
+    let mut cache = open(folder.path());
+    let warning = cache.take_warning().unwrap();
+    assert!(warning.contains("is damaged"), "{warning}");
+    let aside = aside(folder.path());
+    assert_eq!(aside.len(), 1);
+    assert!(aside[0].starts_with("semql-cache.sqlite.corrupt-"));
+    assert!(warning.contains(&aside[0]), "{warning}");
+    assert_eq!(fs::read(folder.path().join(&aside[0])).unwrap(), bad);
+    serves(&mut cache);
+    drop(cache);
+    let mut cache = open(folder.path());
+    assert_eq!(cache.take_warning(), None, "said once");
+    assert_eq!(present(&mut cache, 0..COUNT).len(), COUNT);
+}
+
+#[test]
+fn only_the_last_file_set_aside_is_kept() {
+    let folder = filled();
+    fs::write(folder.path().join("semql-cache.sqlite.corrupt-1"), "old").unwrap();
+    fs::write(folder.path().join("semql-cache.sqlite.corrupt-1-wal"), "").unwrap();
+    fs::write(folder.path().join("mine.corrupt-1"), "not ours").unwrap();
+    overwrite(folder.path(), 0, &[0; 100]);
+    open(folder.path());
+    let aside = aside(folder.path());
+    assert_eq!(aside.len(), 2, "{aside:?}");
+    assert!(aside.contains(&"mine.corrupt-1".to_owned()));
+}
+
+#[test]
+fn a_page_destroyed_is_found_while_reading() {
+    let folder = filled();
+    // Every page from the third on: the tables' roots among them.
+    let pages = fs::metadata(file_in(folder.path())).unwrap().len() / file::PAGE_BYTES;
+    for page in 2..pages {
+        overwrite(folder.path(), page * file::PAGE_BYTES, &[0xff; 64]);
+    }
+    let mut cache = open(folder.path());
+    serves(&mut cache);
+    let warning = cache.take_warning().unwrap();
+    assert!(warning.contains("is damaged"), "{warning}");
+    assert_eq!(cache.take_warning(), None);
+    assert_eq!(aside(folder.path()).len(), 1);
+}
+
+#[test]
+fn flipped_bits_never_give_a_wrong_vector() {
+    let folder = filled();
+    let good = fs::read(file_in(folder.path())).unwrap();
+    let mut seed = 12345_u64;
+    let mut random = move |below: usize| {
+        seed = seed
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (seed >> 33) as usize % below
+    };
+    let mut lost = 0;
+    let rounds = std::env::var("ROUNDS").map_or(30, |rounds| rounds.parse().unwrap());
+    for round in 0..rounds {
+        let mut bad = good.clone();
+        // Half of them where structure is: the head of a page.
+        for _ in 0..1 + random(20) {
+            let at = if round % 2 == 0 {
+                random(good.len())
+            } else {
+                random(good.len() / 16384) * 16384 + random(120)
+            };
+            bad[at] ^= 1 << random(8);
+        }
+        fs::write(file_in(folder.path()), &bad).unwrap();
+        let mut cache = open(folder.path());
+        lost += COUNT - present(&mut cache, 0..COUNT).len();
+        serves(&mut cache);
+        drop(cache);
+        let mut cache = open(folder.path());
+        serves(&mut cache);
+    }
+    assert!(lost > rounds, "the damage did something: {lost}");
+}
+
+#[test]
+fn a_header_that_forbids_writing_is_damage() {
+    let folder = filled();
+    // Where the header says which version of SQLite may write the file.
+    overwrite(folder.path(), 18, &[66]);
+    let mut cache = open(folder.path());
+    let warning = cache.take_warning().unwrap();
+    assert!(warning.contains("is damaged"), "{warning}");
+    assert_eq!(put(&mut cache, 0..COUNT), COUNT);
+}
+
+#[test]
+fn a_flipped_bit_in_a_vector_costs_that_vector_only() {
+    let folder = filled();
+    let mut bytes = Vec::new();
+    fs::File::open(file_in(folder.path()))
+        .unwrap()
+        .read_to_end(&mut bytes)
+        .unwrap();
+    let needle: Vec<u8> = vector(77, DIMS)[..4]
+        .iter()
+        .flat_map(|number| number.to_le_bytes())
+        .collect();
+    let at = bytes
+        .windows(needle.len())
+        .position(|window| window == needle)
+        .unwrap();
+    overwrite(folder.path(), at as u64 + 5, &[bytes[at + 5] ^ 0x10]);
+    let mut cache = open(folder.path());
+    let there = present(&mut cache, 0..COUNT);
+    assert_eq!(there, (0..COUNT).filter(|&n| n != 77).collect::<Vec<_>>());
+    assert_eq!(put(&mut cache, 77..78), 1);
+    assert_eq!(present(&mut cache, 0..COUNT).len(), COUNT);
+    assert_eq!(cache.stats().entries as usize, COUNT);
+    assert_eq!(cache.take_warning(), None);
+}
+
+#[test]
+fn a_file_cut_short_is_set_aside_or_serves() {
+    let length = fs::metadata(file_in(filled().path())).unwrap().len();
+    for keep in [0, 1, 50, 100, 1000, 16384, 40_000, length / 2, length - 1] {
+        let folder = filled();
+        fs::File::options()
+            .write(true)
+            .open(file_in(folder.path()))
+            .unwrap()
+            .set_len(keep)
+            .unwrap();
+        let mut cache = open(folder.path());
+        serves(&mut cache);
+        let said = cache.take_warning().is_some();
+        assert_eq!(aside(folder.path()).len(), usize::from(said));
+        // An empty file has nothing to set aside, and a vector or two too few at
+        // the end are vectors that are not found.
+        let expected = keep > 0 && keep < length - 1;
+        assert_eq!(said, expected, "{keep} of {length} bytes");
+    }
+}
+
+#[test]
+fn other_versions_and_other_programs_are_set_aside() {
+    for (change, words) in [
+        ("PRAGMA user_version = 99", "newer format (99)"),
+        ("PRAGMA user_version = 0", "older format (0)"),
+        ("PRAGMA application_id = 5", "no file of semql"),
+    ] {
+        let folder = filled();
+        open(folder.path())
+            .connection()
+            .execute_batch(change)
+            .unwrap();
+        let mut cache = open(folder.path());
+        let warning = cache.take_warning().unwrap();
+        assert!(warning.contains(words), "{warning}");
+        assert!(aside(folder.path())[0].starts_with("semql-cache.sqlite.other-"));
+        assert_eq!(present(&mut cache, 0..COUNT), Vec::<usize>::new());
+        serves(&mut cache);
+    }
+}
+
+#[test]
+fn a_file_in_use_elsewhere_is_not_renamed() {
+    let folder = filled();
+    let mut one = open(folder.path());
+    let mut two = open(folder.path());
+    two.connection()
+        .execute_batch("DROP TABLE entries")
+        .unwrap();
+    // The first to see it closes the file and waits; the second still has it.
+    assert_eq!(present(&mut one, 0..COUNT), Vec::<usize>::new());
+    let warning = one.take_warning().unwrap();
+    assert!(warning.contains("cannot be used now"), "{warning}");
+    assert_eq!(put(&mut one, 0..COUNT), 0);
+    assert!(aside(folder.path()).is_empty());
+    // When it sees it too, nobody has it any more.
+    assert_eq!(present(&mut two, 0..COUNT), Vec::<usize>::new());
+    assert!(two.take_warning().unwrap().contains("is damaged"));
+    assert_eq!(aside(folder.path()).len(), 1);
+    serves(&mut two);
+}
+
+#[test]
+fn the_log_of_a_file_that_is_gone_is_not_taken_for_that_of_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cache = open(folder.path());
+    put(&mut cache, 0..COUNT);
+    let log = folder.path().join("semql-cache.sqlite-wal");
+    let kept = fs::read(&log).unwrap();
+    assert!(!kept.is_empty());
+    drop(cache);
+    fs::remove_file(file_in(folder.path())).unwrap();
+    fs::write(&log, kept).unwrap();
+    let mut cache = open(folder.path());
+    assert_eq!(present(&mut cache, 0..COUNT), Vec::<usize>::new());
+    assert_eq!(file::check(cache.connection()), Ok(()));
+    serves(&mut cache);
+}
+
+#[test]
+fn a_file_deleted_while_in_use_is_no_trouble() {
+    let folder = filled();
+    let mut cache = open(folder.path());
+    fs::remove_dir_all(folder.path()).unwrap();
+    present(&mut cache, 0..COUNT);
+    put(&mut cache, 0..COUNT + 10);
+    drop(cache);
+    let mut cache = open(folder.path());
+    serves(&mut cache);
+}

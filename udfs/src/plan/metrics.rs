@@ -1,0 +1,70 @@
+//! What `EXPLAIN ANALYZE` says of the operator.
+
+use std::time::Instant;
+
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, RatioMetrics, Time,
+};
+
+use crate::inference::{Meter, Metered};
+
+/// The metrics of one partition.
+pub struct InferMetrics {
+    pub baseline: BaselineMetrics,
+    distinct: Count,
+    cache_hits: Count,
+    tokens: Count,
+    padding: RatioMetrics,
+    truncated: Count,
+    failed: Count,
+    batches: Count,
+    model_time: Time,
+    tokenizer_time: Time,
+    shown: Metered,
+}
+
+impl InferMetrics {
+    pub fn new(set: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+        let counter = |name: &'static str| MetricBuilder::new(set).counter(name, partition);
+        let time = |name: &'static str| MetricBuilder::new(set).subset_time(name, partition);
+        Self {
+            baseline: BaselineMetrics::new(set, partition),
+            distinct: counter("distinct_texts"),
+            cache_hits: counter("cache_hits"),
+            tokens: counter("tokens"),
+            padding: MetricBuilder::new(set).ratio_metrics("padding", partition),
+            truncated: counter("truncated"),
+            failed: counter("failed"),
+            batches: counter("model_batches"),
+            model_time: time("model_time"),
+            tokenizer_time: time("tokenizer_time"),
+            shown: Metered::default(),
+        }
+    }
+
+    /// Takes over what the meter counted since the last time.
+    pub fn update(&mut self, meter: &Meter) {
+        let (now, before) = (meter.read(), self.shown);
+        let add = |count: &Count, now: u64, before: u64| count.add((now - before) as usize);
+        add(&self.distinct, now.distinct, before.distinct);
+        add(&self.cache_hits, now.recalled, before.recalled);
+        add(&self.tokens, now.tokens, before.tokens);
+        add(&self.truncated, now.truncated, before.truncated);
+        add(&self.failed, now.failed, before.failed);
+        add(&self.batches, now.batches, before.batches);
+        let padding = now.padding - before.padding;
+        self.padding.add_part(padding as usize);
+        self.padding
+            .add_total((padding + now.tokens - before.tokens) as usize);
+        self.model_time
+            .add_duration(now.model_time - before.model_time);
+        self.tokenizer_time
+            .add_duration(now.tokenizer_time - before.tokenizer_time);
+        self.shown = now;
+    }
+
+    /// Adds the time since `began` to the operator's own.
+    pub fn worked(&self, began: Instant) {
+        self.baseline.elapsed_compute().add_elapsed(began);
+    }
+}
