@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
-use super::{names, program, shop};
+use super::{names, program_with_models, shop};
 
 /// Runs `sql` behind a line `ready`, and gives the process once it said so.
 fn started(
@@ -11,7 +11,7 @@ fn started(
     args: &[&str],
     sql: &str,
 ) -> (Child, BufReader<std::process::ChildStdout>) {
-    let mut child = program(folder)
+    let mut child = program_with_models(folder)
         .args(args)
         .args(["--format", "csv", "-c", "\\! echo ready", "-c", sql])
         .stdout(Stdio::piped())
@@ -73,6 +73,32 @@ fn an_interrupted_copy_leaves_nothing() {
     let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(130), "{status}: {err}");
     assert_eq!(names(folder.path()), ["shop.csv"]);
+}
+
+#[test]
+fn an_interrupt_ends_inference_and_its_copy_leaves_nothing() {
+    let folder = shop();
+    // Hours of work: the test ends only if the interrupt ends it.
+    let copy = "COPY (SELECT embed(concat('text ', value, repeat(' of words', 60))) AS v FROM generate_series(1, 5000000)) TO 'v.parquet'";
+    let (mut child, _out) = started(folder.path(), &["--set", "ai.cache=kept"], copy);
+    // Until it is in the middle of it: its cache has vectors.
+    let log = folder.path().join("kept/semql-cache.sqlite-wal");
+    while std::fs::metadata(&log).map_or(0, |file| file.len()) < 100_000 {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended too early");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    interrupt(&child);
+    let mut err = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut err)
+        .unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130), "{status}: {err}");
+    // Nor does the runtime's telemetry leave anything at home.
+    assert_eq!(names(folder.path()), ["kept", "shop.csv"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The program as a process: what it prints where, and how it ends.
 
 mod batch;
+mod cache;
 mod commands;
 mod copy;
 mod dictionary;
@@ -44,6 +45,13 @@ pub fn program(folder: &Path) -> Command {
         .env_remove("SEMQL_HISTORY")
         .env_remove("NO_COLOR")
         .stdin(Stdio::null());
+    command
+}
+
+/// The same, with the models and the runtime of this machine.
+pub fn program_with_models(folder: &Path) -> Command {
+    let mut command = program(folder);
+    command.env("SEMQL_HOME", semql_udfs::models::home());
     command
 }
 

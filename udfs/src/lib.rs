@@ -1,7 +1,9 @@
 //! SQL functions that understand text, for any DataFusion program.
 //!
 //! The models run in this process through ONNX Runtime; no text leaves the
-//! machine.
+//! machine. (A program that wants ONNX Runtime's telemetry out of the way from
+//! the first moment sets `ORT_DISABLE_TELEMETRY=1` before it starts threads, as
+//! the shell does.)
 //!
 //! ```
 //! use datafusion::prelude::SessionContext;

@@ -242,7 +242,13 @@ impl Runtime {
     /// What the caches have to say to people, each thing once.
     pub fn take_warnings(&self) -> Vec<String> {
         let caches: Vec<_> = lock(&self.caches).values().cloned().collect();
-        caches.iter().filter_map(|c| c.take_warning()).collect()
+        let all_of = |cache: &Arc<Cache>| {
+            std::iter::from_fn({
+                let cache = Arc::clone(cache);
+                move || cache.take_warning()
+            })
+        };
+        caches.iter().flat_map(all_of).collect()
     }
 
     /// How fast the model of `settings` was on this machine the last time.

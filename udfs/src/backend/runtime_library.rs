@@ -82,6 +82,11 @@ static LOADING: Mutex<()> = Mutex::new(());
 /// The process's ONNX Runtime environment, from the library at `path` if none
 /// is loaded yet.
 ///
+/// Its telemetry is turned off. The library's Linux builds still leave a device
+/// id in the user's cache folder, unless the process has
+/// `ORT_DISABLE_TELEMETRY=1` in its environment before this; a library must not
+/// write there while other threads run, so that is up to the program.
+///
 /// # Errors
 /// [`Error::Setup`] when the file is no usable ONNX Runtime, or when another
 /// one is loaded already: a process can hold only one.

@@ -63,15 +63,15 @@ mod tests {
     }
 
     #[test]
-    fn little_is_padding_even_among_few_texts() {
-        let lengths: Vec<usize> = (0..128).map(|i| 2 + (i * 37) % 61).collect();
+    fn little_is_padding() {
+        let lengths: Vec<usize> = (0..1000).map(|i| 2 + (i * 37) % 255).collect();
         let (order, batches) = plan(&lengths, 1024);
         let padded: usize = batches
             .iter()
             .map(|batch| lengths[order[batch.start]] * batch.len())
             .sum();
         let tokens: usize = lengths.iter().sum();
-        assert!((padded - tokens) as f32 / (padded as f32) < 0.06);
+        assert!((padded - tokens) as f32 / (padded as f32) < 0.05);
     }
 
     #[test]

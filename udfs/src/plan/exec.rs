@@ -8,7 +8,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -19,7 +18,7 @@ use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
-use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet, RecordOutput};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -288,8 +287,7 @@ impl Answers {
         }
         loop {
             if let Some(batch) = self.finished.pop_front() {
-                self.metrics.baseline.record_output(batch.num_rows());
-                return Ok(Some(batch));
+                return Ok(Some(batch.record_output(&self.metrics.baseline)));
             }
             let prepared = match &mut self.prepared {
                 Some(stage) => stage.ready.recv().await,
@@ -300,10 +298,9 @@ impl Answers {
                 self.work.finished();
                 return Ok(None);
             };
-            let (began, work, prepared) = (Instant::now(), Arc::clone(&self.work), prepared?);
+            let (work, prepared) = (Arc::clone(&self.work), prepared?);
             let finished = on_a_thread(move || work.infer(prepared)).await;
             self.metrics.update(&self.work.meter);
-            self.metrics.worked(began);
             if let Some(served_by) = self.work.served_by() {
                 // The first window says what the others will.
                 let _ = self.served_by.set(served_by);

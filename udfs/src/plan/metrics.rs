@@ -1,7 +1,5 @@
 //! What `EXPLAIN ANALYZE` says of the operator.
 
-use std::time::Instant;
-
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, RatioMetrics, Time,
 };
@@ -56,15 +54,13 @@ impl InferMetrics {
         self.padding.add_part(padding as usize);
         self.padding
             .add_total((padding + now.tokens - before.tokens) as usize);
-        self.model_time
-            .add_duration(now.model_time - before.model_time);
-        self.tokenizer_time
-            .add_duration(now.tokenizer_time - before.tokenizer_time);
+        let model = now.model_time - before.model_time;
+        let tokenizer = now.tokenizer_time - before.tokenizer_time;
+        self.model_time.add_duration(model);
+        self.tokenizer_time.add_duration(tokenizer);
+        // Waiting for another partition's batch is no work.
+        let compute = self.baseline.elapsed_compute();
+        compute.add_duration(model + tokenizer);
         self.shown = now;
-    }
-
-    /// Adds the time since `began` to the operator's own.
-    pub fn worked(&self, began: Instant) {
-        self.baseline.elapsed_compute().add_elapsed(began);
     }
 }

@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 mod file;
+mod format;
 mod key;
 mod memory;
 mod rows;
@@ -85,14 +86,14 @@ impl Cache {
         }))
     }
 
-    /// Whether nothing is ever found or kept, so that keys need not be made.
-    pub fn is_off(&self) -> bool {
-        matches!(self, Cache::Off)
-    }
-
     /// Whether asking costs next to nothing.
     pub fn is_memory(&self) -> bool {
         matches!(self, Cache::Memory(_))
+    }
+
+    /// Whether nothing is ever found or kept, so that keys need not be made.
+    pub fn is_off(&self) -> bool {
+        matches!(self, Cache::Off)
     }
 
     /// Hands each vector found, `dims` numbers long, to `found` with the position

@@ -15,7 +15,7 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Result, Statement, params};
 
-use super::file::PAGE_BYTES;
+use super::format::PAGE_BYTES;
 use super::{Fingerprint, Key, storable};
 
 /// Bytes of the checksum that follows the numbers of a vector.
@@ -175,7 +175,8 @@ pub(super) fn trim(connection: &Connection, limit: u64) -> Result<()> {
     Ok(())
 }
 
-/// Removes everything, and leaves the file as large as it is. Returns how many vectors there were.
+/// Removes everything, and leaves the file as large as it is. Returns how many
+/// vectors there were.
 pub(super) fn clear(connection: &Connection) -> Result<u64> {
     let removed = count(connection, "entries")?;
     connection.execute_batch(

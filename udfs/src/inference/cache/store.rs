@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-use super::file::{self, CacheFile, WRITE_PATIENCE, is_busy};
+use super::file::{self, CacheFile, Suspect};
+use super::format::{self, Usable, WRITE_PATIENCE, is_busy, is_damage};
 use super::{Error, Fingerprint, Key, Stats, rows};
 
 /// Smaller limits leave no room for the tables themselves.
@@ -90,7 +91,7 @@ impl DiskCache {
         let mut hits = 0;
         if let Some(file) = &self.file {
             let read = rows::read(
-                &file.connection,
+                &file.usable.connection,
                 model,
                 keys,
                 dims,
@@ -128,11 +129,11 @@ impl DiskCache {
         dims: usize,
         vectors: impl Iterator<Item = (Key, &'a [f32])>,
     ) -> usize {
-        let Some(CacheFile {
+        let Some(Usable {
             connection,
             writable: true,
             ..
-        }) = &mut self.file
+        }) = self.file.as_mut().map(|file| &mut file.usable)
         else {
             return 0;
         };
@@ -178,21 +179,20 @@ impl DiskCache {
                 path.display()
             ))
         };
-        let Some(file) = &mut self.file else {
+        let Some(CacheFile { usable, .. }) = &mut self.file else {
             return Err(refused(&"it cannot be used"));
         };
-        if !file.writable {
+        if !usable.writable {
             return Err(refused(&"it can only be read"));
         }
         self.used.clear();
-        let cleared = transact(&mut file.connection, WRITE_PATIENCE, rows::clear);
+        let cleared = transact(&mut usable.connection, WRITE_PATIENCE, rows::clear);
         match cleared {
             Ok(removed) => {
                 // Nobody waits for the space, and a reader may stand in the way.
-                let _ = file.connection.execute_batch("VACUUM");
-                let _ =
-                    file.connection
-                        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+                let connection = &usable.connection;
+                let _ = connection.execute_batch("VACUUM");
+                let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
                 Ok(removed)
             }
             Err(error) if is_damage(&error) => {
@@ -214,7 +214,7 @@ impl DiskCache {
         let totals = self
             .file
             .as_ref()
-            .map_or(Ok((0, 0)), |file| rows::totals(&file.connection));
+            .map_or(Ok((0, 0)), |file| rows::totals(&file.usable.connection));
         let (entries, models) = totals.unwrap_or_else(|error| {
             self.after_reading(&error);
             (0, 0)
@@ -235,11 +235,11 @@ impl DiskCache {
     /// Records which vectors were used, unless somebody else is writing: then
     /// there will be another time.
     fn record_uses(&mut self) {
-        let Some(CacheFile {
+        let Some(Usable {
             connection,
             writable: true,
             ..
-        }) = &mut self.file
+        }) = self.file.as_mut().map(|file| &mut file.usable)
         else {
             self.used.clear();
             return;
@@ -268,7 +268,7 @@ impl DiskCache {
         }
         self.examined = true;
         if let Some(file) = &self.file
-            && let Err(why) = file::check(&file.connection)
+            && let Err(why) = format::check(&file.usable.connection)
         {
             self.renew(&why);
         }
@@ -294,7 +294,7 @@ impl DiskCache {
         } else if is_damage(error) {
             self.renew(&error.to_string());
         } else if let Some(file) = &mut self.file {
-            file.writable = false;
+            file.usable.writable = false;
             let what_to_do = match error.sqlite_error_code() {
                 Some(ErrorCode::DiskFull) => "Make room on the disk",
                 _ => "Look after the disk",
@@ -310,19 +310,26 @@ impl DiskCache {
 
     /// Puts a new file in the place of a damaged one, the first time.
     fn renew(&mut self, why: &str) {
-        // Closed first, for no process may have it open when it is renamed.
-        let writable = self.file.take().is_some_and(|file| file.writable);
+        // Closed here, for no process may have it open when it is renamed.
+        let born = self
+            .file
+            .take()
+            .and_then(|CacheFile { usable, .. }| usable.writable.then_some(usable.born));
         self.used.clear();
-        if self.renewed || !writable {
+        let Some(born) = born.filter(|_| !self.renewed) else {
             self.warn(format!(
                 "the vector cache {} is damaged ({why}) and not used until semql starts again. \
                  Look after the disk, or choose another folder with ai.cache",
                 file::path_in(&self.folder).display()
             ));
             return;
-        }
+        };
         self.renewed = true;
-        match file::open_again(&self.folder, why) {
+        let suspect = Suspect {
+            born,
+            why: why.to_owned(),
+        };
+        match file::open_again(&self.folder, suspect) {
             Ok(opened) => {
                 self.file = opened.file;
                 self.warnings.extend(opened.warning);
@@ -337,7 +344,7 @@ impl DiskCache {
 
     #[cfg(test)]
     pub(super) fn connection(&self) -> &Connection {
-        &self.file.as_ref().unwrap().connection
+        &self.file.as_ref().unwrap().usable.connection
     }
 }
 
@@ -363,26 +370,6 @@ fn transact<T>(
         });
     connection.busy_timeout(WRITE_PATIENCE)?;
     done
-}
-
-/// Whether the fault is with what is in the file, and not with the disk, the
-/// rights or other processes.
-fn is_damage(error: &rusqlite::Error) -> bool {
-    match error.sqlite_error_code() {
-        Some(
-            ErrorCode::DatabaseCorrupt
-            | ErrorCode::NotADatabase
-            // A table that should be there is not.
-            | ErrorCode::Unknown
-            // Keys that should differ do not.
-            | ErrorCode::ConstraintViolation
-            | ErrorCode::TypeMismatch
-            | ErrorCode::SchemaChanged,
-        ) => true,
-        Some(_) => false,
-        // A value of the wrong kind, or none where there is always one.
-        None => true,
-    }
 }
 
 /// The file and its log.

@@ -36,7 +36,11 @@ fn serves(cache: &mut DiskCache) {
         }
     }
     let there = present(cache, 0..COUNT).len();
-    assert!(there >= COUNT - 5, "{there} of {COUNT} written and found");
+    let said: Vec<String> = std::iter::from_fn(|| cache.take_warning()).collect();
+    assert!(
+        there >= COUNT - 5,
+        "{there} of {COUNT} written and found: {said:?}"
+    );
 }
 
 #[test]
@@ -76,9 +80,9 @@ fn only_the_last_file_set_aside_is_kept() {
 fn a_page_destroyed_is_found_while_reading() {
     let folder = filled();
     // Every page from the third on: the tables' roots among them.
-    let pages = fs::metadata(file_in(folder.path())).unwrap().len() / file::PAGE_BYTES;
+    let pages = fs::metadata(file_in(folder.path())).unwrap().len() / format::PAGE_BYTES;
     for page in 2..pages {
-        overwrite(folder.path(), page * file::PAGE_BYTES, &[0xff; 64]);
+        overwrite(folder.path(), page * format::PAGE_BYTES, &[0xff; 64]);
     }
     let mut cache = open(folder.path());
     serves(&mut cache);
@@ -132,6 +136,24 @@ fn a_header_that_forbids_writing_is_damage() {
     let warning = cache.take_warning().unwrap();
     assert!(warning.contains("is damaged"), "{warning}");
     assert_eq!(put(&mut cache, 0..COUNT), COUNT);
+}
+
+#[test]
+fn a_changed_letter_in_what_the_tables_are_is_damage() {
+    let folder = filled();
+    let bytes = fs::read(file_in(folder.path())).unwrap();
+    let needle = b"vectors (id INTEGER";
+    let at = bytes
+        .windows(needle.len())
+        .position(|window| window == needle)
+        .unwrap();
+    // No row number any more but a column of its own, and empty.
+    overwrite(folder.path(), at as u64, b"vectors (id INTEGEP");
+    let mut cache = open(folder.path());
+    let warning = cache.take_warning().unwrap();
+    assert!(warning.contains("is damaged"), "{warning}");
+    assert_eq!(put(&mut cache, 0..COUNT), COUNT);
+    assert_eq!(present(&mut cache, 0..COUNT).len(), COUNT);
 }
 
 #[test]
@@ -237,7 +259,7 @@ fn the_log_of_a_file_that_is_gone_is_not_taken_for_that_of_the_next() {
     fs::write(&log, kept).unwrap();
     let mut cache = open(folder.path());
     assert_eq!(present(&mut cache, 0..COUNT), Vec::<usize>::new());
-    assert_eq!(file::check(cache.connection()), Ok(()));
+    assert_eq!(format::check(cache.connection()), Ok(()));
     serves(&mut cache);
 }
 

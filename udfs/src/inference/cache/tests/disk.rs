@@ -56,7 +56,7 @@ fn the_file_stays_within_its_limit_and_keeps_the_latest() {
     let entries = cache.stats().entries;
     // 12,000 vectors of 1.5 kB were put; the limit has room for 1,900.
     assert!((1500..2000).contains(&entries), "{entries}");
-    assert_eq!(file::check(cache.connection()), Ok(()));
+    assert_eq!(format::check(cache.connection()), Ok(()));
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn what_is_used_stays_and_what_is_not_goes() {
     }
     let rest = (0..1000).filter(|n| n % 10 != 0);
     assert_eq!(present(&mut cache, rest), Vec::<usize>::new());
-    assert_eq!(file::check(cache.connection()), Ok(()));
+    assert_eq!(format::check(cache.connection()), Ok(()));
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn two_processes_write_and_read_at_the_same_time() {
     assert!(!said.contains("warning"), "{said}");
     let mut cache = open(folder.path());
     assert_eq!(present(&mut cache, 0..4000).len(), 4000);
-    assert_eq!(file::check(cache.connection()), Ok(()));
+    assert_eq!(format::check(cache.connection()), Ok(()));
     assert!(aside(folder.path()).is_empty());
 }
 
@@ -102,7 +102,7 @@ fn two_processes_that_find_damage_renew_the_file_once() {
         put(&mut open(folder.path()), 0..4000);
         let mut bytes = fs::read(file_in(folder.path())).unwrap();
         for page in bytes
-            .chunks_mut(file::PAGE_BYTES as usize)
+            .chunks_mut(format::PAGE_BYTES as usize)
             .skip(offset / 20)
         {
             page[..offset.max(16)].fill(0x5a);
@@ -112,7 +112,7 @@ fn two_processes_that_find_damage_renew_the_file_once() {
         assert_eq!(said.matches("is damaged").count(), 1, "{said}");
         assert_eq!(aside(folder.path()).len(), 1);
         let mut cache = open(folder.path());
-        assert_eq!(file::check(cache.connection()), Ok(()));
+        assert_eq!(format::check(cache.connection()), Ok(()));
         let there = present(&mut cache, 0..4000).len();
         // Whoever came first may have lost a batch to the other one's renewal.
         assert!(there >= 4000 - 2 * BATCH, "{there}");
@@ -154,7 +154,7 @@ fn a_process_killed_in_mid_write_loses_at_most_the_last_batch() {
 
         let mut cache = open(folder.path());
         assert_eq!(cache.take_warning(), None);
-        assert_eq!(file::check(cache.connection()), Ok(()));
+        assert_eq!(format::check(cache.connection()), Ok(()));
         let there = present(&mut cache, 0..(written + 5) * BATCH);
         assert_eq!(there.len() % BATCH, 0, "a batch is there as a whole");
         let batches = there.len() / BATCH;
@@ -208,7 +208,7 @@ fn a_disk_that_takes_no_more_stops_writing_and_not_reading() {
         .unwrap();
     assert!(kept > 1000, "{said}");
     let mut cache = open(folder.path());
-    assert_eq!(file::check(cache.connection()), Ok(()));
+    assert_eq!(format::check(cache.connection()), Ok(()));
     assert_eq!(present(&mut cache, 0..kept).len(), kept);
     assert_eq!(put(&mut cache, kept..kept + BATCH), BATCH);
 }
@@ -229,22 +229,32 @@ fn read_only(folder: &Path) {
 #[test]
 #[cfg(unix)]
 fn a_folder_that_can_only_be_read_is_read() {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
     use std::os::unix::process::CommandExt;
 
-    let folder = tempfile::tempdir().unwrap();
-    put(&mut open(folder.path()), 0..100);
-    let mut command = command("read", folder.path());
-    if fs::metadata(folder.path()).unwrap().uid() == 0 {
-        // Root may write everywhere, so somebody else does it.
-        command.uid(65534).gid(65534);
+    const NOBODY: u32 = 65534;
+    for own in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        put(&mut open(folder.path()), 0..100);
+        let mut command = command("read", folder.path());
+        if fs::metadata(folder.path()).unwrap().uid() == 0 {
+            // Root may write everywhere, so somebody else reads: root's files, and
+            // files of their own, which they may write, in a folder they may not.
+            command.uid(NOBODY).gid(NOBODY);
+            if own {
+                chown(folder.path(), Some(NOBODY), None).unwrap();
+                for entry in fs::read_dir(folder.path()).unwrap() {
+                    chown(entry.unwrap().path(), Some(NOBODY), None).unwrap();
+                }
+            }
+        }
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
+        let child = command.spawn();
+        match child {
+            Ok(child) => drop(output(child)),
+            // The program lies where nobody else may go.
+            Err(error) => eprintln!("not tested: {error}"),
+        }
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     }
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
-    let child = command.spawn();
-    match child {
-        Ok(child) => drop(output(child)),
-        // The program lies where nobody else may go.
-        Err(error) => eprintln!("not tested: {error}"),
-    }
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
 }
