@@ -7,11 +7,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
-use crate::backend::{Backend, Deterministic, Device, Onnx, OnnxOptions, library_path};
+use crate::backend::{Backend, Deterministic, Device, library_path};
 use crate::error::{Error, Result};
 use crate::inference::{Classifier, Encoder, Run};
+use crate::loading::Plan;
 use crate::models::hub::DownloadProgress;
-use crate::models::{Location, ModelSpec, Source, Tokenizer, fetch, graph_of, locate};
+use crate::models::{
+    Location, ModelSpec, Source, Tokenizer, WantedPrecision, fetch, locate,
+};
 use crate::options::Settings;
 use crate::taxonomy::Taxonomy;
 
@@ -56,6 +59,8 @@ type Slot = Arc<Mutex<Option<Arc<Encoder>>>>;
 struct EncoderKey {
     model: String,
     device: Device,
+    precision: WantedPrecision,
+    device_memory: Option<usize>,
     threads: usize,
     onnxruntime: Option<PathBuf>,
     model_dir: Option<PathBuf>,
@@ -69,6 +74,8 @@ pub struct ModelFacts {
     /// Values in one vector.
     pub dims: usize,
     pub pooling: String,
+    /// What its vectors are computed in: `fp32`, `int8` or `fp16`.
+    pub precision: String,
 }
 
 #[derive(Default)]
@@ -274,24 +281,27 @@ impl Runtime {
             // and who asks for one by name is to know before a row is read.
             self.encoder(settings)?.warm_up()?;
         }
-        let facts = |dims, pooling: String| ModelFacts {
+        if location.source != Source::Deterministic {
+            library_path(settings.onnxruntime.as_deref())?;
+        }
+        let facts = |dims, pooling: String, precision: &str| ModelFacts {
             name: location.name.clone(),
             revision: location.revision.clone(),
             dims,
             pooling,
+            precision: precision.to_string(),
         };
-        match (&location.source, location.entry) {
-            (Source::Deterministic, _) => Ok(facts(DETERMINISTIC_DIMS, "mean".to_string())),
-            (Source::Hub(_), Some(entry)) => {
-                library_path(settings.onnxruntime.as_deref())?;
-                Ok(facts(entry.dims, entry.pooling.to_string()))
-            }
-            (_, entry) => {
-                library_path(settings.onnxruntime.as_deref())?;
-                let spec = ModelSpec::read(&self.fetch(&location)?, entry)?;
-                Ok(facts(spec.dims, spec.pooling.to_string()))
-            }
+        if location.source == Source::Deterministic {
+            return Ok(facts(DETERMINISTIC_DIMS, "mean".to_string(), "fp32"));
         }
+        let folder = self.fetch(&location)?;
+        let spec = ModelSpec::read(&folder, location.entry)?;
+        let (dims, pooling) = (spec.dims, spec.pooling.to_string());
+        let precision = match Plan::new(folder, spec, settings).foreseen()? {
+            Some(precision) => precision.name(),
+            None => self.encoder(settings)?.precision()?,
+        };
+        Ok(facts(dims, pooling, precision))
     }
 
     fn fetch(&self, location: &Location) -> Result<PathBuf> {
@@ -311,6 +321,8 @@ impl Runtime {
         let key = EncoderKey {
             model: settings.model.clone(),
             device: settings.device,
+            precision: settings.precision,
+            device_memory: settings.device_memory,
             threads: settings.threads,
             onnxruntime: settings.onnxruntime.clone(),
             model_dir: settings.model_dir.clone(),
@@ -341,22 +353,8 @@ impl Runtime {
         let folder = self.fetch(&location)?;
         let spec = ModelSpec::read(&folder, location.entry)?;
         let tokenizer = Tokenizer::open(&folder, &spec)?;
-        let (device, threads, library) = (
-            settings.device,
-            settings.threads,
-            settings.onnxruntime.clone(),
-        );
-        let for_session = spec.clone();
-        let open = move || {
-            let options = OnnxOptions {
-                library: library.clone(),
-                device,
-                threads,
-                pooling: for_session.pooling,
-            };
-            let graph = graph_of(&folder, &for_session)?;
-            Ok(Box::new(Onnx::open(&graph, &options)?) as Box<dyn Backend>)
-        };
+        let plan = Plan::new(folder, spec.clone(), settings);
+        let open = move || Ok(Box::new(plan.open()?) as Box<dyn Backend>);
         Ok(Encoder::new(
             location.name,
             location.revision,

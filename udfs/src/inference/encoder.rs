@@ -29,7 +29,7 @@ pub struct Encoder {
 /// What one request wants beside its texts.
 pub struct Run<'a> {
     pub runtime: &'a Runtime,
-    /// Padded tokens in one batch.
+    /// Padded tokens in one batch; 0 is what suits the device.
     pub batch_tokens: usize,
     pub on_error: OnError,
     epoch: u64,
@@ -116,6 +116,15 @@ impl Encoder {
         )
     }
 
+    /// What it computes in; opens the session if no text has done so yet.
+    pub fn precision(&self) -> Result<&'static str> {
+        let backend = self.backend()?;
+        Ok(backend
+            .lock()
+            .unwrap_or_else(|dead| dead.into_inner())
+            .precision())
+    }
+
     fn backend(&self) -> Result<&Mutex<Box<dyn Backend>>> {
         let _one_at_a_time = self.opening.lock().unwrap_or_else(|dead| dead.into_inner());
         if let Some(backend) = self.backend.get() {
@@ -155,7 +164,14 @@ impl Encoder {
             .iter()
             .map(|t| t.as_ref().map_or(0, |t| t.ids.len()))
             .collect();
-        let (order, batches) = batches::plan(&lengths, run.batch_tokens);
+        let budget = match run.batch_tokens {
+            0 => {
+                let backend = backend.lock().unwrap_or_else(|dead| dead.into_inner());
+                backend.batch_tokens()
+            }
+            tokens => tokens,
+        };
+        let (order, batches) = batches::plan(&lengths, budget);
         for batch in batches {
             run.check()?;
             let texts: Vec<usize> = order[batch]
