@@ -82,10 +82,8 @@ impl Plan {
 
     fn gpu_may_serve(&self) -> Result<bool> {
         // 8 bits are for the CPU.
-        Ok(
-            self.precision != WantedPrecision::Exactly(Precision::Int8)
-                && Onnx::may_serve(Device::Cuda(0), self.library.as_deref())?,
-        )
+        Ok(self.precision != WantedPrecision::Exactly(Precision::Int8)
+            && Onnx::may_serve(Device::Cuda(0), self.library.as_deref())?)
     }
 
     fn options(&self, device: Device, precision: Precision) -> OnnxOptions {

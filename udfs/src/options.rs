@@ -200,7 +200,10 @@ fn shown_bytes(bytes: usize) -> String {
     UNITS
         .iter()
         .find(|(_, unit)| bytes.is_multiple_of(*unit))
-        .map_or_else(|| bytes.to_string(), |(name, unit)| format!("{}{name}", bytes / unit))
+        .map_or_else(
+            || bytes.to_string(),
+            |(name, unit)| format!("{}{name}", bytes / unit),
+        )
 }
 
 fn path(path: &Option<PathBuf>) -> String {

@@ -12,9 +12,7 @@ use crate::error::{Error, Result};
 use crate::inference::{Classifier, Encoder, Run};
 use crate::loading::Plan;
 use crate::models::hub::DownloadProgress;
-use crate::models::{
-    Location, ModelSpec, Source, Tokenizer, WantedPrecision, fetch, locate,
-};
+use crate::models::{Location, ModelSpec, Source, Tokenizer, WantedPrecision, fetch, locate};
 use crate::options::Settings;
 use crate::taxonomy::Taxonomy;
 

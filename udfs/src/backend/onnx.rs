@@ -137,8 +137,12 @@ impl Onnx {
     /// # Errors
     /// [`Error::Setup`] for a missing library or a graph that does not run.
     pub fn measure(graph: &[u8], batches: &[TokenBatch], options: &OnnxOptions) -> Result<Ranges> {
-        let failed =
-            |e: ort::Error| Error::Setup(format!("calibration failed: {}", first_line(&e.to_string())));
+        let failed = |e: ort::Error| {
+            Error::Setup(format!(
+                "calibration failed: {}",
+                first_line(&e.to_string())
+            ))
+        };
         let mut session = builder(options, Device::Cpu, threads(options.threads))?
             .commit_from_memory(graph)
             .map_err(failed)?;

@@ -44,14 +44,19 @@ pub fn piece(batch: &TokenBatch, rows: Range<usize>) -> TokenBatch {
     };
     let length = |r: usize| {
         let mask = &batch.mask[r * batch.width..(r + 1) * batch.width];
-        mask.iter().rposition(|m| *m != 0).map_or(0, |last| last + 1)
+        mask.iter()
+            .rposition(|m| *m != 0)
+            .map_or(0, |last| last + 1)
     };
     let width = rows.clone().map(length).max().unwrap_or(0).max(1);
     let width = width.min(batch.width);
     TokenBatch {
         rows: rows.len(),
         width,
-        ids: rows.clone().flat_map(|r| row(&batch.ids, r, width)).collect(),
+        ids: rows
+            .clone()
+            .flat_map(|r| row(&batch.ids, r, width))
+            .collect(),
         mask: rows.flat_map(|r| row(&batch.mask, r, width)).collect(),
     }
 }

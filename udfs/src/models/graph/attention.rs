@@ -14,13 +14,9 @@ impl Encoder<'_> {
     pub fn mask_for_attention(&mut self) -> String {
         let (one, flat) = (self.graph.ints(&[1]), [Attribute::int("keepdims", 0)]);
         match self.recipe.style {
-            Style::Cpu => self
-                .graph
-                .op("ReduceSum", &["attention_mask", &one], &flat),
+            Style::Cpu => self.graph.op("ReduceSum", &["attention_mask", &one], &flat),
             Style::Cuda => {
-                let lengths = self
-                    .graph
-                    .op("ReduceSum", &["attention_mask", &one], &flat);
+                let lengths = self.graph.op("ReduceSum", &["attention_mask", &one], &flat);
                 let to = Attribute::int("to", INT32.into());
                 self.graph.op("Cast", &[&lengths], &[to])
             }

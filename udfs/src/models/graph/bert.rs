@@ -59,11 +59,7 @@ pub fn supports(folder: &Path, config: &BertConfig) -> Result<(), ModelError> {
 ///
 /// # Errors
 /// A weight that is missing or of another shape than `config.json` says.
-pub fn build(
-    weights: &Weights,
-    spec: &ModelSpec,
-    recipe: &Recipe,
-) -> Result<Vec<u8>, ModelError> {
+pub fn build(weights: &Weights, spec: &ModelSpec, recipe: &Recipe) -> Result<Vec<u8>, ModelError> {
     let half = matches!(recipe.numbers, Numbers::Fp16);
     let mut encoder = Encoder {
         graph: Builder::new(recipe.style.opset(), half),
@@ -285,10 +281,7 @@ impl Encoder<'_> {
         let mask = self.graph.op("Unsqueeze", &[&mask, &two], &[]);
         let real = self.graph.op("Mul", &[x, &mask], &[]);
         let flat = [Attribute::int("keepdims", 0)];
-        for (op, prefix) in [
-            ("ReduceMin", Ranges::LEAST),
-            ("ReduceMax", Ranges::MOST),
-        ] {
+        for (op, prefix) in [("ReduceMin", Ranges::LEAST), ("ReduceMax", Ranges::MOST)] {
             let range = self.graph.op(op, &[&real, &both], &flat);
             self.graph.give(&range, &format!("{prefix}{place}"));
         }

@@ -168,13 +168,15 @@ impl Encoder<'_> {
         let scales = self
             .graph
             .floats(&format!("{name}.scales"), &[outputs], &weight.scales);
-        let zeros = self
-            .graph
-            .signed_bytes(&format!("{name}.zeros"), &[outputs], &vec![0; outputs]);
+        let zeros =
+            self.graph
+                .signed_bytes(&format!("{name}.zeros"), &[outputs], &vec![0; outputs]);
         let bias = self.vector(&format!("{name}.bias"), outputs)?;
         Ok(self.graph.fused(
             "MatMulIntegerToFloat",
-            &[&x.values, &values, &x.scale, &scales, &x.zero, &zeros, &bias],
+            &[
+                &x.values, &values, &x.scale, &scales, &x.zero, &zeros, &bias,
+            ],
             &[],
         ))
     }

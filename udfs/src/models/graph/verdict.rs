@@ -70,7 +70,11 @@ mod tests {
     #[test]
     fn the_two_sets_are_apart_and_of_a_size() {
         let (calibration, check) = (calibration_texts(), check_texts());
-        assert!((64..=128).contains(&calibration.len()), "{}", calibration.len());
+        assert!(
+            (64..=128).contains(&calibration.len()),
+            "{}",
+            calibration.len()
+        );
         assert!((64..=128).contains(&check.len()));
         assert!(calibration.iter().all(|text| !check.contains(text)));
     }

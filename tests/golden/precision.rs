@@ -1,0 +1,150 @@
+//! int8 held against the fp32 reference, and what `auto` makes of a model.
+
+use std::path::Path;
+
+use semql_udfs::backend::Device;
+use semql_udfs::inference::{Run, categorize};
+use semql_udfs::models::{Precision, WantedPrecision};
+use semql_udfs::options::Settings;
+use semql_udfs::{Error, Runtime, vector};
+
+use super::{folder, golden};
+
+const MINILM: &str = "all-minilm-l6-v2";
+
+fn settings(model: &str, precision: WantedPrecision) -> Settings {
+    Settings {
+        model: model.to_string(),
+        device: Device::Cpu,
+        precision,
+        ..Settings::default()
+    }
+}
+
+fn exactly(precision: Precision) -> Settings {
+    settings(MINILM, WantedPrecision::Exactly(precision))
+}
+
+#[test]
+fn int8_is_near_the_reference_and_does_not_depend_on_the_batch() {
+    let golden = golden("minilm.golden.json");
+    let texts: Vec<Option<&str>> = golden.texts.iter().map(|c| Some(c.text.as_str())).collect();
+    let runtime = Runtime::new();
+    let settings = exactly(Precision::Int8);
+    let encoder = runtime.encoder(&settings).unwrap();
+    assert_eq!(encoder.precision().unwrap(), "int8");
+    let run = Run::new(&runtime, &settings);
+    let together = encoder.encode(&texts, &run).unwrap();
+    let mut cosines = Vec::new();
+    for (row, case) in golden.texts.iter().enumerate() {
+        let vector = together.get(row).unwrap();
+        cosines.push(vector::dot(vector, &case.vector));
+        let alone = encoder.encode(&[Some(&case.text)], &run).unwrap();
+        let same = vector::dot(vector, alone.get(0).unwrap());
+        assert!(same >= 0.99999, "row {row} depends on its batch: {same}");
+    }
+    let mean = cosines.iter().sum::<f32>() / cosines.len() as f32;
+    let least = cosines.iter().copied().fold(1.0, f32::min);
+    println!("int8: mean cosine {mean:.5}, least {least:.5}");
+    assert!(mean >= 0.995, "mean cosine {mean}, least {least}");
+    assert!(least >= 0.97, "least cosine {least}");
+}
+
+#[test]
+fn int8_gives_the_labels_of_fp32() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("queries/sample/products.jsonl");
+    let lines = std::fs::read_to_string(path).unwrap();
+    let rows: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let offers: Vec<(Option<&str>, Option<&str>)> = rows
+        .iter()
+        .map(|row| {
+            let text = |key: &str| row[key].as_str().filter(|t| !t.trim().is_empty());
+            (text("title"), text("text"))
+        })
+        .collect();
+    let runtime = Runtime::new();
+    let labels = |precision| -> Vec<Option<usize>> {
+        let settings = exactly(precision);
+        let encoder = runtime.encoder(&settings).unwrap();
+        let run = Run::new(&runtime, &settings);
+        let taxonomy = runtime.taxonomy("product_category").unwrap();
+        let classifier = runtime.classifier(&taxonomy, &encoder, &run).unwrap();
+        let scores = categorize(&offers, &classifier, &encoder, &run).unwrap();
+        let best =
+            |scores: Vec<f32>| (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
+        scores.into_iter().map(|s| s.and_then(best)).collect()
+    };
+    let (exact, rounded) = (labels(Precision::Fp32), labels(Precision::Int8));
+    let same = exact.iter().zip(&rounded).filter(|(a, b)| a == b).count();
+    let share = same as f64 / exact.len() as f64;
+    println!("int8: {share:.4} of {} labels agree", exact.len());
+    assert!(share >= 0.99, "{share} of the labels agree");
+}
+
+#[test]
+fn auto_takes_int8_where_it_holds_and_facts_say_what_runs() {
+    for model in [MINILM, &folder("tiny-bert"), &folder("tiny-bert-onnx")] {
+        let runtime = Runtime::new();
+        let settings = settings(model, WantedPrecision::Auto);
+        let foreseen = runtime.facts(&settings).unwrap().precision;
+        let encoder = runtime.encoder(&settings).unwrap();
+        assert_eq!(encoder.precision().unwrap(), foreseen, "{model}");
+        if model == MINILM {
+            assert_eq!(foreseen, "int8");
+        }
+        if model.ends_with("onnx") {
+            assert_eq!(foreseen, "fp32", "a published graph runs as it is");
+        }
+    }
+}
+
+#[test]
+fn what_a_device_does_not_have_is_an_error_that_says_so() {
+    let refused = |settings: &Settings, word: &str| {
+        let error = Runtime::new().facts(settings).unwrap_err();
+        assert!(
+            matches!(&error, Error::Setup(m) if m.contains(word)),
+            "{error}"
+        );
+    };
+    refused(&exactly(Precision::Fp16), "GPU");
+    let published = folder("tiny-bert-onnx");
+    let int8 = WantedPrecision::Exactly(Precision::Int8);
+    refused(&settings(&published, int8), "finished ONNX graph");
+    let gpu = Settings {
+        device: Device::Cuda(0),
+        ..settings(MINILM, int8)
+    };
+    refused(&gpu, "int8");
+}
+
+/// Passes where there is a GPU too, since then nothing is refused.
+#[test]
+fn a_gpu_asked_for_by_name_serves_or_fails_and_auto_falls_to_the_cpu() {
+    for device in [Device::Cuda(0), Device::TensorRt(0)] {
+        let settings = Settings {
+            device,
+            ..settings(MINILM, WantedPrecision::Auto)
+        };
+        let runtime = Runtime::new();
+        match runtime.facts(&settings) {
+            Ok(facts) => assert_ne!(facts.precision, "int8"),
+            Err(Error::Setup(why)) => assert!(why.contains(&device.to_string()), "{why}"),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    let runtime = Runtime::new();
+    let settings = Settings {
+        device: Device::Auto,
+        ..settings(MINILM, WantedPrecision::Auto)
+    };
+    let encoder = runtime.encoder(&settings).unwrap();
+    encoder
+        .encode(&[Some("red shoes")], &Run::new(&runtime, &settings))
+        .unwrap();
+    let device = encoder.device().unwrap();
+    assert!(["cpu", "cuda:0"].contains(&device.as_str()), "{device}");
+}
