@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use semql_udfs::backend::Device;
+use semql_udfs::backend::{Backend, Device, Onnx, OnnxOptions, TokenBatch};
 use semql_udfs::inference::{Run, categorize};
-use semql_udfs::models::{Precision, WantedPrecision};
+use semql_udfs::models::{Graphs, ModelSpec, Precision, Style, WantedPrecision};
 use semql_udfs::options::Settings;
 use semql_udfs::{Error, Runtime, vector};
 
@@ -147,4 +147,47 @@ fn a_gpu_asked_for_by_name_serves_or_fails_and_auto_falls_to_the_cpu() {
         .unwrap();
     let device = encoder.device().unwrap();
     assert!(["cpu", "cuda:0"].contains(&device.as_str()), "{device}");
+}
+
+/// No GPU is needed to see that the arithmetic is right: the CPU runs the
+/// other arrangements too, 16 bits by way of casts.
+#[test]
+fn the_graphs_for_other_devices_give_the_same_vectors() {
+    let folder = folder("tiny-bert");
+    let spec = ModelSpec::read(Path::new(&folder), None).unwrap();
+    let graphs = Graphs::of(Path::new(&folder), &spec).unwrap();
+    let texts: [&[u32]; 3] = [&[2, 40, 41, 42, 43, 3], &[2, 50, 3], &[2, 60, 61, 3]];
+    let batch = TokenBatch::new(&texts, spec.config.pad_token_id);
+    let vectors = |style, half| {
+        let options = OnnxOptions {
+            library: None,
+            device: Device::Cpu,
+            threads: 1,
+            pooling: spec.pooling,
+            precision: Precision::Fp32,
+            device_memory: None,
+        };
+        let graph = graphs.floats(style, half).unwrap();
+        let mut vectors = Vec::new();
+        Onnx::open(&graph, &options)
+            .unwrap()
+            .encode(&batch, spec.dims, &mut vectors)
+            .unwrap();
+        vectors
+    };
+    let reference = vectors(Style::Cpu, false);
+    for (style, half, least) in [
+        (Style::Cuda, false, 0.9999),
+        (Style::Plain, false, 0.9999),
+        (Style::Cuda, true, 0.999),
+    ] {
+        let other = vectors(style, half);
+        for (a, b) in reference
+            .chunks_exact(spec.dims)
+            .zip(other.chunks_exact(spec.dims))
+        {
+            let cosine = vector::dot(a, b);
+            assert!(cosine >= least, "{style:?} half {half}: cosine {cosine}");
+        }
+    }
 }

@@ -98,10 +98,7 @@ const SETTINGS: &[Setting] = &[
         key: "device_memory",
         description: "Memory that a model may take on a GPU, such as 8GB; empty is all there is",
         set: |s, v| bytes(v).map(|bytes| s.device_memory = bytes),
-        get: |s| {
-            s.device_memory
-                .map_or(String::new(), |bytes| shown_bytes(bytes))
-        },
+        get: |s| s.device_memory.map_or(String::new(), shown_bytes),
     },
     Setting {
         key: "taxonomy",

@@ -267,7 +267,9 @@ impl Runtime {
     }
 
     /// Checks that the model of `settings` can be used, and says what planning
-    /// needs to know of it. Nothing is loaded, unless a GPU is asked for by name.
+    /// needs to know of it. Nothing is loaded, unless a GPU may serve, or the
+    /// model is new here and `ai.precision = 'auto'` has to find out what 8
+    /// bits are worth for it.
     ///
     /// # Errors
     /// [`Error::Setup`] for a model that is not found or a library that is not
@@ -291,6 +293,16 @@ impl Runtime {
         };
         if location.source == Source::Deterministic {
             return Ok(facts(DETERMINISTIC_DIMS, "mean".to_string(), "fp32"));
+        }
+        if let (Source::Hub(_), Some(entry), WantedPrecision::Exactly(precision)) =
+            (&location.source, location.entry, settings.precision)
+        {
+            // The catalogue knows all there is to know before the download.
+            return Ok(facts(
+                entry.dims,
+                entry.pooling.to_string(),
+                precision.name(),
+            ));
         }
         let folder = self.fetch(&location)?;
         let spec = ModelSpec::read(&folder, location.entry)?;
