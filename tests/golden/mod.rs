@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use semql_udfs::inference::{Encoder, Reading, Run};
+use semql_udfs::models::{Precision, WantedPrecision};
 use semql_udfs::options::Settings;
 use semql_udfs::{Runtime, vector};
 use serde::Deserialize;
+
+mod precision;
 
 /// fp32 against fp32: what is left is the order of additions.
 const LEAST_COSINE: f32 = 0.9999;
@@ -43,6 +46,7 @@ fn folder(name: &str) -> String {
 fn encoder(runtime: &Arc<Runtime>, model: &str) -> (Arc<Encoder>, Settings) {
     let settings = Settings {
         model: model.to_string(),
+        precision: WantedPrecision::Exactly(Precision::Fp32),
         ..Settings::default()
     };
     (runtime.encoder(&settings).unwrap(), settings)

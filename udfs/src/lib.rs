@@ -34,6 +34,7 @@ pub mod backend;
 mod error;
 mod functions;
 pub mod inference;
+mod loading;
 pub mod models;
 pub mod options;
 pub mod plan;

@@ -13,6 +13,7 @@ use datafusion::prelude::SessionContext;
 
 use crate::backend::Device;
 use crate::inference::cache::{Error as CacheError, Setting as CacheSetting};
+use crate::models::WantedPrecision;
 use crate::runtime::Runtime;
 
 /// What a row does when the model fails on it.
@@ -30,16 +31,19 @@ pub enum OnError {
 pub struct Settings {
     pub model: String,
     pub device: Device,
+    pub precision: WantedPrecision,
+    /// Bytes that a model may take on a GPU; `None` is all there are.
+    pub device_memory: Option<usize>,
     pub taxonomy: String,
     pub on_error: OnError,
     /// Inference threads; 0 means one for each core.
     pub threads: usize,
-    /// Padded tokens in one batch.
+    /// Padded tokens in one batch; 0 means what suits the device.
     pub batch_tokens: usize,
     /// Where vectors are kept for later queries.
     pub cache: CacheSetting,
     /// Bytes that the cache may take; `None` means its own default.
-    pub cache_size: Option<u64>,
+    pub cache_size: Option<usize>,
     /// The ONNX Runtime library; `None` means the places where set-up puts it.
     pub onnxruntime: Option<PathBuf>,
     /// The folder of models; `None` means the one that set-up fills.
@@ -51,10 +55,12 @@ impl Default for Settings {
         Self {
             model: crate::models::catalogue::DEFAULT.to_string(),
             device: Device::Auto,
+            precision: WantedPrecision::Auto,
+            device_memory: Some(8_000_000_000),
             taxonomy: "product_category".to_string(),
             on_error: OnError::Null,
             threads: 0,
-            batch_tokens: 1024,
+            batch_tokens: 0,
             cache: CacheSetting::Off,
             cache_size: None,
             onnxruntime: None,
@@ -90,6 +96,18 @@ const SETTINGS: &[Setting] = &[
         get: |s| s.device.to_string(),
     },
     Setting {
+        key: "precision",
+        description: "Arithmetic of models: fp32, int8 (CPU), fp16 (GPU), or auto, which is fp16 on a GPU and on the CPU int8 for models whose vectors stay the same with it (mean cosine 0.995), else fp32",
+        set: |s, v| v.parse().map(|precision| s.precision = precision),
+        get: |s| s.precision.to_string(),
+    },
+    Setting {
+        key: "device_memory",
+        description: "Memory that a model may take on a GPU, such as 8GB; empty is all there is",
+        set: |s, v| bytes(v).map(|bytes| s.device_memory = bytes),
+        get: |s| s.device_memory.map_or(String::new(), shown_bytes),
+    },
+    Setting {
         key: "taxonomy",
         description: "Label set of categorize(): a taxonomy of the data dictionary, or the built-in product_category",
         set: |s, v| {
@@ -122,8 +140,8 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "batch_tokens",
-        description: "Padded tokens in one batch of inference",
-        set: |s, v| number(v, 1, 1 << 22).map(|n| s.batch_tokens = n),
+        description: "Padded tokens in one batch of inference; 0 is what suits the device",
+        set: |s, v| number(v, 0, 1 << 22).map(|n| s.batch_tokens = n),
         get: |s| s.batch_tokens.to_string(),
     },
     Setting {
@@ -139,10 +157,10 @@ const SETTINGS: &[Setting] = &[
         key: "cache_size",
         description: "How much the cache may keep, such as 500MB or 8GB; empty is 256MB in memory and 4GB in a folder",
         set: |s, v| {
-            s.cache_size = if v.is_empty() { None } else { Some(bytes(v)?) };
+            s.cache_size = bytes(v)?;
             Ok(())
         },
-        get: |s| s.cache_size.map(|n| n.to_string()).unwrap_or_default(),
+        get: |s| s.cache_size.map(shown_bytes).unwrap_or_default(),
     },
     Setting {
         key: "onnxruntime",
@@ -173,24 +191,41 @@ fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
     }
 }
 
-/// A number of bytes, with or without one of the units KB, MB, GB and TB, each
-/// 1,024 times the one before.
-fn bytes(text: &str) -> Result<u64, String> {
-    let lower = text.trim().to_ascii_lowercase();
-    let digits = lower.trim_end_matches(|c: char| c.is_alphabetic() || c == ' ');
-    let power = match lower[digits.len()..].trim() {
-        "" | "b" => Some(0),
-        "k" | "kb" | "kib" => Some(1),
-        "m" | "mb" | "mib" => Some(2),
-        "g" | "gb" | "gib" => Some(3),
-        "t" | "tb" | "tib" => Some(4),
-        _ => None,
-    };
-    let number = digits.parse::<f64>().ok().filter(|n| *n > 0.0);
-    match (number, power) {
-        (Some(number), Some(power)) => Ok((number * 1024f64.powi(power)) as u64),
-        _ => Err(format!("'{text}' is no size; write 500MB or 8GB")),
+const UNITS: &[(&str, usize)] = &[
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("KB", 1_000),
+    ("B", 1),
+];
+
+/// `8GB` as bytes; `None` for nothing.
+fn bytes(text: &str) -> Result<Option<usize>, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
     }
+    let upper = text.to_ascii_uppercase();
+    let (digits, unit) = UNITS
+        .iter()
+        .find_map(|(name, unit)| Some((upper.strip_suffix(name)?, *unit)))
+        .unwrap_or((upper.as_str(), 1));
+    let wrong = || format!("'{text}' is no size; write a number of bytes, or such as 8GB or 500MB");
+    let number: f64 = digits.trim().parse().map_err(|_| wrong())?;
+    let bytes = number * unit as f64;
+    if !(1.0..=1e15).contains(&bytes) {
+        return Err(wrong());
+    }
+    Ok(Some(bytes as usize))
+}
+
+fn shown_bytes(bytes: usize) -> String {
+    UNITS
+        .iter()
+        .find(|(_, unit)| bytes.is_multiple_of(*unit))
+        .map_or_else(
+            || bytes.to_string(),
+            |(name, unit)| format!("{}{name}", bytes / unit),
+        )
 }
 
 fn path(path: &Option<PathBuf>) -> String {
@@ -308,10 +343,14 @@ mod tests {
     }
 
     #[test]
-    fn sizes_have_units() {
-        assert_eq!(bytes("1000"), Ok(1000));
-        assert_eq!(bytes("1.5 KB"), Ok(1536));
-        assert_eq!(bytes("8GB"), Ok(8 << 30));
+    fn sizes_read_as_they_are_written() {
+        assert_eq!(bytes("8GB"), Ok(Some(8_000_000_000)));
+        assert_eq!(bytes(" 1.5 gb "), Ok(Some(1_500_000_000)));
+        assert_eq!(bytes("12345"), Ok(Some(12_345)));
+        assert_eq!(bytes(""), Ok(None));
+        for text in ["8GB", "1500MB", "12345B"] {
+            assert_eq!(shown_bytes(bytes(text).unwrap().unwrap()), text);
+        }
     }
 
     #[test]
@@ -321,6 +360,9 @@ mod tests {
             ("on_error", "explode"),
             ("threads", "-1"),
             ("device", "abacus"),
+            ("precision", "int4"),
+            ("device_memory", "much"),
+            ("device_memory", "-1GB"),
             ("speed", "11"),
             ("cache", ""),
             ("cache_size", "much"),

@@ -6,14 +6,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
 
-use crate::backend::{Backend, Deterministic, Device, Onnx, OnnxOptions, library_path};
+use crate::backend::{Backend, Deterministic, Device, library_path};
 use crate::error::{Error, Result};
-use crate::inference::cache::{Cache, Fingerprint, Limits, Setting as CacheSetting};
+use crate::inference::cache::{Cache, Limits, Setting as CacheSetting};
 use crate::inference::{Classifier, Encoder, Identity, Metered, Rate, Run};
+use crate::loading::Plan;
 use crate::models::hub::DownloadProgress;
-use crate::models::{
-    Location, ModelSpec, Source, Tokenizer, fetch, graph_of, locate, weights_identity,
-};
+use crate::models::{Location, ModelSpec, Source, Tokenizer, WantedPrecision, fetch, locate};
 use crate::options::Settings;
 use crate::taxonomy::Taxonomy;
 
@@ -24,6 +23,7 @@ const DETERMINISTIC_DIMS: usize = 16;
 /// more sessions.
 pub struct Runtime {
     encoders: Mutex<HashMap<EncoderKey, Slot>>,
+    facts: Mutex<HashMap<EncoderKey, ModelFacts>>,
     classifiers: Mutex<HashMap<String, Arc<Classifier>>>,
     taxonomies: RwLock<BTreeMap<String, Arc<Taxonomy>>>,
     counters: Arc<Counters>,
@@ -38,7 +38,7 @@ pub struct Runtime {
 const RECENT_BYTES: usize = 256 << 20;
 
 /// The settings that make one cache differ from another.
-type CacheKey = (String, Option<u64>);
+type CacheKey = (String, Option<usize>);
 
 /// Classifiers kept in memory.
 const KEPT_CLASSIFIERS: usize = 64;
@@ -66,9 +66,25 @@ type Slot = Arc<Mutex<Option<Arc<Encoder>>>>;
 struct EncoderKey {
     model: String,
     device: Device,
+    precision: WantedPrecision,
+    device_memory: Option<usize>,
     threads: usize,
     onnxruntime: Option<PathBuf>,
     model_dir: Option<PathBuf>,
+}
+
+impl EncoderKey {
+    fn of(settings: &Settings) -> Self {
+        Self {
+            model: settings.model.clone(),
+            device: settings.device,
+            precision: settings.precision,
+            device_memory: settings.device_memory,
+            threads: settings.threads,
+            onnxruntime: settings.onnxruntime.clone(),
+            model_dir: settings.model_dir.clone(),
+        }
+    }
 }
 
 /// What planning needs to know of a model, without loading it.
@@ -79,6 +95,8 @@ pub struct ModelFacts {
     /// Values in one vector.
     pub dims: usize,
     pub pooling: String,
+    /// What its vectors are computed in: `fp32`, `int8` or `fp16`.
+    pub precision: String,
 }
 
 #[derive(Default)]
@@ -157,6 +175,7 @@ impl Runtime {
     pub fn new() -> Self {
         let runtime = Self {
             encoders: Mutex::default(),
+            facts: Mutex::default(),
             classifiers: Mutex::default(),
             taxonomies: RwLock::default(),
             counters: Arc::default(),
@@ -230,8 +249,8 @@ impl Runtime {
         }
         let mut limits = Limits::default();
         if let Some(bytes) = settings.cache_size {
-            limits.memory = usize::try_from(bytes).unwrap_or(usize::MAX);
-            limits.disk = bytes;
+            limits.memory = bytes;
+            limits.disk = bytes as u64;
         }
         let cache = Cache::open(&settings.cache, limits);
         let cache = Arc::new(cache.map_err(|e| Error::Setup(e.to_string()))?);
@@ -344,36 +363,61 @@ impl Runtime {
     }
 
     /// Checks that the model of `settings` can be used, and says what planning
-    /// needs to know of it. Nothing is loaded, unless a GPU is asked for by name.
+    /// needs to know of it. Nothing is loaded, unless a GPU may serve, or the
+    /// model is new here and `ai.precision = 'auto'` has to find out what 8
+    /// bits are worth for it.
     ///
     /// # Errors
     /// [`Error::Setup`] for a model that is not found or a library that is not
     /// on this machine.
     pub fn facts(&self, settings: &Settings) -> Result<ModelFacts> {
+        let key = EncoderKey::of(settings);
+        if let Some(facts) = lock(&self.facts).get(&key) {
+            return Ok(facts.clone());
+        }
+        let facts = self.find_facts(settings)?;
+        lock(&self.facts).insert(key, facts.clone());
+        Ok(facts)
+    }
+
+    fn find_facts(&self, settings: &Settings) -> Result<ModelFacts> {
         let location = locate(&settings.model, settings.model_dir.as_deref())?;
         if matches!(settings.device, Device::Cuda(_) | Device::TensorRt(_)) {
             // Whether a GPU serves shows only when a session is opened on it,
             // and who asks for one by name is to know before a row is read.
             self.encoder(settings)?.warm_up()?;
         }
-        let facts = |dims, pooling: String| ModelFacts {
+        if location.source != Source::Deterministic {
+            library_path(settings.onnxruntime.as_deref())?;
+        }
+        let facts = |dims, pooling: String, precision: &str| ModelFacts {
             name: location.name.clone(),
             revision: location.revision.clone(),
             dims,
             pooling,
+            precision: precision.to_string(),
         };
-        match (&location.source, location.entry) {
-            (Source::Deterministic, _) => Ok(facts(DETERMINISTIC_DIMS, "mean".to_string())),
-            (Source::Hub(_), Some(entry)) => {
-                library_path(settings.onnxruntime.as_deref())?;
-                Ok(facts(entry.dims, entry.pooling.to_string()))
-            }
-            (_, entry) => {
-                library_path(settings.onnxruntime.as_deref())?;
-                let spec = ModelSpec::read(&self.fetch(&location)?, entry)?;
-                Ok(facts(spec.dims, spec.pooling.to_string()))
-            }
+        if location.source == Source::Deterministic {
+            return Ok(facts(DETERMINISTIC_DIMS, "mean".to_string(), "fp32"));
         }
+        if let (Source::Hub(_), Some(entry), WantedPrecision::Exactly(precision)) =
+            (&location.source, location.entry, settings.precision)
+        {
+            // The catalogue knows all there is to know before the download.
+            return Ok(facts(
+                entry.dims,
+                entry.pooling.to_string(),
+                precision.name(),
+            ));
+        }
+        let folder = self.fetch(&location)?;
+        let spec = ModelSpec::read(&folder, location.entry)?;
+        let (dims, pooling) = (spec.dims, spec.pooling.to_string());
+        let precision = match Plan::new(folder, spec, settings).foreseen()? {
+            Some(precision) => precision.name(),
+            None => self.encoder(settings)?.sure_precision()?,
+        };
+        Ok(facts(dims, pooling, precision))
     }
 
     fn fetch(&self, location: &Location) -> Result<PathBuf> {
@@ -390,13 +434,7 @@ impl Runtime {
     /// # Errors
     /// [`Error::Setup`] for anything missing or damaged.
     pub fn encoder(&self, settings: &Settings) -> Result<Arc<Encoder>> {
-        let key = EncoderKey {
-            model: settings.model.clone(),
-            device: settings.device,
-            threads: settings.threads,
-            onnxruntime: settings.onnxruntime.clone(),
-            model_dir: settings.model_dir.clone(),
-        };
+        let key = EncoderKey::of(settings);
         // Only those who want the same model wait for it.
         let slot = lock(&self.encoders).entry(key).or_default().clone();
         let mut slot = lock(&slot);
@@ -412,7 +450,7 @@ impl Runtime {
         let location = locate(&settings.model, settings.model_dir.as_deref())?;
         if location.source == Source::Deterministic {
             return Ok(Encoder::new(
-                identity(&location, "", ""),
+                identity(&location),
                 DETERMINISTIC_DIMS,
                 None,
                 Tokenizer::words(),
@@ -422,29 +460,17 @@ impl Runtime {
         let folder = self.fetch(&location)?;
         let spec = ModelSpec::read(&folder, location.entry)?;
         let tokenizer = Tokenizer::open(&folder, &spec)?;
-        let (device, threads, library) = (
-            settings.device,
-            settings.threads,
-            settings.onnxruntime.clone(),
-        );
-        let identity = identity(&location, &format!("{spec:?}"), &weights_identity(&folder));
-        let for_session = spec.clone();
-        let open = move || {
-            let options = OnnxOptions {
-                library: library.clone(),
-                device,
-                threads,
-                pooling: for_session.pooling,
-            };
-            let graph = graph_of(&folder, &for_session)?;
-            Ok(Box::new(Onnx::open(&graph, &options)?) as Box<dyn Backend>)
+        let plan = Plan::new(folder, spec.clone(), settings);
+        let identity = Identity {
+            form: format!("{spec:?}|{}", plan.weights_identity()?),
+            ..identity(&location)
         };
         Ok(Encoder::new(
             identity,
             spec.dims,
             Some(spec),
             tokenizer,
-            Box::new(open),
+            Box::new(plan),
         ))
     }
 
@@ -473,19 +499,16 @@ impl Runtime {
 /// The settings that change a model's speed.
 fn form(settings: &Settings) -> String {
     format!(
-        "{} on {} with {} threads",
-        settings.model, settings.device, settings.threads
+        "{} in {} on {} with {} threads",
+        settings.model, settings.precision, settings.device, settings.threads
     )
 }
 
-/// `form` is what of the model's description changes its vectors, `weights`
-/// what tells one file of them from another.
-fn identity(location: &Location, form: &str, weights: &str) -> Identity {
-    let parts = [&location.name, &location.revision, form, weights].map(str::as_bytes);
+fn identity(location: &Location) -> Identity {
     Identity {
         name: location.name.clone(),
         revision: location.revision.clone(),
-        fingerprint: Fingerprint::of(&parts),
+        form: String::new(),
     }
 }
 

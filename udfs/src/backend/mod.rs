@@ -3,6 +3,8 @@
 mod deterministic;
 mod device;
 mod onnx;
+mod pool;
+mod providers;
 mod runtime_library;
 
 pub use deterministic::Deterministic;
@@ -49,8 +51,13 @@ pub trait Backend: Send {
     /// Where it runs, as users write it: `cpu`, `cuda:0`.
     fn device(&self) -> &str;
 
-    /// The weights' arithmetic: `fp32`.
+    /// The arithmetic of its matrix products: `fp32`, `int8`, `fp16`.
     fn precision(&self) -> &'static str;
+
+    /// Padded tokens in one batch that suit the device, for who leaves it open.
+    fn batch_tokens(&self) -> usize {
+        1024
+    }
 
     /// Appends one unit vector of `dims` values for every row of `batch`.
     fn encode(&mut self, batch: &TokenBatch, dims: usize, vectors: &mut Vec<f32>) -> Result<()>;

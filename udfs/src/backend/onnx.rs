@@ -2,35 +2,60 @@
 
 use std::path::{Path, PathBuf};
 
-use ort::ep::{self, ExecutionProviderDispatch};
 use ort::session::Session;
-use ort::session::builder::GraphOptimizationLevel;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::TensorRef;
 
+use super::pool;
+use super::providers::{compiled_in, providers};
 use super::runtime_library::{environment, library_path};
 use super::{Backend, Device, TokenBatch};
 use crate::error::{Error, Result};
-use crate::models::Pooling;
+use crate::models::{Pooling, Precision, Ranges};
 use crate::vector::normalize;
 
+/// Padded tokens in one batch on a GPU: enough to keep a large card busy.
+const GPU_BATCH_TOKENS: usize = 1 << 16;
+
+/// Pieces for each session in one batch on the CPU, so that a slow piece does
+/// not leave the other cores idle for long.
+const PIECES: usize = 4;
+
+/// Where ONNX Runtime is to write which provider ran each node; the name of a
+/// file without its ending. For checking that a device really ran.
+const PROFILE: &str = "SEMQL_ORT_PROFILE";
+
 /// How to open a graph.
+#[derive(Clone, Debug)]
 pub struct OnnxOptions {
     pub library: Option<PathBuf>,
+    /// `auto` is the CPU here: which device to try is decided by who opens.
     pub device: Device,
-    /// Threads of the session; 0 means one for each core.
+    /// Threads of all sessions; 0 means one for each core.
     pub threads: usize,
     /// How token vectors become one vector, where the graph leaves that to us.
     pub pooling: Pooling,
+    /// What the graph computes in.
+    pub precision: Precision,
+    /// Bytes that a GPU's arena may take; `None` is all there is.
+    pub device_memory: Option<usize>,
 }
 
-/// A graph in an ONNX Runtime session.
+/// A graph in ONNX Runtime sessions: on the CPU one for each core, on a GPU one.
 ///
 /// Two kinds of graph are served: ours (`input_ids` and `attention_mask` to
 /// pooled `embedding`), and what publishers export, whose first output is
 /// either one vector a text or one a token.
 pub struct Onnx {
-    session: Session,
-    device: String,
+    sessions: Vec<Session>,
+    device: Device,
+    shown_device: String,
+    precision: Precision,
+    feed: Feed,
+}
+
+/// What a session of the graph takes and gives.
+struct Feed {
     inputs: Vec<Input>,
     output: String,
     pooling: Pooling,
@@ -67,79 +92,125 @@ impl Onnx {
     /// [`Error::Setup`] for a missing library, a corrupt graph, other inputs
     /// than an encoder's, or a device that cannot serve.
     pub fn open(graph: &Path, options: &OnnxOptions) -> Result<Self> {
-        let library = library_path(options.library.as_deref())?;
-        let (session, device) = match options.device {
-            Device::Auto => match commit(graph, &library, options, Device::Cuda(0)) {
-                Ok(session) => (session, Device::Cuda(0)),
-                Err(_) => (commit(graph, &library, options, Device::Cpu)?, Device::Cpu),
-            },
-            device => (commit(graph, &library, options, device)?, device),
+        let device = match options.device {
+            Device::Auto => Device::Cpu,
+            device => device,
         };
-        let inputs = inputs(&session, graph)?;
-        let output = output(&session, graph)?;
-        Ok(Self {
-            session,
-            device: device.to_string(),
-            inputs,
-            output,
+        let threads = threads(options.threads);
+        let wanted = match device {
+            Device::Cpu => {
+                let bytes = graph.metadata().map_or(0, |m| m.len());
+                pool::sessions(threads, bytes)
+            }
+            _ => 1,
+        };
+        let sessions = (0..wanted)
+            .map(|_| commit(graph, options, device, threads / wanted))
+            .collect::<Result<Vec<_>>>()?;
+        let feed = Feed {
+            inputs: inputs(&sessions[0], graph)?,
+            output: output(&sessions[0], graph)?,
             pooling: options.pooling,
+        };
+        Ok(Self {
+            sessions,
+            device,
+            shown_device: device.to_string(),
+            precision: options.precision,
+            feed,
         })
     }
-}
 
-fn provider(device: Device) -> Option<ExecutionProviderDispatch> {
-    // Without error_on_failure ONNX Runtime would fall back to the CPU in silence.
-    match device {
-        Device::Auto | Device::Cpu => None,
-        Device::Cuda(id) => Some(
-            ep::CUDA::default()
-                .with_device_id(id)
-                .build()
-                .error_on_failure(),
-        ),
-        Device::TensorRt(id) => Some(
-            ep::TensorRT::default()
-                .with_device_id(id)
-                .build()
-                .error_on_failure(),
-        ),
+    /// Whether the library has `device`'s provider: a cheap look before a
+    /// graph is built for it.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] for a missing library.
+    pub fn may_serve(device: Device, library: Option<&Path>) -> Result<bool> {
+        environment(&library_path(library)?)?;
+        Ok(compiled_in(device))
+    }
+
+    /// Runs a calibration graph, which lies in memory, over `batches` on the
+    /// CPU and takes in the ranges that it gives out.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] for a missing library or a graph that does not run.
+    pub fn measure(graph: &[u8], batches: &[TokenBatch], options: &OnnxOptions) -> Result<Ranges> {
+        let failed = |e: ort::Error| {
+            Error::Setup(format!(
+                "calibration failed: {}",
+                first_line(&e.to_string())
+            ))
+        };
+        let mut session = builder(options, Device::Cpu, threads(options.threads))?
+            .commit_from_memory(graph)
+            .map_err(failed)?;
+        let mut ranges = Ranges::default();
+        for batch in batches {
+            let shape = [batch.rows as i64, batch.width as i64];
+            let ids = TensorRef::from_array_view((shape, batch.ids.as_slice())).map_err(failed)?;
+            let mask =
+                TensorRef::from_array_view((shape, batch.mask.as_slice())).map_err(failed)?;
+            let outputs = session
+                .run(ort::inputs!["input_ids" => ids, "attention_mask" => mask])
+                .map_err(failed)?;
+            for (name, value) in outputs.iter() {
+                let (_, values) = value.try_extract_tensor::<f32>().map_err(failed)?;
+                ranges.widen(name, values);
+            }
+        }
+        Ok(ranges)
     }
 }
 
-fn commit(graph: &Path, library: &Path, options: &OnnxOptions, device: Device) -> Result<Session> {
-    let threads = if options.threads == 0 {
-        std::thread::available_parallelism().map_or(1, |n| n.get())
-    } else {
-        options.threads
-    };
-    let environment = environment(library)?;
-    let unusable = |why: String| {
-        Error::Setup(format!(
-            "device {device} cannot serve: {why}. Use SET ai.device = 'auto' or 'cpu', \
-             or install ONNX Runtime's GPU build with its CUDA libraries and point ai.onnxruntime at it"
-        ))
-    };
-    let corrupt = |why: String| {
-        Error::Setup(format!(
-            "the model graph {} could not be loaded: {why}. \
-             If the file is damaged, delete it and run `make setup` or fetch the model again",
-            graph.display()
-        ))
-    };
+fn threads(setting: usize) -> usize {
+    match setting {
+        0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+        threads => threads,
+    }
+}
+
+fn builder(options: &OnnxOptions, device: Device, threads: usize) -> Result<SessionBuilder> {
+    let environment = environment(&library_path(options.library.as_deref())?)?;
     let mut builder = Session::builder(environment)
         .and_then(|b| Ok(b.with_optimization_level(GraphOptimizationLevel::All)?))
         .and_then(|b| Ok(b.with_intra_threads(threads)?))
         .and_then(|b| Ok(b.with_inter_threads(1)?))
         .map_err(|e| Error::Setup(format!("ONNX Runtime refused a session: {e}")))?;
-    if let Some(provider) = provider(device) {
+    if let Some(file) = std::env::var_os(PROFILE).filter(|f| !f.is_empty()) {
         builder = builder
-            .with_execution_providers([provider])
-            .map_err(|e| unusable(first_line(&e.to_string())))?;
+            .with_profiling(PathBuf::from(file))
+            .map_err(|e| Error::Setup(format!("ONNX Runtime refused to profile: {e}")))?;
     }
+    let providers = providers(device, options);
+    if !providers.is_empty() {
+        builder = builder
+            .with_execution_providers(providers)
+            .map_err(|e| unusable(device, &e.to_string()))?;
+    }
+    Ok(builder)
+}
+
+fn commit(graph: &Path, options: &OnnxOptions, device: Device, threads: usize) -> Result<Session> {
+    let mut builder = builder(options, device, threads)?;
     builder.commit_from_file(graph).map_err(|e| match device {
-        Device::Auto | Device::Cpu => corrupt(first_line(&e.to_string())),
-        Device::Cuda(_) | Device::TensorRt(_) => unusable(first_line(&e.to_string())),
+        Device::Auto | Device::Cpu => Error::Setup(format!(
+            "the model graph {} could not be loaded: {}. \
+             If the file is damaged, delete it and run `make setup` or fetch the model again",
+            graph.display(),
+            first_line(&e.to_string())
+        )),
+        Device::Cuda(_) | Device::TensorRt(_) => unusable(device, &e.to_string()),
     })
+}
+
+fn unusable(device: Device, why: &str) -> Error {
+    Error::Setup(format!(
+        "device {device} cannot serve: {}. Use SET ai.device = 'auto' or 'cpu', \
+         or install ONNX Runtime's GPU build with its CUDA libraries and point ai.onnxruntime at it",
+        first_line(why)
+    ))
 }
 
 fn first_line(text: &str) -> String {
@@ -191,14 +262,49 @@ fn output(session: &Session, graph: &Path) -> Result<String> {
 
 impl Backend for Onnx {
     fn device(&self) -> &str {
-        &self.device
+        &self.shown_device
     }
 
     fn precision(&self) -> &'static str {
-        "fp32"
+        self.precision.name()
+    }
+
+    fn batch_tokens(&self) -> usize {
+        match self.device {
+            Device::Auto | Device::Cpu => pool::PIECE_TOKENS * PIECES * self.sessions.len(),
+            Device::Cuda(_) | Device::TensorRt(_) => GPU_BATCH_TOKENS,
+        }
     }
 
     fn encode(&mut self, batch: &TokenBatch, dims: usize, vectors: &mut Vec<f32>) -> Result<()> {
+        let feed = &self.feed;
+        if !matches!(self.device, Device::Auto | Device::Cpu) {
+            return feed.run(&mut self.sessions[0], batch, dims, vectors);
+        }
+        let pieces = pool::pieces(batch, self.sessions.len());
+        let done = pool::share(&mut self.sessions, pieces.len(), |session, piece| {
+            let part = pool::piece(batch, pieces[piece].clone());
+            let mut vectors = Vec::with_capacity(part.rows * dims);
+            feed.run(session, &part, dims, &mut vectors)?;
+            Ok::<_, Error>(vectors)
+        })?;
+        for part in done {
+            vectors.extend_from_slice(&part);
+        }
+        Ok(())
+    }
+}
+
+impl Feed {
+    /// Runs `batch` in `session` and appends its vectors.
+    fn run(
+        &self,
+        session: &mut Session,
+        batch: &TokenBatch,
+        dims: usize,
+        vectors: &mut Vec<f32>,
+    ) -> Result<()> {
+        // Memory that does not suffice comes here too: a smaller batch may fit.
         let failed = |e: ort::Error| {
             Error::Failed(format!("inference failed: {}", first_line(&e.to_string())))
         };
@@ -234,7 +340,7 @@ impl Backend for Onnx {
                     .into(),
             ));
         }
-        let outputs = self.session.run(feeds).map_err(failed)?;
+        let outputs = session.run(feeds).map_err(failed)?;
         let (shape, data) = outputs[self.output.as_str()]
             .try_extract_tensor::<f32>()
             .map_err(failed)?;

@@ -225,7 +225,7 @@ pub fn vector_field(facts: &ModelFacts) -> Field {
         ("semql.model".to_string(), facts.name.clone()),
         ("semql.revision".to_string(), facts.revision.clone()),
         ("semql.pooling".to_string(), facts.pooling.clone()),
-        ("semql.precision".to_string(), "fp32".to_string()),
+        ("semql.precision".to_string(), facts.precision.clone()),
     ]);
     let vector = DataType::FixedSizeList(item, facts.dims as i32);
     Field::new("", vector, true).with_metadata(provenance)

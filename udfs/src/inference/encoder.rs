@@ -21,7 +21,8 @@ pub struct Encoder {
     pub spec: Option<ModelSpec>,
     pub tokenizer: Tokenizer,
     pad: i64,
-    open: Open,
+    open: Box<dyn Opener>,
+    fingerprint: OnceLock<Fingerprint>,
     backend: OnceLock<Mutex<Box<dyn Backend>>>,
     opening: Mutex<()>,
 }
@@ -30,15 +31,29 @@ pub struct Encoder {
 const KEEP_EVERY: Duration = Duration::from_secs(3);
 
 /// How a session is opened when the first text comes.
-type Open = Box<dyn Fn() -> Result<Box<dyn Backend>> + Send + Sync>;
+pub trait Opener: Send + Sync {
+    fn open(&self) -> Result<Box<dyn Backend>>;
+
+    /// The arithmetic that the session will run in, where it can be told
+    /// before.
+    fn precision(&self) -> Result<Option<&'static str>> {
+        Ok(None)
+    }
+}
+
+impl<F: Fn() -> Result<Box<dyn Backend>> + Send + Sync> Opener for F {
+    fn open(&self) -> Result<Box<dyn Backend>> {
+        self()
+    }
+}
 
 /// Which model it is, and which of its forms.
 #[derive(Clone, Debug)]
 pub struct Identity {
     pub name: String,
     pub revision: String,
-    /// Stands for all that makes this model's vectors differ from another's.
-    pub fingerprint: Fingerprint,
+    /// What else changes its vectors: how it is read, and which weights.
+    pub form: String,
 }
 
 impl Encoder {
@@ -47,7 +62,7 @@ impl Encoder {
         dims: usize,
         spec: Option<ModelSpec>,
         tokenizer: Tokenizer,
-        open: Open,
+        open: Box<dyn Opener>,
     ) -> Self {
         let pad = spec.as_ref().map_or(0, |spec| spec.config.pad_token_id);
         Self {
@@ -57,6 +72,7 @@ impl Encoder {
             tokenizer,
             pad,
             open,
+            fingerprint: OnceLock::new(),
             backend: OnceLock::new(),
             opening: Mutex::new(()),
         }
@@ -78,12 +94,41 @@ impl Encoder {
         Some(ask(backend.as_ref()))
     }
 
+    /// The arithmetic it runs in, opening the session if there is no other
+    /// way to tell.
+    pub fn sure_precision(&self) -> Result<&'static str> {
+        if let Some(precision) = self.precision() {
+            return Ok(precision);
+        }
+        if let Some(precision) = self.open.precision()? {
+            return Ok(precision);
+        }
+        let backend = self.backend()?;
+        let backend = backend.lock().unwrap_or_else(|dead| dead.into_inner());
+        Ok(backend.precision())
+    }
+
+    /// Stands for all that makes this model's vectors differ from another's:
+    /// name, revision, weights, pooling, limit, prefix and precision.
+    fn fingerprint(&self) -> Result<Fingerprint> {
+        if let Some(known) = self.fingerprint.get() {
+            return Ok(*known);
+        }
+        let Identity {
+            name,
+            revision,
+            form,
+        } = &self.identity;
+        let parts = [name, revision, form, self.sure_precision()?].map(str::as_bytes);
+        Ok(*self.fingerprint.get_or_init(|| Fingerprint::of(&parts)))
+    }
+
     fn backend(&self) -> Result<&Mutex<Box<dyn Backend>>> {
         let _one_at_a_time = self.opening.lock().unwrap_or_else(|dead| dead.into_inner());
         if let Some(backend) = self.backend.get() {
             return Ok(backend);
         }
-        let opened = (self.open)()?;
+        let opened = self.open.open()?;
         Ok(self.backend.get_or_init(|| Mutex::new(opened)))
     }
 
@@ -116,7 +161,7 @@ impl Encoder {
             rows: found.rows,
             answered: vec![false; count],
         };
-        self.recall(&run.caches, &found.keys, &mut vectors);
+        self.recall(&run.caches, &found.keys, &mut vectors)?;
         let unread = (0..count).filter(|text| !vectors.answered[*text]);
         let unread: Vec<usize> = unread.collect();
         run.meter.asked(count, count - unread.len());
@@ -132,14 +177,14 @@ impl Encoder {
 
     /// Fills in the vectors that the caches have. What only a later cache
     /// knows, the earlier ones learn.
-    fn recall(&self, caches: &[Arc<Cache>], keys: &[Key], vectors: &mut Vectors) {
+    fn recall(&self, caches: &[Arc<Cache>], keys: &[Key], vectors: &mut Vectors) -> Result<()> {
         for (at, cache) in caches.iter().enumerate() {
             let wanted: Vec<usize> = (0..keys.len())
                 .filter(|text| !vectors.answered[*text])
                 .collect();
             let asked: Vec<Key> = wanted.iter().map(|text| keys[*text]).collect();
             cache.get_many(
-                &self.identity.fingerprint,
+                &self.fingerprint()?,
                 &asked,
                 self.dims,
                 &mut |position, vector| {
@@ -150,18 +195,26 @@ impl Encoder {
                 .into_iter()
                 .filter(|text| vectors.answered[*text])
                 .collect();
-            self.keep(&caches[..at], keys, vectors, &learnt);
+            self.keep(&caches[..at], keys, vectors, &learnt)?;
         }
+        Ok(())
     }
 
-    fn keep(&self, caches: &[Arc<Cache>], keys: &[Key], vectors: &Vectors, texts: &[usize]) {
+    fn keep(
+        &self,
+        caches: &[Arc<Cache>],
+        keys: &[Key],
+        vectors: &Vectors,
+        texts: &[usize],
+    ) -> Result<()> {
         if texts.is_empty() {
-            return;
+            return Ok(());
         }
         for cache in caches {
             let entries = texts.iter().map(|text| (keys[*text], vectors.row(*text)));
-            cache.put_many(&self.identity.fingerprint, self.dims, entries);
+            cache.put_many(&self.fingerprint()?, self.dims, entries);
         }
+        Ok(())
     }
 
     fn tokenize(&self, texts: &[&str], unread: Vec<usize>, run: &Run) -> Result<Vec<Unread>> {
@@ -208,7 +261,7 @@ impl Encoder {
         let before = unread.len();
         let near = run.caches.first().filter(|cache| cache.is_memory());
         if let (true, Some(near)) = (before > 0, near) {
-            self.recall(std::slice::from_ref(near), &keys, &mut vectors);
+            self.recall(std::slice::from_ref(near), &keys, &mut vectors)?;
             unread.retain(|unread| !vectors.answered[unread.text]);
             let learnt = before - unread.len();
             run.meter.asked(0, learnt);
@@ -221,7 +274,14 @@ impl Encoder {
             .iter()
             .map(|unread| unread.tokens.as_ref().map_or(0, |t| t.ids.len()))
             .collect();
-        let (order, batches) = batches::plan(&lengths, run.batch_tokens);
+        let budget = match run.batch_tokens {
+            0 => {
+                let backend = backend.lock().unwrap_or_else(|dead| dead.into_inner());
+                backend.batch_tokens()
+            }
+            tokens => tokens,
+        };
+        let (order, batches) = batches::plan(&lengths, budget);
         let (mut read, mut kept) = (Vec::new(), Instant::now());
         let mut result = Ok(());
         for batch in batches {
@@ -235,18 +295,25 @@ impl Encoder {
             read.extend(batch.iter().map(|unread| unread.text));
             // Whoever pulls the plug loses seconds of work, not minutes.
             if kept.elapsed() > KEEP_EVERY {
-                self.keep_answered(&mut read, &keys, &vectors, run);
+                self.keep_answered(&mut read, &keys, &vectors, run)?;
                 kept = Instant::now();
             }
         }
-        self.keep_answered(&mut read, &keys, &vectors, run);
+        self.keep_answered(&mut read, &keys, &vectors, run)?;
         result.map(|()| vectors)
     }
 
-    fn keep_answered(&self, read: &mut Vec<usize>, keys: &[Key], vectors: &Vectors, run: &Run) {
+    fn keep_answered(
+        &self,
+        read: &mut Vec<usize>,
+        keys: &[Key],
+        vectors: &Vectors,
+        run: &Run,
+    ) -> Result<()> {
         read.retain(|text| vectors.answered[*text]);
-        self.keep(&run.caches, keys, vectors, read);
+        self.keep(&run.caches, keys, vectors, read)?;
         read.clear();
+        Ok(())
     }
 
     /// Runs one batch; one that fails is halved, down to the text that fails.
@@ -316,7 +383,7 @@ mod tests {
         let identity = Identity {
             name: "test".into(),
             revision: "1".into(),
-            fingerprint: Fingerprint::of(&[b"test"]),
+            form: String::new(),
         };
         Encoder::new(
             identity,

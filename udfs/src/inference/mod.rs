@@ -11,7 +11,7 @@ mod request;
 mod run;
 
 pub use classify::{Classifier, best, scored};
-pub use encoder::{Encoder, Identity};
+pub use encoder::{Encoder, Identity, Opener};
 pub use meter::{Meter, Metered};
 pub use rate::Rate;
 pub use request::{Reading, Request, Vectors};

@@ -14,7 +14,7 @@ use crate::runtime::Runtime;
 #[derive(Clone)]
 pub struct Run {
     pub runtime: Arc<Runtime>,
-    /// Padded tokens in one batch.
+    /// Padded tokens in one batch; 0 is what suits the device.
     pub batch_tokens: usize,
     pub on_error: OnError,
     pub meter: Arc<Meter>,

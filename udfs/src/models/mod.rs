@@ -12,7 +12,9 @@ pub mod weights;
 use std::path::PathBuf;
 
 pub use error::ModelError;
-pub use graph::{graph_of, weights_identity};
+pub use graph::{
+    Graphs, Precision, Ranges, Style, Verdict, WantedPrecision, calibration_texts, check_texts,
+};
 pub use resolve::{DETERMINISTIC, Location, Source, fetch, locate};
 pub use spec::{ModelSpec, Pooling};
 pub use tokenizer::{Tokenized, Tokenizer};

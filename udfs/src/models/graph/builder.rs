@@ -5,22 +5,66 @@ use std::collections::HashSet;
 use prost::Message;
 
 use super::proto::{
-    Attribute, Dimension, FLOAT, Graph, INT64, Model, Node, OperatorSet, Shape, Tensor, TensorType,
-    Type, ValueInfo,
+    Attribute, Dimension, FLOAT, FLOAT16, Graph, INT8, INT64, Model, Node, OperatorSet, Shape,
+    Tensor, TensorType, Type, UINT8, ValueInfo,
 };
 
 /// ONNX Runtime's own operators: the fused ones.
 pub const FUSED: &str = "com.microsoft";
 
-#[derive(Default)]
 pub struct Builder {
     nodes: Vec<Node>,
     tensors: Vec<Tensor>,
     known: HashSet<String>,
+    /// Version of the standard operators.
+    opset: i64,
+    /// Whether weights are kept in 16 bits.
+    half: bool,
+    /// Float outputs beside the one that [`finish`](Self::finish) names.
+    extra: Vec<String>,
 }
 
 impl Builder {
-    /// A float tensor under `name`; said twice, it is stored once.
+    /// An empty graph of standard operators of version `opset`, whose
+    /// [`weights`](Self::weights) are 16 bits wide if `half` is set.
+    pub fn new(opset: i64, half: bool) -> Self {
+        Self {
+            nodes: Vec::new(),
+            tensors: Vec::new(),
+            known: HashSet::new(),
+            opset,
+            half,
+            extra: Vec::new(),
+        }
+    }
+
+    /// A tensor of the model under `name`, in the graph's own float type; said
+    /// twice, it is stored once.
+    pub fn weights(&mut self, name: &str, dims: &[usize], values: &[f32]) -> String {
+        if !self.half {
+            return self.floats(name, dims, values);
+        }
+        self.tensor(name, dims, FLOAT16, || {
+            values
+                .iter()
+                .flat_map(|v| half::f16::from_f32(*v).to_le_bytes())
+                .collect()
+        })
+    }
+
+    /// Unsigned bytes under `name`.
+    pub fn bytes(&mut self, name: &str, dims: &[usize], values: &[u8]) -> String {
+        self.tensor(name, dims, UINT8, || values.to_vec())
+    }
+
+    /// Signed bytes under `name`.
+    pub fn signed_bytes(&mut self, name: &str, dims: &[usize], values: &[i8]) -> String {
+        self.tensor(name, dims, INT8, || {
+            values.iter().map(|v| v.cast_unsigned()).collect()
+        })
+    }
+
+    /// A 32-bit float tensor under `name`; said twice, it is stored once.
     pub fn floats(&mut self, name: &str, dims: &[usize], values: &[f32]) -> String {
         self.tensor(name, dims, FLOAT, || {
             values.iter().flat_map(|v| v.to_le_bytes()).collect()
@@ -63,6 +107,23 @@ impl Builder {
         self.node(FUSED, op, inputs, attributes)
     }
 
+    /// Gives `value` out under `name`, beside the graph's main output.
+    pub fn give(&mut self, value: &str, name: &str) {
+        self.identity(value, name);
+        self.extra.push(name.to_string());
+    }
+
+    fn identity(&mut self, value: &str, name: &str) {
+        self.nodes.push(Node {
+            input: vec![value.to_string()],
+            output: vec![name.to_string()],
+            name: name.to_string(),
+            op_type: "Identity".to_string(),
+            attribute: Vec::new(),
+            domain: String::new(),
+        });
+    }
+
     fn node(
         &mut self,
         domain: &str,
@@ -91,14 +152,7 @@ impl Builder {
         output_name: &str,
         dims: usize,
     ) -> Vec<u8> {
-        self.nodes.push(Node {
-            input: vec![output.to_string()],
-            output: vec![output_name.to_string()],
-            name: output_name.to_string(),
-            op_type: "Identity".to_string(),
-            attribute: Vec::new(),
-            domain: String::new(),
-        });
+        self.identity(output, output_name);
         let open = |name: &str| Dimension {
             value: None,
             param: Some(name.to_string()),
@@ -120,7 +174,7 @@ impl Builder {
                 .iter()
                 .map(|name| value(name, INT64, vec![open("batch"), open("tokens")]))
                 .collect(),
-            output: vec![value(
+            output: std::iter::once(value(
                 output_name,
                 FLOAT,
                 vec![
@@ -130,7 +184,13 @@ impl Builder {
                         param: None,
                     },
                 ],
-            )],
+            ))
+            .chain(
+                self.extra
+                    .iter()
+                    .map(|name| value(name, FLOAT, vec![open("channels")])),
+            )
+            .collect(),
         };
         Model {
             ir_version: 10,
@@ -140,7 +200,7 @@ impl Builder {
             opset_import: vec![
                 OperatorSet {
                     domain: String::new(),
-                    version: 18,
+                    version: self.opset,
                 },
                 OperatorSet {
                     domain: FUSED.to_string(),

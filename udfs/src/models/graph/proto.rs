@@ -65,6 +65,8 @@ pub struct Attribute {
     pub f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
+    #[prost(int64, repeated, packed = "false", tag = "8")]
+    pub ints: Vec<i64>,
     #[prost(int32, tag = "20")]
     pub kind: i32,
 }
@@ -75,6 +77,7 @@ impl Attribute {
             name: name.to_string(),
             f: Some(value),
             i: None,
+            ints: Vec::new(),
             kind: 1,
         }
     }
@@ -84,14 +87,28 @@ impl Attribute {
             name: name.to_string(),
             f: None,
             i: Some(value),
+            ints: Vec::new(),
             kind: 2,
+        }
+    }
+
+    pub fn ints(name: &str, values: &[i64]) -> Self {
+        Self {
+            name: name.to_string(),
+            f: None,
+            i: None,
+            ints: values.to_vec(),
+            kind: 7,
         }
     }
 }
 
 pub const FLOAT: i32 = 1;
+pub const UINT8: i32 = 2;
+pub const INT8: i32 = 3;
 pub const INT32: i32 = 6;
 pub const INT64: i32 = 7;
+pub const FLOAT16: i32 = 10;
 
 #[derive(Clone, PartialEq, Message)]
 pub struct Tensor {

@@ -1,0 +1,212 @@
+//! int8 held against the fp32 reference, and what `auto` makes of a model.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use semql_udfs::backend::{Backend, Device, Onnx, OnnxOptions, TokenBatch};
+use semql_udfs::inference::{Reading, Run, best, offer};
+use semql_udfs::models::{Graphs, ModelSpec, Precision, Style, WantedPrecision};
+use semql_udfs::options::Settings;
+use semql_udfs::{Error, Runtime, vector};
+
+use super::{folder, golden};
+
+const MINILM: &str = "all-minilm-l6-v2";
+
+fn settings(model: &str, precision: WantedPrecision) -> Settings {
+    Settings {
+        model: model.to_string(),
+        device: Device::Cpu,
+        precision,
+        ..Settings::default()
+    }
+}
+
+fn exactly(precision: Precision) -> Settings {
+    settings(MINILM, WantedPrecision::Exactly(precision))
+}
+
+#[test]
+fn int8_is_near_the_reference_and_does_not_depend_on_the_batch() {
+    let golden = golden("minilm.golden.json");
+    let texts: Vec<Reading<'_>> = golden
+        .texts
+        .iter()
+        .map(|c| Some(c.text.as_str().into()))
+        .collect();
+    let runtime = Arc::new(Runtime::new());
+    let settings = exactly(Precision::Int8);
+    let encoder = runtime.encoder(&settings).unwrap();
+    assert_eq!(encoder.sure_precision().unwrap(), "int8");
+    let run = Run::new(&runtime, &settings).unwrap();
+    let together = encoder.encode(&texts, &run).unwrap();
+    let mut cosines = Vec::new();
+    for (row, case) in golden.texts.iter().enumerate() {
+        let vector = together.get(row).unwrap();
+        cosines.push(vector::dot(vector, &case.vector));
+        let alone = encoder
+            .encode(&[Some(case.text.as_str().into())], &run)
+            .unwrap();
+        let same = vector::dot(vector, alone.get(0).unwrap());
+        assert!(same >= 0.99999, "row {row} depends on its batch: {same}");
+    }
+    let mean = cosines.iter().sum::<f32>() / cosines.len() as f32;
+    let least = cosines.iter().copied().fold(1.0, f32::min);
+    println!("int8: mean cosine {mean:.5}, least {least:.5}");
+    assert!(mean >= 0.995, "mean cosine {mean}, least {least}");
+    assert!(least >= 0.97, "least cosine {least}");
+}
+
+#[test]
+fn int8_gives_the_labels_of_fp32() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("queries/sample/products.jsonl");
+    let lines = std::fs::read_to_string(path).unwrap();
+    let rows: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let offers: Vec<(Option<&str>, Option<&str>)> = rows
+        .iter()
+        .map(|row| {
+            let text = |key: &str| row[key].as_str().filter(|t| !t.trim().is_empty());
+            (text("title"), text("text"))
+        })
+        .collect();
+    let runtime = Arc::new(Runtime::new());
+    let labels = |precision| -> Vec<Option<usize>> {
+        let settings = exactly(precision);
+        let encoder = runtime.encoder(&settings).unwrap();
+        let run = Run::new(&runtime, &settings).unwrap();
+        let taxonomy = runtime.taxonomy("product_category").unwrap();
+        let classifier = runtime.classifier(&taxonomy, &encoder, &run).unwrap();
+        let readings: Vec<Reading<'_>> = offers
+            .iter()
+            .flat_map(|(title, text)| offer::readings(*title, *text))
+            .collect();
+        let vectors = encoder.encode(&readings, &run).unwrap();
+        offers
+            .iter()
+            .enumerate()
+            .map(|(row, (title, text))| {
+                let of_row = [vectors.get(2 * row), vectors.get(2 * row + 1)];
+                best(&offer::scores(*title, *text, of_row, &classifier)?)
+            })
+            .collect()
+    };
+    let (exact, rounded) = (labels(Precision::Fp32), labels(Precision::Int8));
+    let same = exact.iter().zip(&rounded).filter(|(a, b)| a == b).count();
+    let share = same as f64 / exact.len() as f64;
+    println!("int8: {share:.4} of {} labels agree", exact.len());
+    assert!(share >= 0.99, "{share} of the labels agree");
+}
+
+#[test]
+fn auto_takes_int8_where_it_holds_and_facts_say_what_runs() {
+    for model in [MINILM, &folder("tiny-bert"), &folder("tiny-bert-onnx")] {
+        let runtime = Arc::new(Runtime::new());
+        let settings = settings(model, WantedPrecision::Auto);
+        let foreseen = runtime.facts(&settings).unwrap().precision;
+        let encoder = runtime.encoder(&settings).unwrap();
+        assert_eq!(encoder.sure_precision().unwrap(), foreseen, "{model}");
+        if model == MINILM {
+            assert_eq!(foreseen, "int8");
+        }
+        if model.ends_with("onnx") {
+            assert_eq!(foreseen, "fp32", "a published graph runs as it is");
+        }
+    }
+}
+
+#[test]
+fn what_a_device_does_not_have_is_an_error_that_says_so() {
+    let refused = |settings: &Settings, word: &str| {
+        let error = Runtime::new().facts(settings).unwrap_err();
+        assert!(
+            matches!(&error, Error::Setup(m) if m.contains(word)),
+            "{error}"
+        );
+    };
+    refused(&exactly(Precision::Fp16), "GPU");
+    let published = folder("tiny-bert-onnx");
+    let int8 = WantedPrecision::Exactly(Precision::Int8);
+    refused(&settings(&published, int8), "finished ONNX graph");
+    let gpu = Settings {
+        device: Device::Cuda(0),
+        ..settings(MINILM, int8)
+    };
+    refused(&gpu, "int8");
+}
+
+/// Passes where there is a GPU too, since then nothing is refused.
+#[test]
+fn a_gpu_asked_for_by_name_serves_or_fails_and_auto_falls_to_the_cpu() {
+    for device in [Device::Cuda(0), Device::TensorRt(0)] {
+        let settings = Settings {
+            device,
+            ..settings(MINILM, WantedPrecision::Auto)
+        };
+        let runtime = Arc::new(Runtime::new());
+        match runtime.facts(&settings) {
+            Ok(facts) => assert_ne!(facts.precision, "int8"),
+            Err(Error::Setup(why)) => assert!(why.contains(&device.to_string()), "{why}"),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    let runtime = Arc::new(Runtime::new());
+    let settings = Settings {
+        device: Device::Auto,
+        ..settings(MINILM, WantedPrecision::Auto)
+    };
+    let encoder = runtime.encoder(&settings).unwrap();
+    encoder
+        .encode(
+            &[Some("red shoes".into())],
+            &Run::new(&runtime, &settings).unwrap(),
+        )
+        .unwrap();
+    let device = encoder.device().unwrap();
+    assert!(["cpu", "cuda:0"].contains(&device.as_str()), "{device}");
+}
+
+/// No GPU is needed to see that the arithmetic is right: the CPU runs the
+/// other arrangements too, 16 bits by way of casts.
+#[test]
+fn the_graphs_for_other_devices_give_the_same_vectors() {
+    let folder = folder("tiny-bert");
+    let spec = ModelSpec::read(Path::new(&folder), None).unwrap();
+    let graphs = Graphs::of(Path::new(&folder), &spec).unwrap();
+    let texts: [&[u32]; 3] = [&[2, 40, 41, 42, 43, 3], &[2, 50, 3], &[2, 60, 61, 3]];
+    let batch = TokenBatch::new(&texts, spec.config.pad_token_id);
+    let vectors = |style, half| {
+        let options = OnnxOptions {
+            library: None,
+            device: Device::Cpu,
+            threads: 1,
+            pooling: spec.pooling,
+            precision: Precision::Fp32,
+            device_memory: None,
+        };
+        let graph = graphs.floats(style, half).unwrap();
+        let mut vectors = Vec::new();
+        Onnx::open(&graph, &options)
+            .unwrap()
+            .encode(&batch, spec.dims, &mut vectors)
+            .unwrap();
+        vectors
+    };
+    let reference = vectors(Style::Cpu, false);
+    for (style, half, least) in [
+        (Style::Cuda, false, 0.9999),
+        (Style::Plain, false, 0.9999),
+        (Style::Cuda, true, 0.999),
+    ] {
+        let other = vectors(style, half);
+        for (a, b) in reference
+            .chunks_exact(spec.dims)
+            .zip(other.chunks_exact(spec.dims))
+        {
+            let cosine = vector::dot(a, b);
+            assert!(cosine >= least, "{style:?} half {half}: cosine {cosine}");
+        }
+    }
+}
