@@ -6,7 +6,7 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SEMQL  := $(TARGET)/release/semql
 
-.PHONY: demo test setup build lint reference clean
+.PHONY: demo test setup build bench reference clean
 
 ## The whole product pipeline on the sample that ships with semql.
 demo: setup build
@@ -23,6 +23,12 @@ setup:
 
 build:
 	$(CARGO) build --release --locked
+
+## Measures semql beside its peers, in one run; the report is out/bench.md.
+bench: setup build
+	@mkdir -p out
+	$(CARGO) bench --locked --workspace --bench plan | tee out/bench-plan.txt
+	$(PYTHON) bench/run.py --semql $(SEMQL) --plan-report out/bench-plan.txt --out out/bench.md
 
 ## Writes docs/functions.md from the functions' own documentation.
 reference:

@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""Measures semql beside its peers and writes one report in markdown.
+
+Makes the Python environment it needs by itself; see README.md in this folder.
+"""
+
+import sys
+
+# Before anything of this folder is imported: the checkout stays as it is.
+sys.dont_write_bytecode = True
+
+import argparse
+import datetime
+import os
+import pathlib
+import shlex
+import signal
+import tempfile
+import traceback
+from collections.abc import Callable
+
+import environment
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+SECTIONS = ("embed", "sql", "scale")
+MODEL = "all-minilm-l6-v2"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    path = pathlib.Path
+    add("--semql", type=path, required=True, metavar="FILE", help="the built shell")
+    add("--out", type=path, default=path("bench.md"), metavar="FILE", help="the report (%(default)s)")
+    add(
+        "--data", type=path, default=REPOSITORY / "../shared/data", metavar="FOLDER",
+        help="the data sets (../shared/data, seen from the repository)",
+    )  # fmt: skip
+    add("--plan-report", type=path, metavar="FILE", help="what the Rust benchmark printed, to take in")
+    add("--quick", action="store_true", help="few rows and repetitions: does it all work?")
+    add(
+        "--only", choices=SECTIONS, action="append", metavar="SECTION",
+        help=f"only this section, of {', '.join(SECTIONS)}; may be given more than once",
+    )  # fmt: skip
+    add("--repeats", type=int, metavar="N", help="repetitions in place of the usual (embed 3, SQL 7)")
+    options = parser.parse_args()
+    if not (options.semql.is_file() and os.access(options.semql, os.X_OK)):
+        parser.error(f"{options.semql} is not a program; `make build` builds the shell, and --semql names it")
+    if options.plan_report and not options.plan_report.is_file():
+        parser.error(
+            f"{options.plan_report} is not there; `cargo bench --workspace --bench plan` prints what belongs in it"
+        )
+    if options.repeats is not None and options.repeats < 1:
+        parser.error("--repeats takes a number from 1")
+    return options
+
+
+def main() -> int:
+    options = arguments()
+    # So that `kill` ends the program being measured too, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        environment.enter()
+    except environment.EnvironmentFailure as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+        return 3
+    with tempfile.TemporaryDirectory(prefix="semql-bench-") as folder:
+        text, failed = measure(options, pathlib.Path(folder))
+    import report
+
+    report.write(options.out, text)
+    print(f"bench: the report is in {options.out}", file=sys.stderr)
+    if failed:
+        print(f"bench: failed: {', '.join(failed)}; the report says why", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, list[str]]:
+    """The report, and which sections failed."""
+    import embed
+    import machine
+    import report
+    import scale
+    import shell
+    import sql
+
+    semql = shell.Shell(options.semql.resolve(), folder)
+    data = options.data.resolve()
+    home = semql_home()
+    quick = options.quick
+    # Before the measurements, so that the load is not their own.
+    facts = machine.describe(semql.version(), REPOSITORY, home)
+    embed_bench = embed.Bench(
+        semql, home / "models" / MODEL, data, folder,
+        count=128 if quick else 1024,
+        repeats=options.repeats or (1 if quick else 3),
+    )  # fmt: skip
+    sql_bench = sql.Bench(
+        semql, data, folder,
+        copies=2 if quick else 8,
+        repeats=options.repeats or (5 if quick else 7),
+        threads=machine.cores(),
+    )  # fmt: skip
+    scale_bench = scale.Bench(
+        semql, data, folder,
+        sizes=(1_000, 2_000) if quick else (1_000, 2_000, 5_000, 10_000, 20_000, 50_000),
+    )  # fmt: skip
+
+    failed: list[str] = []
+    parts = [
+        "# semql beside its peers",
+        f"{datetime.datetime.now().astimezone():%Y-%m-%d %H:%M %Z}, by `{command()}`"
+        + ("\n\n**A quick run: it shows that everything works, not how fast it is.**" if quick else ""),
+        report.table(["", ""], facts, left=2),
+    ]
+    wanted = options.only or SECTIONS
+
+    def add(heading: str, name: str, section: Callable[[], str]) -> None:
+        parts.append(f"## {heading}")
+        if name not in wanted:
+            parts.append("Left out by `--only`.")
+            return
+        text, sound = attempt(section)
+        parts.append(text)
+        if not sound:
+            failed.append(name)
+
+    add("(a) Embedding", "embed", embed_bench.section)
+    add("(b) Plain SQL", "sql", sql_bench.section)
+    parts.append("## (c) What planning gains")
+    if options.plan_report:
+        parts.append(report.demoted(options.plan_report.read_text(encoding="utf-8")))
+    else:
+        parts.append(
+            "Left out: no `--plan-report` was given. `cargo bench --workspace --bench plan > FILE` writes one."
+        )
+    add("(d) Scaling", "scale", scale_bench.section)
+    return "\n\n".join(parts) + "\n", failed
+
+
+def command() -> str:
+    """What made the report, without the name of whoever ran it."""
+    return f"python3 {shlex.join(sys.argv)}".replace(str(pathlib.Path.home()), "~")
+
+
+def attempt(section: Callable[[], str]) -> tuple[str, bool]:
+    """A section's text and whether it is sound.
+
+    One that fails says so in the report: what the others took minutes to
+    measure is not thrown away.
+    """
+    import plain_graph
+    import process
+    import samples
+    import sql
+
+    try:
+        return section(), True
+    except samples.MissingData as missing:
+        return f"Skipped: {missing}.", True
+    except (process.ProcessFailure, sql.DifferentAnswers, plain_graph.UnsupportedModel) as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+        return f"**Failed:**\n\n```text\n{failure}\n```", False
+    except Exception as failure:
+        # Not foreseen: whoever mends it needs to see where.
+        traceback.print_exc()
+        return f"**Failed:**\n\n```text\n{type(failure).__name__}: {failure}\n```", False
+
+
+def semql_home() -> pathlib.Path:
+    """Where semql keeps its models, by the same rules as semql."""
+    if os.environ.get("SEMQL_HOME"):
+        return pathlib.Path(os.environ["SEMQL_HOME"])
+    data = os.environ.get("XDG_DATA_HOME")
+    return (pathlib.Path(data) if data else pathlib.Path.home() / ".local/share") / "semql"
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("bench: interrupted; no report was written", file=sys.stderr)
+        sys.exit(130)
