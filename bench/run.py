@@ -22,7 +22,7 @@ from collections.abc import Callable
 import environment
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-SECTIONS = ("embed", "sql", "scale")
+SECTIONS = ("embed", "sql", "scale", "fast", "trained")
 MODEL = "all-minilm-l6-v2"
 
 
@@ -78,11 +78,13 @@ def main() -> int:
 def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, list[str]]:
     """The report, and which sections failed."""
     import embed
+    import fast
     import machine
     import report
     import scale
     import shell
     import sql
+    import trained
 
     semql = shell.Shell(options.semql.resolve(), folder)
     data = options.data.resolve()
@@ -105,6 +107,12 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
         semql, data, folder,
         sizes=(1_000, 2_000) if quick else (1_000, 2_000, 5_000, 10_000, 20_000, 50_000),
     )  # fmt: skip
+    fast_bench = fast.Bench(
+        semql, data, folder,
+        slice=500 if quick else 3_000,
+        synthetic=20_000 if quick else 1_000_000,
+    )  # fmt: skip
+    trained_bench = trained.Bench(semql, data, folder)
 
     failed: list[str] = []
     parts = [
@@ -135,6 +143,8 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
             "Left out: no `--plan-report` was given. `cargo bench --workspace --bench plan > FILE` writes one."
         )
     add("(d) Scaling", "scale", scale_bench.section)
+    add("(e) Fast mode", "fast", fast_bench.section)
+    add("(f) Trained classifiers", "trained", trained_bench.section)
     return "\n\n".join(parts) + "\n", failed
 
 

@@ -307,8 +307,8 @@ impl Shell {
                 texts(truncated)
             ));
         }
-        for warning in self.session.ai.take_warnings() {
-            self.say(&warning);
+        for note in self.session.ai.take_notes() {
+            self.say(&note);
         }
         if failed > 0 {
             self.say(&format!(

@@ -3,6 +3,7 @@
 
 mod cli;
 mod docs;
+mod fast;
 mod golden;
 mod plans;
 mod slt;

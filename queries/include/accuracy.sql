@@ -1,39 +1,26 @@
--- Accuracy, macro-F1 and the confusion matrix of out/labelled.parquet, which
--- has the columns gold and category. Read by 05_accuracy.sql and mwpd2020.sql.
+-- Accuracy, F1 and the confusion matrix of out/labelled.parquet, which has the
+-- columns gold and category. Read by 05_accuracy.sql and mwpd2020.sql.
 
-WITH
-labels AS (SELECT DISTINCT gold AS label FROM 'out/labelled.parquet'),
-per_label AS (
-    SELECT
-        label,
-        COUNT(*) FILTER (WHERE gold = label AND category = label) AS hits,
-        COUNT(*) FILTER (WHERE gold = label) AS in_gold,
-        COUNT(*) FILTER (WHERE category = label) AS predicted
-    FROM labels CROSS JOIN 'out/labelled.parquet'
-    GROUP BY label
-)
 SELECT
-    SUM(in_gold) AS offers,
-    round(SUM(hits) / CAST(SUM(in_gold) AS DOUBLE), 4) AS accuracy,
-    round(avg(2.0 * hits / (in_gold + predicted)), 4) AS macro_f1
-FROM per_label;
+    COUNT(*) AS offers,
+    round(accuracy(category, gold), 4) AS accuracy,
+    round(macro_f1(category, gold), 4) AS macro_f1,
+    round(weighted_f1(category, gold), 4) AS weighted_f1,
+    round(cohen_kappa(category, gold), 4) AS kappa
+FROM 'out/labelled.parquet';
 
-WITH per_label AS (
-    SELECT
-        label,
-        COUNT(*) FILTER (WHERE gold = label AND category = label) AS hits,
-        COUNT(*) FILTER (WHERE gold = label) AS in_gold,
-        COUNT(*) FILTER (WHERE category = label) AS predicted
-    FROM (SELECT DISTINCT gold AS label FROM 'out/labelled.parquet') CROSS JOIN 'out/labelled.parquet'
-    GROUP BY label
-)
+WITH cells AS (
+    SELECT cell['label'] AS label, cell['predicted'] AS predicted, cell['count'] AS offers
+    FROM (SELECT unnest(confusion_matrix(category, gold)) AS cell FROM 'out/labelled.parquet')
+),
+said AS (SELECT predicted AS label, SUM(offers) AS offers FROM cells GROUP BY predicted)
 SELECT
-    label,
-    in_gold AS offers,
-    round(CAST(hits AS DOUBLE) / nullif(predicted, 0), 3) AS precision,
-    round(CAST(hits AS DOUBLE) / in_gold, 3) AS recall,
-    round(2.0 * hits / (in_gold + predicted), 3) AS f1
-FROM per_label
+    cells.label,
+    SUM(cells.offers) AS offers,
+    round(SUM(cells.offers) FILTER (WHERE cells.predicted = cells.label) / CAST(MAX(said.offers) AS DOUBLE), 3) AS precision,
+    round(SUM(cells.offers) FILTER (WHERE cells.predicted = cells.label) / CAST(SUM(cells.offers) AS DOUBLE), 3) AS recall
+FROM cells LEFT JOIN said ON said.label = cells.label
+GROUP BY cells.label
 ORDER BY offers DESC;
 
 -- Rows are what people said, columns what categorize() said.

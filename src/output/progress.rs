@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
+use semql_udfs::plan::{InferExec, sample_size};
 use semql_udfs::{Progress, Runtime};
 
 use super::value::cut;
@@ -17,6 +18,12 @@ use super::value::cut;
 /// Queries that end sooner show nothing.
 const PATIENCE: Duration = Duration::from_millis(500);
 const REFRESH: Duration = Duration::from_millis(200);
+
+/// Where more than this is left, people may prefer fast mode.
+const LONG: Duration = Duration::from_secs(180);
+
+/// What a student labels on one core, at least.
+const STUDENT_ROWS_PER_SECOND: f64 = 20_000.0;
 
 /// Shows how far a query is until it is dropped.
 pub struct ProgressLine {
@@ -39,6 +46,7 @@ impl ProgressLine {
                 let (began, before) = (Instant::now(), ai.progress());
                 let mut wait = PATIENCE;
                 let mut total = None;
+                let exact = could_be_fast(plan.as_ref());
                 let mut shown = false;
                 while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
                     // Statistics do not change while a plan runs.
@@ -47,7 +55,15 @@ impl ProgressLine {
                         read: rows_read(&plan),
                         total,
                     };
-                    let text = line(began.elapsed(), &rows, since(ai.progress(), before));
+                    let (elapsed, texts) = (began.elapsed(), since(ai.progress(), before));
+                    let mut text = line(elapsed, &rows, texts);
+                    if exact && let Some(fast) = fast_time(elapsed, &rows, texts) {
+                        let _ = write!(
+                            text,
+                            " (SET ai.mode = 'fast': about {} in all)",
+                            clock(fast)
+                        );
+                    }
                     // A line that wraps could not be drawn over.
                     let columns = usize::from(console::Term::stderr().size().1);
                     let text = cut(&text, columns.saturating_sub(1));
@@ -104,6 +120,26 @@ fn rows_in(plan: &Arc<dyn ExecutionPlan>) -> Option<u64> {
         return Some(*statistics.ok()?.num_rows.get_value()? as u64);
     }
     children.into_iter().map(rows_in).sum()
+}
+
+/// Whether a model labels rows that a student could label.
+fn could_be_fast(plan: &dyn ExecutionPlan) -> bool {
+    let infer = (plan as &dyn std::any::Any).downcast_ref::<InferExec>();
+    infer.is_some_and(InferExec::could_be_fast)
+        || plan
+            .children()
+            .iter()
+            .any(|child| could_be_fast(child.as_ref()))
+}
+
+/// What the whole query would take in fast mode, where the rest of it takes
+/// minutes.
+fn fast_time(elapsed: Duration, rows: &Rows, texts: Progress) -> Option<Duration> {
+    let left = time_left(elapsed, rows, texts).filter(|left| *left > LONG)?;
+    let total = rows.total?;
+    let sampled = sample_size(total as usize)? as f64 / total as f64;
+    let student = Duration::from_secs_f64(total as f64 / STUDENT_ROWS_PER_SECOND);
+    Some((elapsed + left).mul_f64(sampled) + student)
 }
 
 fn since(now: Progress, before: Progress) -> Progress {
@@ -209,6 +245,19 @@ mod tests {
             line(Duration::from_secs(1), &unknown, Progress::default()),
             "1,234,567 rows at 1,234,567/s, 1s"
         );
+    }
+
+    #[test]
+    fn fast_mode_is_mentioned_where_minutes_are_left() {
+        let rows = Rows {
+            read: 1_000,
+            total: Some(100_000),
+        };
+        let none = Progress::default();
+        // 1,000 s exactly: the sample is 1,000 rows, the student takes 5 s.
+        let fast = fast_time(Duration::from_secs(10), &rows, none).unwrap();
+        assert_eq!(fast.as_secs(), 15);
+        assert_eq!(fast_time(Duration::from_secs(1), &rows, none), None);
     }
 
     #[test]

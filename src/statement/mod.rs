@@ -4,6 +4,7 @@ pub mod copy;
 pub mod describe;
 mod explain;
 mod missing;
+mod model;
 pub mod query;
 pub mod set;
 pub mod show;
@@ -12,7 +13,7 @@ pub mod summarize;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, ready};
 
 pub use missing::{help, tables};
 
@@ -64,6 +65,26 @@ const KINDS: &[Kind] = &[
         keeps_result: true,
     },
     Kind {
+        words: &["CREATE", "MODEL"],
+        run: |session, statement| model::create(session, statement.sql).boxed(),
+        keeps_result: false,
+    },
+    Kind {
+        words: &["CREATE", "OR", "REPLACE", "MODEL"],
+        run: |session, statement| model::create(session, statement.sql).boxed(),
+        keeps_result: false,
+    },
+    Kind {
+        words: &["DROP", "MODEL"],
+        run: |session, statement| ready(model::drop(session, statement.rest)).boxed(),
+        keeps_result: false,
+    },
+    Kind {
+        words: &["DESCRIBE", "MODEL"],
+        run: |session, statement| ready(model::describe(session, statement.rest)).boxed(),
+        keeps_result: false,
+    },
+    Kind {
         words: &["DESCRIBE"],
         run: |session, statement| show::describe(session, statement.rest).boxed(),
         keeps_result: false,
@@ -111,8 +132,11 @@ const ENGINE: Kind = Kind {
     keeps_result: true,
 };
 
+/// Words that choose a runner, at most.
+const MOST_WORDS: usize = 4;
+
 fn kind(sql: &str) -> &'static Kind {
-    let (words, _) = first_words(sql, 2);
+    let (words, _) = first_words(sql, MOST_WORDS);
     KINDS
         .iter()
         .find(|kind| {

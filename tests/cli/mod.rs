@@ -7,6 +7,7 @@ mod copy;
 mod dictionary;
 mod errors;
 mod interrupt;
+mod models;
 mod output;
 mod repl;
 mod sources;

@@ -6,37 +6,41 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use datafusion::logical_expr::Documentation;
 use semql_udfs::{AiOptions, Runtime};
 
 fn reference() -> String {
     let options = AiOptions::new(Arc::new(Runtime::new()));
-    let mut functions = semql_udfs::scalar_functions(&options);
-    functions.sort_by(|a, b| a.name().cmp(b.name()));
+    let scalar = semql_udfs::scalar_functions(&options);
+    let aggregate = semql_udfs::aggregate_functions();
+    let mut functions: Vec<(&str, &[String], Option<&Documentation>)> = Vec::new();
+    functions.extend(
+        scalar
+            .iter()
+            .map(|f| (f.name(), f.aliases(), f.documentation())),
+    );
+    functions.extend(
+        aggregate
+            .iter()
+            .map(|f| (f.name(), f.aliases(), f.documentation())),
+    );
+    functions.sort_by_key(|(name, ..)| *name);
     let mut page = String::from(
         "# Functions\n\nWritten by `make reference` from the functions' own documentation.\n\n\
          Text arguments take VARCHAR of every Arrow string type, columns and literals. NULL and blank texts give \
          NULL and never reach a model; longer texts than the model's limit are cut. Arguments can be named: \
          `embed(text => title)`.\n",
     );
-    for function in &functions {
-        let doc = function
-            .documentation()
-            .unwrap_or_else(|| panic!("{} has no documentation", function.name()));
+    for (name, aliases, doc) in functions {
+        let doc = doc.unwrap_or_else(|| panic!("{name} has no documentation"));
         write!(
             page,
             "\n## {}\n\n`{}`\n\n{}\n\n",
-            function.name(),
-            doc.syntax_example,
-            doc.description
+            name, doc.syntax_example, doc.description
         )
         .unwrap();
-        if !function.aliases().is_empty() {
-            write!(
-                page,
-                "Also called `{}`.\n\n",
-                function.aliases().join("`, `")
-            )
-            .unwrap();
+        if !aliases.is_empty() {
+            write!(page, "Also called `{}`.\n\n", aliases.join("`, `")).unwrap();
         }
         page.push_str("| argument | what it is |\n|---|---|\n");
         for (name, what) in doc.arguments.iter().flatten() {
@@ -49,7 +53,19 @@ fn reference() -> String {
     page.push_str(
         "\n## ai_models\n\n`SELECT * FROM ai_models()`, or `SHOW MODELS` in the shell\n\n\
          The models that semql knows by name and those that this session loaded: dimensions, whether it is on this \
-         machine, the device it ran on, source, pooling, limit, prefix, licence, folder.\n\n# Settings\n\n\
+         machine, the device it ran on, source, pooling, limit, prefix, licence, folder.\n\n\
+         ## ai_trained_models\n\n`SELECT * FROM ai_trained_models()`\n\n\
+         The models that `CREATE MODEL` made, a row for each thing that they predict: labels, accuracy, macro-F1 and \
+         weighted F1 on rows held out, rows, columns, cost, fingerprint of the training rows.\n\n\
+         # Statements of the shell\n\n\
+         `CREATE [OR REPLACE] MODEL name FROM (query) PREDICT label [, label ...] [OPTIONS (key value, ...)]` trains a \
+         classifier on the rows of the query: linear support vector machines over the words, pairs of words and, in \
+         short columns, runs of letters of each column but the labels. Several labels are levels, the coarsest first; \
+         the labels that are predicted together are together in some training row. Rows without a label or a text are \
+         left out. The answer says how good the model is on rows that it had not seen. Options: `cost`, what a row on \
+         the wrong side costs (chosen by cross-validation if not given); `class_weight`, `none` or `balanced`.\n\n\
+         `DESCRIBE MODEL name` gives precision, recall and F1 of each label; `DROP MODEL [IF EXISTS] name` removes a \
+         model.\n\n# Settings\n\n\
          `SET ai.model = 'e5-small-v2'` changes a setting of the session.\n\n| setting | default | what it is |\n|---|---|---|\n",
     );
     use datafusion::common::config::ExtensionOptions;

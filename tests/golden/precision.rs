@@ -89,7 +89,8 @@ fn int8_gives_the_labels_of_fp32() {
             .enumerate()
             .map(|(row, (title, text))| {
                 let of_row = [vectors.get(2 * row), vectors.get(2 * row + 1)];
-                best(&offer::scores(*title, *text, of_row, &classifier)?)
+                let vector = offer::vector(*title, *text, of_row)?;
+                best(&classifier.scores(&vector, offer::head(*title, *text)))
             })
             .collect()
     };

@@ -32,15 +32,19 @@
 
 pub mod backend;
 mod error;
+mod evaluation;
 mod functions;
 pub mod inference;
+mod learning;
 mod loading;
 pub mod models;
 pub mod options;
 pub mod plan;
 mod runtime;
 mod taxonomy;
+pub mod trained;
 pub mod vector;
+mod words;
 
 use std::sync::Arc;
 
@@ -48,7 +52,7 @@ use datafusion::error::Result;
 use datafusion::prelude::SessionContext;
 
 pub use error::{Error, find as find_error, is_setup_error};
-pub use functions::scalar_functions;
+pub use functions::{aggregate_functions, scalar_functions};
 pub use options::AiOptions;
 pub use runtime::{ModelFacts, Progress, Runtime};
 pub use taxonomy::{Label, PRODUCT_CATEGORY_YAML, Taxonomy};

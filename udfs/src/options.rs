@@ -26,6 +26,39 @@ pub enum OnError {
     Fail,
 }
 
+/// Whether labels come from the model for every row, or mostly from a student
+/// that learns from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    #[default]
+    Exact,
+    Fast,
+}
+
+/// A number that settings can be compared by.
+#[derive(Clone, Copy, Debug)]
+pub struct Ratio(f64);
+
+impl Ratio {
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl PartialEq for Ratio {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.to_bits() == other.0.to_bits()
+    }
+}
+
+impl Eq for Ratio {}
+
+impl Hash for Ratio {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.to_bits().hash(state);
+    }
+}
+
 /// The values behind `SET ai.*`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
@@ -35,6 +68,15 @@ pub struct Settings {
     /// Bytes that a model may take on a GPU; `None` is all there are.
     pub device_memory: Option<usize>,
     pub taxonomy: String,
+    /// Labels with a lower score are NULL.
+    pub min_score: Option<Ratio>,
+    pub mode: Mode,
+    /// In fast mode, the share of labels that have to be the model's.
+    pub fast_agreement: Ratio,
+    /// In fast mode, the share of rows that may go to the model for it.
+    pub fast_escalation: Ratio,
+    /// Where there is a choice by chance, which one.
+    pub seed: u64,
     pub on_error: OnError,
     /// Inference threads; 0 means one for each core.
     pub threads: usize,
@@ -58,6 +100,11 @@ impl Default for Settings {
             precision: WantedPrecision::Auto,
             device_memory: Some(8_000_000_000),
             taxonomy: "product_category".to_string(),
+            min_score: None,
+            mode: Mode::Exact,
+            fast_agreement: Ratio(0.85),
+            fast_escalation: Ratio(0.25),
+            seed: 0,
             on_error: OnError::Null,
             threads: 0,
             batch_tokens: 0,
@@ -115,6 +162,61 @@ const SETTINGS: &[Setting] = &[
             Ok(())
         },
         get: |s| s.taxonomy.clone(),
+    },
+    Setting {
+        key: "min_score",
+        description: "Least score of a label of categorize() and ai_classify(); below it the answer is NULL. Empty is no least",
+        set: |s, v| {
+            s.min_score = match v.trim() {
+                "" => None,
+                v => Some(ratio(v, -1.0)?),
+            };
+            Ok(())
+        },
+        get: |s| {
+            s.min_score
+                .map_or(String::new(), |score| score.get().to_string())
+        },
+    },
+    Setting {
+        key: "mode",
+        description: "How categorize() and ai_classify() answer: exact, by the model for every row; fast, by a student that learns from the model's answers to a sample, where it agrees with the model often enough",
+        set: |s, v| {
+            s.mode = match v.to_ascii_lowercase().as_str() {
+                "exact" => Mode::Exact,
+                "fast" => Mode::Fast,
+                _ => return Err(format!("'{v}' is neither 'exact' nor 'fast'")),
+            };
+            Ok(())
+        },
+        get: |s| match s.mode {
+            Mode::Exact => "exact".to_string(),
+            Mode::Fast => "fast".to_string(),
+        },
+    },
+    Setting {
+        key: "fast_agreement",
+        description: "In fast mode, the share of labels, 0 to 1, that have to be what the model would have said, by the estimate from held-out rows; the least certain rows go to the model until it is reached",
+        set: |s, v| ratio(v, 0.0).map(|share| s.fast_agreement = share),
+        get: |s| s.fast_agreement.get().to_string(),
+    },
+    Setting {
+        key: "fast_escalation",
+        description: "In fast mode, the share of rows, 0 to 1, that may go to the model to reach ai.fast_agreement; where that is not enough, all do",
+        set: |s, v| ratio(v, 0.0).map(|share| s.fast_escalation = share),
+        get: |s| s.fast_escalation.get().to_string(),
+    },
+    Setting {
+        key: "seed",
+        description: "Which rows fast mode samples: the same seed and rows give the same answers",
+        set: |s, v| {
+            s.seed = v
+                .trim()
+                .parse()
+                .map_err(|_| format!("'{v}' is not a whole number from 0"))?;
+            Ok(())
+        },
+        get: |s| s.seed.to_string(),
     },
     Setting {
         key: "on_error",
@@ -188,6 +290,13 @@ fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
         _ => Err(format!(
             "'{text}' is not a whole number from {least} to {most}"
         )),
+    }
+}
+
+fn ratio(text: &str, least: f64) -> Result<Ratio, String> {
+    match text.trim().parse::<f64>() {
+        Ok(n) if (least..=1.0).contains(&n) => Ok(Ratio(n)),
+        _ => Err(format!("'{text}' is not a number from {least} to 1")),
     }
 }
 
@@ -367,6 +476,11 @@ mod tests {
             ("cache", ""),
             ("cache_size", "much"),
             ("cache_size", "-1MB"),
+            ("mode", "slow"),
+            ("fast_agreement", "85"),
+            ("fast_escalation", "NaN"),
+            ("min_score", "high"),
+            ("seed", "-1"),
         ] {
             let message = options.set(key, value).unwrap_err().to_string();
             assert!(message.contains(&format!("ai.{key}")), "{message}");

@@ -15,6 +15,7 @@ use crate::models::hub::DownloadProgress;
 use crate::models::{Location, ModelSpec, Source, Tokenizer, WantedPrecision, fetch, locate};
 use crate::options::Settings;
 use crate::taxonomy::Taxonomy;
+use crate::trained::Registry;
 
 /// Dimensions of the deterministic backend.
 const DETERMINISTIC_DIMS: usize = 16;
@@ -32,6 +33,8 @@ pub struct Runtime {
     recent: Mutex<Weak<Cache>>,
     caches: Mutex<HashMap<CacheKey, Arc<Cache>>>,
     downloads: RwLock<Arc<dyn DownloadProgress + Send + Sync>>,
+    notes: Mutex<Vec<String>>,
+    trained: Registry,
 }
 
 /// Memory for the vectors of the queries that are under way.
@@ -184,6 +187,8 @@ impl Runtime {
             recent: Mutex::default(),
             caches: Mutex::default(),
             downloads: RwLock::new(Arc::new(Silent)),
+            notes: Mutex::default(),
+            trained: Registry::default(),
         };
         if let Ok(taxonomy) = Taxonomy::built_in() {
             runtime.set_taxonomy(taxonomy);
@@ -258,8 +263,18 @@ impl Runtime {
         Ok(Some(cache))
     }
 
-    /// What the caches have to say to people, each thing once.
-    pub fn take_warnings(&self) -> Vec<String> {
+    /// The trained classifiers of this machine.
+    pub fn trained(&self) -> &Registry {
+        &self.trained
+    }
+
+    /// Keeps something that whoever asked the query should know.
+    pub(crate) fn note(&self, note: String) {
+        lock(&self.notes).push(note);
+    }
+
+    /// What fast mode and the caches have to say to people, each thing once.
+    pub fn take_notes(&self) -> Vec<String> {
         let caches: Vec<_> = lock(&self.caches).values().cloned().collect();
         let all_of = |cache: &Arc<Cache>| {
             std::iter::from_fn({
@@ -267,7 +282,9 @@ impl Runtime {
                 move || cache.take_warning()
             })
         };
-        caches.iter().flat_map(all_of).collect()
+        let mut notes = std::mem::take(&mut *lock(&self.notes));
+        notes.extend(caches.iter().flat_map(all_of));
+        notes
     }
 
     /// How fast the model of `settings` was on this machine the last time.

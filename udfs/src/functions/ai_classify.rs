@@ -1,16 +1,16 @@
 //! `ai_classify(text, labels [, model])`.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use arrow::array::{ArrayRef, StringArray};
+use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field};
 use datafusion::error::Result;
 use datafusion::logical_expr::{DocSection, Documentation};
 
 use super::ai_classify_scores::ARGUMENTS;
-use super::labels::classifier;
-use super::model_function::{Answered, Call, Model, ModelFunction, Shape};
-use crate::inference::{Reading, best};
+use super::labels::chosen;
+use super::model_function::{Answered, Call, ChoosesLabel, Model, ModelFunction, Shape};
+use crate::inference::Reading;
 use crate::runtime::ModelFacts;
 
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
@@ -20,7 +20,8 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
             label: "AI Functions",
             description: None,
         },
-        "The label that is nearest to a text in meaning. NULL or blank text gives NULL.",
+        "The label that is nearest to a text in meaning. NULL or blank text gives NULL, and so does a text whose \
+             best label does not reach `ai.min_score`.",
         "ai_classify(text, labels [, model])",
     )
     .with_argument("text", "Text of any string type.")
@@ -60,13 +61,20 @@ impl ModelFunction for AiClassify {
     }
 
     fn answers(&self, call: &Call, model: &Model<'_>, vectors: &Answered<'_>) -> Result<ArrayRef> {
-        let classifier = classifier(call, model)?;
-        let labels: StringArray = (0..call.rows)
-            .map(|row| {
-                let label = best(&classifier.scores(vectors(row, 0)?))?;
-                Some(classifier.labels[label].as_str())
-            })
-            .collect();
-        Ok(Arc::new(labels))
+        chosen(self, call, model, vectors, None)
+    }
+
+    fn chooses(&self) -> Option<&dyn ChoosesLabel> {
+        Some(self)
+    }
+}
+
+impl ChoosesLabel for AiClassify {
+    fn vector(&self, _: &Call, row: usize, vectors: &Answered<'_>) -> Option<Vec<f32>> {
+        vectors(row, 0).map(<[f32]>::to_vec)
+    }
+
+    fn head<'a>(&self, _: &'a Call, _: usize) -> Option<&'a str> {
+        None
     }
 }

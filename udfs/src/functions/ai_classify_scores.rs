@@ -68,7 +68,7 @@ impl ModelFunction for AiClassifyScores {
 
     fn answers(&self, call: &Call, model: &Model<'_>, vectors: &Answered<'_>) -> Result<ArrayRef> {
         let classifier = classifier(call, model)?;
-        let scores = (0..call.rows).map(|row| vectors(row, 0).map(|v| classifier.scores(v)));
+        let scores = (0..call.rows).map(|row| vectors(row, 0).map(|v| classifier.scores(v, None)));
         Ok(scores_array(&classifier.labels, scores))
     }
 }
@@ -80,7 +80,7 @@ fn pair() -> Fields {
     ])
 }
 
-fn scores_type() -> DataType {
+pub fn scores_type() -> DataType {
     DataType::List(Arc::new(Field::new_list_field(
         DataType::Struct(pair()),
         true,
@@ -88,7 +88,7 @@ fn scores_type() -> DataType {
 }
 
 /// The lists of labels and scores, best first; NULL for no text.
-fn scores_array(names: &[String], rows: impl Iterator<Item = Option<Vec<f32>>>) -> ArrayRef {
+pub fn scores_array(names: &[String], rows: impl Iterator<Item = Option<Vec<f32>>>) -> ArrayRef {
     let labels = StringBuilder::new();
     let scores = Float64Builder::new();
     let mut list = ListBuilder::new(StructBuilder::new(

@@ -1,16 +1,16 @@
 //! `categorize(title, text [, labels])`.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use arrow::array::{ArrayRef, StringArray};
+use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field};
 use datafusion::error::Result;
 use datafusion::logical_expr::{DocSection, Documentation};
 
-use super::labels::classifier;
-use super::model_function::{Answered, Call, Model, ModelFunction, Shape};
+use super::labels::chosen;
+use super::model_function::{Answered, Call, ChoosesLabel, Model, ModelFunction, Shape};
 use super::planning::Kind;
-use crate::inference::{Reading, best, offer};
+use crate::inference::{Reading, offer};
 use crate::options::Settings;
 use crate::runtime::{ModelFacts, Runtime};
 
@@ -18,7 +18,8 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         DocSection { include: true, label: "AI Functions", description: None },
         "The category of a product offer: a label of the taxonomy that `ai.taxonomy` names, or of the array \
-         given. Where one of title and text is NULL or blank the other serves; where both are, the answer is NULL.",
+         given. Where one of title and text is NULL or blank the other serves; where both are, or where no label \
+         reaches `ai.min_score`, the answer is NULL.",
         "categorize(title, text [, labels])",
     )
     .with_argument("title", "Text of any string type.")
@@ -67,15 +68,21 @@ impl ModelFunction for Categorize {
     }
 
     fn answers(&self, call: &Call, model: &Model<'_>, vectors: &Answered<'_>) -> Result<ArrayRef> {
-        let classifier = classifier(call, model)?;
-        let labels: StringArray = (0..call.rows)
-            .map(|row| {
-                let vectors = [vectors(row, 0), vectors(row, 1)];
-                let scores =
-                    offer::scores(call.text(0, row), call.text(1, row), vectors, &classifier)?;
-                Some(classifier.labels[best(&scores)?].as_str())
-            })
-            .collect();
-        Ok(Arc::new(labels))
+        chosen(self, call, model, vectors, None)
+    }
+
+    fn chooses(&self) -> Option<&dyn ChoosesLabel> {
+        Some(self)
+    }
+}
+
+impl ChoosesLabel for Categorize {
+    fn vector(&self, call: &Call, row: usize, vectors: &Answered<'_>) -> Option<Vec<f32>> {
+        let read = [vectors(row, 0), vectors(row, 1)];
+        offer::vector(call.text(0, row), call.text(1, row), read)
+    }
+
+    fn head<'a>(&self, call: &'a Call, row: usize) -> Option<&'a str> {
+        offer::head(call.text(0, row), call.text(1, row))
     }
 }

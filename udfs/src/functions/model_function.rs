@@ -37,6 +37,12 @@ impl Shape {
     pub fn position(&self, kind: Kind) -> Option<usize> {
         self.arguments.iter().position(|(_, k)| *k == kind)
     }
+
+    /// How many of the arguments are texts.
+    pub fn texts(&self) -> usize {
+        let text = |(_, kind): &&Argument| *kind == Kind::Text;
+        self.arguments.iter().filter(text).count()
+    }
 }
 
 /// A function whose answer is worked out of the vectors of texts.
@@ -65,6 +71,21 @@ pub trait ModelFunction: Send + Sync {
     /// One answer for each row. `vectors` gives the vector of a row's
     /// reading, `None` where there is none or the model failed on it.
     fn answers(&self, call: &Call, model: &Model<'_>, vectors: &Answered<'_>) -> Result<ArrayRef>;
+
+    /// The function as one that chooses a label, if it is one: then a student
+    /// can answer for the model in fast mode.
+    fn chooses(&self) -> Option<&dyn ChoosesLabel> {
+        None
+    }
+}
+
+/// A function whose answer is the label that is most like a row.
+pub trait ChoosesLabel: Send + Sync {
+    /// What the row is compared with the labels by: a vector of unit length.
+    fn vector(&self, call: &Call, row: usize, vectors: &Answered<'_>) -> Option<Vec<f32>>;
+
+    /// The text whose words may name a label.
+    fn head<'a>(&self, call: &'a Call, row: usize) -> Option<&'a str>;
 }
 
 /// The vector of reading `1` in row `0`.

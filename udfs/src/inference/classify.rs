@@ -3,7 +3,7 @@
 //! The constants were chosen on labelled product offers; they sit on a broad
 //! plateau, where a third more or less costs under a point of accuracy.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{Encoder, Reading, Run};
 use crate::error::Result;
@@ -32,9 +32,7 @@ pub struct Classifier {
     phrases: Vec<f32>,
     /// Per label, where its phrases end.
     ends: Vec<usize>,
-    /// Per label, the words of each of its phrases; none for a bare label,
-    /// whose name is rarely what a text calls the thing.
-    words: Vec<Vec<HashSet<String>>>,
+    lexicon: Lexicon,
 }
 
 impl Classifier {
@@ -54,52 +52,103 @@ impl Classifier {
             }
             ends[*label] = phrases.len() / encoder.dims;
         }
-        let words = |phrases: &[String]| {
-            let sets = phrases.iter().map(|phrase| words(phrase));
-            sets.filter(|set| !set.is_empty()).collect()
-        };
         Ok(Self {
             labels: taxonomy.labels.iter().map(|l| l.name.clone()).collect(),
             dims: encoder.dims,
             phrases,
             ends,
-            words: taxonomy.labels.iter().map(|l| words(&l.phrases)).collect(),
+            lexicon: Lexicon::new(taxonomy.labels.iter().map(|l| l.phrases.as_slice())),
         })
     }
 
-    /// Per label, how near `vector` (unit length) is to its phrases: a soft
-    /// maximum of cosines, in -1..1.
-    pub fn scores(&self, vector: &[f32]) -> Vec<f32> {
-        let mut start = 0;
-        self.ends
-            .iter()
-            .map(|&end| {
-                let own = &self.phrases[start * self.dims..end * self.dims];
-                start = end;
-                let mut cosines: Vec<f32> = own
-                    .chunks_exact(self.dims)
-                    .map(|p| dot(p, vector))
-                    .collect();
-                cosines.sort_by(|a, b| b.total_cmp(a));
-                cosines.truncate(NEAREST_PHRASES);
-                soft_maximum(&cosines)
-            })
-            .collect()
+    /// The vectors of the phrases, one after the other.
+    pub fn phrases(&self) -> &[f32] {
+        &self.phrases
     }
 
-    /// Per label, the bonus for phrases whose words stand in `head`: all of a
-    /// phrase's words give it whole, a part of them that part.
-    pub fn lexical_bonus(&self, head: &str) -> Vec<f32> {
-        let head = words(head);
-        self.words
+    /// Per label, how near `vector` (unit length) is to its phrases: a soft
+    /// maximum of cosines, in -1..1, and a small bonus for the words of `head`.
+    pub fn scores(&self, vector: &[f32], head: Option<&str>) -> Vec<f32> {
+        let phrases = self.phrases.chunks_exact(self.dims);
+        let mut cosines: Vec<f32> = phrases.map(|phrase| dot(phrase, vector)).collect();
+        self.score(&mut cosines, head)
+    }
+
+    /// The same from the cosines to all [`phrases`](Self::phrases), which are
+    /// put in another order.
+    pub fn score(&self, cosines: &mut [f32], head: Option<&str>) -> Vec<f32> {
+        let mut start = 0;
+        let mut scores: Vec<f32> = self
+            .ends
             .iter()
-            .map(|phrases| {
-                let shares = phrases
-                    .iter()
-                    .map(|phrase| phrase.intersection(&head).count() as f32 / phrase.len() as f32);
-                LEXICAL_BONUS * shares.fold(0.0, f32::max)
+            .map(|&end| {
+                let own = &mut cosines[start..end];
+                start = end;
+                own.sort_unstable_by(|a, b| b.total_cmp(a));
+                soft_maximum(&own[..own.len().min(NEAREST_PHRASES)])
             })
-            .collect()
+            .collect();
+        if let Some(head) = head {
+            self.lexicon.add_bonus(head, &mut scores);
+        }
+        scores
+    }
+}
+
+/// The words of the labels' phrases. A bare label has none: its name is rarely
+/// what a text calls the thing.
+#[derive(Default)]
+struct Lexicon {
+    /// Per word, the phrases that have it.
+    phrases_with: HashMap<String, Vec<u32>>,
+    /// Per phrase, its label and how many words it has.
+    phrases: Vec<(usize, usize)>,
+}
+
+impl Lexicon {
+    fn new<'a>(labels: impl Iterator<Item = &'a [String]>) -> Self {
+        let mut lexicon = Self::default();
+        for (label, phrases) in labels.enumerate() {
+            for phrase in phrases {
+                let lower = phrase.to_lowercase();
+                let words: HashSet<&str> = words(&lower).collect();
+                let phrase = lexicon.phrases.len() as u32;
+                lexicon.phrases.push((label, words.len()));
+                for word in words {
+                    let with = lexicon.phrases_with.entry(word.to_string()).or_default();
+                    with.push(phrase);
+                }
+            }
+        }
+        lexicon
+    }
+
+    /// Adds to the score of each label the bonus for phrases whose words stand
+    /// in `head`: all of a phrase's words give it whole, a part of them that part.
+    fn add_bonus(&self, head: &str, scores: &mut [f32]) {
+        if self.phrases.is_empty() {
+            return;
+        }
+        let lower = head.to_lowercase();
+        let mut seen: Vec<&str> = Vec::new();
+        let mut hits: Vec<u32> = Vec::new();
+        for word in words(&lower) {
+            if let Some(phrases) = self.phrases_with.get(word)
+                && !seen.contains(&word)
+            {
+                seen.push(word);
+                hits.extend(phrases);
+            }
+        }
+        hits.sort_unstable();
+        let mut most = vec![0f32; scores.len()];
+        for hits in hits.chunk_by(|a, b| a == b) {
+            let (label, words) = self.phrases[hits[0] as usize];
+            most[label] = most[label].max(hits.len() as f32 / words as f32);
+        }
+        for (score, share) in scores.iter_mut().zip(most) {
+            *score += LEXICAL_BONUS * share;
+        }
     }
 }
 
@@ -112,15 +161,12 @@ fn soft_maximum(cosines: &[f32]) -> f32 {
     top + (sum / cosines.len() as f32).ln() / SHARPNESS
 }
 
-/// The words of a text, lower case, without stop words, a plural `s` dropped.
-fn words(text: &str) -> HashSet<String> {
-    let lower = text.to_lowercase();
+/// The words of a lower-case text, without stop words, a plural `s` dropped.
+fn words(lower: &str) -> impl Iterator<Item = &str> {
     lower
         .split(|c: char| !c.is_alphanumeric())
         .map(singular)
         .filter(|word| !word.is_empty() && !STOP_WORDS.contains(word))
-        .map(str::to_string)
-        .collect()
 }
 
 fn singular(word: &str) -> &str {
@@ -166,9 +212,9 @@ mod tests {
             dims: 2,
             phrases: vec![1.0, 0.0, 0.0, 1.0, 0.6, 0.8],
             ends: vec![2, 3],
-            words: vec![vec![], vec![]],
+            lexicon: Lexicon::default(),
         };
-        let scores = classifier.scores(&[1.0, 0.0]);
+        let scores = classifier.scores(&[1.0, 0.0], None);
         assert!((scores[1] - 0.6).abs() < 1e-6);
         let mean_of_exponentials = ((15f32.exp() + 1.0) / 2.0).ln() / 15.0;
         assert!((scores[0] - mean_of_exponentials).abs() < 1e-6);
@@ -176,18 +222,14 @@ mod tests {
 
     #[test]
     fn the_bonus_is_the_share_of_a_phrases_words() {
-        let classifier = Classifier {
-            labels: vec!["a".into(), "b".into(), "c".into()],
-            dims: 1,
-            phrases: vec![],
-            ends: vec![0, 0, 0],
-            words: vec![
-                vec![words("running shoes")],
-                vec![words("the glass")],
-                vec![],
-            ],
-        };
-        let bonus = classifier.lexical_bonus("Shoe of GLASS");
+        let labels = [
+            vec!["running shoes".to_string()],
+            vec!["the glass".to_string()],
+            vec![],
+        ];
+        let lexicon = Lexicon::new(labels.iter().map(Vec::as_slice));
+        let mut bonus = [0.0; 3];
+        lexicon.add_bonus("Shoe of GLASS, glass shoe", &mut bonus);
         assert_eq!(bonus, [LEXICAL_BONUS / 2.0, LEXICAL_BONUS, 0.0]);
         assert_eq!(singular("bus"), "bus");
         assert_eq!(singular("dress"), "dress");

@@ -9,7 +9,7 @@ use super::request::{Reading, Request, Unread, Vectors, distinct};
 use super::run::Run;
 use crate::backend::{Backend, TokenBatch};
 use crate::error::{Error, Result};
-use crate::models::{ModelSpec, Tokenizer};
+use crate::models::{ModelSpec, Tokenized, Tokenizer};
 use crate::runtime::Queued;
 
 /// A model with its tokenizer; the session behind it is opened by the first
@@ -110,7 +110,7 @@ impl Encoder {
 
     /// Stands for all that makes this model's vectors differ from another's:
     /// name, revision, weights, pooling, limit, prefix and precision.
-    fn fingerprint(&self) -> Result<Fingerprint> {
+    pub(crate) fn fingerprint(&self) -> Result<Fingerprint> {
         if let Some(known) = self.fingerprint.get() {
             return Ok(*known);
         }
@@ -314,6 +314,41 @@ impl Encoder {
         self.keep(&run.caches, keys, vectors, read)?;
         read.clear();
         Ok(())
+    }
+
+    /// The vector of each of the first `tokens` tokens of the vocabulary, read
+    /// alone: tokens x dims, zeros where the model failed.
+    ///
+    /// # Errors
+    /// Those of [`infer`](Self::infer).
+    pub fn token_vectors(&self, tokens: usize, run: &Run) -> Result<Vec<f32>> {
+        let mut unread = Vec::with_capacity(tokens);
+        for token in 0..tokens {
+            let ids = self.tokenizer.framed(token as u32).map_err(Error::Failed)?;
+            let tokens = Tokenized {
+                ids,
+                truncated: false,
+            };
+            unread.push(Unread {
+                text: token,
+                tokens: Some(tokens),
+            });
+        }
+        let request = Request {
+            vectors: Vectors {
+                dims: self.dims,
+                data: vec![0.0; tokens * self.dims],
+                rows: Vec::new(),
+                answered: vec![false; tokens],
+            },
+            keys: Vec::new(),
+            queued: run.runtime.queue(tokens as u64),
+            unread,
+        };
+        // They are no texts, and no cache is to keep them as such.
+        let mut run = run.clone();
+        run.caches.clear();
+        Ok(self.infer(request, &run)?.data)
     }
 
     /// Runs one batch; one that fails is halved, down to the text that fails.

@@ -15,6 +15,9 @@ pub struct Meter {
     batches: AtomicU64,
     model_nanos: AtomicU64,
     tokenizer_nanos: AtomicU64,
+    student_rows: AtomicU64,
+    escalated: AtomicU64,
+    student_nanos: AtomicU64,
 }
 
 /// What a [`Meter`] showed at one moment.
@@ -37,6 +40,12 @@ pub struct Metered {
     pub model_time: Duration,
     /// Time in the tokenizer, over all threads.
     pub tokenizer_time: Duration,
+    /// Rows that a student answered in place of the model.
+    pub student_rows: u64,
+    /// Rows that it left to the model.
+    pub escalated: u64,
+    /// Time that the student took, as a clock on the wall has it.
+    pub student_time: Duration,
 }
 
 impl Meter {
@@ -51,6 +60,9 @@ impl Meter {
             batches: self.batches.load(Relaxed),
             model_time: Duration::from_nanos(self.model_nanos.load(Relaxed)),
             tokenizer_time: Duration::from_nanos(self.tokenizer_nanos.load(Relaxed)),
+            student_rows: self.student_rows.load(Relaxed),
+            escalated: self.escalated.load(Relaxed),
+            student_time: Duration::from_nanos(self.student_nanos.load(Relaxed)),
         }
     }
 
@@ -63,6 +75,14 @@ impl Meter {
         self.truncated.fetch_add(truncated, Relaxed);
         self.tokenizer_nanos
             .fetch_add(since.elapsed().as_nanos() as u64, Relaxed);
+    }
+
+    /// A student was sure of `sure` of `rows` rows.
+    pub(crate) fn learnt(&self, sure: usize, rows: usize, took: Duration) {
+        self.student_rows.fetch_add(sure as u64, Relaxed);
+        self.escalated.fetch_add((rows - sure) as u64, Relaxed);
+        self.student_nanos
+            .fetch_add(took.as_nanos() as u64, Relaxed);
     }
 
     pub(super) fn failed(&self, texts: u64) {

@@ -1,6 +1,6 @@
 //! The category of a product offer, out of its title and its text.
 
-use super::{Classifier, Reading};
+use super::Reading;
 
 /// How much the title alone counts beside title and text together. Titles
 /// carry the head noun, and long texts bury it in boilerplate.
@@ -18,26 +18,23 @@ pub fn readings<'a>(title: Option<&'a str>, text: Option<&'a str>) -> [Reading<'
     [title.or(text).map(Into::into), joined]
 }
 
-/// The score of every label for an offer whose [`readings`] have these
-/// vectors; `None` where it has neither title nor text, or the model failed.
-///
-/// The two vectors are added. Words of the taxonomy that stand in the title
-/// (or in the text, where there is no title) add a small bonus.
-pub fn scores(
+/// The vector of an offer whose [`readings`] have these vectors: their sum;
+/// `None` where it has neither title nor text, or the model failed.
+pub fn vector(
     title: Option<&str>,
     text: Option<&str>,
     [alone, joined]: [Option<&[f32]>; READINGS],
-    classifier: &Classifier,
 ) -> Option<Vec<f32>> {
-    let head = title.or(text)?;
-    let vector = match title.and(text) {
-        None => alone?.to_vec(),
-        Some(_) => sum(joined?, alone?),
-    };
-    let mut scores = classifier.scores(&vector);
-    let bonus = classifier.lexical_bonus(head);
-    scores.iter_mut().zip(bonus).for_each(|(s, b)| *s += b);
-    Some(scores)
+    match title.and(text) {
+        None => Some(alone?.to_vec()),
+        Some(_) => Some(sum(joined?, alone?)),
+    }
+}
+
+/// The text of an offer whose words may name its label: the title, or the
+/// text, where there is no title.
+pub fn head<'a>(title: Option<&'a str>, text: Option<&'a str>) -> Option<&'a str> {
+    title.or(text)
 }
 
 /// `joined + TITLE_WEIGHT * title`, of unit length.

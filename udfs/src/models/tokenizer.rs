@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use tokenizers::AddedToken;
+use tokenizers::models::ModelWrapper;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::bert::BertProcessing;
+use tokenizers::{AddedToken, Model};
 
 use super::{ModelError, ModelSpec};
 
@@ -104,6 +105,44 @@ impl Tokenizer {
     /// How many tokens `text` has, special ones included, uncut.
     pub fn count(&self, text: &str) -> Result<usize, String> {
         self.ids(text).map(|ids| ids.len())
+    }
+
+    /// How many tokens there are in the vocabulary; `None` without one.
+    pub fn size(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::HuggingFace(inner) => Some(inner.get_vocab_size(true)),
+            Kind::Words => None,
+        }
+    }
+
+    /// The tokens of a word in lower case alone, without prefix and special
+    /// ones; none where the tokenizer fails.
+    pub fn pieces(&self, word: &str) -> Vec<u32> {
+        match &self.kind {
+            Kind::HuggingFace(inner) => match inner.get_model() {
+                // Plain letters need none of the steps before the model.
+                ModelWrapper::WordPiece(model) if word.is_ascii() => model
+                    .tokenize(word)
+                    .map(|tokens| tokens.iter().map(|token| token.id).collect()),
+                _ => inner
+                    .encode_fast(word, false)
+                    .map(|encoding| encoding.get_ids().to_vec()),
+            }
+            .unwrap_or_default(),
+            Kind::Words => words(word),
+        }
+    }
+
+    /// `token` as the model reads a text of nothing else: with the prefix and
+    /// between the special ones.
+    pub fn framed(&self, token: u32) -> Result<Vec<u32>, String> {
+        let mut ids = self.ids("")?;
+        let special = match &self.kind {
+            Kind::HuggingFace(_) => usize::from(!ids.is_empty()),
+            Kind::Words => 0,
+        };
+        ids.insert(ids.len() - special, token);
+        Ok(ids)
     }
 
     fn ids(&self, text: &str) -> Result<Vec<u32>, String> {

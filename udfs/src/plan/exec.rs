@@ -9,12 +9,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use futures::TryStreamExt;
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
@@ -27,13 +29,14 @@ use datafusion::physical_plan::{
 };
 use tokio::sync::mpsc;
 
+use super::cascade::{self, Cascade};
 use super::estimate::estimate;
 use super::metrics::InferMetrics;
 use super::window::{Share, Windows};
 use super::work::{Prepared, Work};
 use crate::error::Error;
 use crate::functions::ModelFunction;
-use crate::options::Settings;
+use crate::options::{Mode, Settings};
 use crate::runtime::Runtime;
 
 /// One column that the operator adds.
@@ -79,6 +82,8 @@ pub struct InferExec {
     metrics: ExecutionPlanMetricsSet,
     /// The device and precision that answered, once they have.
     served_by: Arc<OnceLock<String>>,
+    /// Fast mode, once it has begun.
+    cascade: OnceLock<Cascade>,
 }
 
 impl InferExec {
@@ -105,11 +110,76 @@ impl InferExec {
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
             served_by: Arc::default(),
+            cascade: OnceLock::new(),
         }
     }
 
     fn calls(&self) -> impl Iterator<Item = &PhysicalCall> {
         self.columns.iter().filter_map(Computed::call)
+    }
+
+    /// Whether fast mode would change how long it takes: it answers with
+    /// labels, and exactly.
+    pub fn could_be_fast(&self) -> bool {
+        self.calls()
+            .any(|call| call.settings.mode == Mode::Exact && call.function.chooses().is_some())
+    }
+
+    /// What the partitions share in fast mode; `None` where no student applies.
+    fn cascade(&self, context: &Arc<TaskContext>, kept_bytes: usize) -> Option<Cascade> {
+        (0..self.columns.len())
+            .any(|at| cascade::applies(&self.columns, at))
+            .then(|| {
+                let cascade = self.cascade.get_or_init(|| {
+                    Cascade::new(
+                        Arc::clone(&self.input),
+                        Arc::clone(&self.columns),
+                        Arc::clone(context),
+                        self.metrics.clone(),
+                        kept_bytes,
+                    )
+                });
+                cascade.clone()
+            })
+    }
+}
+
+/// Where a partition's rows come from.
+enum Source {
+    Input(SendableRecordBatchStream),
+    Cascade(Cascade, usize),
+}
+
+/// What a partition needs to begin.
+struct Begin {
+    source: Source,
+    work: Work,
+    metrics: InferMetrics,
+    memory: MemoryReservation,
+    share: Share,
+    served_by: Arc<OnceLock<String>>,
+}
+
+impl Begin {
+    async fn answers(self) -> Result<Answers> {
+        let (input, work, mode) = match self.source {
+            Source::Input(input) => (input, self.work, None),
+            Source::Cascade(cascade, partition) => {
+                let ready = cascade.ready().await?;
+                let work = self.work.with_students(ready.students.clone());
+                (ready.rows(partition)?, work, Some(ready.shown.clone()))
+            }
+        };
+        let windows = Windows::new(input, work.row_bytes(), self.share.window, self.memory);
+        Ok(Answers {
+            windows: Some(windows),
+            prepared: None,
+            metrics: self.metrics,
+            mode,
+            served_by: self.served_by,
+            finished: VecDeque::new(),
+            work: Arc::new(work),
+        })
     }
 }
 
@@ -182,26 +252,32 @@ impl ExecutionPlan for InferExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let input = self.input.execute(partition, Arc::clone(&context))?;
-        let metrics = InferMetrics::new(&self.metrics, partition);
         let share = Share::of(
             context.memory_pool().as_ref(),
             self.properties.partitioning.partition_count(),
         );
-        let work = Arc::new(Work::new(&self.columns, &self.schema, share.kept)?);
-        let memory =
-            MemoryConsumer::new(format!("Infer[{partition}]")).register(context.memory_pool());
-        let answers = Answers {
-            windows: Some(Windows::new(input, work.row_bytes(), share.window, memory)),
-            prepared: None,
-            metrics,
-            served_by: Arc::clone(&self.served_by),
-            finished: VecDeque::new(),
-            work,
+        let source = match self.cascade(&context, share.kept) {
+            Some(cascade) => Source::Cascade(cascade, partition),
+            None => Source::Input(self.input.execute(partition, Arc::clone(&context))?),
         };
-        let batches = futures::stream::try_unfold(answers, |mut answers| async move {
-            Ok(answers.next().await?.map(|batch| (batch, answers)))
-        });
+        let begin = Begin {
+            source,
+            // Made before the first row is read: nodes that run one after the
+            // other then hold on to the same vectors.
+            work: Work::new(&self.columns, &self.schema, share.kept)?,
+            metrics: InferMetrics::new(&self.metrics, partition),
+            memory: MemoryConsumer::new(format!("Infer[{partition}]"))
+                .register(context.memory_pool()),
+            share,
+            served_by: Arc::clone(&self.served_by),
+        };
+        let batches = futures::stream::once(begin.answers())
+            .map_ok(|answers| {
+                futures::stream::try_unfold(answers, |mut answers| async move {
+                    Ok(answers.next().await?.map(|batch| (batch, answers)))
+                })
+            })
+            .try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(
             Arc::clone(&self.schema),
             batches,
@@ -244,6 +320,8 @@ struct Answers {
     prepared: Option<FirstStage>,
     work: Arc<Work>,
     metrics: InferMetrics,
+    /// What fast mode came to.
+    mode: Option<String>,
     served_by: Arc<OnceLock<String>>,
     finished: VecDeque<RecordBatch>,
 }
@@ -303,7 +381,8 @@ impl Answers {
             self.metrics.update(&self.work.meter);
             if let Some(served_by) = self.work.served_by() {
                 // The first window says what the others will.
-                let _ = self.served_by.set(served_by);
+                let mode = self.mode.iter().flat_map(|mode| [", ", mode]);
+                let _ = self.served_by.set(served_by + &mode.collect::<String>());
             }
             self.finished = finished?.into();
         }
@@ -318,7 +397,7 @@ impl Drop for Answers {
 }
 
 /// Runs what takes long where it holds up no other task.
-async fn on_a_thread<T: Send + 'static>(
+pub async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     match SpawnedTask::spawn_blocking(work).join().await {

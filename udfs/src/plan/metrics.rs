@@ -18,7 +18,26 @@ pub struct InferMetrics {
     batches: Count,
     model_time: Time,
     tokenizer_time: Time,
+    student: Option<StudentMetrics>,
+    set: ExecutionPlanMetricsSet,
+    partition: usize,
     shown: Metered,
+}
+
+struct StudentMetrics {
+    rows: Count,
+    escalated: RatioMetrics,
+    time: Time,
+}
+
+impl StudentMetrics {
+    fn new(set: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+        Self {
+            rows: MetricBuilder::new(set).counter("student_rows", partition),
+            escalated: MetricBuilder::new(set).ratio_metrics("escalated", partition),
+            time: MetricBuilder::new(set).subset_time("student_time", partition),
+        }
+    }
 }
 
 impl InferMetrics {
@@ -36,6 +55,9 @@ impl InferMetrics {
             batches: counter("model_batches"),
             model_time: time("model_time"),
             tokenizer_time: time("tokenizer_time"),
+            student: None,
+            set: set.clone(),
+            partition,
             shown: Metered::default(),
         }
     }
@@ -58,9 +80,32 @@ impl InferMetrics {
         let tokenizer = now.tokenizer_time - before.tokenizer_time;
         self.model_time.add_duration(model);
         self.tokenizer_time.add_duration(tokenizer);
+        self.update_student(&now);
         // Waiting for another partition's batch is no work.
         let compute = self.baseline.elapsed_compute();
-        compute.add_duration(model + tokenizer);
+        let student = now.student_time - before.student_time;
+        compute.add_duration(model + tokenizer + student);
         self.shown = now;
+    }
+
+    /// There is nothing to say of a student that was never asked.
+    fn update_student(&mut self, now: &Metered) {
+        if now.student_rows + now.escalated == 0 {
+            return;
+        }
+        let (set, partition, before) = (&self.set, self.partition, self.shown);
+        let student = self
+            .student
+            .get_or_insert_with(|| StudentMetrics::new(set, partition));
+        let (sure, left) = (
+            (now.student_rows - before.student_rows) as usize,
+            (now.escalated - before.escalated) as usize,
+        );
+        student.rows.add(sure);
+        student.escalated.add_part(left);
+        student.escalated.add_total(sure + left);
+        student
+            .time
+            .add_duration(now.student_time - before.student_time);
     }
 }

@@ -7,6 +7,7 @@
 //! and calls over the same texts share one pass through the model.
 
 mod calls;
+mod cascade;
 mod estimate;
 mod exec;
 mod guard;
@@ -22,6 +23,8 @@ use std::sync::Arc;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
 
+pub use cascade::sample_size;
+pub use exec::InferExec;
 pub use lift::LiftModelCalls;
 pub use planner::{InferPlanner, InferQueryPlanner};
 

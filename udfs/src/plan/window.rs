@@ -55,11 +55,18 @@ pub struct Window {
     _place: Place,
 }
 
+/// Rows, and the bytes that each takes: those of the batch that they came in,
+/// since a part of a batch keeps all of its memory alive.
+struct Rows {
+    batch: RecordBatch,
+    row: usize,
+}
+
 /// Cuts a stream into windows.
 pub struct Windows {
     input: SendableRecordBatchStream,
     /// Of a batch that came, what no window has yet.
-    rest: Option<RecordBatch>,
+    rest: Option<Rows>,
     rows: usize,
     /// Bytes that a row takes beside its own: texts, tokens, vectors.
     row_bytes: usize,
@@ -112,29 +119,33 @@ impl Windows {
         let mut batches = Vec::new();
         let mut rows = 0;
         while rows < self.rows && (rows == 0 || memory.size() < self.most_bytes) {
-            let Some(batch) = self.batch().await? else {
+            let Some(sized) = self.batch().await? else {
                 break;
             };
+            let batch = &sized.batch;
             let take = batch.num_rows().min(self.rows - rows);
-            let take = match self.reserve(&memory, &batch, take) {
+            let take = match self.reserve(&memory, sized.row, take) {
                 Ok(take) => take,
                 Err(_) if rows > 0 => {
-                    self.rest = Some(batch);
+                    self.rest = Some(sized);
                     break;
                 }
                 // The windows before this one will give room when they are done.
                 Err(_) if self.under_way.count.load(SeqCst) > 0 => {
-                    self.rest = Some(batch);
+                    self.rest = Some(sized);
                     self.under_way.one_less.notified().await;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            if take < batch.num_rows() {
-                self.rest = Some(batch.slice(take, batch.num_rows() - take));
-            }
             batches.push(batch.slice(0, take));
             rows += take;
+            if take < batch.num_rows() {
+                self.rest = Some(Rows {
+                    batch: batch.slice(take, batch.num_rows() - take),
+                    row: sized.row,
+                });
+            }
         }
         if batches.is_empty() {
             return Ok(None);
@@ -148,28 +159,23 @@ impl Windows {
         }))
     }
 
-    async fn batch(&mut self) -> Result<Option<RecordBatch>> {
+    async fn batch(&mut self) -> Result<Option<Rows>> {
         if self.rest.is_some() {
             return Ok(self.rest.take());
         }
         while let Some(batch) = self.input.next().await {
             let batch = batch?;
             if batch.num_rows() > 0 {
-                return Ok(Some(batch));
+                let row = get_record_batch_memory_size(&batch) / batch.num_rows() + self.row_bytes;
+                return Ok(Some(Rows { batch, row }));
             }
         }
         Ok(None)
     }
 
-    /// Sets memory aside for `rows` rows of the batch, or for as many of them
+    /// Sets memory aside for `rows` rows of `row` bytes, or for as many of them
     /// as there is room for.
-    fn reserve(
-        &self,
-        memory: &MemoryReservation,
-        batch: &RecordBatch,
-        mut rows: usize,
-    ) -> Result<usize> {
-        let row = get_record_batch_memory_size(batch) / batch.num_rows() + self.row_bytes;
+    fn reserve(&self, memory: &MemoryReservation, row: usize, mut rows: usize) -> Result<usize> {
         let room = self.most_bytes.saturating_sub(memory.size()) / row.max(1);
         rows = rows.min(room.max(1));
         loop {

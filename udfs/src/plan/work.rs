@@ -7,11 +7,13 @@ use arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 use datafusion::physical_plan::PhysicalExpr;
 
+use super::cascade;
 use super::exec::{Computed, PhysicalCall};
 use super::window::Window;
-use crate::functions::{Call, Model};
+use crate::functions::{Call, Model, chosen};
 use crate::inference::cache::Setting as CacheSetting;
 use crate::inference::{Encoder, Meter, Request, Run};
+use crate::learning::Student;
 use crate::options::Settings;
 use crate::runtime::Runtime;
 
@@ -22,6 +24,8 @@ const TEXT_BYTES: usize = 1024;
 /// The columns to compute, those that ask the same model together.
 pub struct Work {
     columns: Arc<[Computed]>,
+    /// Per column, who answers in place of the model where it can.
+    students: Vec<Option<Arc<Student>>>,
     schema: SchemaRef,
     models: Vec<Shared>,
     pub meter: Arc<Meter>,
@@ -40,9 +44,23 @@ struct Shared {
 pub struct Prepared {
     window: Window,
     /// Per batch of the window and column, the arguments of the call.
-    calls: Vec<Vec<Option<Call>>>,
+    calls: Vec<Vec<Option<Asking>>>,
     /// Per model.
     requests: Vec<Asked>,
+}
+
+/// One call on one batch.
+struct Asking {
+    call: Call,
+    /// Per row, the label that a student is sure of.
+    settled: Option<Vec<Option<u32>>>,
+}
+
+impl Asking {
+    fn is_settled(&self, row: usize) -> bool {
+        let settled = self.settled.as_ref();
+        settled.is_some_and(|settled| settled[row].is_some())
+    }
 }
 
 struct Asked {
@@ -79,10 +97,16 @@ impl Work {
         }
         Ok(Self {
             columns: Arc::clone(columns),
+            students: vec![None; columns.len()],
             schema: Arc::clone(schema),
             models,
             meter,
         })
+    }
+
+    /// The same with those who answer in place of the model, per column.
+    pub fn with_students(self, students: Vec<Option<Arc<Student>>>) -> Self {
+        Self { students, ..self }
     }
 
     /// Bytes that a row takes beside its own.
@@ -122,8 +146,9 @@ impl Work {
     pub fn prepare(&self, window: Window) -> Result<Prepared> {
         let mut calls = Vec::with_capacity(window.batches.len());
         for batch in &window.batches {
-            let of_batch = self.columns.iter().map(|column| match column {
-                Computed::Call(call) => arguments(call, batch).map(Some),
+            let columns = self.columns.iter().zip(&self.students);
+            let of_batch = columns.map(|(column, student)| match column {
+                Computed::Call(call) => self.asking(call, student.as_deref(), batch).map(Some),
                 Computed::Plain(_) => Ok(None),
             });
             calls.push(of_batch.collect::<Result<Vec<_>>>()?);
@@ -140,8 +165,34 @@ impl Work {
         })
     }
 
+    fn asking(
+        &self,
+        of: &PhysicalCall,
+        student: Option<&Student>,
+        batch: &RecordBatch,
+    ) -> Result<Asking> {
+        let call = arguments(of, batch)?;
+        let (Some(student), Some(function)) = (student, of.function.chooses()) else {
+            return Ok(Asking {
+                call,
+                settled: None,
+            });
+        };
+        let answers = student.answer(&cascade::rows(function, &call));
+        let sure = answers
+            .labels
+            .iter()
+            .filter(|label| label.is_some())
+            .count();
+        self.meter.learnt(sure, call.rows, answers.took);
+        Ok(Asking {
+            call,
+            settled: Some(answers.labels),
+        })
+    }
+
     /// One request for the texts of all calls to a model.
-    fn ask(&self, shared: &Shared, calls: &[Vec<Option<Call>>]) -> Result<Asked> {
+    fn ask(&self, shared: &Shared, calls: &[Vec<Option<Asking>>]) -> Result<Asked> {
         let encoder = shared.runtime.encoder(&shared.settings)?;
         let mut readings = Vec::new();
         let mut starts = Vec::with_capacity(calls.len());
@@ -149,9 +200,15 @@ impl Work {
             let mut of_columns = vec![0; self.columns.len()];
             for &column in &shared.columns {
                 of_columns[column] = readings.len();
-                if let (Some(call), Some(of)) = (&of_batch[column], self.columns[column].call()) {
-                    for row in 0..call.rows {
-                        of.function.readings(call, row, &mut readings);
+                let (Some(asking), Some(of)) = (&of_batch[column], self.columns[column].call())
+                else {
+                    continue;
+                };
+                for row in 0..asking.call.rows {
+                    if asking.is_settled(row) {
+                        readings.extend((0..of.function.width()).map(|_| None));
+                    } else {
+                        of.function.readings(&asking.call, row, &mut readings);
                     }
                 }
             }
@@ -183,14 +240,20 @@ impl Work {
             };
             for (batch, of_batch) in calls.iter().enumerate() {
                 for &column in &shared.columns {
-                    let (Some(call), Some(of)) = (&of_batch[column], self.columns[column].call())
+                    let (Some(asking), Some(of)) = (&of_batch[column], self.columns[column].call())
                     else {
                         continue;
                     };
+                    let call = &asking.call;
                     let (start, width) = (asked.starts[batch][column], of.function.width());
                     let vector =
                         |row: usize, reading: usize| vectors.get(start + row * width + reading);
-                    let answer = of.function.answers(call, &model, &vector)?;
+                    let answer = match (&asking.settled, of.function.chooses()) {
+                        (Some(settled), Some(function)) => {
+                            chosen(function, call, &model, &vector, Some(settled))?
+                        }
+                        _ => of.function.answers(call, &model, &vector)?,
+                    };
                     answers[batch][column] = Some(answer);
                 }
             }
@@ -218,7 +281,9 @@ impl Work {
     }
 }
 
-fn run(call: &PhysicalCall, meter: &Arc<Meter>, kept_bytes: usize) -> Result<Run> {
+/// How a call asks its model: with the session's cache, and the vectors that
+/// other nodes of the query had.
+pub fn run(call: &PhysicalCall, meter: &Arc<Meter>, kept_bytes: usize) -> Result<Run> {
     let mut run = Run::new(&call.runtime, &call.settings)?;
     run.meter = Arc::clone(meter);
     // A cache in memory serves the nodes of one query as well.
@@ -228,7 +293,8 @@ fn run(call: &PhysicalCall, meter: &Arc<Meter>, kept_bytes: usize) -> Result<Run
     Ok(run)
 }
 
-fn arguments(call: &PhysicalCall, batch: &RecordBatch) -> Result<Call> {
+/// The arguments of a call on a batch.
+pub fn arguments(call: &PhysicalCall, batch: &RecordBatch) -> Result<Call> {
     let evaluate = |arg: &Arc<dyn PhysicalExpr>| arg.evaluate(batch);
     let args = call.args.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
     Call::new(call.function.shape(), &args, batch.num_rows())

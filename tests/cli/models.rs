@@ -1,0 +1,241 @@
+//! `CREATE MODEL`, and what can be asked of a trained model.
+
+use std::path::Path;
+
+use super::{Done, semql, shop};
+
+/// Labelled rows: kinds of things, in words that tell them apart.
+const ROWS: &str = "(SELECT
+    ['shoe', 'boot', 'sandal', 'novel', 'atlas', 'diary', 'hammer', 'saw', 'drill'][value % 9 + 1] || ' number ' || value AS title,
+    CASE WHEN value % 4 > 0 THEN 'well made' END AS text,
+    ['wear', 'wear', 'wear', 'read', 'read', 'read', 'use', 'use', 'use'][value % 9 + 1] AS kind,
+    ['shoe', 'boot', 'sandal', 'novel', 'atlas', 'diary', 'hammer', 'saw', 'drill'][value % 9 + 1] AS thing
+    FROM generate_series(1, 180))";
+
+fn create(folder: &Path, statement: &str) -> Done {
+    semql(
+        folder,
+        &["--format", "csv", "-c", &statement.replace("ROWS", ROWS)],
+    )
+}
+
+fn one_level(folder: &Path) -> Done {
+    create(
+        folder,
+        "CREATE MODEL kinds FROM (SELECT title, text, kind FROM ROWS) PREDICT kind",
+    )
+}
+
+fn ask(folder: &Path, sql: &str) -> String {
+    let done = semql(folder, &["--format", "csv", "-c", sql]);
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    done.out
+}
+
+#[test]
+fn a_model_is_trained_asked_described_and_dropped() {
+    let folder = shop();
+    let folder = folder.path();
+    let done = one_level(folder);
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert!(
+        done.out.starts_with(
+            "predicts,labels,accuracy,macro_f1,weighted_f1,held_out,rows,left_out\nkind,3,1"
+        ),
+        "{}",
+        done.out
+    );
+    assert!(done.out.ends_with(",180,180,0\n"), "{}", done.out);
+    assert_eq!(
+        ask(
+            folder,
+            "SELECT ai_predict('kinds', 'a new boot', NULL) AS k, ai_predict('kinds', ' ', NULL) AS n"
+        ),
+        "k,n\nwear,\n"
+    );
+    let scores = ask(
+        folder,
+        "SELECT s[1]['label'] AS best, s[1]['score'] > 0 AS fits, s[3]['score'] < 0 AS not
+         FROM (SELECT ai_predict_scores('kinds', arrow_cast('an atlas', 'Utf8View'), 'well made') AS s)",
+    );
+    assert_eq!(scores, "best,fits,not\nread,true,true\n");
+    let described = ask(folder, "DESCRIBE MODEL kinds");
+    assert!(
+        described.starts_with("predicts,label,held_out,precision,recall,f1\nkind,read,60,"),
+        "{described}"
+    );
+    let listed = ask(
+        folder,
+        "SELECT name, predicts, labels, rows, columns FROM ai_trained_models()",
+    );
+    assert_eq!(
+        listed,
+        "name,predicts,labels,rows,columns\nkinds,kind,3,180,\"title, text\"\n"
+    );
+    ask(folder, "DROP MODEL kinds; DROP MODEL IF EXISTS kinds");
+    let gone = semql(folder, &["-c", "SELECT ai_predict('kinds', 'a', 'b')"]);
+    assert_eq!(gone.code, Some(1));
+    assert!(
+        gone.err
+            .contains("no trained model called 'kinds'; CREATE MODEL makes one"),
+        "{}",
+        gone.err
+    );
+}
+
+#[test]
+fn levels_belong_together() {
+    let folder = shop();
+    let done = create(
+        folder.path(),
+        "CREATE MODEL things FROM (SELECT title, kind, thing FROM ROWS) PREDICT kind, thing OPTIONS (class_weight balanced, cost 1)",
+    );
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    let pairs = format!(
+        "SELECT count(DISTINCT p['kind'] || p['thing']) AS pairs, accuracy(p['thing'], thing) AS right
+         FROM (SELECT ai_predict('things', title) AS p, thing FROM {ROWS})"
+    );
+    assert_eq!(ask(folder.path(), &pairs), "pairs,right\n9,1.0\n");
+    assert_eq!(
+        ask(
+            folder.path(),
+            "SELECT ai_predict('things', NULL) IS NULL AS nothing"
+        ),
+        "nothing\ntrue\n"
+    );
+}
+
+#[test]
+fn what_cannot_be_learnt_is_refused_and_the_old_model_stays() {
+    let folder = shop();
+    let folder = folder.path();
+    assert_eq!(one_level(folder).code, Some(0));
+    for (statement, says) in [
+        (
+            "CREATE MODEL kinds FROM (SELECT title, kind FROM ROWS) PREDICT kind",
+            "called 'kinds' already",
+        ),
+        (
+            "CREATE OR REPLACE MODEL kinds FROM (SELECT title, 'one' AS kind FROM ROWS) PREDICT kind",
+            "kind is 'one' in all 180 rows",
+        ),
+        (
+            "CREATE OR REPLACE MODEL kinds FROM (SELECT title, kind FROM ROWS WHERE kind = 'none') PREDICT kind",
+            "none of the 0 rows",
+        ),
+        (
+            "CREATE OR REPLACE MODEL kinds FROM (SELECT NULL AS title, kind FROM ROWS) PREDICT kind",
+            "none of the 180 rows has both a label and a text",
+        ),
+        (
+            "CREATE OR REPLACE MODEL kinds FROM (SELECT title FROM ROWS) PREDICT kind",
+            "no column kind to predict; it has title",
+        ),
+        (
+            "CREATE OR REPLACE MODEL kinds FROM (SELECT kind FROM ROWS) PREDICT kind",
+            "to learn from",
+        ),
+        (
+            "CREATE OR REPLACE MODEL kinds FROM (SELECT nowhere FROM ROWS) PREDICT kind",
+            "nowhere",
+        ),
+        (
+            "CREATE MODEL \"../kinds\" FROM (SELECT title, kind FROM ROWS) PREDICT kind",
+            "cannot be the name of a model",
+        ),
+        (
+            "CREATE MODEL k FROM (SELECT title, kind FROM ROWS) PREDICT kind OPTIONS (depth 3)",
+            "there are cost, class_weight",
+        ),
+    ] {
+        let done = create(folder, statement);
+        assert_eq!(done.code, Some(1), "{statement}: {}", done.out);
+        assert!(done.err.contains(says), "{statement}: {}", done.err);
+    }
+    assert_eq!(
+        ask(folder, "SELECT ai_predict('kinds', 'saw', '') AS k"),
+        "k\nuse\n"
+    );
+    let wrong = semql(folder, &["-c", "SELECT ai_predict('kinds', 'saw')"]);
+    assert!(
+        wrong
+            .err
+            .contains("was trained on title, text (2), and 1 is given"),
+        "{}",
+        wrong.err
+    );
+}
+
+#[test]
+fn odd_labels_are_kept_as_they_are_and_rows_without_one_are_left_out() {
+    let folder = shop();
+    let folder = folder.path();
+    let done = create(
+        folder,
+        "CREATE MODEL odd FROM (SELECT title, CASE kind WHEN 'wear' THEN '\"👟\", it''s' WHEN 'read' THEN 'é' END AS label
+         FROM ROWS) PREDICT label",
+    );
+    assert!(
+        done.out.ends_with(",120,120,60\n"),
+        "{} {}",
+        done.out,
+        done.err
+    );
+    assert_eq!(
+        ask(folder, "SELECT ai_predict('odd', 'red boot') AS l"),
+        "l\n\"\"\"👟\"\", it's\"\n"
+    );
+    // A class of one row, and texts that are all the same.
+    let done = create(
+        folder,
+        "CREATE MODEL same FROM (SELECT 'the same' AS title, CASE WHEN title LIKE '% 7' THEN 'rare' ELSE 'usual' END AS label
+         FROM ROWS) PREDICT label",
+    );
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert_eq!(
+        ask(folder, "SELECT ai_predict('same', 'the same') AS l"),
+        "l\nusual\n"
+    );
+}
+
+#[test]
+fn a_damaged_model_is_refused_and_can_be_made_again() {
+    let folder = shop();
+    let folder = folder.path();
+    assert_eq!(one_level(folder).code, Some(0));
+    let file = folder.join(".local/share/semql/trained/kinds.model");
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    let done = semql(folder, &["-c", "SELECT ai_predict('kinds', 'saw', '')"]);
+    assert_eq!(done.code, Some(3), "{}", done.err);
+    assert!(
+        done.err.contains("is damaged or cut short; train it again"),
+        "{}",
+        done.err
+    );
+    let again = create(
+        folder,
+        "CREATE OR REPLACE MODEL kinds FROM (SELECT title, text, kind FROM ROWS) PREDICT kind",
+    );
+    assert_eq!(again.code, Some(0), "{}", again.err);
+    assert_eq!(
+        std::fs::read(&file).unwrap(),
+        bytes,
+        "the same rows make the same model"
+    );
+}
+
+#[test]
+fn two_thousand_classes_are_no_trouble() {
+    let folder = shop();
+    let done = semql(
+        folder.path(),
+        &[
+            "--format", "csv", "-c",
+            "CREATE MODEL many FROM (SELECT 'item ' || (value % 2000) AS title, 'class ' || (value % 2000) AS label
+             FROM generate_series(1, 6000)) PREDICT label OPTIONS (cost 1)",
+        ],
+    );
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert!(done.out.contains("label,2000,"), "{}", done.out);
+}

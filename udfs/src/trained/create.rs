@@ -1,0 +1,120 @@
+//! From the rows of a query to a kept classifier.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::utils::memory::get_record_batch_memory_size;
+use datafusion::error::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
+use futures::StreamExt;
+
+use super::{CreateModel, Examples, Halted, Shared, registry, train};
+use crate::error::Error;
+use crate::runtime::{Runtime, blocking};
+
+/// What training takes beside the rows, for each of their bytes: numbers for
+/// words, pairs of words and runs of letters.
+const TIMES_THE_ROWS: usize = 12;
+
+/// Trains the classifier that `create` asks for on the rows of its query, and
+/// keeps it. `halted` is asked now and then whether to stop, and told how many
+/// boundaries are found and how many labels there are.
+///
+/// # Errors
+/// A name that is taken, columns that are not there, rows that do not fit into
+/// the memory pool, nothing to tell apart, an interrupt. The old model is
+/// intact after any of them.
+pub async fn create(
+    runtime: &Arc<Runtime>,
+    pool: &Arc<dyn MemoryPool>,
+    create: &CreateModel,
+    rows: SendableRecordBatchStream,
+    halted: &Halted<'_>,
+) -> Result<Shared> {
+    if registry::exists(&create.name)? && !create.replace {
+        return Err(Error::Invalid(format!(
+            "there is a model called '{0}' already; CREATE OR REPLACE MODEL {0} takes its place",
+            create.name
+        ))
+        .into());
+    }
+    let memory = MemoryConsumer::new("CreateModel").register(pool);
+    let mut examples = empty(create, &rows.schema())?;
+    let mut rows = rows;
+    while let Some(batch) = rows.next().await {
+        let batch = batch?;
+        memory
+            .try_grow(get_record_batch_memory_size(&batch) * TIMES_THE_ROWS)
+            .map_err(|e| {
+                e.context("the training rows do not fit into memory; train on a sample of them")
+            })?;
+        add(&mut examples, create, &batch)?;
+    }
+    let epoch = runtime.epoch();
+    let halted = |done, labels| halted(done, labels) || runtime.epoch() != epoch;
+    let trained = blocking(|| train(&create.name, &examples, &create.options, &halted))?;
+    runtime.trained().put(&trained)?;
+    Ok(runtime.trained().get(&create.name)?)
+}
+
+fn empty(create: &CreateModel, schema: &SchemaRef) -> Result<Examples> {
+    let names: Vec<&str> = schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
+    for label in &create.labels {
+        if !names.contains(&label.as_str()) {
+            return Err(Error::Invalid(format!(
+                "the query has no column {label} to predict; it has {}",
+                names.join(", ")
+            ))
+            .into());
+        }
+    }
+    let columns: Vec<String> = names
+        .iter()
+        .filter(|name| !create.labels.iter().any(|label| label == *name))
+        .map(|name| name.to_string())
+        .collect();
+    if columns.is_empty() {
+        return Err(Error::Invalid(
+            "the query has no column beside the labels to learn from".to_string(),
+        )
+        .into());
+    }
+    // Blocks are counted in a byte.
+    if columns.len() > 100 {
+        return Err(Error::Invalid(format!(
+            "{} columns to learn from are too many; 100 may be",
+            columns.len()
+        ))
+        .into());
+    }
+    Ok(Examples {
+        texts: vec![Vec::new(); columns.len()],
+        labels: vec![Vec::new(); create.labels.len()],
+        columns,
+        levels: create.labels.clone(),
+    })
+}
+
+fn add(examples: &mut Examples, create: &CreateModel, batch: &RecordBatch) -> Result<()> {
+    let (columns, levels) = (&examples.columns, &create.labels);
+    let texts = columns.iter().zip(&mut examples.texts);
+    for (name, out) in texts.chain(levels.iter().zip(&mut examples.labels)) {
+        let Some(column) = batch.column_by_name(name) else {
+            continue;
+        };
+        let column = cast(column, &DataType::Utf8)?;
+        let values = column.as_string::<i32>();
+        out.extend((0..values.len()).map(|row| {
+            let text = (!values.is_null(row)).then(|| values.value(row).trim())?;
+            (!text.is_empty()).then(|| text.to_string())
+        }));
+    }
+    Ok(())
+}

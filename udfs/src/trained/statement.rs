@@ -1,0 +1,228 @@
+//! `CREATE [OR REPLACE] MODEL name FROM (query) PREDICT label, ... [OPTIONS (key value, ...)]`.
+
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+/// What the statement says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CreateModel {
+    pub name: String,
+    pub replace: bool,
+    /// The query that gives texts and labels.
+    pub query: String,
+    /// The label columns, the coarsest first.
+    pub labels: Vec<String>,
+    pub options: Options,
+}
+
+/// How to train.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    /// What a row on the wrong side costs; chosen by cross-validation if not
+    /// given.
+    pub cost: Option<f32>,
+    /// Whether rare labels count as much as frequent ones.
+    pub balanced: bool,
+}
+
+type Parsed<T> = Result<T, String>;
+
+struct Choice {
+    key: &'static str,
+    set: fn(&mut Options, &str) -> Parsed<()>,
+}
+
+const CHOICES: &[Choice] = &[
+    Choice {
+        key: "cost",
+        set: |options, value| {
+            let cost = value
+                .parse()
+                .ok()
+                .filter(|cost: &f32| *cost > 0.0 && cost.is_finite());
+            options.cost = Some(cost.ok_or(format!("cost is '{value}', and no number above 0"))?);
+            Ok(())
+        },
+    },
+    Choice {
+        key: "class_weight",
+        set: |options, value| {
+            options.balanced = match value {
+                "balanced" => true,
+                "none" => false,
+                _ => {
+                    return Err(format!(
+                        "class_weight is '{value}', and neither 'balanced' nor 'none'"
+                    ));
+                }
+            };
+            Ok(())
+        },
+    },
+];
+
+impl CreateModel {
+    /// Reads the statement.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(sql: &str) -> Parsed<Self> {
+        let wrong = |e: ParserError| {
+            let (ParserError::ParserError(why) | ParserError::TokenizerError(why)) = e else {
+                return e.to_string();
+            };
+            format!(
+                "{why}; the statement is CREATE [OR REPLACE] MODEL name FROM (query) PREDICT label [, label ...] \
+                 [OPTIONS (key value, ...)]"
+            )
+        };
+        let mut parser = Parser::new(&GenericDialect {})
+            .try_with_sql(sql)
+            .map_err(wrong)?;
+        let mut create = Self::head(&mut parser).map_err(wrong)?;
+        if parser.parse_keyword(Keyword::OPTIONS) {
+            for (key, value) in options(&mut parser).map_err(wrong)? {
+                let choice = CHOICES.iter().find(|choice| choice.key == key);
+                let Some(choice) = choice else {
+                    let keys: Vec<&str> = CHOICES.iter().map(|choice| choice.key).collect();
+                    return Err(format!(
+                        "there is no option '{key}'; there are {}",
+                        keys.join(", ")
+                    ));
+                };
+                (choice.set)(&mut create.options, &value)?;
+            }
+        }
+        let _ = parser.consume_token(&Token::SemiColon);
+        match parser.peek_token().token {
+            Token::EOF => Ok(create),
+            other => Err(format!("'{other}' follows the end of CREATE MODEL")),
+        }
+    }
+
+    fn head(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
+        parser.expect_keyword(Keyword::CREATE)?;
+        let replace = parser.parse_keywords(&[Keyword::OR, Keyword::REPLACE]);
+        word(parser, "MODEL")?;
+        let name = name(parser)?;
+        parser.expect_keyword(Keyword::FROM)?;
+        parser.expect_token(&Token::LParen)?;
+        let query = parser.parse_query()?.to_string();
+        parser.expect_token(&Token::RParen)?;
+        word(parser, "PREDICT")?;
+        let labels = parser.parse_comma_separated(name_of_column)?;
+        Ok(Self {
+            name,
+            replace,
+            query,
+            labels,
+            options: Options::default(),
+        })
+    }
+}
+
+fn word(parser: &mut Parser<'_>, wanted: &str) -> Result<(), ParserError> {
+    let found = parser.next_token();
+    match &found.token {
+        Token::Word(word) if word.value.eq_ignore_ascii_case(wanted) => Ok(()),
+        other => Err(ParserError::ParserError(format!(
+            "{wanted} is expected, and there is '{other}'"
+        ))),
+    }
+}
+
+fn name(parser: &mut Parser<'_>) -> Result<String, ParserError> {
+    name_of_column(parser)
+}
+
+/// As SQL has it: in lower case unless it is quoted.
+fn name_of_column(parser: &mut Parser<'_>) -> Result<String, ParserError> {
+    let name = parser.parse_identifier()?;
+    Ok(match name.quote_style {
+        None => name.value.to_lowercase(),
+        Some(_) => name.value,
+    })
+}
+
+fn options(parser: &mut Parser<'_>) -> Result<Vec<(String, String)>, ParserError> {
+    parser.expect_token(&Token::LParen)?;
+    let options = parser.parse_comma_separated(|parser| {
+        let key = parser.parse_identifier()?.value.to_lowercase();
+        let _ = parser.consume_token(&Token::Eq);
+        let value = match parser.next_token().token {
+            Token::SingleQuotedString(value) | Token::Number(value, _) => value,
+            Token::Word(word) => word.value.to_lowercase(),
+            other => {
+                return Err(ParserError::ParserError(format!(
+                    "the value of {key} is '{other}', and neither text nor number"
+                )));
+            }
+        };
+        Ok((key, value))
+    })?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_statement_is_read() {
+        let create = CreateModel::parse(
+            "create or replace model GPC from (SELECT \"Name\", t.x AS lvl1, 'a;b' FROM t WHERE y > (1)) \
+             predict lvl1, \"Lvl2\" options (cost 2.5, class_weight 'balanced');",
+        )
+        .unwrap();
+        assert_eq!((create.name.as_str(), create.replace), ("gpc", true));
+        assert_eq!(
+            create.query,
+            "SELECT \"Name\", t.x AS lvl1, 'a;b' FROM t WHERE y > (1)"
+        );
+        assert_eq!(create.labels, ["lvl1", "Lvl2"]);
+        assert_eq!(
+            create.options,
+            Options {
+                cost: Some(2.5),
+                balanced: true
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (sql, says) in [
+            (
+                "CREATE MODEL FROM (SELECT 1) PREDICT y",
+                "the statement is CREATE",
+            ),
+            ("CREATE MODEL m FROM (SELECT 1)", "PREDICT is expected"),
+            (
+                "CREATE MODEL m FROM (SELEC 1) PREDICT y",
+                "the statement is CREATE",
+            ),
+            (
+                "CREATE MODEL m FROM (SELECT 1) PREDICT y OPTIONS (speed 9)",
+                "there are cost, class_weight",
+            ),
+            (
+                "CREATE MODEL m FROM (SELECT 1) PREDICT y OPTIONS (cost -1)",
+                "the statement is CREATE",
+            ),
+            (
+                "CREATE MODEL m FROM (SELECT 1) PREDICT y OPTIONS (cost 0)",
+                "no number above 0",
+            ),
+            (
+                "CREATE MODEL m FROM (SELECT 1) PREDICT y z",
+                "follows the end",
+            ),
+        ] {
+            let message = CreateModel::parse(sql).unwrap_err();
+            assert!(message.contains(says), "{sql}: {message}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Products of matrices that lie in slices, row by row.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+
+/// Rows, inner dimension, columns of a product.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub rows: usize,
+    pub inner: usize,
+    pub columns: usize,
+}
+
+/// `out += a b`: `a` is rows x inner, `b` is inner x columns.
+pub fn multiply_add(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape) {
+    product(out, a, b, shape, Accum::Add);
+}
+
+/// `out = a b`, shaped as in [`multiply_add`].
+pub fn multiply(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape) {
+    product(out, a, b, shape, Accum::Replace);
+}
+
+fn product(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape, accumulate: Accum) {
+    let Shape {
+        rows,
+        inner,
+        columns,
+    } = shape;
+    if rows == 0 || columns == 0 || inner == 0 {
+        return nothing(out, accumulate);
+    }
+    matmul(
+        MatMut::from_row_major_slice_mut(out, rows, columns),
+        accumulate,
+        MatRef::from_row_major_slice(a, rows, inner),
+        MatRef::from_row_major_slice(b, inner, columns),
+        1.0,
+        Par::Seq,
+    );
+}
+
+/// `out += a bᵀ`: `a` is rows x inner, `b` is columns x inner.
+pub fn multiply_add_transposed(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape) {
+    transposed(out, a, b, shape, Accum::Add);
+}
+
+/// `out = a bᵀ`, shaped as in [`multiply_add_transposed`].
+pub fn multiply_transposed(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape) {
+    transposed(out, a, b, shape, Accum::Replace);
+}
+
+fn transposed(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape, accumulate: Accum) {
+    let Shape {
+        rows,
+        inner,
+        columns,
+    } = shape;
+    if rows == 0 || columns == 0 || inner == 0 {
+        return nothing(out, accumulate);
+    }
+    matmul(
+        MatMut::from_row_major_slice_mut(out, rows, columns),
+        accumulate,
+        MatRef::from_row_major_slice(a, rows, inner),
+        MatRef::from_row_major_slice(b, columns, inner).transpose(),
+        1.0,
+        Par::Seq,
+    );
+}
+
+/// `out = aᵀ b`: `a` is inner x rows, `b` is inner x columns.
+pub fn transposed_multiply(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape) {
+    let Shape {
+        rows,
+        inner,
+        columns,
+    } = shape;
+    if rows == 0 || columns == 0 || inner == 0 {
+        return nothing(out, Accum::Replace);
+    }
+    matmul(
+        MatMut::from_row_major_slice_mut(out, rows, columns),
+        Accum::Replace,
+        MatRef::from_row_major_slice(a, inner, rows).transpose(),
+        MatRef::from_row_major_slice(b, inner, columns),
+        1.0,
+        Par::Seq,
+    );
+}
+
+/// A sum of no products.
+fn nothing(out: &mut [f32], accumulate: Accum) {
+    if matches!(accumulate, Accum::Replace) {
+        out.fill(0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPE: Shape = Shape {
+        rows: 2,
+        inner: 3,
+        columns: 2,
+    };
+
+    #[test]
+    fn products_are_those_of_paper_and_pencil() {
+        let a = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let b = [1.0, 0.0, 0.0, 1.0, 1.0, 1.0];
+        let b_transposed = [1.0, 0.0, 1.0, 0.0, 1.0, 1.0];
+        let a_transposed = [1.0, 4.0, 2.0, 5.0, 3.0, 6.0];
+        let expected = [4.0, 5.0, 10.0, 11.0];
+        let mut out = [1.0; 4];
+        multiply(&mut out, &a, &b, SHAPE);
+        assert_eq!(out, expected);
+        multiply_transposed(&mut out, &a, &b_transposed, SHAPE);
+        assert_eq!(out, expected);
+        transposed_multiply(&mut out, &a_transposed, &b, SHAPE);
+        assert_eq!(out, expected);
+        multiply_add(&mut out, &a, &b, SHAPE);
+        multiply_add_transposed(&mut out, &a, &b_transposed, SHAPE);
+        assert_eq!(out, expected.map(|v| 3.0 * v));
+    }
+
+    #[test]
+    fn nothing_times_something_is_nothing() {
+        let none = Shape { rows: 0, ..SHAPE };
+        multiply(&mut [], &[], &[0.0; 6], none);
+        let mut out = [1.0; 4];
+        let hollow = Shape { inner: 0, ..SHAPE };
+        multiply_add_transposed(&mut out, &[], &[], hollow);
+        assert_eq!(out, [1.0; 4]);
+        multiply(&mut out, &[], &[], hollow);
+        assert_eq!(out, [0.0; 4]);
+    }
+}
