@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Done, semql, shop};
+use super::{Done, program_with_models, semql, shop};
 
 /// Labelled rows: kinds of things, in words that tell them apart.
 const ROWS: &str = "(SELECT
@@ -238,4 +238,50 @@ fn two_thousand_classes_are_no_trouble() {
     );
     assert_eq!(done.code, Some(0), "{}", done.err);
     assert!(done.out.contains("label,2000,"), "{}", done.out);
+}
+
+#[test]
+fn labelled_rows_of_a_taxonomy_count_at_once() {
+    let folder = shop();
+    let taxonomy = |name: &str, examples: &str| {
+        format!(
+            "  - name: {name}\n    labels:\n      - {{name: animal, phrases: [cat, dog, wild animal]}}\n      \
+             - {{name: vehicle, phrases: [car, lorry, motor bike]{examples}}}\n"
+        )
+    };
+    let example = ", examples: [{title: 'Jaguar, low mileage', text: one careful owner}]";
+    let dictionary = [
+        "version: 1\ntaxonomies:\n",
+        &taxonomy("plain", ""),
+        &taxonomy("taught", example),
+    ]
+    .concat();
+    std::fs::write(folder.path().join("dictionary.yaml"), dictionary).unwrap();
+    let explain = |taxonomy: &str| {
+        let sql = format!(
+            "SET ai.taxonomy = '{taxonomy}'; SELECT e['score'] AS score, e['examples'][1]['example'] AS example
+             FROM (SELECT explain_label('Jaguar, one owner', NULL) AS e)"
+        );
+        let args = [
+            "--data-dict",
+            "dictionary.yaml",
+            "--format",
+            "csv",
+            "-c",
+            &sql,
+        ];
+        let done: Done = program_with_models(folder.path())
+            .args(args)
+            .output()
+            .unwrap()
+            .into();
+        let (score, example) = done.out.lines().nth(1).unwrap().split_once(',').unwrap();
+        (score.parse::<f64>().unwrap(), example.to_string())
+    };
+    let ((plain, none), (taught, nearest)) = (explain("plain"), explain("taught"));
+    assert!(taught > plain + 0.05, "{plain} {taught}");
+    assert_eq!(
+        (none.as_str(), nearest.as_str()),
+        ("", "\"Jaguar, low mileage\"")
+    );
 }

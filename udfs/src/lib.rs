@@ -55,7 +55,7 @@ pub use error::{Error, find as find_error, is_setup_error};
 pub use functions::{aggregate_functions, scalar_functions};
 pub use options::AiOptions;
 pub use runtime::{ModelFacts, Progress, Runtime};
-pub use taxonomy::{Label, PRODUCT_CATEGORY_YAML, Taxonomy};
+pub use taxonomy::{Example, Label, PRODUCT_CATEGORY_YAML, Taxonomy};
 
 /// Adds the AI functions and the settings `ai.*` to a session, with a
 /// [`Runtime`] of its own.

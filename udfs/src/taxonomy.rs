@@ -33,6 +33,26 @@ pub struct Label {
     /// Kinds of things that carry this label; empty means the name itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phrases: Vec<String>,
+    /// Rows that people gave this label.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<Example>,
+}
+
+/// A labelled row.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Example {
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+}
+
+impl Example {
+    /// Title and text, `None` where blank.
+    pub fn parts(&self) -> [Option<&str>; 2] {
+        [&self.title, &self.text].map(|part| Some(part.trim()).filter(|part| !part.is_empty()))
+    }
 }
 
 /// The template of labels without phrases.
@@ -69,6 +89,7 @@ impl Taxonomy {
                     name: name.clone(),
                     description: String::new(),
                     phrases: Vec::new(),
+                    examples: Vec::new(),
                 })
                 .collect(),
         }
@@ -99,6 +120,16 @@ impl Taxonomy {
             if label.phrases.iter().any(|phrase| phrase.trim().is_empty()) {
                 return Err(format!(
                     "{owner}: label '{}' has a blank phrase",
+                    label.name
+                ));
+            }
+            if label
+                .examples
+                .iter()
+                .any(|example| example.parts() == [None; 2])
+            {
+                return Err(format!(
+                    "{owner}: label '{}' has an example with neither title nor text",
                     label.name
                 ));
             }
@@ -143,6 +174,22 @@ mod tests {
         let taxonomy = Taxonomy::built_in().unwrap();
         taxonomy.validate().unwrap();
         assert_eq!(taxonomy.labels.len(), 8);
+    }
+
+    #[test]
+    fn an_example_needs_a_title_or_a_text() {
+        let mut set = labels(&["Books", "Sports"]);
+        set.labels[1].examples = vec![Example {
+            title: "Ball".into(),
+            text: " ".into(),
+        }];
+        assert_eq!(set.validate(), Ok(()));
+        set.labels[0].examples = vec![Example::default()];
+        assert!(
+            set.validate()
+                .unwrap_err()
+                .contains("neither title nor text")
+        );
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod arguments;
 mod categorize;
 mod embed;
 mod evaluate;
+mod explain_label;
 mod labels;
 mod model_function;
 mod planning;
@@ -32,6 +33,7 @@ pub(crate) use planning::Kind;
 const MODEL_FUNCTIONS: &[&dyn ModelFunction] = &[
     &embed::Embed,
     &categorize::Categorize,
+    &explain_label::ExplainLabel,
     &ai_classify::AiClassify,
     &ai_classify_scores::AiClassifyScores,
     &ai_similarity::AiSimilarity,

@@ -4,8 +4,9 @@
 //! plateau, where a third more or less costs under a point of accuracy.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
-use super::{Encoder, Reading, Run};
+use super::{Encoder, Reading, Run, offer};
 use crate::error::Result;
 use crate::taxonomy::Taxonomy;
 use crate::vector::dot;
@@ -19,6 +20,11 @@ const SHARPNESS: f32 = 15.0;
 /// What it adds when the words of a phrase all stand in the text.
 const LEXICAL_BONUS: f32 = 0.05;
 
+/// How much it counts that a text is more like a label's examples than texts
+/// of other labels are, and how alike those are.
+const EXAMPLE_WEIGHT: f32 = 0.2;
+const UNRELATED: f32 = 0.2;
+
 /// Words that say nothing of a product.
 const STOP_WORDS: &[&str] = &[
     "a", "an", "and", "for", "in", "of", "on", "or", "the", "to", "with",
@@ -28,10 +34,13 @@ const STOP_WORDS: &[&str] = &[
 pub struct Classifier {
     pub labels: Vec<String>,
     dims: usize,
-    /// Phrase vectors, those of one label together.
-    phrases: Vec<f32>,
+    /// Vectors of phrases, those of one label together, and after them those of
+    /// examples.
+    vectors: Vec<f32>,
     /// Per label, where its phrases end.
     ends: Vec<usize>,
+    /// The label and the text of each phrase, and then of each example.
+    prompts: Vec<(usize, String)>,
     lexicon: Lexicon,
 }
 
@@ -44,37 +53,73 @@ impl Classifier {
             .map(|(_, text)| Some(text.as_str().into()))
             .collect();
         let vectors = encoder.encode(&texts, run)?;
-        let mut phrases = Vec::with_capacity(texts.len() * encoder.dims);
+        let mut known = Vec::with_capacity(texts.len() * encoder.dims);
         let mut ends = vec![0; taxonomy.labels.len()];
-        for (prompt, (label, _)) in prompts.iter().enumerate() {
+        let mut read = Vec::with_capacity(texts.len());
+        for (prompt, (label, text)) in prompts.iter().enumerate() {
             if let Some(vector) = vectors.get(prompt) {
-                phrases.extend_from_slice(vector);
+                known.extend_from_slice(vector);
+                read.push((*label, text.clone()));
             }
-            ends[*label] = phrases.len() / encoder.dims;
+            ends[*label] = read.len();
+        }
+        for (label, text, vector) in examples(taxonomy, encoder, run)? {
+            known.extend(vector);
+            read.push((label, text));
         }
         Ok(Self {
             labels: taxonomy.labels.iter().map(|l| l.name.clone()).collect(),
             dims: encoder.dims,
-            phrases,
+            vectors: known,
             ends,
+            prompts: read,
             lexicon: Lexicon::new(taxonomy.labels.iter().map(|l| l.phrases.as_slice())),
         })
     }
 
-    /// The vectors of the phrases, one after the other.
-    pub fn phrases(&self) -> &[f32] {
-        &self.phrases
+    /// The vectors that a text is compared with, one after the other.
+    pub fn vectors(&self) -> &[f32] {
+        &self.vectors
+    }
+
+    /// The phrases that are nearest to `vector` (unit length): label, phrase and
+    /// cosine, the nearest first.
+    pub fn nearest(&self, vector: &[f32], most: usize) -> Vec<(usize, &str, f32)> {
+        self.nearest_of(vector, 0..self.phrases(), most)
+    }
+
+    /// The same of the examples.
+    pub fn nearest_examples(&self, vector: &[f32], most: usize) -> Vec<(usize, &str, f32)> {
+        self.nearest_of(vector, self.phrases()..self.prompts.len(), most)
+    }
+
+    fn nearest_of(&self, vector: &[f32], of: Range<usize>, most: usize) -> Vec<(usize, &str, f32)> {
+        let near = |at: usize| {
+            let (label, text) = &self.prompts[at];
+            let own = &self.vectors[at * self.dims..][..self.dims];
+            (*label, text.as_str(), dot(own, vector))
+        };
+        let mut all: Vec<_> = of.map(near).collect();
+        all.sort_by(|a, b| b.2.total_cmp(&a.2));
+        all.truncate(most);
+        all
+    }
+
+    /// How many of the vectors are of phrases.
+    fn phrases(&self) -> usize {
+        self.ends.last().copied().unwrap_or(0)
     }
 
     /// Per label, how near `vector` (unit length) is to its phrases: a soft
-    /// maximum of cosines, in -1..1, and a small bonus for the words of `head`.
+    /// maximum of cosines, in -1..1, a small bonus for the words of `head`, and
+    /// one for likeness to the label's examples, where it has any.
     pub fn scores(&self, vector: &[f32], head: Option<&str>) -> Vec<f32> {
-        let phrases = self.phrases.chunks_exact(self.dims);
-        let mut cosines: Vec<f32> = phrases.map(|phrase| dot(phrase, vector)).collect();
+        let known = self.vectors.chunks_exact(self.dims);
+        let mut cosines: Vec<f32> = known.map(|known| dot(known, vector)).collect();
         self.score(&mut cosines, head)
     }
 
-    /// The same from the cosines to all [`phrases`](Self::phrases), which are
+    /// The same from the cosines to all [`vectors`](Self::vectors), which are
     /// put in another order.
     pub fn score(&self, cosines: &mut [f32], head: Option<&str>) -> Vec<f32> {
         let mut start = 0;
@@ -91,8 +136,47 @@ impl Classifier {
         if let Some(head) = head {
             self.lexicon.add_bonus(head, &mut scores);
         }
+        let examples = self.prompts[start..].chunk_by(|a, b| a.0 == b.0);
+        for of_label in examples {
+            let own = &mut cosines[start..start + of_label.len()];
+            start += of_label.len();
+            own.sort_unstable_by(|a, b| b.total_cmp(a));
+            scores[of_label[0].0] += EXAMPLE_WEIGHT * (soft_maximum(own) - UNRELATED);
+        }
         scores
     }
+}
+
+/// The examples of a taxonomy: label, text and vector. They are read as offers are.
+fn examples(
+    taxonomy: &Taxonomy,
+    encoder: &Encoder,
+    run: &Run,
+) -> Result<Vec<(usize, String, Vec<f32>)>> {
+    let all: Vec<_> = taxonomy
+        .labels
+        .iter()
+        .enumerate()
+        .flat_map(|(at, label)| {
+            label
+                .examples
+                .iter()
+                .map(move |example| (at, example.parts()))
+        })
+        .collect();
+    let texts: Vec<Reading<'_>> = all
+        .iter()
+        .flat_map(|(_, [title, text])| offer::readings(*title, *text))
+        .collect();
+    let vectors = encoder.encode(&texts, run)?;
+    let example = |(at, (label, [title, text])): (usize, &(usize, [Option<&str>; 2]))| {
+        let first = at * offer::READINGS;
+        let read = [vectors.get(first), vectors.get(first + 1)];
+        let vector = offer::vector(*title, *text, read)?;
+        let shown = offer::head(*title, *text)?.to_string();
+        Some((*label, shown, vector))
+    };
+    Ok(all.iter().enumerate().filter_map(example).collect())
 }
 
 /// The words of the labels' phrases. A bare label has none: its name is rarely
@@ -210,14 +294,40 @@ mod tests {
         let classifier = Classifier {
             labels: vec!["a".into(), "b".into()],
             dims: 2,
-            phrases: vec![1.0, 0.0, 0.0, 1.0, 0.6, 0.8],
+            vectors: vec![1.0, 0.0, 0.0, 1.0, 0.6, 0.8],
             ends: vec![2, 3],
+            prompts: vec![(0, "x".into()), (0, "y".into()), (1, "z".into())],
             lexicon: Lexicon::default(),
         };
         let scores = classifier.scores(&[1.0, 0.0], None);
         assert!((scores[1] - 0.6).abs() < 1e-6);
         let mean_of_exponentials = ((15f32.exp() + 1.0) / 2.0).ln() / 15.0;
         assert!((scores[0] - mean_of_exponentials).abs() < 1e-6);
+        assert_eq!(
+            classifier.nearest(&[1.0, 0.0], 2),
+            [(0, "x", 1.0), (1, "z", 0.6)]
+        );
+    }
+
+    #[test]
+    fn examples_speak_for_their_label_alone() {
+        let classifier = |examples: &[f32]| Classifier {
+            labels: vec!["a".into(), "b".into()],
+            dims: 2,
+            vectors: [&[1.0, 0.0, 0.0, 1.0], examples].concat(),
+            ends: vec![1, 2],
+            prompts: vec![(0, "x".into()), (1, "y".into()), (1, "one".into())]
+                [..2 + examples.len() / 2]
+                .to_vec(),
+            lexicon: Lexicon::default(),
+        };
+        let without = classifier(&[]).scores(&[0.8, 0.6], None);
+        let with = classifier(&[0.8, 0.6]);
+        let scores = with.scores(&[0.8, 0.6], None);
+        assert_eq!(without[0], scores[0]);
+        assert!((scores[1] - without[1] - EXAMPLE_WEIGHT * (1.0 - UNRELATED)).abs() < 1e-6);
+        assert_eq!(with.nearest_examples(&[0.8, 0.6], 5).len(), 1);
+        assert_eq!(with.nearest(&[0.8, 0.6], 5).len(), 2);
     }
 
     #[test]

@@ -97,7 +97,7 @@ mod tests {
         let error = |ridge: &Ridge| -> f32 {
             let pairs = ROWS.iter().zip(TARGETS);
             pairs
-                .map(|(row, t)| (predict(&ROWS, ridge, *row) - t).abs())
+                .map(|(row, t)| (predict(&ROWS, ridge, *row) - t).powi(2))
                 .sum()
         };
         assert!(error(&fit(0.01)) < error(&fit(1.0)));

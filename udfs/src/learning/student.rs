@@ -240,8 +240,8 @@ impl Student {
         };
         multiply_add(vectors, &features.meanings, &self.meanings, shape);
         vectors.chunks_exact_mut(self.dims).for_each(normalize);
-        let phrases = self.classifier.phrases();
-        let columns = phrases.len() / self.dims;
+        let known = self.classifier.vectors();
+        let columns = known.len() / self.dims;
         cosines.clear();
         cosines.resize(rows.len() * columns, 0.0);
         let shape = Shape {
@@ -249,7 +249,7 @@ impl Student {
             inner: self.dims,
             columns,
         };
-        multiply_transposed(cosines, vectors, phrases, shape);
+        multiply_transposed(cosines, vectors, known, shape);
         for ((row, answer), cosines) in rows
             .iter()
             .zip(answers)
