@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::{Done, names, program, semql, shop};
+use super::{Done, names, program, program_with_models, semql, shop};
 
 fn run(folder: &Path, sql: &str) -> Done {
     semql(folder, &["--format", "csv", "-c", sql])
@@ -344,5 +344,34 @@ fn two_copies_to_one_target_do_not_disturb_each_other() {
     assert_eq!(
         fs::read_to_string(folder.path().join("big.csv")).unwrap(),
         "n\n2\n"
+    );
+}
+
+#[test]
+fn labels_in_parquet_remember_what_gave_them() {
+    let folder = shop();
+    let run = |sql: &str| -> Done {
+        let args = ["--format", "csv", "-c", sql];
+        program_with_models(folder.path())
+            .args(args)
+            .output()
+            .unwrap()
+            .into()
+    };
+    let done = run("SET ai.model = 'deterministic'; \
+         COPY (SELECT ai_classify(a, ['x', 'y']) AS l, categorize(a, b) AS c FROM (VALUES ('a', 'b'), ('c', 'd')) AS t(a, b)) TO 'l.parquet'");
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    let done = run("DESCRIBE 'l.parquet'");
+    let lines: Vec<&str> = done.out.lines().collect();
+    assert!(
+        lines[1].starts_with("l,VARCHAR,true,\"model deterministic, mode exact, precision fp32"),
+        "{}",
+        done.out
+    );
+    assert!(!lines[1].contains("taxonomy"), "{}", done.out);
+    assert!(
+        lines[2].contains("mode exact") && lines[2].contains("taxonomy product_category@"),
+        "{}",
+        done.out
     );
 }

@@ -84,6 +84,23 @@ fn a_model_is_trained_asked_described_and_dropped() {
 }
 
 #[test]
+fn a_wrong_label_is_doubted() {
+    let folder = shop();
+    let done = create(
+        folder.path(),
+        "CREATE MODEL kinds FROM (SELECT title, text, CASE title WHEN 'novel number 12' THEN 'wear' ELSE kind END AS kind FROM ROWS) PREDICT kind",
+    );
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert_eq!(
+        ask(
+            folder.path(),
+            "SELECT kind, predicted_kind, margin > 0 AS sure, title FROM ai_label_doubts('kinds') LIMIT 1"
+        ),
+        "kind,predicted_kind,sure,title\nwear,read,true,novel number 12\n"
+    );
+}
+
+#[test]
 fn levels_belong_together() {
     let folder = shop();
     let done = create(

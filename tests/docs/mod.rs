@@ -57,6 +57,10 @@ fn reference() -> String {
          ## ai_trained_models\n\n`SELECT * FROM ai_trained_models()`\n\n\
          The models that `CREATE MODEL` made, a row for each thing that they predict: labels, accuracy, macro-F1 and \
          weighted F1 on rows held out, rows, columns, cost, fingerprint of the training rows.\n\n\
+         ## ai_label_doubts\n\n`SELECT * FROM ai_label_doubts('model')`\n\n\
+         Training rows whose labels may be mistakes, for people to look at: those of the held-out rows of which the \
+         model, which had not seen them, says something else, the surest first, 500 at most. Per level the label and \
+         `predicted_` label, the margin between them, and how the texts begin.\n\n\
          # Statements of the shell\n\n\
          `CREATE [OR REPLACE] MODEL name FROM (query) PREDICT label [, label ...] [OPTIONS (key value, ...)]` trains a \
          classifier on the rows of the query: linear support vector machines over the words, pairs of words and, in \

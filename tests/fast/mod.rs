@@ -159,9 +159,14 @@ async fn a_promise_that_cannot_be_kept_is_not_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn explain_analyze_tells_who_answered() {
+async fn explain_and_explain_analyze_tell_who_answers() {
     let session = Session::new(2).await;
     session.rows(FAST).await;
+    let foretold = format!("{:?}", session.rows(&format!("EXPLAIN {CATEGORIES}")).await);
+    assert!(
+        foretold.contains("mode=fast, rows<=3000, texts~1024"),
+        "{foretold}"
+    );
     let explained = session.rows(&format!("EXPLAIN ANALYZE {CATEGORIES}")).await;
     let explained = format!("{explained:?}");
     for part in [

@@ -95,6 +95,12 @@ impl Taxonomy {
         }
     }
 
+    /// Names all that the taxonomy says, the same in every process.
+    pub fn fingerprint(&self) -> String {
+        let said = serde_json::to_vec(self).unwrap_or_default();
+        blake3::hash(&said).to_hex()[..16].to_string()
+    }
+
     /// Two or more labels, distinct, not blank, and a template with its `{}`.
     pub fn validate(&self) -> Result<(), String> {
         let owner = if self.name.is_empty() {

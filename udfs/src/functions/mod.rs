@@ -11,6 +11,7 @@ mod ai_cache_stats;
 mod ai_classify;
 mod ai_classify_scores;
 mod ai_count_tokens;
+mod ai_label_doubts;
 mod ai_models;
 mod ai_predict;
 mod ai_similarity;
@@ -67,6 +68,8 @@ pub(crate) fn register(ctx: &SessionContext, options: &AiOptions) -> Result<()> 
     ctx.register_udtf("ai_models", ai_models::AiModels::new(options.clone()));
     let trained = ai_trained_models::AiTrainedModels::new(options.clone());
     ctx.register_udtf("ai_trained_models", trained);
+    let doubts = ai_label_doubts::AiLabelDoubts::new(options.clone());
+    ctx.register_udtf("ai_label_doubts", doubts);
     let stats = ai_cache_stats::AiCacheStats::new(options.clone());
     ctx.register_udtf("ai_cache_stats", stats);
     Ok(())

@@ -231,7 +231,17 @@ impl ScalarUDFImpl for ModelUdf {
         }
         let runtime = &self.options.runtime;
         self.function.check(runtime, &settings, labels.is_some())?;
-        let field = self.function.field(&runtime.facts(&settings)?);
+        let facts = runtime.facts(&settings)?;
+        let mut field = self.function.field(&facts);
+        if self.function.chooses().is_some() {
+            // Labels in the call are in the query for all to see.
+            let taxonomy = match labels {
+                Some(_) => None,
+                None => Some(runtime.taxonomy(&settings.taxonomy)?),
+            };
+            let provenance = planning::label_provenance(&facts, &settings, taxonomy.as_deref());
+            field = field.with_metadata(provenance);
+        }
         Ok(Arc::new(field.with_name(shape.name).with_nullable(true)))
     }
 

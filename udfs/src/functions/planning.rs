@@ -12,7 +12,7 @@ use datafusion::logical_expr::simplify::ExprSimplifyResult;
 use datafusion::logical_expr::{Expr, ReturnFieldArgs, Signature, Volatility};
 use datafusion::scalar::ScalarValue;
 
-use crate::options::{AiOptions, Settings};
+use crate::options::{AiOptions, Mode, Settings};
 use crate::runtime::ModelFacts;
 use crate::taxonomy::Taxonomy;
 
@@ -229,4 +229,25 @@ pub fn vector_field(facts: &ModelFacts) -> Field {
     ]);
     let vector = DataType::FixedSizeList(item, facts.dims as i32);
     Field::new("", vector, true).with_metadata(provenance)
+}
+
+/// Where labels come from: what has to be the same for them to be comparable.
+pub fn label_provenance(
+    facts: &ModelFacts,
+    settings: &Settings,
+    taxonomy: Option<&Taxonomy>,
+) -> HashMap<String, String> {
+    let mode = match settings.mode {
+        Mode::Exact => "exact",
+        Mode::Fast => "fast",
+    };
+    let named = |taxonomy: &Taxonomy| format!("{}@{}", taxonomy.name, taxonomy.fingerprint());
+    let mut provenance = HashMap::from([
+        ("semql.model".to_string(), facts.name.clone()),
+        ("semql.revision".to_string(), facts.revision.clone()),
+        ("semql.precision".to_string(), facts.precision.clone()),
+        ("semql.mode".to_string(), mode.to_string()),
+    ]);
+    provenance.extend(taxonomy.map(|taxonomy| ("semql.taxonomy".to_string(), named(taxonomy))));
+    provenance
 }

@@ -7,22 +7,22 @@ use std::time::Duration;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 
-use super::exec::PhysicalCall;
+use super::cascade;
+use super::exec::Computed;
 
 /// Rows and texts at most, and from the rate of earlier runs on this machine
 /// the tokens and the time.
 pub struct Estimate {
     rows: usize,
     texts: usize,
+    /// Whether students answer for most rows; the texts are then the sample's.
+    fast: bool,
     measured: Option<(u64, Duration)>,
 }
 
-/// The estimate for `calls` over `input`; `None` where nobody knows how many
+/// The estimate for `columns` over `input`; `None` where nobody knows how many
 /// rows there are.
-pub fn estimate<'a>(
-    input: &Arc<dyn ExecutionPlan>,
-    calls: impl Iterator<Item = &'a PhysicalCall>,
-) -> Option<Estimate> {
+pub fn estimate(input: &Arc<dyn ExecutionPlan>, columns: &[Computed]) -> Option<Estimate> {
     let statistics = StatisticsContext::new()
         .compute(input.as_ref(), &StatisticsArgs::new())
         .ok()?;
@@ -30,10 +30,17 @@ pub fn estimate<'a>(
     let mut estimate = Estimate {
         rows,
         texts: 0,
+        fast: false,
         measured: None,
     };
-    for call in calls {
-        let texts = rows * call.function.width();
+    for (at, column) in columns.iter().enumerate() {
+        let Some(call) = column.call() else {
+            continue;
+        };
+        let sample = cascade::applies(columns, at).then(|| cascade::sample_size(rows));
+        let read = sample.flatten();
+        estimate.fast |= read.is_some();
+        let texts = read.unwrap_or(rows) * call.function.width();
         estimate.texts += texts;
         if let Some(rate) = call.runtime.rate(&call.settings) {
             let (tokens, time) = estimate.measured.unwrap_or_default();
@@ -47,7 +54,10 @@ pub fn estimate<'a>(
 
 impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rows<={}, texts<={}", self.rows, self.texts)?;
+        match self.fast {
+            false => write!(f, "rows<={}, texts<={}", self.rows, self.texts)?,
+            true => write!(f, "mode=fast, rows<={}, texts~{}", self.rows, self.texts)?,
+        }
         match self.measured {
             Some((tokens, time)) => {
                 write!(f, ", tokens~{tokens}, seconds~{:.1}", time.as_secs_f64())

@@ -189,7 +189,7 @@ impl DisplayAs for InferExec {
         write!(f, "InferExec: {}", calls.join(", "))?;
         match self.served_by.get() {
             Some(served_by) => write!(f, ", {served_by}"),
-            None => match estimate(&self.input, self.calls()) {
+            None => match estimate(&self.input, &self.columns) {
                 Some(estimate) => write!(f, ", {estimate}"),
                 None => Ok(()),
             },

@@ -53,6 +53,22 @@ pub struct About {
     pub balanced: bool,
     /// How many rows were predicted by a model that had not seen them.
     pub held_out: u64,
+    /// Of these, those of whose label the model is surest that it is wrong.
+    pub doubts: Vec<Doubt>,
+}
+
+/// A row whose label may be a mistake: the model, which had not seen it, says
+/// something else.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Doubt {
+    /// Per column, how the text begins.
+    pub texts: Vec<Option<String>>,
+    /// Per level, the position of the label that the row has, and of the
+    /// predicted one.
+    pub labels: Vec<u32>,
+    pub predicted: Vec<u32>,
+    /// How far the predicted labels are ahead, over all levels.
+    pub margin: f32,
 }
 
 /// One of the things that are predicted.

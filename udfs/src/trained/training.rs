@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use super::ngrams::{Buffers, Columns, Ngrams, Sparse};
 use super::statement::Options;
 use super::svm::{Weights, separate};
-use super::{About, Head, Level, OfLabel, Trained, likeliest};
+use super::{About, Doubt, Head, Level, OfLabel, Trained, likeliest};
 use crate::error::{Error, Result};
 use crate::evaluation::Confusion;
 
@@ -20,6 +20,10 @@ const FOLDS: usize = 5;
 const COSTS: &[f32] = &[0.3, 1.0, 3.0];
 const COST_ROWS: usize = 3000;
 const COST_FOLDS: usize = 3;
+
+/// Rows with doubtful labels that are kept, and characters of their texts.
+const MOST_DOUBTS: usize = 500;
+const DOUBT_LETTERS: usize = 200;
 
 /// Labelled rows.
 #[derive(Clone, Debug, Default)]
@@ -89,7 +93,11 @@ pub fn train(
     } else {
         1
     };
-    let (confusions, held_out) = fitting.hold_out(folds, FOLDS, cost, &everything)?;
+    let HeldOut {
+        confusions,
+        rows: held_out,
+        doubts,
+    } = fitting.hold_out(folds, FOLDS, cost, &everything)?;
     let heads = fitting.fit(&everything, cost)?;
     let levels = examples.levels.iter().zip(&rows.labels).zip(confusions);
     Ok(Trained {
@@ -107,6 +115,7 @@ pub fn train(
             cost,
             balanced: options.balanced,
             held_out,
+            doubts,
         },
         ngrams,
         heads,
@@ -189,6 +198,15 @@ fn check(examples: &Examples, rows: &Rows<'_>, all: usize) -> Result<()> {
     Ok(())
 }
 
+/// What came of rows that training had not seen.
+#[derive(Default)]
+struct HeldOut {
+    /// Per level.
+    confusions: Vec<Confusion>,
+    rows: u64,
+    doubts: Vec<Doubt>,
+}
+
 /// What one training has to work with.
 struct Fitting<'a> {
     sparse: &'a [Sparse],
@@ -238,35 +256,54 @@ impl Fitting<'_> {
             .partition(|row| (self.rows.names[**row] >> 32) as usize % folds != fold)
     }
 
-    /// Predicts rows of `tested` of the `folds` folds without having seen them:
-    /// per level what came of it, and how many rows they were.
-    fn hold_out(
-        &self,
-        tested: usize,
-        folds: usize,
-        cost: f32,
-        rows: &[usize],
-    ) -> Result<(Vec<Confusion>, u64)> {
-        let mut confusions = vec![Confusion::default(); self.rows.labels.len()];
-        let mut held_out = 0;
+    /// Predicts the rows of `tested` of the `folds` folds without having seen them.
+    fn hold_out(&self, tested: usize, folds: usize, cost: f32, rows: &[usize]) -> Result<HeldOut> {
+        let mut held_out = HeldOut {
+            confusions: vec![Confusion::default(); self.rows.labels.len()],
+            ..HeldOut::default()
+        };
         for fold in 0..tested {
             let (train, test) = self.split(rows, fold, folds);
             let heads = self.fit(&train, cost)?;
             for row in test {
-                let scores: Vec<Vec<f32>> = heads
-                    .iter()
-                    .map(|head| head.scores(&self.sparse[row]))
-                    .collect();
-                let said = likeliest(self.paths, &scores);
-                held_out += 1;
-                for (level, confusion) in confusions.iter_mut().enumerate() {
-                    let labels = &self.rows.labels[level];
-                    let truth = labels[self.rows.of_rows[row][level] as usize];
-                    confusion.add(Some(labels[said[level] as usize]), truth, 1);
-                }
+                self.compare(row, &heads, &mut held_out);
             }
         }
-        Ok((confusions, held_out))
+        held_out
+            .doubts
+            .sort_by(|a, b| b.margin.total_cmp(&a.margin));
+        held_out.doubts.truncate(MOST_DOUBTS);
+        Ok(held_out)
+    }
+
+    /// Adds what `heads` say of a row, beside its labels.
+    fn compare(&self, row: usize, heads: &[Head], held_out: &mut HeldOut) {
+        let scores = heads.iter().map(|head| head.scores(&self.sparse[row]));
+        let scores: Vec<Vec<f32>> = scores.collect();
+        let predicted = likeliest(self.paths, &scores);
+        let labels = &self.rows.of_rows[row];
+        held_out.rows += 1;
+        for (level, confusion) in held_out.confusions.iter_mut().enumerate() {
+            let name = |label: u32| self.rows.labels[level][label as usize];
+            confusion.add(Some(name(predicted[level])), name(labels[level]), 1);
+        }
+        if predicted == *labels {
+            return;
+        }
+        let sum = |path: &[u32]| -> f32 {
+            let of_levels = path.iter().zip(&scores);
+            of_levels
+                .map(|(label, scores)| scores[*label as usize])
+                .sum()
+        };
+        let text =
+            |text: &Option<&str>| text.map(|text| text.chars().take(DOUBT_LETTERS).collect());
+        held_out.doubts.push(Doubt {
+            texts: self.rows.columns[row].iter().map(text).collect(),
+            margin: sum(&predicted) - sum(labels),
+            labels: labels.clone(),
+            predicted,
+        });
     }
 
     fn fit(&self, rows: &[usize], cost: f32) -> Result<Vec<Head>> {

@@ -11,82 +11,50 @@ pub struct Shape {
     pub columns: usize,
 }
 
-/// `out += a b`: `a` is rows x inner, `b` is inner x columns.
-pub fn multiply_add(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape) {
-    product(out, a, b, shape, Accum::Add);
-}
-
-/// `out = a b`, shaped as in [`multiply_add`].
+/// `out = a b`: `a` is rows x inner, `b` is inner x columns.
 pub fn multiply(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape) {
-    product(out, a, b, shape, Accum::Replace);
-}
-
-fn product(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape, accumulate: Accum) {
-    let Shape {
-        rows,
-        inner,
-        columns,
-    } = shape;
-    if rows == 0 || columns == 0 || inner == 0 {
-        return nothing(out, accumulate);
-    }
-    matmul(
-        MatMut::from_row_major_slice_mut(out, rows, columns),
-        accumulate,
-        MatRef::from_row_major_slice(a, rows, inner),
-        MatRef::from_row_major_slice(b, inner, columns),
-        1.0,
-        Par::Seq,
+    product(
+        out,
+        plain(a, shape.rows),
+        plain(b, shape.inner),
+        Accum::Replace,
     );
 }
 
-/// `out += a bᵀ`: `a` is rows x inner, `b` is columns x inner.
-pub fn multiply_add_transposed(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape) {
-    transposed(out, a, b, shape, Accum::Add);
+/// `out += a b`, shaped as in [`multiply`].
+pub fn multiply_add(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape) {
+    product(out, plain(a, shape.rows), plain(b, shape.inner), Accum::Add);
 }
 
-/// `out = a bᵀ`, shaped as in [`multiply_add_transposed`].
+/// `out = a bᵀ`: `a` is rows x inner, `b` is columns x inner.
 pub fn multiply_transposed(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape) {
-    transposed(out, a, b, shape, Accum::Replace);
+    let b = plain(b, shape.columns).transpose();
+    product(out, plain(a, shape.rows), b, Accum::Replace);
 }
 
-fn transposed(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape, accumulate: Accum) {
-    let Shape {
-        rows,
-        inner,
-        columns,
-    } = shape;
-    if rows == 0 || columns == 0 || inner == 0 {
-        return nothing(out, accumulate);
-    }
-    matmul(
-        MatMut::from_row_major_slice_mut(out, rows, columns),
-        accumulate,
-        MatRef::from_row_major_slice(a, rows, inner),
-        MatRef::from_row_major_slice(b, columns, inner).transpose(),
-        1.0,
-        Par::Seq,
-    );
+/// `out += a bᵀ`, shaped as in [`multiply_transposed`].
+pub fn multiply_add_transposed(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape) {
+    let b = plain(b, shape.columns).transpose();
+    product(out, plain(a, shape.rows), b, Accum::Add);
 }
 
 /// `out = aᵀ b`: `a` is inner x rows, `b` is inner x columns.
 pub fn transposed_multiply(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape) {
-    let Shape {
-        rows,
-        inner,
-        columns,
-    } = shape;
-    if rows == 0 || columns == 0 || inner == 0 {
-        return nothing(out, Accum::Replace);
+    let a = plain(a, shape.inner).transpose();
+    product(out, a, plain(b, shape.inner), Accum::Replace);
+}
+
+/// A slice as so many rows.
+fn plain(values: &[f32], rows: usize) -> MatRef<'_, f32> {
+    MatRef::from_row_major_slice(values, rows, values.len().checked_div(rows).unwrap_or(0))
+}
+
+fn product(out: &mut [f32], a: MatRef<'_, f32>, b: MatRef<'_, f32>, accumulate: Accum) {
+    if a.nrows() == 0 || b.ncols() == 0 || a.ncols() == 0 {
+        return nothing(out, accumulate);
     }
-    matmul(
-        MatMut::from_row_major_slice_mut(out, rows, columns),
-        Accum::Replace,
-        MatRef::from_row_major_slice(a, inner, rows).transpose(),
-        MatRef::from_row_major_slice(b, inner, columns),
-        1.0,
-        Par::Seq,
-    );
+    let out = MatMut::from_row_major_slice_mut(out, a.nrows(), b.ncols());
+    matmul(out, accumulate, a, b, 1.0, Par::Seq);
 }
 
 /// A sum of no products.

@@ -1,0 +1,75 @@
+//! `ai_label_doubts('model')`: training rows whose labels may be mistakes.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
+use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::common::plan_err;
+use datafusion::datasource::MemTable;
+use datafusion::error::Result;
+use datafusion::logical_expr::Expr;
+
+use crate::options::AiOptions;
+use crate::trained::{Doubt, Trained};
+
+#[derive(Debug)]
+pub struct AiLabelDoubts {
+    options: AiOptions,
+}
+
+impl AiLabelDoubts {
+    pub fn new(options: AiOptions) -> Arc<Self> {
+        Arc::new(Self { options })
+    }
+}
+
+impl TableFunctionImpl for AiLabelDoubts {
+    fn call_with_args(&self, args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
+        let name = match args.exprs() {
+            [Expr::Literal(name, _)] => name.try_as_str().flatten(),
+            _ => None,
+        };
+        let Some(name) = name else {
+            return plan_err!(
+                "ai_label_doubts takes the name of a model made by CREATE MODEL, as a literal"
+            );
+        };
+        let model = self.options.runtime.trained().get(name)?;
+        let batch = batch(&model)?;
+        Ok(Arc::new(MemTable::try_new(
+            batch.schema(),
+            vec![vec![batch]],
+        )?))
+    }
+}
+
+/// The surest doubts first: for each level the label and the prediction, how
+/// sure, and the texts.
+fn batch(model: &Trained) -> Result<RecordBatch> {
+    let (about, doubts) = (&model.about, &model.about.doubts);
+    let mut columns: Vec<(String, ArrayRef)> = Vec::new();
+    for (at, level) in about.levels.iter().enumerate() {
+        let labels = |of: fn(&Doubt) -> &[u32]| -> ArrayRef {
+            let labels = doubts
+                .iter()
+                .map(|doubt| Some(model.label(at, of(doubt)[at])));
+            Arc::new(labels.collect::<StringArray>())
+        };
+        columns.push((level.column.clone(), labels(|doubt| &doubt.labels)));
+        columns.push((
+            format!("predicted_{}", level.column),
+            labels(|doubt| &doubt.predicted),
+        ));
+    }
+    let margins: Float32Array = doubts.iter().map(|doubt| Some(doubt.margin)).collect();
+    columns.push(("margin".to_string(), Arc::new(margins)));
+    for (at, column) in about.columns.iter().enumerate() {
+        let texts: StringArray = doubts
+            .iter()
+            .map(|doubt| doubt.texts[at].as_deref())
+            .collect();
+        columns.push((column.clone(), Arc::new(texts)));
+    }
+    let nullable = columns.into_iter().map(|(name, array)| (name, array, true));
+    Ok(RecordBatch::try_from_iter_with_nullable(nullable)?)
+}
