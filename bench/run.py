@@ -22,7 +22,7 @@ from collections.abc import Callable
 import environment
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-SECTIONS = ("embed", "sql", "scale", "fast", "trained")
+SECTIONS = ("embed", "sql", "scale", "fast", "trained", "search")
 MODEL = "all-minilm-l6-v2"
 
 
@@ -82,6 +82,7 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
     import machine
     import report
     import scale
+    import search
     import shell
     import sql
     import trained
@@ -113,6 +114,11 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
         synthetic=20_000 if quick else 1_000_000,
     )  # fmt: skip
     trained_bench = trained.Bench(semql, data, folder)
+    search_bench = search.Bench(
+        semql, data, folder,
+        indexed=3_000 if quick else 200_000,
+        repeats=3 if quick else 9,
+    )  # fmt: skip
 
     failed: list[str] = []
     parts = [
@@ -145,6 +151,7 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
     add("(d) Scaling", "scale", scale_bench.section)
     add("(e) Fast mode", "fast", fast_bench.section)
     add("(f) Trained classifiers", "trained", trained_bench.section)
+    add("(g) Search", "search", search_bench.section)
     return "\n\n".join(parts) + "\n", failed
 
 

@@ -11,9 +11,16 @@ import samples
 from shell import Shell, quoted
 
 LEVELS = ("lvl1", "lvl2", "lvl3")
-COLUMNS = {
-    "Name and Description": ('"Name"', '"Description"'),
-    "with CategoryText and URL": ('"Name"', '"Description"', '"CategoryText"', '"URL"'),
+OFFER = ('"Name"', '"Description"')
+ALL = (*OFFER, '"CategoryText"', '"URL"')
+# What is read, and how.
+MODELS = {
+    "Name and Description, words": (OFFER, "features ngrams"),
+    "Name and Description (token vectors)": (OFFER, "features token_vectors"),
+    "Name and Description, embeddings": (OFFER, "features embeddings"),
+    "Name and Description, embeddings and adapter": (OFFER, "features embeddings, method 'adapter'"),
+    "with CategoryText and URL (token vectors)": (ALL, "features token_vectors"),
+    "with CategoryText and URL, embeddings": (ALL, "features embeddings"),
 }
 
 
@@ -27,7 +34,7 @@ class Bench:
         """The section of the report, in markdown."""
         train, test = (samples.existing(self.data / "mwpd2020" / f"{name}.jsonl") for name in ("train", "validation"))
         lines = [self._scikit_learn(train, test)]
-        lines += [self._semql(name, columns, train, test) for name, columns in COLUMNS.items()]
+        lines += [self._semql(name, *how, train, test) for name, how in MODELS.items()]
         header = ["", *(f"weighted F1, {level}" for level in LEVELS), "mean", "training, s", "predicting, rows/s"]
         return (
             "MWPD2020 task 2: trained on train, measured on validation, the labels' eight digits. scikit-learn's way is "
@@ -36,7 +43,9 @@ class Bench:
             "hold-out included; it predicts from Parquet to Parquet.\n\n" + report.table(header, lines)
         )
 
-    def _semql(self, name: str, columns: tuple[str, ...], train: pathlib.Path, test: pathlib.Path) -> list[str]:
+    def _semql(
+        self, name: str, columns: tuple[str, ...], options: str, train: pathlib.Path, test: pathlib.Path
+    ) -> list[str]:
         print(f"bench: trained classifiers: semql, {name}", file=sys.stderr, flush=True)
         labels = ", ".join(f"left({level}, 8) AS {level}" for level in LEVELS)
         rows = f"SELECT {', '.join(columns)}, {labels} FROM {{}}"
@@ -44,7 +53,8 @@ class Bench:
         timed = self.shell.time(
             warm_up=[f"COPY ({rows.format(quoted(test))}) TO 'test.parquet'"],
             timed=[
-                f"CREATE OR REPLACE MODEL \"semql-bench\" FROM ({rows.format(quoted(train))}) PREDICT {', '.join(LEVELS)}",
+                f"CREATE OR REPLACE MODEL \"semql-bench\" FROM ({rows.format(quoted(train))}) PREDICT {', '.join(LEVELS)} "
+                f"OPTIONS ({options})",
                 f"SELECT count(p) FROM ({predicted})",
                 f"COPY ({predicted}) TO 'predicted.parquet'",
             ],

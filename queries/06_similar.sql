@@ -7,10 +7,7 @@
 \default looking_for something warm to wear on a winter hike
 
 SELECT
-    round(ai_similarity(title, :'looking_for'), 3) AS likeness,
+    round(score, 3) AS likeness,
     title,
     category
-FROM products_with_category
-WHERE title IS NOT NULL
-ORDER BY likeness DESC NULLS LAST
-LIMIT 10;
+FROM vector_search(products_with_category, :'looking_for', k => 10, column => title);

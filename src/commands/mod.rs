@@ -7,6 +7,7 @@ mod explore;
 mod files;
 mod help;
 mod repeat;
+mod review;
 mod variables;
 
 use datafusion::execution::SessionState;
@@ -175,6 +176,13 @@ pub const COMMANDS: &[Command] = &[
         Takes::OneOf(&["bar", "line", "scatter", "hist"]),
         "draws the last result",
         |shell, call| display::chart(shell, call).boxed_local(),
+    ),
+    command(
+        "review",
+        "TABLE [FILE]",
+        Takes::Table,
+        "labels the least certain rows by hand, into reviewed.jsonl or a file",
+        |shell, call| review::run(shell, call).boxed_local(),
     ),
     command(
         "x",

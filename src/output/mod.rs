@@ -12,7 +12,7 @@ mod pager;
 pub mod progress;
 pub mod sink;
 mod table;
-mod value;
+pub mod value;
 
 use std::io::Write;
 use std::str::FromStr;

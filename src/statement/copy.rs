@@ -5,6 +5,7 @@
 //! renamed into place. A run that is killed leaves that folder behind, and the
 //! next COPY to the same target takes it away.
 
+mod refresh;
 mod staging;
 
 use std::collections::HashMap;
@@ -45,7 +46,12 @@ use staging::Staging;
 pub async fn run(session: &Session, statement: CopyToStatement) -> Result<Outcome> {
     let state = session.ctx.state();
     let target = Target::of(&statement)?;
-    let input = source(&state, &statement.source).await?;
+    let mut input = source(&state, &statement.source).await?;
+    let mut note = None;
+    if target.refresh {
+        let refreshed = refresh::reuse(session, input, &statement.target).await?;
+        (input, note) = refreshed;
+    }
     let input = state.create_physical_plan(&input).await?;
     let schema = described(session, &statement, input.schema());
     check_columns(&statement, &schema)?;
@@ -56,8 +62,9 @@ pub async fn run(session: &Session, statement: CopyToStatement) -> Result<Outcom
             write(session, &state, &target, url, &statement, input, schema).await?
         }
     };
+    let note = note.map_or(String::new(), |note| format!("; {note}"));
     Ok(Outcome::Done {
-        message: format!("copied {} to {}", rows(copied), statement.target),
+        message: format!("copied {} to {}{note}", rows(copied), statement.target),
     })
 }
 
@@ -66,6 +73,8 @@ struct Target {
     format: &'static Format,
     options: HashMap<String, String>,
     folder: bool,
+    /// Whether rows that have not changed keep what a model said of them.
+    refresh: bool,
 }
 
 impl Target {
@@ -120,6 +129,22 @@ impl Target {
                 .entry("format.compression".into())
                 .or_insert(compression.to_string());
         }
+        let refresh = match options.remove("format.refresh").as_deref() {
+            None | Some("false") => false,
+            Some("true") if matches!(format.kind, Kind::Parquet) && local_path(path)?.is_some() => {
+                true
+            }
+            Some("true") => {
+                return Err(ShellError::query(format!(
+                    "OPTIONS (refresh true) takes a Parquet file on this machine, and the target is '{path}'"
+                )));
+            }
+            Some(other) => {
+                return Err(ShellError::query(format!(
+                    "refresh is true or false, not '{other}'"
+                )));
+            }
+        };
         let single = match options.remove("format.single_file_output").as_deref() {
             Some("true") => Some(true),
             Some("false") => Some(false),
@@ -139,6 +164,7 @@ impl Target {
             format,
             options,
             folder,
+            refresh,
         })
     }
 

@@ -1,8 +1,10 @@
 //! Statements: which part of the shell runs which.
 
 pub mod copy;
+mod counting;
 pub mod describe;
 mod explain;
+mod index;
 mod missing;
 mod model;
 pub mod query;
@@ -75,8 +77,33 @@ const KINDS: &[Kind] = &[
         keeps_result: false,
     },
     Kind {
+        words: &["CREATE", "INDEX"],
+        run: |session, statement| index::create(session, statement).boxed(),
+        keeps_result: false,
+    },
+    Kind {
+        words: &["CREATE", "OR", "REPLACE", "INDEX"],
+        run: |session, statement| index::create(session, statement).boxed(),
+        keeps_result: false,
+    },
+    Kind {
+        words: &["DROP", "INDEX"],
+        run: |session, statement| index::drop(session, statement).boxed(),
+        keeps_result: false,
+    },
+    Kind {
+        words: &["SHOW", "INDEXES"],
+        run: |session, statement| index::show(session, statement).boxed(),
+        keeps_result: false,
+    },
+    Kind {
         words: &["DROP", "MODEL"],
         run: |session, statement| ready(model::drop(session, statement.rest)).boxed(),
+        keeps_result: false,
+    },
+    Kind {
+        words: &["EXPORT", "MODEL"],
+        run: |session, statement| ready(model::export(session, statement.rest)).boxed(),
         keeps_result: false,
     },
     Kind {

@@ -1,13 +1,14 @@
-//! `CREATE MODEL`, `DESCRIBE MODEL` and `DROP MODEL`.
+//! `CREATE MODEL`, `DESCRIBE MODEL`, `EXPORT MODEL` and `DROP MODEL`.
 
-use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use semql_udfs::AiOptions;
 use semql_udfs::trained::{self, CreateModel, Trained};
 
+use super::counting::Counting;
 use super::{Outcome, query};
 use crate::error::{Result, ShellError};
 use crate::script::first_words;
@@ -23,10 +24,15 @@ pub async fn create(session: &Session, sql: &str) -> Result<Outcome> {
         return Err(ShellError::query("the query of CREATE MODEL gives no rows"));
     };
     let pool = &session.ctx.runtime_env().memory_pool;
-    let progress = Progress::default();
-    let halted = |done, _| progress.show(done);
-    let trained = trained::create(&session.ai, pool, &create, stream, &halted).await;
-    progress.hide();
+    let line = Counting::new(|done| format!("training: {done} boundaries between labels found"));
+    let halted = |done, _| {
+        line.show(done);
+        false
+    };
+    let options =
+        AiOptions::of(&session.ctx).ok_or_else(|| ShellError::query("ai.* is not registered"))?;
+    let trained = trained::create(&options, pool, &create, stream, &halted).await;
+    std::mem::drop(line);
     rows(summary(&*trained?)?)
 }
 
@@ -87,16 +93,40 @@ pub fn drop(session: &Session, rest: &str) -> Result<Outcome> {
     Ok(done(format!("dropped model {name}")))
 }
 
+/// Runs `EXPORT MODEL name TO 'file.onnx'`.
+///
+/// # Errors
+/// If there is no such model, or the file cannot be written.
+pub fn export(session: &Session, rest: &str) -> Result<Outcome> {
+    let usage = || ShellError::query("the statement is EXPORT MODEL name TO 'file.onnx'");
+    let (name, after) = rest
+        .trim()
+        .split_once(char::is_whitespace)
+        .ok_or_else(usage)?;
+    let (words, file) = first_words(after, 1);
+    let file = unquoted_file(file)
+        .filter(|_| words == ["TO"])
+        .ok_or_else(usage)?;
+    let trained = session.ai.trained().get(&unquoted(name)).map_err(into)?;
+    trained::export(&trained, Path::new(file)).map_err(into)?;
+    Ok(done(format!("wrote {file}")))
+}
+
+fn unquoted_file(text: &str) -> Option<&str> {
+    let text = text.trim().trim_end_matches(';').trim_end();
+    text.strip_prefix('\'')?.strip_suffix('\'')
+}
+
 fn into(error: semql_udfs::Error) -> ShellError {
     datafusion::error::DataFusionError::from(error).into()
 }
 
-fn done(message: String) -> Outcome {
+pub(super) fn done(message: String) -> Outcome {
     Outcome::Done { message }
 }
 
 /// A name as SQL has it: in lower case unless it is quoted.
-fn unquoted(name: &str) -> String {
+pub(super) fn unquoted(name: &str) -> String {
     let name = name.trim().trim_end_matches(';').trim_end();
     for quote in ['"', '\''] {
         let inner = name
@@ -146,36 +176,11 @@ fn round(figure: f64) -> f64 {
     (figure * 1e4).round() / 1e4
 }
 
-fn rows(batch: RecordBatch) -> Result<Outcome> {
+pub(super) fn rows(batch: RecordBatch) -> Result<Outcome> {
     let schema = batch.schema();
     let rows = futures::stream::iter([Ok(batch)]);
     Ok(Outcome::Rows {
         schema: Arc::clone(&schema),
         stream: Box::pin(RecordBatchStreamAdapter::new(schema, rows)),
     })
-}
-
-/// A line on the terminal while training goes on.
-#[derive(Default)]
-struct Progress {
-    shown: AtomicUsize,
-}
-
-impl Progress {
-    /// Says how many boundaries between labels are found; never stops.
-    fn show(&self, done: usize) -> bool {
-        if done > self.shown.fetch_max(done, Relaxed) && std::io::stderr().is_terminal() {
-            let _ = write!(
-                std::io::stderr(),
-                "\r\x1b[Ktraining: {done} boundaries between labels found"
-            );
-        }
-        false
-    }
-
-    fn hide(&self) {
-        if self.shown.load(Relaxed) > 0 && std::io::stderr().is_terminal() {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
 }

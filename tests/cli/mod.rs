@@ -6,10 +6,13 @@ mod commands;
 mod copy;
 mod dictionary;
 mod errors;
+mod index;
 mod interrupt;
 mod models;
 mod output;
+mod refresh;
 mod repl;
+mod review;
 mod sources;
 
 use std::io::Write;

@@ -101,6 +101,110 @@ fn a_wrong_label_is_doubted() {
 }
 
 #[test]
+fn near_rows_of_different_labels_are_listed() {
+    let folder = shop();
+    let done = create(
+        folder.path(),
+        "CREATE MODEL kinds FROM (SELECT 'a well made thing, ' || title AS title,
+             CASE title WHEN 'novel number 12' THEN 'wear' WHEN 'novel number 21' THEN 'use' ELSE kind END AS kind
+         FROM ROWS WHERE kind = 'read' OR thing = 'shoe') PREDICT kind",
+    );
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    let listed = ask(
+        folder.path(),
+        "SELECT kind, other_kind, round(similarity, 2) AS near FROM ai_label_conflicts('kinds')
+         WHERE title LIKE '%novel number 12' AND other_title LIKE '%novel number 21'",
+    );
+    assert_eq!(listed, "kind,other_kind,near\n");
+    // The same words in another order are the same words.
+    let done = create(
+        folder.path(),
+        "CREATE MODEL twice FROM (SELECT title, kind FROM ROWS UNION ALL SELECT 'Number 12: novel!', 'use') PREDICT kind",
+    );
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    let listed = ask(folder.path(), "SELECT * FROM ai_label_conflicts('twice')");
+    assert_eq!(
+        listed,
+        "similarity,kind,other_kind,title,other_title\n1.0,read,use,novel number 12,Number 12: novel!\n"
+    );
+}
+
+/// What a model of few rows makes of words that it has not seen.
+fn of_unseen_words(folder: &Path, name: &str, options: &str) -> String {
+    let sql = format!(
+        "CREATE MODEL {name} FROM (SELECT column1 AS title, column2 AS kind FROM (VALUES
+            ('sneakers', 'wear'), ('leather loafers', 'wear'), ('sandals', 'wear'), ('rubber boots', 'wear'),
+            ('a thriller', 'read'), ('poems', 'read'), ('a crime novel', 'read'), ('short stories', 'read'),
+            ('hammer', 'use'), ('screwdriver', 'use'), ('wrench', 'use'), ('pliers', 'use')))
+         PREDICT kind OPTIONS ({options});
+         SELECT ai_predict('{name}', 'shoes') || ' ' || ai_predict('{name}', 'book') || ' ' || ai_predict('{name}', 'tools') AS k;
+         SELECT features FROM ai_trained_models() WHERE name = '{name}';
+         DROP MODEL {name}"
+    );
+    let done: Done = program_with_models(folder)
+        .args(["--format", "csv", "-c", &sql])
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    let (_, answer) = done.out.split_once("\nk\n").unwrap();
+    answer.to_string()
+}
+
+#[test]
+fn what_the_encoder_knows_helps_where_rows_are_few() {
+    let folder = shop();
+    for (name, options, features) in [
+        ("test_tokens", "features token_vectors", "token_vectors"),
+        ("test_default", "cost 1", "token_vectors"),
+        ("test_whole", "features 'embeddings'", "embeddings"),
+        (
+            "test_adapter",
+            "features 'embeddings', method 'adapter'",
+            "embeddings",
+        ),
+    ] {
+        assert_eq!(
+            of_unseen_words(folder.path(), name, options),
+            format!("wear read use\nfeatures\n{features}\n"),
+            "{options}"
+        );
+    }
+    let words = of_unseen_words(folder.path(), "test_words", "features ngrams");
+    assert!(!words.starts_with("wear read use"), "{words}");
+}
+
+#[test]
+fn a_head_is_exported() {
+    let folder = shop();
+    let folder = folder.path();
+    assert_eq!(one_level(folder).code, Some(0));
+    let done = semql(folder, &["-c", "EXPORT MODEL kinds TO 'head.onnx'"]);
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    let bytes = std::fs::read(folder.join("head.onnx")).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(text.contains("scores_kind") && text.contains("semql.model"));
+    for (sql, says) in [
+        (
+            "EXPORT MODEL nothing TO 'x.onnx'",
+            "no trained model called 'nothing'",
+        ),
+        (
+            "EXPORT MODEL kinds",
+            "the statement is EXPORT MODEL name TO 'file.onnx'",
+        ),
+        (
+            "EXPORT MODEL kinds TO 'no/where/x.onnx'",
+            "cannot be written",
+        ),
+    ] {
+        let done = semql(folder, &["-c", sql]);
+        assert_ne!(done.code, Some(0), "{sql}");
+        assert!(done.err.contains(says), "{sql}: {}", done.err);
+    }
+}
+
+#[test]
 fn levels_belong_together() {
     let folder = shop();
     let done = create(

@@ -61,15 +61,42 @@ fn reference() -> String {
          Training rows whose labels may be mistakes, for people to look at: those of the held-out rows of which the \
          model, which had not seen them, says something else, the surest first, 500 at most. Per level the label and \
          `predicted_` label, the margin between them, and how the texts begin.\n\n\
-         # Statements of the shell\n\n\
+         ## ai_label_conflicts\n\n`SELECT * FROM ai_label_conflicts('model')`\n\n\
+         Pairs of training rows of which four words of five are the same and whose labels differ, the nearest first, \
+         500 at most: `similarity` (words in both by words in either), per level the label and the `other_` row's, \
+         and how both texts begin.\n",
+    );
+    for relation in semql_udfs::relations::RELATIONS {
+        let shape = relation.shape();
+        write!(
+            page,
+            "\n## {}\n\n`FROM {}`\n\n{}\n\n| argument | what it is |\n|---|---|\n",
+            shape.name,
+            shape.syntax(),
+            shape.description
+        )
+        .unwrap();
+        for parameter in shape.parameters {
+            writeln!(page, "| `{}` | {} |", parameter.name, parameter.description).unwrap();
+        }
+        write!(page, "\n```sql\n{};\n```\n", shape.example).unwrap();
+    }
+    page.push_str(
+        "\n# Statements of the shell\n\n\
          `CREATE [OR REPLACE] MODEL name FROM (query) PREDICT label [, label ...] [OPTIONS (key value, ...)]` trains a \
          classifier on the rows of the query: linear support vector machines over the words, pairs of words and, in \
          short columns, runs of letters of each column but the labels. Several labels are levels, the coarsest first; \
          the labels that are predicted together are together in some training row. Rows without a label or a text are \
          left out. The answer says how good the model is on rows that it had not seen. Options: `cost`, what a row on \
-         the wrong side costs (chosen by cross-validation if not given); `class_weight`, `none` or `balanced`.\n\n\
+         the wrong side costs (chosen by cross-validation if not given); `class_weight`, `none` or `balanced`; \
+         `features`: `ngrams` (words and runs of letters alone), `token_vectors` (also the mean of the vectors that the \
+         model of `ai.model` has for its vocabulary; nearly as quick, and what is taken for up to 20,000 rows if not \
+         given) or `embeddings` (also the model's vectors of the first column and of all of them together: the most \
+         accurate, at the speed of the model); `method`: `linear`, or `adapter`, which maps the vectors so that rows \
+         of one label lie together where cross-validation says that it helps, as it does with few rows for each label.\n\n\
          `DESCRIBE MODEL name` gives precision, recall and F1 of each label; `DROP MODEL [IF EXISTS] name` removes a \
-         model.\n\n# Settings\n\n\
+         model; `EXPORT MODEL name TO 'file.onnx'` writes its linear heads for other programs, their labels in the \
+         file's metadata.\n\n# Settings\n\n\
          `SET ai.model = 'e5-small-v2'` changes a setting of the session.\n\n| setting | default | what it is |\n|---|---|---|\n",
     );
     use datafusion::common::config::ExtensionOptions;

@@ -34,16 +34,19 @@ pub mod backend;
 mod error;
 mod evaluation;
 mod functions;
+pub mod index;
 pub mod inference;
 mod learning;
 mod loading;
 pub mod models;
 pub mod options;
 pub mod plan;
+pub mod relations;
 mod runtime;
 mod taxonomy;
 pub mod trained;
 pub mod vector;
+mod waiting;
 mod words;
 
 use std::sync::Arc;
@@ -71,7 +74,7 @@ pub fn register_all(ctx: &SessionContext) -> Result<()> {
 pub fn register_with(ctx: &SessionContext, runtime: Arc<Runtime>) -> Result<()> {
     register_functions(ctx, runtime)?;
     plan::install(ctx);
-    Ok(())
+    relations::install(ctx)
 }
 
 /// Adds the functions and settings alone, and leaves the session's planning as

@@ -77,6 +77,8 @@ pub struct Settings {
     pub fast_escalation: Ratio,
     /// Where there is a choice by chance, which one.
     pub seed: u64,
+    /// The least recall of an index that searches go by.
+    pub index_recall: Ratio,
     pub on_error: OnError,
     /// Inference threads; 0 means one for each core.
     pub threads: usize,
@@ -105,6 +107,7 @@ impl Default for Settings {
             fast_agreement: Ratio(0.85),
             fast_escalation: Ratio(0.25),
             seed: 0,
+            index_recall: Ratio(0.95),
             on_error: OnError::Null,
             threads: 0,
             batch_tokens: 0,
@@ -217,6 +220,12 @@ const SETTINGS: &[Setting] = &[
             Ok(())
         },
         get: |s| s.seed.to_string(),
+    },
+    Setting {
+        key: "index_recall",
+        description: "Searches go by an index (CREATE INDEX) that finds at least this share, 0 to 1, of the ten nearest, as measured when it was made; with 1 every row is looked at",
+        set: |s, v| ratio(v, 0.0).map(|share| s.index_recall = share),
+        get: |s| s.index_recall.get().to_string(),
     },
     Setting {
         key: "on_error",

@@ -270,10 +270,13 @@ impl Runtime {
 
     /// Keeps something that whoever asked the query should know.
     pub(crate) fn note(&self, note: String) {
-        lock(&self.notes).push(note);
+        let mut notes = lock(&self.notes);
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
     }
 
-    /// What fast mode and the caches have to say to people, each thing once.
+    /// What fast mode, indexes and the caches have to say to people, each thing once.
     pub fn take_notes(&self) -> Vec<String> {
         let caches: Vec<_> = lock(&self.caches).values().cloned().collect();
         let all_of = |cache: &Arc<Cache>| {

@@ -9,6 +9,8 @@ mod runtime_library;
 
 pub use deterministic::Deterministic;
 pub use device::Device;
+#[cfg(test)]
+pub use onnx::run_floats;
 pub use onnx::{Onnx, OnnxOptions};
 pub use runtime_library::{library_path, version as library_version};
 

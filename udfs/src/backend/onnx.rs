@@ -164,6 +164,34 @@ impl Onnx {
     }
 }
 
+/// Runs a graph of floats once, on the CPU, for tests: inputs by name, rows and
+/// values; outputs by name.
+#[cfg(test)]
+pub fn run_floats(
+    graph: &Path,
+    inputs: &[(&str, usize, Vec<f32>)],
+) -> Result<Vec<(String, Vec<f32>)>> {
+    let failed = |e: ort::Error| Error::Setup(e.to_string());
+    let environment = environment(&library_path(None)?)?;
+    let mut session = Session::builder(environment)
+        .map_err(failed)?
+        .commit_from_file(graph)
+        .map_err(failed)?;
+    let inputs = inputs.iter().map(|(name, rows, values)| {
+        let shape = [*rows as i64, (values.len() / rows) as i64];
+        let tensor = ort::value::Tensor::from_array((shape, values.clone()))?;
+        Ok((*name, tensor))
+    });
+    let inputs = inputs.collect::<ort::Result<Vec<_>>>().map_err(failed)?;
+    let outputs = session.run(inputs).map_err(failed)?;
+    let floats = |(name, value): (&str, ort::value::ValueRef<'_>)| {
+        let (_, values) = value.try_extract_tensor::<f32>()?;
+        Ok((name.to_string(), values.to_vec()))
+    };
+    let outputs = outputs.iter().map(floats);
+    outputs.collect::<ort::Result<_>>().map_err(failed)
+}
+
 fn threads(setting: usize) -> usize {
     match setting {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),

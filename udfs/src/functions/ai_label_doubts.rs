@@ -3,44 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
-use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
-use datafusion::common::plan_err;
-use datafusion::datasource::MemTable;
 use datafusion::error::Result;
-use datafusion::logical_expr::Expr;
 
+use super::trained_listing::TrainedListing;
 use crate::options::AiOptions;
 use crate::trained::{Doubt, Trained};
 
-#[derive(Debug)]
-pub struct AiLabelDoubts {
-    options: AiOptions,
-}
-
-impl AiLabelDoubts {
-    pub fn new(options: AiOptions) -> Arc<Self> {
-        Arc::new(Self { options })
-    }
-}
-
-impl TableFunctionImpl for AiLabelDoubts {
-    fn call_with_args(&self, args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
-        let name = match args.exprs() {
-            [Expr::Literal(name, _)] => name.try_as_str().flatten(),
-            _ => None,
-        };
-        let Some(name) = name else {
-            return plan_err!(
-                "ai_label_doubts takes the name of a model made by CREATE MODEL, as a literal"
-            );
-        };
-        let model = self.options.runtime.trained().get(name)?;
-        let batch = batch(&model)?;
-        Ok(Arc::new(MemTable::try_new(
-            batch.schema(),
-            vec![vec![batch]],
-        )?))
-    }
+pub fn function(options: AiOptions) -> Arc<TrainedListing> {
+    TrainedListing::new("ai_label_doubts", batch, options)
 }
 
 /// The surest doubts first: for each level the label and the prediction, how

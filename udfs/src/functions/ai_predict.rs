@@ -179,7 +179,7 @@ impl ScalarUDFImpl for AiPredict {
         let array = blocking(|| {
             let row = |row: usize| texts.iter().map(|text| text.get(row)).collect();
             let rows: Vec<_> = (0..rows).map(row).collect();
-            (self.answer.array)(&model, &model.predict_all(&rows))
+            (self.answer.array)(&model, &model.answer(&rows, &self.options)?)
         })?;
         answer(array, constant)
     }

@@ -71,10 +71,18 @@ fn batch(rows: &[(&About, &Level)]) -> Result<RecordBatch> {
         ("rows", count(|about, _| about.rows)),
         ("left_out", count(|about, _| about.left_out)),
         ("columns", text(&|about, _| about.columns.join(", "))),
+        ("features", text(&|about, _| about.features.name().into())),
+        ("adapter", adapters(rows)),
         ("cost", figure_of(rows)),
         ("fingerprint", text(&|about, _| about.fingerprint.clone())),
         ("semql", text(&|about, _| about.semql.clone())),
     ])?)
+}
+
+/// NULL where there is none.
+fn adapters(rows: &[(&About, &Level)]) -> ArrayRef {
+    let values = rows.iter().map(|(about, _)| about.adapter.map(f64::from));
+    Arc::new(values.collect::<Float64Array>())
 }
 
 fn figure_of(rows: &[(&About, &Level)]) -> ArrayRef {

@@ -9,7 +9,7 @@ use datafusion::logical_expr::{DocSection, Documentation};
 
 use super::labels::chosen;
 use super::model_function::{Answered, Call, ChoosesLabel, Model, ModelFunction, Shape};
-use super::planning::Kind;
+use super::planning::{Argument, Kind};
 use crate::inference::{Reading, offer};
 use crate::options::Settings;
 use crate::runtime::{ModelFacts, Runtime};
@@ -29,14 +29,16 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
+pub(super) const ARGUMENTS: &[Argument] = &[
+    ("title", Kind::Text),
+    ("text", Kind::Text),
+    ("labels", Kind::Labels),
+];
+
 static SHAPE: Shape = Shape {
     name: "categorize",
     aliases: &[],
-    arguments: &[
-        ("title", Kind::Text),
-        ("text", Kind::Text),
-        ("labels", Kind::Labels),
-    ],
+    arguments: ARGUMENTS,
     required: 2,
     documentation: &DOC,
 };

@@ -1,7 +1,11 @@
 //! The SQL functions: one file each, and this list.
 
+use std::sync::Arc;
+
+use datafusion::catalog::TableFunctionImpl;
+use datafusion::common::internal_err;
 use datafusion::error::Result;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF};
 use datafusion::prelude::SessionContext;
 
 use crate::options::AiOptions;
@@ -11,6 +15,7 @@ mod ai_cache_stats;
 mod ai_classify;
 mod ai_classify_scores;
 mod ai_count_tokens;
+mod ai_label_conflicts;
 mod ai_label_doubts;
 mod ai_models;
 mod ai_predict;
@@ -18,22 +23,29 @@ mod ai_similarity;
 mod ai_trained_models;
 mod arguments;
 mod categorize;
+mod categorize_scores;
 mod embed;
 mod evaluate;
 mod explain_label;
+mod l2_normalize;
 mod labels;
 mod model_function;
 mod planning;
+mod trained_listing;
+mod vector_kernels;
+mod vectors;
 
 pub(crate) use arguments::Texts;
 pub(crate) use labels::{chosen, classifier};
 pub(crate) use model_function::{Call, ChoosesLabel, Model, ModelFunction, ModelUdf};
 pub(crate) use planning::Kind;
+pub(crate) use vectors::{Vectors, check as check_vectors, values_of as vector_values};
 
 /// Every function that asks a model.
 const MODEL_FUNCTIONS: &[&dyn ModelFunction] = &[
     &embed::Embed,
     &categorize::Categorize,
+    &categorize_scores::CategorizeScores,
     &explain_label::ExplainLabel,
     &ai_classify::AiClassify,
     &ai_classify_scores::AiClassifyScores,
@@ -49,12 +61,46 @@ pub fn scalar_functions(options: &AiOptions) -> Vec<ScalarUDF> {
     functions.push(ai_count_tokens::AiCountTokens::new(options.clone()).into());
     functions.push(ai_cache_clear::AiCacheClear::new(options.clone()).into());
     functions.extend(ai_predict::functions(options));
+    functions.extend(vector_kernels::functions());
+    functions.push(l2_normalize::L2Normalize::new().into());
     functions
+}
+
+/// A call of the scalar function `name`, for plans that semql makes itself.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn call(options: &AiOptions, name: &str, args: Vec<Expr>) -> Result<Expr> {
+    let mut functions = scalar_functions(options).into_iter();
+    match functions.find(|function| function.name() == name) {
+        Some(function) => Ok(function.call(args)),
+        None => internal_err!("there is no function {name}"),
+    }
+}
+
+/// A call of `embed`.
+pub(crate) fn embed(options: &AiOptions, args: Vec<Expr>) -> Expr {
+    ScalarUDF::from(ModelUdf::new(&embed::Embed, options.clone())).call(args)
 }
 
 /// Every aggregate function.
 pub fn aggregate_functions() -> Vec<AggregateUDF> {
     evaluate::aggregates()
+}
+
+/// Every table function.
+fn table_functions(options: &AiOptions) -> Vec<(&'static str, Arc<dyn TableFunctionImpl>)> {
+    let own = || options.clone();
+    vec![
+        ("ai_models", ai_models::AiModels::new(own())),
+        (
+            "ai_trained_models",
+            ai_trained_models::AiTrainedModels::new(own()),
+        ),
+        ("ai_label_doubts", ai_label_doubts::function(own())),
+        ("ai_label_conflicts", ai_label_conflicts::function(own())),
+        ("ai_cache_stats", ai_cache_stats::AiCacheStats::new(own())),
+    ]
 }
 
 /// Registers the scalar, aggregate and table functions.
@@ -65,12 +111,8 @@ pub(crate) fn register(ctx: &SessionContext, options: &AiOptions) -> Result<()> 
     for aggregate in aggregate_functions() {
         ctx.register_udaf(aggregate);
     }
-    ctx.register_udtf("ai_models", ai_models::AiModels::new(options.clone()));
-    let trained = ai_trained_models::AiTrainedModels::new(options.clone());
-    ctx.register_udtf("ai_trained_models", trained);
-    let doubts = ai_label_doubts::AiLabelDoubts::new(options.clone());
-    ctx.register_udtf("ai_label_doubts", doubts);
-    let stats = ai_cache_stats::AiCacheStats::new(options.clone());
-    ctx.register_udtf("ai_cache_stats", stats);
+    for (name, function) in table_functions(options) {
+        ctx.register_udtf(name, function);
+    }
     Ok(())
 }

@@ -233,15 +233,13 @@ impl ScalarUDFImpl for ModelUdf {
         self.function.check(runtime, &settings, labels.is_some())?;
         let facts = runtime.facts(&settings)?;
         let mut field = self.function.field(&facts);
-        if self.function.chooses().is_some() {
-            // Labels in the call are in the query for all to see.
-            let taxonomy = match labels {
-                Some(_) => None,
-                None => Some(runtime.taxonomy(&settings.taxonomy)?),
-            };
-            let provenance = planning::label_provenance(&facts, &settings, taxonomy.as_deref());
-            field = field.with_metadata(provenance);
-        }
+        // Labels in the call are in the query for all to see.
+        let taxonomy = match (shape.position(Kind::Labels), labels) {
+            (Some(_), None) => Some(runtime.taxonomy(&settings.taxonomy)?),
+            _ => None,
+        };
+        let provenance = planning::provenance(&facts, &settings, taxonomy.as_deref());
+        field = field.with_metadata(provenance);
         Ok(Arc::new(field.with_name(shape.name).with_nullable(true)))
     }
 

@@ -231,8 +231,8 @@ pub fn vector_field(facts: &ModelFacts) -> Field {
     Field::new("", vector, true).with_metadata(provenance)
 }
 
-/// Where labels come from: what has to be the same for them to be comparable.
-pub fn label_provenance(
+/// Where answers come from: what has to be the same for them to be comparable.
+pub fn provenance(
     facts: &ModelFacts,
     settings: &Settings,
     taxonomy: Option<&Taxonomy>,

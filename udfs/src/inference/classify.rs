@@ -105,8 +105,22 @@ impl Classifier {
         all
     }
 
-    /// How many of the vectors are of phrases.
-    fn phrases(&self) -> usize {
+    /// A phrase: its label, its words and its vector.
+    pub fn phrase(&self, at: usize) -> (usize, &str, &[f32]) {
+        let (label, text) = &self.prompts[at];
+        (*label, text, &self.vectors[at * self.dims..][..self.dims])
+    }
+
+    /// The scores as if there were no phrase number `phrase`.
+    pub fn scores_without(&self, phrase: usize, vector: &[f32], head: Option<&str>) -> Vec<f32> {
+        let known = self.vectors.chunks_exact(self.dims);
+        let mut cosines: Vec<f32> = known.map(|known| dot(known, vector)).collect();
+        cosines[phrase] = -1.0;
+        self.score(&mut cosines, head)
+    }
+
+    /// How many of the vectors are of phrases; they come first.
+    pub fn phrases(&self) -> usize {
         self.ends.last().copied().unwrap_or(0)
     }
 

@@ -3,25 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::meanings::{Frequencies, Meanings, each_counted};
 use super::token_vectors::TokenVectors;
 use crate::inference::Encoder;
-use crate::vector::{add_scaled, normalize};
-use crate::words::{Numbered, each_word, number, pair};
+use crate::vector::normalize;
+use crate::words::{Numbered, number, pair};
 
 /// Texts in a row, at most.
 pub const TEXTS: usize = 2;
 
-/// Words of a text that count; the encoder reads no more either.
-const MOST_WORDS: usize = 256;
-
-/// Words that are more frequent than this weigh less in a text's meaning.
-const FREQUENT: f32 = 1e-3;
-
 /// Sets the words of a title apart from those of a text.
 const TITLE: u64 = 0x7469_746C_6500_0001;
-
-/// Different words that are remembered; beyond, all are forgotten and read anew.
-const MOST_REMEMBERED: usize = 1 << 18;
 
 /// What a row has to read.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +38,8 @@ pub struct Vocabulary {
     positions: HashMap<u64, u32, Numbered>,
     /// Per position, how telling it is: the rarer, the more.
     weights: Vec<f32>,
-    /// The share of each word among all of the sample.
-    frequencies: HashMap<u64, f32, Numbered>,
+    /// Of the words of the sample.
+    frequencies: Arc<Frequencies>,
 }
 
 impl Vocabulary {
@@ -60,7 +52,7 @@ impl Vocabulary {
             counted.clear();
             for (place, text) in row.texts[..texts].iter().enumerate() {
                 let mut counter = Counter::new(place, texts);
-                each(text, &mut buffer, |word| {
+                each_counted(text.unwrap_or_default(), &mut buffer, |word| {
                     let word = number(word);
                     *words.entry(word).or_default() += 1;
                     all += 1;
@@ -82,14 +74,13 @@ impl Vocabulary {
         known.sort_unstable();
         let weight = |in_rows: u32| ((1 + rows.len()) as f32 / (1 + in_rows) as f32).ln() + 1.0;
         let positions = known.iter().enumerate();
+        let shares = words.into_iter();
+        let shares = shares.map(|(word, count)| (word, count as f32 / all as f32));
         Self {
             texts,
             positions: positions.map(|(at, (f, _))| (*f, at as u32)).collect(),
             weights: known.iter().map(|(_, rows)| weight(*rows)).collect(),
-            frequencies: words
-                .into_iter()
-                .map(|(word, count)| (word, count as f32 / all as f32))
-                .collect(),
+            frequencies: Arc::new(shares.collect()),
         }
     }
 
@@ -127,16 +118,6 @@ impl Counter {
     }
 }
 
-fn each(text: &Option<&str>, buffer: &mut String, mut word: impl FnMut(&str)) {
-    let mut left = MOST_WORDS;
-    each_word(text.unwrap_or_default(), buffer, |found| {
-        if left > 0 {
-            left -= 1;
-            word(found);
-        }
-    });
-}
-
 /// The features of some rows.
 #[derive(Default)]
 pub struct Features {
@@ -158,21 +139,11 @@ impl Features {
 /// Works features out, one thread each.
 pub struct Extractor {
     vocabulary: Arc<Vocabulary>,
-    tokens: Option<Arc<TokenVectors>>,
-    encoder: Arc<Encoder>,
-    remembered: HashMap<u64, Word, Numbered>,
-    pieces: Vec<u32>,
+    /// `None` for a model without a vocabulary.
+    meanings: Option<Meanings>,
     buffer: String,
     counted: Vec<(u64, f32)>,
     known: Vec<(u32, f32)>,
-}
-
-/// A word's tokens, as a stretch of `pieces`, and what one of them weighs.
-#[derive(Clone, Copy)]
-struct Word {
-    start: u32,
-    end: u32,
-    weight: f32,
 }
 
 impl Extractor {
@@ -181,12 +152,10 @@ impl Extractor {
         tokens: Option<Arc<TokenVectors>>,
         encoder: Arc<Encoder>,
     ) -> Self {
+        let frequencies = Arc::clone(&vocabulary.frequencies);
         Self {
             vocabulary,
-            tokens,
-            encoder,
-            remembered: HashMap::default(),
-            pieces: Vec::new(),
+            meanings: tokens.map(|tokens| Meanings::new(tokens, encoder, frequencies)),
             buffer: String::new(),
             counted: Vec::new(),
             known: Vec::new(),
@@ -195,8 +164,7 @@ impl Extractor {
 
     /// Values in one row of [`Features::meanings`].
     pub fn meanings(&self) -> usize {
-        let dims = self.tokens.as_ref().map_or(0, |tokens| tokens.dims);
-        dims * self.vocabulary.texts
+        self.meanings.as_ref().map_or(0, Meanings::dims) * self.vocabulary.texts
     }
 
     /// The features of `rows`, in `out`.
@@ -220,11 +188,11 @@ impl Extractor {
         let mut buffer = std::mem::take(&mut self.buffer);
         for (place, text) in row.texts[..texts].iter().enumerate() {
             let mut counter = Counter::new(place, texts);
-            each(text, &mut buffer, |word| {
+            each_counted(text.unwrap_or_default(), &mut buffer, |word| {
                 let name = number(word);
                 counter.count(name, &mut self.counted);
-                if dims > 0 {
-                    self.add_meaning(name, word, &mut meanings[place * dims..][..dims]);
+                if let Some(of_words) = &mut self.meanings {
+                    of_words.add(name, word, &mut meanings[place * dims..][..dims]);
                 }
             });
         }
@@ -236,40 +204,6 @@ impl Extractor {
         }
         meanings.chunks_exact_mut(dims.max(1)).for_each(normalize);
         self.weigh();
-    }
-
-    fn add_meaning(&mut self, name: u64, word: &str, out: &mut [f32]) {
-        let word = match self.remembered.get(&name) {
-            Some(word) => *word,
-            None => self.read(name, word),
-        };
-        let Some(tokens) = &self.tokens else {
-            return;
-        };
-        for piece in &self.pieces[word.start as usize..word.end as usize] {
-            if let Some(vector) = tokens.get(*piece) {
-                add_scaled(out, vector, word.weight);
-            }
-        }
-    }
-
-    fn read(&mut self, name: u64, word: &str) -> Word {
-        if self.remembered.len() >= MOST_REMEMBERED {
-            self.remembered.clear();
-            self.pieces.clear();
-        }
-        let start = self.pieces.len() as u32;
-        self.pieces.extend(self.encoder.tokenizer.pieces(word));
-        let end = self.pieces.len() as u32;
-        let frequency = self.vocabulary.frequencies.get(&name).copied();
-        let weight = FREQUENT / (FREQUENT + frequency.unwrap_or(0.0));
-        let word = Word {
-            start,
-            end,
-            weight: weight / (end - start).max(1) as f32,
-        };
-        self.remembered.insert(name, word);
-        word
     }
 
     /// Makes of what was counted what is known, of unit length.

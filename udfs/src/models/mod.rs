@@ -12,6 +12,7 @@ pub mod weights;
 use std::path::PathBuf;
 
 pub use error::ModelError;
+pub(crate) use graph::proto;
 pub use graph::{
     Graphs, Precision, Ranges, Style, Verdict, WantedPrecision, calibration_texts, check_texts,
 };

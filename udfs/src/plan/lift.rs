@@ -16,10 +16,11 @@ use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
-    Aggregate, Expr, Filter, Join, JoinType, Limit, LogicalPlan, Projection, ScalarUDFImpl, Sort,
-    SubqueryAlias, Window,
+    Aggregate, Distinct, Expr, Filter, Join, JoinType, Limit, LogicalPlan, Projection,
+    ScalarUDFImpl, Sort, SubqueryAlias, Window,
 };
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
+use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use super::calls::{depends_on_its_row_alone, has_call, innermost, model_call, replace};
@@ -43,6 +44,14 @@ impl OptimizerRule for LiftModelCalls {
         if !calls_are_left(&plan)? {
             return Ok(Transformed::no(plan));
         }
+        // Which columns are needed is found out wrongly above a DISTINCT ON.
+        let plan = plan.transform_up_with_subqueries(|plan| match plan {
+            LogicalPlan::Distinct(Distinct::On(_)) => {
+                ReplaceDistinctWithAggregate::new().rewrite(plan, config)
+            }
+            plan => Ok(Transformed::no(plan)),
+        })?;
+        let plan = plan.data;
         // What nobody asks for must not be computed.
         let plan = OptimizeProjections::new().rewrite(plan, config)?.data;
         let names = |of: &str| config.alias_generator().next(&format!("__{of}"));

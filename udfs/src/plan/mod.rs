@@ -15,6 +15,7 @@ mod lift;
 mod metrics;
 mod node;
 mod planner;
+pub(crate) mod vector_join;
 mod window;
 mod work;
 
@@ -23,10 +24,14 @@ use std::sync::Arc;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
 
+pub(crate) use calls::replace;
 pub use cascade::sample_size;
 pub use exec::InferExec;
 pub use lift::LiftModelCalls;
 pub use planner::{InferPlanner, InferQueryPlanner};
+use vector_join::JoinByVectors;
+
+use crate::index::SearchByIndex;
 
 /// Has the session plan its model calls as nodes.
 ///
@@ -39,6 +44,9 @@ pub(crate) fn install(ctx: &SessionContext) {
     // First, while the plan still has the shape of the query: the rules after
     // it then move filters and limits below the node.
     rules.insert(0, Arc::new(LiftModelCalls));
+    // Last, when conditions have come to the joins that they belong to.
+    rules.push(Arc::new(JoinByVectors));
+    rules.push(Arc::new(SearchByIndex));
     let state = SessionStateBuilder::new_from_existing(state)
         .with_optimizer_rules(rules)
         .with_query_planner(Arc::new(InferQueryPlanner))

@@ -17,7 +17,9 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use super::calls::model_call;
 use super::exec::{Computed, InferExec, PhysicalCall};
 use super::node::{Infer, NamedCall};
+use super::vector_join::VectorJoinPlanner;
 use crate::functions::Kind;
+use crate::relations::TablesPlanner;
 
 /// Plans the nodes that [`LiftModelCalls`](super::LiftModelCalls) makes, for
 /// query planners that a program has already.
@@ -92,7 +94,12 @@ impl QueryPlanner for InferQueryPlanner {
         plan: &LogicalPlan,
         session: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(InferPlanner)])
+        let planners: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> = vec![
+            Arc::new(InferPlanner),
+            Arc::new(TablesPlanner),
+            Arc::new(VectorJoinPlanner),
+        ];
+        DefaultPhysicalPlanner::with_extension_planners(planners)
             .create_physical_plan(plan, session)
             .await
     }

@@ -9,12 +9,14 @@ use std::path::Path;
 use half::f16;
 use serde::{Deserialize, Serialize};
 
+use super::meaning::Source;
 use super::ngrams::Ngrams;
+use super::space::Space;
 use super::{About, Head, Trained};
 use crate::error::{Error, Result};
 
 /// A change of layout changes the number.
-const MAGIC: &[u8; 16] = b"semql model v1\n\0";
+const MAGIC: &[u8; 16] = b"semql model v2\n\0";
 
 /// How the bytes of a file of another version begin.
 const ANY_VERSION: &[u8] = b"semql model v";
@@ -24,6 +26,11 @@ struct Header {
     about: About,
     runs: Vec<bool>,
     features: usize,
+    source: Option<Source>,
+    /// Values of a row's vectors, of one of its blocks, and of the map.
+    width: usize,
+    block: usize,
+    map: usize,
     heads: Vec<HeadSize>,
 }
 
@@ -58,11 +65,15 @@ pub fn write(trained: &Trained, path: &Path) -> Result<()> {
 }
 
 fn body(trained: &Trained) -> serde_json::Result<Vec<u8>> {
-    let ngrams = &trained.ngrams;
+    let (ngrams, space) = (&trained.ngrams, &trained.space);
     let header = serde_json::to_vec(&Header {
         about: trained.about.clone(),
         runs: ngrams.runs.clone(),
         features: ngrams.len(),
+        source: trained.source.clone(),
+        width: space.width,
+        block: space.block,
+        map: space.map.len(),
         heads: trained
             .heads
             .iter()
@@ -77,8 +88,15 @@ fn body(trained: &Trained) -> serde_json::Result<Vec<u8>> {
     body.extend(ngrams.features.iter().flat_map(|v| v.to_le_bytes()));
     body.extend(ngrams.weights.iter().flat_map(|v| v.to_le_bytes()));
     body.extend(&ngrams.blocks);
+    body.extend(space.mean.iter().flat_map(|v| v.to_le_bytes()));
+    body.extend(space.map.iter().flat_map(|v| v.to_le_bytes()));
     for head in &trained.heads {
         body.extend(head.bias.iter().flat_map(|v| v.to_le_bytes()));
+        body.extend(
+            head.meaning
+                .iter()
+                .flat_map(|v| f16::from_f32(*v).to_le_bytes()),
+        );
         body.extend(head.starts.iter().flat_map(|v| v.to_le_bytes()));
         body.extend(head.labels.iter().flat_map(|v| v.to_le_bytes()));
         body.extend(
@@ -130,12 +148,26 @@ fn parse(mut body: &[u8]) -> Option<Trained> {
     let weights = list(take(&mut body, n * 4)?, f32::from_le_bytes);
     let blocks = take(&mut body, n)?.to_vec();
     let ngrams = Ngrams::new(header.runs, features, weights, blocks);
+    let space = Space {
+        width: header.width,
+        block: header.block,
+        mean: list(
+            take(&mut body, header.width.checked_mul(4)?)?,
+            f32::from_le_bytes,
+        ),
+        map: list(
+            take(&mut body, header.map.checked_mul(4)?)?,
+            f32::from_le_bytes,
+        ),
+    };
     let mut heads = Vec::new();
     for size in &header.heads {
         let bias = list(
             take(&mut body, size.labels.checked_mul(4)?)?,
             f32::from_le_bytes,
         );
+        let meaning = size.labels.checked_mul(header.width)?.checked_mul(2)?;
+        let meaning = list(take(&mut body, meaning)?, f16::from_le_bytes);
         let starts = list(take(&mut body, (n + 1) * 4)?, u32::from_le_bytes);
         let labels = list(
             take(&mut body, size.values.checked_mul(4)?)?,
@@ -143,11 +175,14 @@ fn parse(mut body: &[u8]) -> Option<Trained> {
         );
         let values = list(take(&mut body, size.values * 2)?, f16::from_le_bytes);
         let values = values.into_iter().map(f16::to_f32).collect();
-        heads.push(Head::with_dense(bias, starts, labels, values));
+        let meaning = meaning.into_iter().map(f16::to_f32).collect();
+        heads.push(Head::of(bias, meaning, starts, labels, values));
     }
     body.is_empty().then_some(Trained {
         about: header.about,
         ngrams,
+        source: header.source,
+        space,
         heads,
     })
 }
@@ -165,7 +200,7 @@ fn list<T, const N: usize>(bytes: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Buffers, Examples, Options, train};
+    use super::super::{Examples, Options, train};
     use super::*;
 
     #[test]
@@ -179,22 +214,21 @@ mod tests {
             texts: vec![some(&texts)],
             labels: vec![some(&labels)],
         };
-        let trained = train("shoes", &examples, &Options::default(), &|_, _| false).unwrap();
+        let trained = train("shoes", &examples, &Options::default(), None, &|_, _| false).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep").join("shoes.model");
         write(&trained, &path).unwrap();
         let back = read(&path).unwrap();
         assert_eq!(back.about, trained.about);
-        let mut buffers = Buffers::default();
-        for text in texts {
-            let row = vec![Some(text)];
-            let (a, b) = (
-                trained.predict(&row, &mut buffers),
-                back.predict(&row, &mut buffers),
-            );
-            assert_eq!(a.unwrap().labels, b.unwrap().labels);
-        }
-        assert_eq!(trained.predict(&vec![None], &mut buffers), None);
+        let rows = [texts.as_slice(), &[""]].concat();
+        let row = |text: &&'static str| vec![(!text.is_empty()).then_some(*text)];
+        let rows: Vec<_> = rows.iter().map(row).collect();
+        let labels = |trained: &Trained| -> Vec<_> {
+            let predictions = trained.predict(&rows, &[]).into_iter();
+            predictions.map(|row| row.map(|row| row.labels)).collect()
+        };
+        assert_eq!(labels(&trained), labels(&back));
+        assert_eq!(labels(&trained).last(), Some(&None));
 
         let whole = std::fs::read(&path).unwrap();
         let mut other = whole.clone();

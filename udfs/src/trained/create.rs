@@ -8,16 +8,21 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::error::Result;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use futures::StreamExt;
 
-use super::{CreateModel, Examples, Halted, Shared, registry, train};
+use super::meaning::Reader;
+use super::{CreateModel, Examples, Features, Halted, Shared, Vectors, registry, train};
 use crate::error::Error;
-use crate::runtime::{Runtime, blocking};
+use crate::options::AiOptions;
+use crate::runtime::blocking;
 
 /// What training takes beside the rows, for each of their bytes: numbers for
 /// words, pairs of words and runs of letters.
 const TIMES_THE_ROWS: usize = 12;
+
+/// With more rows than these, words say nearly all that vectors could add.
+const FEW_ROWS: usize = 20_000;
 
 /// Trains the classifier that `create` asks for on the rows of its query, and
 /// keeps it. `halted` is asked now and then whether to stop, and told how many
@@ -28,7 +33,7 @@ const TIMES_THE_ROWS: usize = 12;
 /// the memory pool, nothing to tell apart, an interrupt. The old model is
 /// intact after any of them.
 pub async fn create(
-    runtime: &Arc<Runtime>,
+    options: &AiOptions,
     pool: &Arc<dyn MemoryPool>,
     create: &CreateModel,
     rows: SendableRecordBatchStream,
@@ -53,11 +58,54 @@ pub async fn create(
             })?;
         add(&mut examples, create, &batch)?;
     }
+    let runtime = &options.runtime;
     let epoch = runtime.epoch();
     let halted = |done, labels| halted(done, labels) || runtime.epoch() != epoch;
-    let trained = blocking(|| train(&create.name, &examples, &create.options, &halted))?;
+    let trained = blocking(|| -> Result<_> {
+        let vectors = vectors(options, create, &examples, &memory)?;
+        let how = &create.options;
+        Ok(train(&create.name, &examples, how, vectors, &halted)?)
+    })?;
     runtime.trained().put(&trained)?;
     Ok(runtime.trained().get(&create.name)?)
+}
+
+/// What the rows mean, if that is wanted.
+fn vectors(
+    options: &AiOptions,
+    create: &CreateModel,
+    examples: &Examples,
+    memory: &MemoryReservation,
+) -> Result<Option<Vectors>> {
+    let rows = examples.rows();
+    let features = create.options.features.unwrap_or(match rows.len() {
+        0..=FEW_ROWS => Features::TokenVectors,
+        _ => Features::Ngrams,
+    });
+    let AiOptions { settings, runtime } = options;
+    let texts = rows.iter().flatten().flatten().copied();
+    let reader = Reader::for_training(features, runtime, settings, examples.columns.len(), texts);
+    let reader = match reader {
+        Ok(reader) => reader,
+        // Nobody asked for vectors, and words serve without a model.
+        Err(Error::Setup(why)) if create.options.features.is_none() => {
+            runtime.note(format!(
+                "trained on words alone, as there is no encoder here: {why}"
+            ));
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let Some(reader) = reader else {
+        return Ok(None);
+    };
+    // As they are read, as they are kept, and as they are mapped.
+    let bytes = 3 * size_of::<f32>() * reader.width() * rows.len();
+    memory.try_grow(bytes).map_err(|e| {
+        e.context("the vectors of the rows do not fit into memory; train with OPTIONS (features 'ngrams')")
+    })?;
+    let vectors = reader.read(&rows, runtime)?;
+    Ok(Some(Vectors::new(&reader, vectors)))
 }
 
 fn empty(create: &CreateModel, schema: &SchemaRef) -> Result<Examples> {

@@ -3,30 +3,43 @@
 
 mod artefact;
 mod create;
+mod head;
+mod meaning;
 mod ngrams;
+mod onnx;
+mod predictor;
 mod registry;
+mod space;
 mod statement;
 mod svm;
 mod training;
+mod twins;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
 pub use create::create;
-pub use ngrams::{Buffers, Columns};
+pub use ngrams::Columns;
+pub use onnx::export;
+pub use predictor::Predictor;
 pub use registry::{Registry, names};
-pub use statement::{CreateModel, Options};
-pub use training::{Examples, Halted, train};
+pub use statement::{CreateModel, Features, Method, Options};
+pub use training::{Examples, Halted, Vectors, train};
 
-use crate::vector::add_scaled;
-use ngrams::Ngrams;
+use head::{Head, Seen};
+use meaning::Source;
+use ngrams::{Buffers, Ngrams, Sparse};
+use space::Space;
 
 /// A trained classifier.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trained {
     pub about: About,
     ngrams: Ngrams,
+    /// Where the vectors of rows come from; `None` where there are none.
+    source: Option<Source>,
+    space: Space,
     heads: Vec<Head>,
 }
 
@@ -51,10 +64,27 @@ pub struct About {
     /// What a row on the wrong side of a boundary costs.
     pub cost: f32,
     pub balanced: bool,
+    /// What it sees of a row beside its words.
+    pub features: Features,
+    /// With an adapter, the share of the identity in it.
+    pub adapter: Option<f32>,
     /// How many rows were predicted by a model that had not seen them.
     pub held_out: u64,
     /// Of these, those of whose label the model is surest that it is wrong.
     pub doubts: Vec<Doubt>,
+    /// Rows that are nearly the same and have different labels.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// Two training rows that are nearly the same and have different labels.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// Per column, how the texts begin.
+    pub texts: [Vec<Option<String>>; 2],
+    /// Per level, the positions of the labels.
+    pub labels: [Vec<u32>; 2],
+    /// Words in both by words in either, 0..1.
+    pub similarity: f32,
 }
 
 /// A row whose label may be a mistake: the model, which had not seen it, says
@@ -93,105 +123,6 @@ pub struct OfLabel {
     pub f1: f64,
 }
 
-/// The numbers of one level, ordered by feature.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Head {
-    bias: Vec<f32>,
-    /// Per feature, where its entries begin; and where the last ones end.
-    starts: Vec<u32>,
-    labels: Vec<u32>,
-    values: Vec<f32>,
-    /// Features that many labels have, once more as one value for each label:
-    /// adding those is quicker than finding their places.
-    dense: Vec<f32>,
-    /// Per feature, which row of `dense` it has.
-    dense_rows: Vec<Option<u32>>,
-}
-
-/// A feature that one in so many labels has is dense.
-const DENSE: usize = 10;
-
-impl Head {
-    /// Of one [`svm::Weights`] for each label.
-    fn new(weights: &[svm::Weights], features: usize) -> Self {
-        let mut counts = vec![0u32; features + 1];
-        for (feature, _) in weights.iter().flat_map(|w| &w.features) {
-            counts[*feature as usize + 1] += 1;
-        }
-        let starts: Vec<u32> = counts
-            .iter()
-            .scan(0, |sum, count| {
-                *sum += count;
-                Some(*sum)
-            })
-            .collect();
-        let mut next = starts.clone();
-        let all = *starts.last().unwrap_or(&0) as usize;
-        let (mut labels, mut values) = (vec![0; all], vec![0.0; all]);
-        for (label, weights) in weights.iter().enumerate() {
-            for (feature, value) in &weights.features {
-                let at = &mut next[*feature as usize];
-                labels[*at as usize] = label as u32;
-                values[*at as usize] = *value;
-                *at += 1;
-            }
-        }
-        Self::with_dense(
-            weights.iter().map(|w| w.bias).collect(),
-            starts,
-            labels,
-            values,
-        )
-    }
-
-    /// Of what a file keeps.
-    fn with_dense(bias: Vec<f32>, starts: Vec<u32>, labels: Vec<u32>, values: Vec<f32>) -> Self {
-        let mut head = Self {
-            bias,
-            starts,
-            labels,
-            values,
-            ..Self::default()
-        };
-        let width = head.bias.len();
-        for feature in 0..head.starts.len().saturating_sub(1) {
-            let own = head.starts[feature] as usize..head.starts[feature + 1] as usize;
-            let dense = own.len() * DENSE >= width;
-            head.dense_rows
-                .push(dense.then_some((head.dense.len() / width) as u32));
-            if dense {
-                let start = head.dense.len();
-                head.dense.resize(start + width, 0.0);
-                for (label, value) in head.labels[own.clone()].iter().zip(&head.values[own]) {
-                    head.dense[start + *label as usize] = *value;
-                }
-            }
-        }
-        head
-    }
-
-    fn scores(&self, row: &ngrams::Sparse) -> Vec<f32> {
-        let mut scores = self.bias.clone();
-        let width = scores.len();
-        for (feature, value) in row {
-            if let Some(dense) = self.dense_rows[*feature as usize] {
-                let weights = &self.dense[dense as usize * width..][..width];
-                add_scaled(&mut scores, weights, *value);
-                continue;
-            }
-            let (start, end) = (
-                self.starts[*feature as usize],
-                self.starts[*feature as usize + 1],
-            );
-            let own = start as usize..end as usize;
-            for (label, weight) in self.labels[own.clone()].iter().zip(&self.values[own]) {
-                scores[*label as usize] += value * weight;
-            }
-        }
-        scores
-    }
-}
-
 /// What is said of one row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
@@ -202,36 +133,65 @@ pub struct Prediction {
     pub scores: Vec<Vec<f32>>,
 }
 
-impl Trained {
-    /// The prediction for a row; `None` where it has no text at all.
-    pub fn predict(&self, row: &Columns<'_>, buffers: &mut Buffers) -> Option<Prediction> {
-        row.iter().any(Option::is_some).then(|| {
-            let sparse = self.ngrams.row(row, buffers);
-            let scores: Vec<Vec<f32>> =
-                self.heads.iter().map(|head| head.scores(&sparse)).collect();
-            Prediction {
-                labels: likeliest(&self.about.paths, &scores),
-                scores,
-            }
-        })
-    }
+/// Rows that are predicted at a time.
+const ROWS: usize = 256;
 
-    /// The predictions for many rows, by all cores.
-    pub fn predict_all(&self, rows: &[Columns<'_>]) -> Vec<Option<Prediction>> {
+impl Trained {
+    /// The predictions for rows, whose vectors (rows x the space's width) are
+    /// `vectors`; `None` for a row that has no text at all. By all cores.
+    pub fn predict(&self, rows: &[Columns<'_>], vectors: &[f32]) -> Vec<Option<Prediction>> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let share = rows.len().div_ceil(cores).max(64);
+        let share = rows.len().div_ceil(cores).clamp(1, ROWS);
+        let width = self.space.width;
         let mut predictions = vec![None; rows.len()];
+        let vectors = |at: usize, rows: usize| &vectors[at * share * width..][..rows * width];
+        let shares = rows.chunks(share).zip(predictions.chunks_mut(share));
+        let work = Mutex::new(shares.enumerate());
+        let next = || work.lock().unwrap_or_else(|dead| dead.into_inner()).next();
         std::thread::scope(|scope| {
-            for (rows, out) in rows.chunks(share).zip(predictions.chunks_mut(share)) {
-                scope.spawn(move || {
+            for _ in 0..cores {
+                scope.spawn(|| {
                     let mut buffers = Buffers::default();
-                    for (row, out) in rows.iter().zip(out) {
-                        *out = self.predict(row, &mut buffers);
+                    while let Some((at, (rows, out))) = next() {
+                        self.predict_some(rows, vectors(at, rows.len()), &mut buffers, out);
                     }
                 });
             }
         });
         predictions
+    }
+
+    fn predict_some(
+        &self,
+        rows: &[Columns<'_>],
+        vectors: &[f32],
+        buffers: &mut Buffers,
+        out: &mut [Option<Prediction>],
+    ) {
+        let words = rows.iter().map(|row| self.ngrams.row(row, buffers));
+        let words: Vec<Sparse> = words.collect();
+        let mut meanings = vec![0.0; vectors.len()];
+        self.space.apply(vectors, &mut meanings);
+        let seen: Vec<Seen<'_>> = (0..rows.len())
+            .map(|row| Seen {
+                words: &words[row],
+                meaning: &meanings[row * self.space.width..][..self.space.width],
+            })
+            .collect();
+        let scores: Vec<Vec<f32>> = self.heads.iter().map(|head| head.scores(&seen)).collect();
+        for (row, out) in out.iter_mut().enumerate() {
+            if rows[row].iter().all(Option::is_none) {
+                continue;
+            }
+            let of_levels = scores.iter().zip(&self.heads);
+            let scores: Vec<Vec<f32>> = of_levels
+                .map(|(scores, head)| scores[row * head.labels()..][..head.labels()].to_vec())
+                .collect();
+            *out = Some(Prediction {
+                labels: likeliest(&self.about.paths, &scores),
+                scores,
+            });
+        }
     }
 
     /// The label of a level.
@@ -260,4 +220,4 @@ fn likeliest(paths: &[Vec<u32>], scores: &[Vec<f32>]) -> Vec<u32> {
 }
 
 /// A trained classifier that many share.
-pub type Shared = Arc<Trained>;
+pub type Shared = Arc<Predictor>;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use super::{Shared, Trained, artefact};
+use super::{Predictor, Shared, Trained, artefact};
 use crate::error::{Error, Result};
 use crate::models::home;
 
@@ -32,7 +32,7 @@ impl Registry {
         {
             return Ok(Arc::clone(trained));
         }
-        let trained = Arc::new(artefact::read(&path)?);
+        let trained = Arc::new(Predictor::from(artefact::read(&path)?));
         loaded.insert(name.to_string(), (changed, Arc::clone(&trained)));
         Ok(trained)
     }

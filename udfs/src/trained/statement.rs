@@ -1,5 +1,7 @@
 //! `CREATE [OR REPLACE] MODEL name FROM (query) PREDICT label, ... [OPTIONS (key value, ...)]`.
 
+use serde::{Deserialize, Serialize};
+
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -25,6 +27,57 @@ pub struct Options {
     pub cost: Option<f32>,
     /// Whether rare labels count as much as frequent ones.
     pub balanced: bool,
+    /// What is seen of a row beside its words; chosen by the number of rows if
+    /// not given.
+    pub features: Option<Features>,
+    pub method: Method,
+}
+
+/// What a classifier sees of a row. Words and runs of letters it always sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Features {
+    #[default]
+    Ngrams,
+    /// And the mean of the vectors that the encoder has for its vocabulary.
+    TokenVectors,
+    /// And the encoder's vector of the text.
+    Embeddings,
+}
+
+impl Features {
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("ngrams", Self::Ngrams),
+        ("token_vectors", Self::TokenVectors),
+        ("embeddings", Self::Embeddings),
+    ];
+
+    pub fn name(self) -> &'static str {
+        let named = Self::ALL.iter().find(|(_, features)| *features == self);
+        named.map_or("", |(name, _)| name)
+    }
+}
+
+/// How the vectors of rows become features.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// As they are.
+    #[default]
+    Linear,
+    /// Through a map of the vector space that brings rows of one label
+    /// together, where cross-validation says that it helps.
+    Adapter,
+}
+
+impl Method {
+    const ALL: [(&'static str, Self); 2] = [("linear", Self::Linear), ("adapter", Self::Adapter)];
+}
+
+fn one_of<T: Copy>(key: &str, value: &str, all: &[(&'static str, T)]) -> Parsed<T> {
+    let found = all.iter().find(|(name, _)| *name == value);
+    found.map(|(_, one)| *one).ok_or_else(|| {
+        let names: Vec<String> = all.iter().map(|(name, _)| format!("'{name}'")).collect();
+        format!("{key} is '{value}', and none of {}", names.join(", "))
+    })
 }
 
 type Parsed<T> = Result<T, String>;
@@ -49,15 +102,25 @@ const CHOICES: &[Choice] = &[
     Choice {
         key: "class_weight",
         set: |options, value| {
-            options.balanced = match value {
-                "balanced" => true,
-                "none" => false,
-                _ => {
-                    return Err(format!(
-                        "class_weight is '{value}', and neither 'balanced' nor 'none'"
-                    ));
-                }
-            };
+            options.balanced = one_of(
+                "class_weight",
+                value,
+                &[("none", false), ("balanced", true)],
+            )?;
+            Ok(())
+        },
+    },
+    Choice {
+        key: "features",
+        set: |options, value| {
+            options.features = Some(one_of("features", value, &Features::ALL)?);
+            Ok(())
+        },
+    },
+    Choice {
+        key: "method",
+        set: |options, value| {
+            options.method = one_of("method", value, &Method::ALL)?;
             Ok(())
         },
     },
@@ -174,7 +237,7 @@ mod tests {
     fn the_whole_statement_is_read() {
         let create = CreateModel::parse(
             "create or replace model GPC from (SELECT \"Name\", t.x AS lvl1, 'a;b' FROM t WHERE y > (1)) \
-             predict lvl1, \"Lvl2\" options (cost 2.5, class_weight 'balanced');",
+             predict lvl1, \"Lvl2\" options (cost 2.5, class_weight 'balanced', features 'embeddings', method 'adapter');",
         )
         .unwrap();
         assert_eq!((create.name.as_str(), create.replace), ("gpc", true));
@@ -187,7 +250,9 @@ mod tests {
             create.options,
             Options {
                 cost: Some(2.5),
-                balanced: true
+                balanced: true,
+                features: Some(Features::Embeddings),
+                method: Method::Adapter,
             }
         );
     }
@@ -206,7 +271,11 @@ mod tests {
             ),
             (
                 "CREATE MODEL m FROM (SELECT 1) PREDICT y OPTIONS (speed 9)",
-                "there are cost, class_weight",
+                "there are cost, class_weight, features, method",
+            ),
+            (
+                "CREATE MODEL m FROM (SELECT 1) PREDICT y OPTIONS (features 'tokens')",
+                "none of 'ngrams', 'token_vectors', 'embeddings'",
             ),
             (
                 "CREATE MODEL m FROM (SELECT 1) PREDICT y OPTIONS (cost -1)",

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use super::head::{Head, Seen};
+use super::meaning::{Reader, Source};
 use super::ngrams::{Buffers, Columns, Ngrams, Sparse};
-use super::statement::Options;
+use super::space::Space;
+use super::statement::{Features, Method, Options};
 use super::svm::{Weights, separate};
-use super::{About, Doubt, Head, Level, OfLabel, Trained, likeliest};
+use super::twins::twins;
+use super::{About, Conflict, Doubt, Level, OfLabel, Trained, likeliest};
 use crate::error::{Error, Result};
 use crate::evaluation::Confusion;
 
@@ -21,8 +25,15 @@ const COSTS: &[f32] = &[0.3, 1.0, 3.0];
 const COST_ROWS: usize = 3000;
 const COST_FOLDS: usize = 3;
 
+/// Shares of the identity in an adapter, for cross-validation to choose from.
+const ADAPTERS: &[f32] = &[0.6, 0.3, 0.1];
+
+/// Rows that a thread maps at a time.
+const ROWS: usize = 1024;
+
 /// Rows with doubtful labels that are kept, and characters of their texts.
 const MOST_DOUBTS: usize = 500;
+const MOST_CONFLICTS: usize = 500;
 const DOUBT_LETTERS: usize = 200;
 
 /// Labelled rows.
@@ -36,6 +47,47 @@ pub struct Examples {
     pub labels: Vec<Vec<Option<String>>>,
 }
 
+impl Examples {
+    /// The rows, as a classifier takes them.
+    pub fn rows(&self) -> Vec<Columns<'_>> {
+        let rows = self.texts.first().map_or(0, Vec::len);
+        let row = |row: usize| {
+            self.texts
+                .iter()
+                .map(|texts| texts[row].as_deref())
+                .collect()
+        };
+        (0..rows).map(row).collect()
+    }
+}
+
+/// What the rows of [`Examples`] mean.
+pub struct Vectors {
+    source: Source,
+    width: usize,
+    block: usize,
+    /// Rows x width.
+    data: Vec<f32>,
+}
+
+impl Vectors {
+    /// What `reader` has read.
+    pub(super) fn new(reader: &Reader, data: Vec<f32>) -> Self {
+        Self {
+            source: reader.source.clone(),
+            width: reader.width(),
+            block: reader.block(),
+            data,
+        }
+    }
+
+    /// Those of some rows.
+    fn of(&self, rows: &[usize]) -> Vec<f32> {
+        let of = |row: &usize| &self.data[row * self.width..][..self.width];
+        rows.iter().flat_map(of).copied().collect()
+    }
+}
+
 /// Asked now and then: whether to stop, given how many labels are trained.
 pub type Halted<'a> = dyn Fn(usize, usize) -> bool + Sync + 'a;
 
@@ -47,9 +99,12 @@ struct Rows<'a> {
     of_rows: Vec<Vec<u32>>,
     /// A number for each row that no order changes.
     names: Vec<u64>,
+    /// Which row of the examples each is.
+    kept: Vec<usize>,
 }
 
-/// Trains a classifier called `name`.
+/// Trains a classifier called `name`, on words alone where there are no
+/// `vectors`.
 ///
 /// # Errors
 /// [`Error::Invalid`] where there is nothing to tell apart,
@@ -58,6 +113,7 @@ pub fn train(
     name: &str,
     examples: &Examples,
     options: &Options,
+    vectors: Option<Vectors>,
     halted: &Halted<'_>,
 ) -> Result<Trained> {
     let rows = usable(examples);
@@ -73,8 +129,15 @@ pub fn train(
     let mut paths: Vec<Vec<u32>> = rows.of_rows.clone();
     paths.sort_unstable();
     paths.dedup();
+    let classes = rows.of_rows.iter();
+    let classes = classes.map(|path| paths.binary_search(path).unwrap_or_default() as u32);
+    let (width, block) = vectors.as_ref().map_or((0, 0), |v| (v.width, v.block));
     let fitting = Fitting {
         sparse: &sparse,
+        classes: classes.collect(),
+        vectors: vectors.as_ref().map_or_else(Vec::new, |v| v.of(&rows.kept)),
+        width,
+        block,
         rows: &rows,
         paths: &paths,
         features: ngrams.len(),
@@ -84,10 +147,7 @@ pub fn train(
         labels: rows.labels.iter().map(Vec::len).sum(),
     };
     let everything: Vec<usize> = (0..rows.names.len()).collect();
-    let cost = match options.cost {
-        Some(cost) => cost,
-        None => fitting.choose_cost()?,
-    };
+    let how = fitting.choose(options)?;
     let folds = if everything.len() < FEW_ROWS {
         FOLDS
     } else {
@@ -97,8 +157,9 @@ pub fn train(
         confusions,
         rows: held_out,
         doubts,
-    } = fitting.hold_out(folds, FOLDS, cost, &everything)?;
-    let heads = fitting.fit(&everything, cost)?;
+    } = fitting.hold_out(folds, FOLDS, how, &everything)?;
+    let conflicts = fitting.conflicts();
+    let Fitted { space, heads, .. } = fitting.fit(&everything, how)?;
     let levels = examples.levels.iter().zip(&rows.labels).zip(confusions);
     Ok(Trained {
         about: About {
@@ -112,14 +173,24 @@ pub fn train(
             rows: rows.names.len() as u64,
             left_out: (all - rows.names.len()) as u64,
             fingerprint: fingerprint(&rows),
-            cost,
+            cost: how.cost,
             balanced: options.balanced,
+            features: source_features(&vectors),
+            adapter: how.adapter.filter(|_| !space.map.is_empty()),
             held_out,
             doubts,
+            conflicts,
         },
         ngrams,
+        source: vectors.map(|vectors| vectors.source),
+        space,
         heads,
     })
+}
+
+fn source_features(vectors: &Option<Vectors>) -> Features {
+    let source = vectors.as_ref().map(|vectors| vectors.source.features);
+    source.unwrap_or_default()
 }
 
 fn usable(examples: &Examples) -> Rows<'_> {
@@ -129,6 +200,7 @@ fn usable(examples: &Examples) -> Rows<'_> {
         labels: Vec::new(),
         of_rows: Vec::new(),
         names: Vec::new(),
+        kept: Vec::new(),
     };
     let usable: Vec<usize> = (0..all)
         .filter(|row| {
@@ -162,6 +234,7 @@ fn usable(examples: &Examples) -> Rows<'_> {
         rows.of_rows.push(labels.collect());
         rows.names.push(name(&columns));
         rows.columns.push(columns);
+        rows.kept.push(row);
     }
     rows
 }
@@ -207,9 +280,31 @@ struct HeldOut {
     doubts: Vec<Doubt>,
 }
 
+/// What cross-validation chooses.
+#[derive(Clone, Copy, Debug)]
+struct How {
+    cost: f32,
+    /// The share of the identity in the adapter.
+    adapter: Option<f32>,
+}
+
+/// What came of some rows.
+struct Fitted {
+    space: Space,
+    /// All rows x width, in that space.
+    meanings: Vec<f32>,
+    heads: Vec<Head>,
+}
+
 /// What one training has to work with.
 struct Fitting<'a> {
     sparse: &'a [Sparse],
+    /// Per row, which of the paths it has.
+    classes: Vec<u32>,
+    /// Rows x width.
+    vectors: Vec<f32>,
+    width: usize,
+    block: usize,
     rows: &'a Rows<'a>,
     paths: &'a [Vec<u32>],
     features: usize,
@@ -221,32 +316,90 @@ struct Fitting<'a> {
 }
 
 impl Fitting<'_> {
-    /// The cost that tells rows apart best which training has not seen: by the
-    /// first level, on some of the rows.
-    fn choose_cost(&self) -> Result<f32> {
+    /// What tells rows apart best which training has not seen: by the first
+    /// level for the cost, by the last for the adapter, on some of the rows.
+    fn choose(&self, options: &Options) -> Result<How> {
         let mut some: Vec<usize> = (0..self.rows.names.len()).collect();
         some.sort_unstable_by_key(|row| self.rows.names[*row]);
         some.truncate(COST_ROWS);
-        let mut best = (COSTS[0], -1.0);
-        for cost in COSTS {
-            let mut hits = 0;
-            for fold in 0..COST_FOLDS {
-                let (train, test) = self.split(&some, fold, COST_FOLDS);
-                let head = self.fit_level(0, &train, *cost)?;
-                hits += test.iter().filter(|row| self.hits(&head, **row)).count();
-            }
-            let hits = hits as f64 / some.len() as f64;
-            // A little better is not better: a smaller cost generalises.
-            if hits > best.1 + 0.002 {
-                best = (*cost, hits);
-            }
+        let mut how = How {
+            cost: options.cost.unwrap_or(COSTS[0]),
+            adapter: None,
+        };
+        if options.cost.is_none() {
+            let hows = COSTS.iter().map(|cost| How { cost: *cost, ..how });
+            how = self.best(hows, 0, &some)?;
         }
-        Ok(best.0)
+        if options.method == Method::Adapter && self.width > 0 {
+            let adapters = ADAPTERS.iter().map(|share| Some(*share));
+            let hows = [None].into_iter().chain(adapters);
+            let hows = hows.map(|adapter| How { adapter, ..how });
+            how = self.best(hows, self.rows.labels.len() - 1, &some)?;
+        }
+        Ok(how)
     }
 
-    fn hits(&self, head: &Head, row: usize) -> bool {
-        let scores = head.scores(&self.sparse[row]);
-        crate::inference::best(&scores) == Some(self.rows.of_rows[row][0] as usize)
+    /// The first of `hows` that no other is clearly better than, by
+    /// cross-validation of one level.
+    fn best(&self, hows: impl Iterator<Item = How>, level: usize, some: &[usize]) -> Result<How> {
+        let mut best: Option<(How, f64)> = None;
+        for how in hows {
+            let mut hits = 0;
+            for fold in 0..COST_FOLDS {
+                let (train, test) = self.split(some, fold, COST_FOLDS);
+                let (_, meanings) = self.space(&train, how.adapter);
+                let head = self.fit_level(level, &train, how.cost, &meanings)?;
+                hits += test
+                    .iter()
+                    .filter(|row| self.hits(level, &head, **row, &meanings))
+                    .count();
+            }
+            let hits = hits as f64 / some.len() as f64;
+            // A little better is not better: what comes first generalises.
+            if best.is_none_or(|(_, most)| hits > most + 0.002) {
+                best = Some((how, hits));
+            }
+        }
+        best.map(|(how, _)| how).ok_or(Error::Interrupted)
+    }
+
+    fn hits(&self, level: usize, head: &Head, row: usize, meanings: &[f32]) -> bool {
+        let scores = head.scores(&[self.seen(row, meanings)]);
+        crate::inference::best(&scores) == Some(self.rows.of_rows[row][level] as usize)
+    }
+
+    fn seen<'b>(&'b self, row: usize, meanings: &'b [f32]) -> Seen<'b> {
+        Seen {
+            words: &self.sparse[row],
+            meaning: &meanings[row * self.width..][..self.width],
+        }
+    }
+
+    /// The space that `rows` span, and all rows in it.
+    fn space(&self, rows: &[usize], adapter: Option<f32>) -> (Space, Vec<f32>) {
+        let mut meanings = vec![0.0; self.vectors.len()];
+        if self.width == 0 {
+            return (Space::default(), meanings);
+        }
+        let of = |row: &usize| &self.vectors[row * self.width..][..self.width];
+        let vectors: Vec<f32> = rows.iter().flat_map(of).copied().collect();
+        let classes: Vec<u32> = rows.iter().map(|row| self.classes[*row]).collect();
+        let adapter = adapter.map(|share| (classes.as_slice(), share));
+        let space = Space::fit(&vectors, self.width, self.block, adapter);
+        let chunk = ROWS * self.width;
+        let chunks = self.vectors.chunks(chunk).zip(meanings.chunks_mut(chunk));
+        let work = Mutex::new(chunks);
+        let next = || work.lock().unwrap_or_else(|dead| dead.into_inner()).next();
+        std::thread::scope(|scope| {
+            for _ in 0..cores() {
+                scope.spawn(|| {
+                    while let Some((vectors, out)) = next() {
+                        space.apply(vectors, out);
+                    }
+                });
+            }
+        });
+        (space, meanings)
     }
 
     /// Splits `rows` by their names, so that equal rows stay together.
@@ -257,16 +410,16 @@ impl Fitting<'_> {
     }
 
     /// Predicts the rows of `tested` of the `folds` folds without having seen them.
-    fn hold_out(&self, tested: usize, folds: usize, cost: f32, rows: &[usize]) -> Result<HeldOut> {
+    fn hold_out(&self, tested: usize, folds: usize, how: How, rows: &[usize]) -> Result<HeldOut> {
         let mut held_out = HeldOut {
             confusions: vec![Confusion::default(); self.rows.labels.len()],
             ..HeldOut::default()
         };
         for fold in 0..tested {
             let (train, test) = self.split(rows, fold, folds);
-            let heads = self.fit(&train, cost)?;
+            let fitted = self.fit(&train, how)?;
             for row in test {
-                self.compare(row, &heads, &mut held_out);
+                self.compare(row, &fitted, &mut held_out);
             }
         }
         held_out
@@ -276,9 +429,10 @@ impl Fitting<'_> {
         Ok(held_out)
     }
 
-    /// Adds what `heads` say of a row, beside its labels.
-    fn compare(&self, row: usize, heads: &[Head], held_out: &mut HeldOut) {
-        let scores = heads.iter().map(|head| head.scores(&self.sparse[row]));
+    /// Adds what is said of a row, beside its labels.
+    fn compare(&self, row: usize, fitted: &Fitted, held_out: &mut HeldOut) {
+        let seen = self.seen(row, &fitted.meanings);
+        let scores = fitted.heads.iter().map(|head| head.scores(&[seen]));
         let scores: Vec<Vec<f32>> = scores.collect();
         let predicted = likeliest(self.paths, &scores);
         let labels = &self.rows.of_rows[row];
@@ -296,26 +450,51 @@ impl Fitting<'_> {
                 .map(|(label, scores)| scores[*label as usize])
                 .sum()
         };
-        let text =
-            |text: &Option<&str>| text.map(|text| text.chars().take(DOUBT_LETTERS).collect());
         held_out.doubts.push(Doubt {
-            texts: self.rows.columns[row].iter().map(text).collect(),
+            texts: self.beginnings(row),
             margin: sum(&predicted) - sum(labels),
             labels: labels.clone(),
             predicted,
         });
     }
 
-    fn fit(&self, rows: &[usize], cost: f32) -> Result<Vec<Head>> {
-        (0..self.rows.labels.len())
-            .map(|level| self.fit_level(level, rows, cost))
+    /// Per column, how the row's text begins.
+    fn beginnings(&self, row: usize) -> Vec<Option<String>> {
+        let text =
+            |text: &Option<&str>| text.map(|text| text.chars().take(DOUBT_LETTERS).collect());
+        self.rows.columns[row].iter().map(text).collect()
+    }
+
+    fn conflicts(&self) -> Vec<Conflict> {
+        let found = twins(&self.rows.columns, &self.classes, MOST_CONFLICTS).into_iter();
+        found
+            .map(|twins| {
+                let both = [twins.first, twins.second];
+                Conflict {
+                    texts: both.map(|row| self.beginnings(row)),
+                    labels: both.map(|row| self.rows.of_rows[row].clone()),
+                    similarity: twins.similarity,
+                }
+            })
             .collect()
     }
 
+    fn fit(&self, rows: &[usize], how: How) -> Result<Fitted> {
+        let (space, meanings) = self.space(rows, how.adapter);
+        let levels = 0..self.rows.labels.len();
+        let heads = levels.map(|level| self.fit_level(level, rows, how.cost, &meanings));
+        Ok(Fitted {
+            heads: heads.collect::<Result<_>>()?,
+            space,
+            meanings,
+        })
+    }
+
     /// All labels of a level, each on one of the cores.
-    fn fit_level(&self, level: usize, rows: &[usize], cost: f32) -> Result<Head> {
+    fn fit_level(&self, level: usize, rows: &[usize], cost: f32, meanings: &[f32]) -> Result<Head> {
         let labels = self.rows.labels[level].len();
-        let sparse: Vec<&Sparse> = rows.iter().map(|row| &self.sparse[*row]).collect();
+        let seen = rows.iter().map(|row| self.seen(*row, meanings));
+        let seen: Vec<Seen<'_>> = seen.collect();
         let mut frequency = vec![0usize; labels];
         for row in rows {
             frequency[self.rows.of_rows[*row][level] as usize] += 1;
@@ -330,14 +509,13 @@ impl Fitting<'_> {
                 }
             })
             .collect();
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let (next, fitted) = (
             AtomicUsize::new(0),
             Mutex::new(vec![Weights::default(); labels]),
         );
         let halted = || (self.halted)(self.done.load(Relaxed), self.labels);
         std::thread::scope(|scope| {
-            for _ in 0..cores.min(labels) {
+            for _ in 0..cores().min(labels) {
                 scope.spawn(|| {
                     loop {
                         let label = next.fetch_add(1, Relaxed);
@@ -348,7 +526,7 @@ impl Fitting<'_> {
                             .iter()
                             .map(|row| self.rows.of_rows[*row][level] as usize == label)
                             .collect();
-                        let weights = separate(&sparse, &positive, &costs, self.features, &halted);
+                        let weights = separate(&seen, &positive, &costs, self.features, &halted);
                         let mut fitted = fitted.lock().unwrap_or_else(|dead| dead.into_inner());
                         fitted[label] = weights;
                         self.done.fetch_add(1, Relaxed);
@@ -362,6 +540,10 @@ impl Fitting<'_> {
         let fitted = fitted.into_inner().unwrap_or_else(|dead| dead.into_inner());
         Ok(Head::new(&fitted, self.features))
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn level(column: &str, labels: &[&str], confusion: &Confusion) -> Level {

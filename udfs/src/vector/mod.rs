@@ -2,9 +2,14 @@
 
 mod add_scaled;
 mod dot;
+pub mod hnsw;
 pub mod matrix;
 mod normalize;
+mod pair;
+mod pairs;
 
 pub use add_scaled::add_scaled;
 pub use dot::dot;
 pub use normalize::normalize;
+pub use pair::{Number, cosine, distance};
+pub use pairs::{Keep, Pair, Units, pairs};

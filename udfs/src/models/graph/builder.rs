@@ -207,6 +207,7 @@ impl Builder {
                     version: 1,
                 },
             ],
+            metadata: Vec::new(),
         }
         .encode_to_vec()
     }

@@ -8,7 +8,7 @@ mod int8;
 mod kept;
 mod linear;
 mod precision;
-mod proto;
+pub(crate) mod proto;
 mod verdict;
 
 pub use int8::Ranges;

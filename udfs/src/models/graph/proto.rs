@@ -1,4 +1,4 @@
-//! The messages of the ONNX file format that an encoder's graph needs.
+//! The messages of the ONNX file format that semql writes.
 //!
 //! Field numbers are those of the format's published definition (onnx.proto,
 //! IR version 10); fields that semql never writes are left out.
@@ -17,6 +17,16 @@ pub struct Model {
     pub graph: Option<Graph>,
     #[prost(message, repeated, tag = "8")]
     pub opset_import: Vec<OperatorSet>,
+    #[prost(message, repeated, tag = "14")]
+    pub metadata: Vec<Metadata>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Metadata {
+    #[prost(string, tag = "1")]
+    pub key: String,
+    #[prost(string, tag = "2")]
+    pub value: String,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,0 +1,158 @@
+//! `CREATE INDEX`: searches go by it while the data is the same.
+
+use std::path::Path;
+
+use super::{Done, names, semql, shop};
+
+/// Two thousand vectors on a circle, some rows without one.
+const POINTS: &str = "COPY (SELECT value AS id, CASE WHEN value % 500 > 0 THEN
+        arrow_cast([cos(value / 100.0), sin(value / 100.0), 0.2], 'FixedSizeList(3, Float32)') END AS v
+    FROM generate_series(1, 2000)) TO 'points.parquet'";
+
+fn run(folder: &Path, sql: &str) -> Done {
+    let done = semql(folder, &["--format", "csv", "-c", sql]);
+    assert_eq!(done.code, Some(0), "{sql}\n{}", done.err);
+    done
+}
+
+fn points() -> tempfile::TempDir {
+    let folder = shop();
+    run(folder.path(), POINTS);
+    folder
+}
+
+const SEARCH: &str = "SELECT id, round(score, 5) AS score FROM vector_search('points.parquet', [1.0, 0.5, 0.2], k => 5)";
+
+#[test]
+fn a_search_by_index_gives_what_one_without_gives() {
+    let folder = points();
+    let folder = folder.path();
+    let exact = run(folder, SEARCH).out;
+    assert_eq!(exact.lines().count(), 6);
+    let made = run(
+        folder,
+        "CREATE INDEX v_index ON 'points.parquet' USING hnsw (v)",
+    );
+    let row = made.out.lines().nth(1).unwrap();
+    assert!(row.starts_with("v_index,1996,3,"), "{row}");
+    let recall: f64 = row.split(',').nth(3).unwrap().parse().unwrap();
+    assert!(recall >= 0.95, "{row}");
+    assert!(names(folder).contains(&"points.parquet.v_index.hnsw".to_string()));
+    assert_eq!(run(folder, SEARCH).out, exact);
+    for (sql, indexed) in [
+        (SEARCH, true),
+        (
+            "SELECT id FROM 'points.parquet' ORDER BY cosine_distance(v, [1.0, 0.5, 0.2]) LIMIT 5",
+            true,
+        ),
+        // What a filter leaves need not be among the nearest.
+        (
+            "SELECT id FROM 'points.parquet' WHERE id > 100 ORDER BY cosine_distance(v, [1.0, 0.5, 0.2]) LIMIT 5",
+            false,
+        ),
+        // NULL comes first here.
+        (
+            "SELECT id FROM 'points.parquet' ORDER BY cosine_similarity(v, [1.0, 0.5, 0.2]) DESC LIMIT 5",
+            false,
+        ),
+        (
+            "SELECT id FROM 'points.parquet' ORDER BY cosine_similarity(v, [1.0, 0.5, 0.2]) DESC NULLS LAST LIMIT 5",
+            true,
+        ),
+        // The farthest are not what it knows.
+        (
+            "SELECT id FROM 'points.parquet' ORDER BY cosine_distance(v, [1.0, 0.5, 0.2]) DESC LIMIT 5",
+            false,
+        ),
+    ] {
+        let plan = run(folder, &format!("EXPLAIN {sql}")).out;
+        assert_eq!(plan.contains("index=v_index"), indexed, "{sql}\n{plan}");
+    }
+    let off = "SET ai.index_recall = 1; ";
+    let plan = run(folder, &format!("{off}EXPLAIN {SEARCH}")).out;
+    assert!(!plan.contains("index=v_index"), "{plan}");
+    let listed = run(folder, "SHOW INDEXES ON 'points.parquet'").out;
+    assert!(
+        listed.contains("v_index,v,1996,") && listed.contains(",true,"),
+        "{listed}"
+    );
+    run(folder, "DROP INDEX v_index ON 'points.parquet'");
+    assert!(!names(folder).contains(&"points.parquet.v_index.hnsw".to_string()));
+}
+
+#[test]
+fn an_index_of_other_data_is_refused() {
+    let folder = points();
+    let folder = folder.path();
+    run(folder, "CREATE INDEX i ON 'points.parquet' USING hnsw (v)");
+    let before = run(folder, SEARCH).out;
+    run(folder, &POINTS.replace("value / 100.0", "value / 150.0"));
+    let done = run(folder, SEARCH);
+    assert_ne!(done.out, before);
+    assert!(
+        done.err.contains("The index i is out of date"),
+        "{}",
+        done.err
+    );
+    assert!(
+        run(folder, "SHOW INDEXES ON 'points.parquet'")
+            .out
+            .contains(",false,")
+    );
+    let exact = done.out;
+    run(
+        folder,
+        "CREATE OR REPLACE INDEX i ON 'points.parquet' USING hnsw (v)",
+    );
+    let done = run(folder, SEARCH);
+    assert_eq!(done.out, exact);
+    assert!(!done.err.contains("out of date"), "{}", done.err);
+    // What is left of a file is no index.
+    let path = folder.join("points.parquet.i.hnsw");
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    assert_eq!(run(folder, SEARCH).out, exact);
+}
+
+#[test]
+fn what_cannot_be_indexed_is_said() {
+    let folder = points();
+    let folder = folder.path();
+    run(folder, "CREATE INDEX i ON 'points.parquet' USING hnsw (v)");
+    for (sql, says) in [
+        (
+            "CREATE INDEX i ON 'points.parquet' USING hnsw (v)",
+            "there is an index i already",
+        ),
+        (
+            "CREATE INDEX j ON 'points.parquet' USING hnsw (w)",
+            "no column w",
+        ),
+        (
+            "CREATE INDEX j ON 'points.parquet' USING hnsw (id)",
+            "an index takes vectors",
+        ),
+        (
+            "CREATE INDEX j ON 'shop.csv' USING hnsw (title)",
+            "a table of Parquet files",
+        ),
+        (
+            "CREATE INDEX j ON 'points.parquet' USING btree (v)",
+            "the statement is CREATE",
+        ),
+        (
+            "CREATE INDEX j ON 'points.parquet'",
+            "the statement is CREATE",
+        ),
+        (
+            "CREATE INDEX \"a/b\" ON 'points.parquet' USING hnsw (v)",
+            "letters, digits",
+        ),
+        ("DROP INDEX k ON 'points.parquet'", "it has i"),
+        ("SHOW INDEXES", "SHOW INDEXES ON table"),
+    ] {
+        let done = semql(folder, &["-c", sql]);
+        assert_ne!(done.code, Some(0), "{sql}");
+        assert!(done.err.contains(says), "{sql}: {}", done.err);
+    }
+}

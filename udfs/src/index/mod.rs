@@ -1,0 +1,19 @@
+//! Indexes of vectors: `CREATE INDEX` makes one and keeps it beside the data,
+//! searches go by it while the data is the same.
+//!
+//! An index belongs to a table of Parquet files on this machine. It holds the
+//! vectors and the graph between them, in one file that is mapped into memory.
+//! The plan of a search stays what it is; only its scan is narrowed down to the
+//! rows that the index names, which are then compared exactly.
+
+mod create;
+mod data;
+mod exec;
+mod file;
+mod rule;
+mod table;
+
+pub use create::{Created, Wanted, create};
+pub use data::DataFiles;
+pub use file::{About, IndexFile};
+pub use rule::SearchByIndex;

@@ -1,0 +1,194 @@
+//! The logical node, and from it to the operator.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef};
+use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::common::{DFSchema, DFSchemaRef, TableReference, plan_err};
+use datafusion::error::Result;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{
+    Expr, Extension, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
+};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
+
+use super::exec::VectorJoinExec;
+use crate::vector::Keep;
+
+/// The pairs of rows whose vectors are near each other: the columns of both
+/// sides, and with [`Keep::Best`] the cosine and the pair's rank.
+#[derive(Clone, Debug)]
+pub struct VectorJoin {
+    left: Arc<LogicalPlan>,
+    right: Arc<LogicalPlan>,
+    /// The vectors, as expressions over the two sides.
+    on: [Expr; 2],
+    keep: Keep,
+    schema: DFSchemaRef,
+}
+
+/// What a join of the nearest adds to the columns of both sides.
+pub const SCORE: &str = "score";
+pub const RANK: &str = "rank";
+
+fn added(keep: Keep) -> Vec<Field> {
+    match keep {
+        Keep::Best(_) => vec![
+            Field::new(SCORE, DataType::Float64, false),
+            Field::new(RANK, DataType::Int64, false),
+        ],
+        Keep::Above(_) => Vec::new(),
+    }
+}
+
+impl VectorJoin {
+    /// # Errors
+    /// For columns of the two sides that have the same name.
+    pub fn new(
+        left: Arc<LogicalPlan>,
+        right: Arc<LogicalPlan>,
+        on: [Expr; 2],
+        keep: Keep,
+    ) -> Result<Self> {
+        let sides = left.schema().iter().chain(right.schema().iter());
+        let mut fields: Vec<(Option<TableReference>, FieldRef)> = sides
+            .map(|(qualifier, field)| (qualifier.cloned(), Arc::clone(field)))
+            .collect();
+        fields.extend(added(keep).into_iter().map(|field| (None, Arc::new(field))));
+        let metadata = left.schema().metadata().clone();
+        let schema = Arc::new(DFSchema::new_with_metadata(fields, metadata)?);
+        Ok(Self {
+            left,
+            right,
+            on,
+            keep,
+            schema,
+        })
+    }
+
+    pub fn into_plan(self) -> LogicalPlan {
+        LogicalPlan::Extension(Extension {
+            node: Arc::new(self),
+        })
+    }
+
+    fn wanted(&self) -> String {
+        match self.keep {
+            Keep::Best(1) => "the nearest".to_string(),
+            Keep::Best(most) => format!("the {most} nearest"),
+            Keep::Above(least) => format!("cosine >= {least}"),
+        }
+    }
+
+    /// What tells one from another.
+    fn identity(&self) -> (&[Expr; 2], String, &LogicalPlan, &LogicalPlan) {
+        (&self.on, self.wanted(), &self.left, &self.right)
+    }
+}
+
+impl UserDefinedLogicalNodeCore for VectorJoin {
+    fn name(&self) -> &str {
+        "VectorJoin"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.left, &self.right]
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        &self.schema
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        self.on.to_vec()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let [left, right] = &self.on;
+        write!(f, "VectorJoin: {left} ~ {right}, {}", self.wanted())
+    }
+
+    fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
+        let (Ok(on), Ok([left, right])) = (
+            <[Expr; 2]>::try_from(exprs),
+            <[LogicalPlan; 2]>::try_from(inputs),
+        ) else {
+            return plan_err!("VectorJoin has two inputs and two expressions");
+        };
+        let on = on.map(|expr| expr.unalias_nested().data);
+        Self::new(Arc::new(left), Arc::new(right), on, self.keep)
+    }
+
+    fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
+        // What the vectors need is added by those who ask.
+        let (left, right) = (
+            self.left.schema().fields().len(),
+            self.right.schema().fields().len(),
+        );
+        let of = |from: usize, to: usize| -> Vec<usize> {
+            let own = output_columns.iter().filter(|at| (from..to).contains(at));
+            own.map(|at| at - from).collect()
+        };
+        Some(vec![of(0, left), of(left, left + right)])
+    }
+}
+
+impl PartialEq for VectorJoin {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for VectorJoin {}
+
+impl Hash for VectorJoin {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}
+
+impl PartialOrd for VectorJoin {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.identity().partial_cmp(&other.identity())
+    }
+}
+
+/// Plans [`VectorJoin`], for query planners that a program has already.
+#[derive(Debug, Default)]
+pub struct VectorJoinPlanner;
+
+#[async_trait]
+impl ExtensionPlanner for VectorJoinPlanner {
+    async fn plan_extension(
+        &self,
+        planner: &dyn PhysicalPlanner,
+        node: &dyn UserDefinedLogicalNode,
+        _: &[&LogicalPlan],
+        physical_inputs: &[Arc<dyn ExecutionPlan>],
+        session: &dyn Session,
+        context: &PhysicalPlanningContext,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let Some(join) = node.as_any().downcast_ref::<VectorJoin>() else {
+            return Ok(None);
+        };
+        let [left, right] = physical_inputs else {
+            return plan_err!("VectorJoin has two inputs");
+        };
+        let physical = |expr: &Expr, side: &LogicalPlan| {
+            planner.create_physical_expr(expr, side.schema(), session, context)
+        };
+        let on = [
+            physical(&join.on[0], &join.left)?,
+            physical(&join.on[1], &join.right)?,
+        ];
+        let schema = Arc::clone(join.schema.inner());
+        let sides = [Arc::clone(left), Arc::clone(right)];
+        let exec = VectorJoinExec::new(sides, on, join.keep, schema);
+        Ok(Some(Arc::new(exec)))
+    }
+}

@@ -1,0 +1,340 @@
+//! Which vectors of two sets lie near each other: products of blocks, of which
+//! only what is near enough is kept.
+
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use super::matrix::{Shape, multiply_transposed};
+use super::{dot, normalize};
+
+/// Vectors of the two sides whose products are taken at a time: what a core's
+/// second-level cache holds.
+const LEFT: usize = 256;
+const RIGHT: usize = 512;
+
+/// Pieces of work for each core at least, so that no core waits long for
+/// another at the end.
+const SHARES: usize = 4;
+
+/// Which pairs are wanted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Keep {
+    /// For each left vector so many right ones, the nearest.
+    Best(usize),
+    /// Those whose cosine is at least this.
+    Above(f32),
+}
+
+/// Vectors of unit length, and which row each is of.
+#[derive(Debug, Default)]
+pub struct Units {
+    dims: usize,
+    values: Vec<f32>,
+    rows: Vec<u32>,
+}
+
+impl Units {
+    pub fn new(dims: usize) -> Self {
+        Self {
+            dims,
+            ..Self::default()
+        }
+    }
+
+    /// Adds the vector of a row, unless it has no direction. Its length must be
+    /// `dims`.
+    pub fn push(&mut self, vector: &[f32], row: usize) {
+        let length = dot(vector, vector);
+        if !(length > 0.0 && length.is_finite()) {
+            return;
+        }
+        let start = self.values.len();
+        self.values.extend_from_slice(vector);
+        normalize(&mut self.values[start..]);
+        self.rows.push(row as u32);
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub fn dims(&self) -> usize {
+        self.dims
+    }
+
+    /// Vectors x dims.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// Per vector, its row.
+    pub fn rows(&self) -> &[u32] {
+        &self.rows
+    }
+
+    pub fn vector(&self, vector: usize) -> &[f32] {
+        &self.values[vector * self.dims..][..self.dims]
+    }
+
+    /// Bytes that it takes.
+    pub fn size(&self) -> usize {
+        self.values.capacity() * size_of::<f32>() + self.rows.capacity() * size_of::<u32>()
+    }
+
+    fn some(&self, vectors: &Range<usize>) -> &[f32] {
+        &self.values[vectors.start * self.dims..vectors.end * self.dims]
+    }
+}
+
+/// Two rows that lie near each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pair {
+    pub left: u32,
+    pub right: u32,
+    /// The cosine.
+    pub score: f32,
+}
+
+/// The pairs that are wanted, by left row in its order, the nearest first and
+/// of equal ones the first; by all cores. `None` once `halted` says so.
+///
+/// # Panics
+/// If the two sides have different dimensions.
+pub fn pairs(
+    left: &Units,
+    right: &Units,
+    keep: Keep,
+    halted: &(dyn Fn() -> bool + Sync),
+) -> Option<Vec<Pair>> {
+    if left.is_empty() || right.is_empty() {
+        return Some(Vec::new());
+    }
+    assert_eq!(left.dims, right.dims, "vectors of one space");
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let slices: Vec<Range<usize>> = ranges(left.len(), LEFT);
+    // Where there are few left slices, the right side is shared out too.
+    let stripes = (SHARES * cores).div_ceil(slices.len());
+    let stripe = right.len().div_ceil(stripes).next_multiple_of(RIGHT);
+    let stripes: Vec<Range<usize>> = ranges(right.len(), stripe);
+    let found: Vec<Mutex<Vec<Near>>> = (0..slices.len() * stripes.len())
+        .map(|_| Mutex::default())
+        .collect();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..cores.min(found.len()) {
+            scope.spawn(|| {
+                let mut products = Vec::new();
+                loop {
+                    let at = next.fetch_add(1, Relaxed);
+                    if at >= found.len() {
+                        return;
+                    }
+                    let (slice, stripe) = (at / stripes.len(), at % stripes.len());
+                    let sides = (left, &slices[slice], right, &stripes[stripe]);
+                    let Some(near) = near(sides, keep, &mut products, halted) else {
+                        return;
+                    };
+                    *found[at].lock().unwrap_or_else(|dead| dead.into_inner()) = near;
+                }
+            });
+        }
+    });
+    if halted() {
+        return None;
+    }
+    let mut pairs = Vec::new();
+    let mut found = found.into_iter();
+    for slice in slices {
+        let mut of_slice = vec![Vec::new(); slice.len()];
+        for _ in 0..stripes.len() {
+            let near = found.next().unwrap_or_default();
+            let near = near.into_inner().unwrap_or_else(|dead| dead.into_inner());
+            for (row, near) in of_slice.iter_mut().zip(near) {
+                row.extend(near.0);
+            }
+        }
+        for (row, mut near) in slice.zip(of_slice) {
+            best_first(&mut near);
+            if let Keep::Best(most) = keep {
+                near.truncate(most);
+            }
+            pairs.extend(near.into_iter().map(|(score, vector)| Pair {
+                left: left.rows[row],
+                right: right.rows[vector as usize],
+                score,
+            }));
+        }
+    }
+    Some(pairs)
+}
+
+fn ranges(all: usize, each: usize) -> Vec<Range<usize>> {
+    let starts = (0..all).step_by(each);
+    starts.map(|start| start..all.min(start + each)).collect()
+}
+
+fn best_first(near: &mut [(f32, u32)]) {
+    near.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+}
+
+/// The right vectors that are near one left vector, with the cosine.
+#[derive(Default)]
+struct Near(Vec<(f32, u32)>);
+
+impl Near {
+    /// Adds those of `products` that are near enough, and says what is near
+    /// enough from here on.
+    fn add(&mut self, products: &[f32], first: usize, keep: Keep, mut least: f32) -> f32 {
+        for (at, product) in products.iter().enumerate() {
+            // The first of equal ones is kept, so that the order does not matter.
+            if *product < least {
+                continue;
+            }
+            self.0.push((*product, (first + at) as u32));
+            if let Keep::Best(most) = keep
+                && self.0.len() >= 2 * most.max(RIGHT)
+            {
+                least = self.shrink(most);
+            }
+        }
+        match keep {
+            Keep::Best(most) if self.0.len() > most => self.shrink(most),
+            _ => least,
+        }
+    }
+
+    /// Keeps the `most` best, and says how good the last of them is.
+    fn shrink(&mut self, most: usize) -> f32 {
+        if self.0.len() > most {
+            let by = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+            self.0.select_nth_unstable_by(most - 1, by);
+            self.0.truncate(most);
+        }
+        let scores = self.0.iter().map(|near| near.0);
+        scores.fold(f32::INFINITY, f32::min)
+    }
+}
+
+/// For each left vector of a slice, the near ones of a stripe.
+fn near(
+    (left, slice, right, stripe): (&Units, &Range<usize>, &Units, &Range<usize>),
+    keep: Keep,
+    products: &mut Vec<f32>,
+    halted: &(dyn Fn() -> bool + Sync),
+) -> Option<Vec<Near>> {
+    let mut near: Vec<Near> = slice.clone().map(|_| Near::default()).collect();
+    let least = match keep {
+        Keep::Best(_) => f32::NEG_INFINITY,
+        Keep::Above(least) => least,
+    };
+    let mut least = vec![least; slice.len()];
+    let mut start = stripe.start;
+    while start < stripe.end {
+        if halted() {
+            return None;
+        }
+        let block = start..stripe.end.min(start + RIGHT);
+        let shape = Shape {
+            rows: slice.len(),
+            inner: left.dims,
+            columns: block.len(),
+        };
+        products.resize(shape.rows * shape.columns, 0.0);
+        multiply_transposed(products, left.some(slice), right.some(&block), shape);
+        let rows = near.iter_mut().zip(&mut least);
+        for ((near, least), products) in rows.zip(products.chunks_exact(block.len())) {
+            *least = near.add(products, block.start, keep, *least);
+        }
+        start = block.end;
+    }
+    Some(near)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vectors(count: usize, dims: usize, mut state: u64) -> Vec<Vec<f32>> {
+        let mut random = || {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+        };
+        let vector = |_| (0..dims).map(|_| random()).collect();
+        (0..count).map(vector).collect()
+    }
+
+    fn units(vectors: &[Vec<f32>]) -> Units {
+        let mut units = Units::new(vectors[0].len());
+        for (row, vector) in vectors.iter().enumerate() {
+            units.push(vector, row);
+        }
+        units
+    }
+
+    fn by_hand(left: &[Vec<f32>], right: &[Vec<f32>], row: usize) -> Vec<(f32, u32)> {
+        let all = right.iter().enumerate();
+        let all = all.filter_map(|(at, vector)| {
+            Some((crate::vector::cosine(&left[row], vector)? as f32, at as u32))
+        });
+        let mut all: Vec<(f32, u32)> = all.collect();
+        best_first(&mut all);
+        all
+    }
+
+    #[test]
+    fn the_nearest_are_those_of_all_pairs() {
+        // More than a block on both sides, and a row without a direction.
+        let (left, mut right) = (vectors(300, 8, 1), vectors(1300, 8, 2));
+        right[7] = vec![0.0; 8];
+        right[8] = vec![f32::NAN; 8];
+        let found = pairs(&units(&left), &units(&right), Keep::Best(3), &|| false).unwrap();
+        assert_eq!(found.len(), 900);
+        for (row, found) in found.chunks(3).enumerate() {
+            let expected = by_hand(&left, &right, row);
+            for (found, (score, _)) in found.iter().zip(expected) {
+                assert_eq!(found.left, row as u32);
+                assert!((found.score - score).abs() < 1e-5, "{found:?} {score}");
+                assert!(![7, 8].contains(&found.right));
+            }
+        }
+    }
+
+    #[test]
+    fn all_pairs_above_a_cosine_are_found() {
+        let (left, right) = (vectors(20, 4, 3), vectors(700, 4, 4));
+        let found = pairs(&units(&left), &units(&right), Keep::Above(0.9), &|| false).unwrap();
+        let expected = (0..20).map(|row| {
+            let all = by_hand(&left, &right, row);
+            all.into_iter().filter(|(score, _)| *score >= 0.9).count()
+        });
+        assert_eq!(found.len(), expected.sum::<usize>());
+        assert!(found.len() > 20);
+    }
+
+    #[test]
+    fn of_equal_ones_the_first_are_kept() {
+        let right = vec![vec![1.0, 0.0]; 1500];
+        let found = pairs(
+            &units(&[vec![2.0, 0.0]]),
+            &units(&right),
+            Keep::Best(2),
+            &|| false,
+        );
+        let rows: Vec<u32> = found.unwrap().iter().map(|pair| pair.right).collect();
+        assert_eq!(rows, [0, 1]);
+        assert!(pairs(&units(&right), &units(&right), Keep::Best(1), &|| true).is_none());
+        let none = Units::new(2);
+        assert!(
+            pairs(&none, &units(&right), Keep::Best(1), &|| false)
+                .unwrap()
+                .is_empty()
+        );
+    }
+}
