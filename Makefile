@@ -14,7 +14,7 @@ demo: setup build
 
 ## Set-up, lints and every test; the last line counts the tests.
 test:
-	@$(PYTHON) scripts/setup.py --lint-tools $(TARGET)/lint-tools
+	@$(PYTHON) scripts/setup.py --lint-tools $(TARGET)/lint-tools --browser
 	@CARGO=$(CARGO) TARGET=$(TARGET) bash scripts/test.sh
 
 ## ONNX Runtime and the default model, checked, where semql finds them.

@@ -22,7 +22,7 @@ from collections.abc import Callable
 import environment
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-SECTIONS = ("embed", "sql", "scale", "fast", "trained", "search")
+SECTIONS = ("embed", "sql", "scale", "fast", "trained", "search", "groups")
 MODEL = "all-minilm-l6-v2"
 
 
@@ -79,6 +79,7 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
     """The report, and which sections failed."""
     import embed
     import fast
+    import groups
     import machine
     import report
     import scale
@@ -119,6 +120,12 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
         indexed=3_000 if quick else 200_000,
         repeats=3 if quick else 9,
     )  # fmt: skip
+    groups_bench = groups.Bench(
+        semql, data, folder,
+        sizes=(1_000,) if quick else (5_000, 20_000),
+        titles=20_000 if quick else 1_000_000,
+        threads=machine.cores(),
+    )  # fmt: skip
 
     failed: list[str] = []
     parts = [
@@ -152,6 +159,7 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
     add("(e) Fast mode", "fast", fast_bench.section)
     add("(f) Trained classifiers", "trained", trained_bench.section)
     add("(g) Search", "search", search_bench.section)
+    add("(h) Groups and maps", "groups", groups_bench.section)
     return "\n\n".join(parts) + "\n", failed
 
 

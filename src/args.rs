@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::output::Format;
 
@@ -18,6 +18,7 @@ Examples:
   semql --set ai.device=cpu --memory-limit 2G -f big.sql
   semql dict check                                   does the data match the dictionary?
   semql dict init products.parquet -o data_dict.yaml a first draft of one
+  semql explore products.parquet                     a page with a map, search and SQL
 
 Exit codes:
   0    success
@@ -87,6 +88,61 @@ pub enum Sub {
     /// The data dictionary: compare it with the data, or draft one
     #[command(subcommand)]
     Dict(Dict),
+    /// A page to look around in a table: counts, a map by meaning, search, SQL
+    Explore(Explore),
+}
+
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Explore {
+    /// The data: a file, a glob, a URL, or a table (the dictionary's first one)
+    #[arg(value_name = "FILE|TABLE")]
+    pub source: Option<String>,
+
+    /// Writes the page to this file, which needs nothing else, instead of serving it
+    #[arg(long, value_name = "FILE.html", conflicts_with_all = ["port", "allow_writes"])]
+    pub export: Option<PathBuf>,
+
+    /// The most rows that are shown, always the same ones; up to 50000
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    pub rows: u32,
+
+    /// The column with titles (title or name)
+    #[arg(long, value_name = "COLUMN")]
+    pub title: Option<String>,
+
+    /// The column with texts (text, description or body)
+    #[arg(long, value_name = "COLUMN")]
+    pub text: Option<String>,
+
+    /// The column with identifiers (docid or id)
+    #[arg(long, value_name = "COLUMN")]
+    pub id: Option<String>,
+
+    /// The column with categories (category or label; without one, categorize gives them)
+    #[arg(long, value_name = "COLUMN")]
+    pub category: Option<String>,
+
+    /// How many clusters (by the number of rows)
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(2..=100))]
+    pub clusters: Option<u32>,
+
+    /// What draws the map (t-SNE; PCA is faster and shows less)
+    #[arg(long, value_name = "NAME")]
+    pub map: Option<MapKind>,
+
+    /// The port on this machine; 0 for any free one
+    #[arg(long, value_name = "N", default_value_t = 7878)]
+    pub port: u16,
+
+    /// Lets the page's SQL change things: COPY, CREATE, DROP, SET, ...
+    #[arg(long)]
+    pub allow_writes: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MapKind {
+    Tsne,
+    Pca,
 }
 
 #[derive(Clone, Debug, Subcommand)]

@@ -7,6 +7,7 @@ mod dict;
 mod dictionary;
 mod download;
 mod error;
+mod explore;
 mod interrupt;
 mod last;
 mod output;
@@ -80,6 +81,12 @@ fn run_in(runtime: &Runtime, args: &Args, work: &[Work]) -> Result<ExitCode> {
         Some(_) => None,
         None => batch::scripts(work)?,
     };
+    if let (Some(Sub::Explore(_)), Some(path)) = (&args.subcommand, &args.output) {
+        return Err(ShellError::usage(format!(
+            "explore writes its page with --export {}; -o is for rows",
+            path.display()
+        )));
+    }
     let interactive = args.subcommand.is_none() && scripts.is_none();
     let options = SessionOptions {
         data_dict: args.data_dict.clone(),
@@ -109,8 +116,12 @@ fn run_in(runtime: &Runtime, args: &Args, work: &[Work]) -> Result<ExitCode> {
             .set(name, value.as_str())
             .map_err(|error| ShellError::usage(format!("-v {name}={value}: {error}")))?;
     }
-    if let Some(Sub::Dict(what)) = &args.subcommand {
-        return runtime.block_on(dict::run(&mut shell, what));
+    match &args.subcommand {
+        Some(Sub::Dict(what)) => return runtime.block_on(dict::run(&mut shell, what)),
+        Some(Sub::Explore(options)) => {
+            return runtime.block_on(explore::run(&mut shell, options));
+        }
+        None => {}
     }
     if !args.no_rc {
         // A start-up file only sets things; nobody wants to be told each time.

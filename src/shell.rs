@@ -46,6 +46,8 @@ pub struct Shell {
     pub last: Last,
     /// The last statement that ran, or the one under way before `\g`.
     pub statement: Option<String>,
+    /// Whether that one waits for the command behind it to run it.
+    pub waiting: bool,
     pub interrupts: Interrupts,
     depth: usize,
     seen: Seen,
@@ -71,6 +73,7 @@ impl Shell {
             interactive: false,
             last: Last::default(),
             statement: None,
+            waiting: false,
             interrupts,
             depth: 0,
             seen: Seen::default(),
@@ -177,6 +180,7 @@ impl Shell {
                         )));
                     }
                     self.statement = Some(sql);
+                    self.waiting = true;
                     return Ok(Flow::Continue);
                 }
                 self.run_sql(&sql).await?;
@@ -187,19 +191,31 @@ impl Shell {
 
     /// Runs one statement, shows what it gives, and keeps its rows as `_`.
     pub async fn run_sql(&mut self, sql: &str) -> Result<()> {
-        self.statement = Some(sql.to_string());
-        let begun = Instant::now();
-        let result = self.execute(sql).await;
-        self.session.hide_progress();
-        self.say_inference();
-        result?;
-        if self.timing {
-            say(&elapsed(begun.elapsed()));
-        }
+        self.run(sql, true).await?;
         Ok(())
     }
 
-    async fn execute(&mut self, sql: &str) -> Result<()> {
+    /// Runs one statement and keeps its rows as `_` without showing them.
+    /// Whether there are any to keep.
+    pub async fn run_unseen(&mut self, sql: &str) -> Result<bool> {
+        self.run(sql, false).await
+    }
+
+    async fn run(&mut self, sql: &str, seen: bool) -> Result<bool> {
+        self.statement = Some(sql.to_string());
+        self.waiting = false;
+        let begun = Instant::now();
+        let result = self.execute(sql, seen).await;
+        self.session.hide_progress();
+        self.say_inference();
+        let kept = result?;
+        if self.timing {
+            say(&elapsed(begun.elapsed()));
+        }
+        Ok(kept)
+    }
+
+    async fn execute(&mut self, sql: &str, seen: bool) -> Result<bool> {
         let session = Arc::clone(&self.session);
         let text = sql.to_string();
         // In a task of its own, so that work which does not pause, such as
@@ -213,40 +229,42 @@ impl Shell {
             }
         };
         let keep = statement::keeps_result(sql);
-        self.show(outcome, keep).await
+        self.show(outcome, seen, keep).await
     }
 
     /// Shows an outcome that a command worked out.
     pub async fn show_outcome(&mut self, outcome: Outcome) -> Result<()> {
-        self.show(outcome, false).await
+        self.show(outcome, true, false).await?;
+        Ok(())
     }
 
-    async fn show(&mut self, outcome: Outcome, keep: bool) -> Result<()> {
+    async fn show(&mut self, outcome: Outcome, seen: bool, keep: bool) -> Result<bool> {
         let (schema, stream) = match outcome {
             Outcome::Rows { schema, stream } => (schema, stream),
             Outcome::Done { message } => {
                 self.session.hide_progress();
                 self.say(&message);
-                return Ok(());
+                return Ok(false);
             }
         };
         let mut kept = Keeping::new(Arc::clone(&schema));
-        self.write_rows(schema, stream, &mut kept).await?;
+        self.write_rows(schema, stream, seen, &mut kept).await?;
         if !keep {
-            return Ok(());
+            return Ok(false);
         }
         if let Some(line) = self.last.replace(&self.session.ctx, kept)?
             && self.interactive
         {
             self.say(&line);
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn write_rows(
         &mut self,
         schema: SchemaRef,
         stream: SendableRecordBatchStream,
+        seen: bool,
         kept: &mut Keeping,
     ) -> Result<()> {
         let style = self.style.clone();
@@ -266,14 +284,19 @@ impl Shell {
                 }
             };
             let Some(batch) = batch? else { break };
+            kept.add(&batch);
+            if !seen {
+                continue;
+            }
             if !style.format.waits_for_all() || style.expanded {
                 session.hide_progress();
             }
             writer.batch(&batch)?;
-            kept.add(&batch);
         }
         session.hide_progress();
-        writer.finish()?;
+        if seen {
+            writer.finish()?;
+        }
         drop(writer);
         sink.flush()
     }

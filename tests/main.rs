@@ -5,5 +5,8 @@ mod cli;
 mod docs;
 mod fast;
 mod golden;
+mod groups;
+mod http;
+mod page;
 mod plans;
 mod slt;

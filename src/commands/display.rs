@@ -59,7 +59,16 @@ pub async fn echo(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
 }
 
 pub async fn chart(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
+    let waiting = std::mem::take(&mut shell.waiting);
     let spec: ChartSpec = call.rest.parse()?;
+    if waiting
+        && let Some(sql) = shell.statement.clone()
+        && !shell.run_unseen(&sql).await?
+    {
+        return Err(ShellError::query(
+            "the statement before \\chart gives no rows to draw",
+        ));
+    }
     let screen = shell.sink.writer()?.screen();
     let Some((schema, batches)) = shell.last.result() else {
         return Err(ShellError::query(

@@ -33,6 +33,10 @@ const STATEMENTS: &[(&str, &str)] = &[
         "COPY (query) TO 'out.parquet'",
         "writes a file whole or not at all",
     ),
+    (
+        "COPY (query) TO 'chart.svg' OPTIONS (chart 'bar')",
+        "draws a chart: .svg, .png, .html, .vl.json",
+    ),
     ("CREATE TABLE t AS SELECT ...", "keeps a result in memory"),
     ("CREATE VIEW v AS SELECT ...", "names a query"),
     (

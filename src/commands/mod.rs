@@ -170,13 +170,16 @@ pub const COMMANDS: &[Command] = &[
         "prints the last statement",
         |shell, _| repeat::print(shell).boxed_local(),
     ),
-    command(
-        "chart",
-        "[bar|line|scatter|hist] [X] [Y]",
-        Takes::OneOf(&["bar", "line", "scatter", "hist"]),
-        "draws the last result",
-        |shell, call| display::chart(shell, call).boxed_local(),
-    ),
+    Command {
+        takes_statement: true,
+        ..command(
+            "chart",
+            "[bar|line|scatter|hist] [X] [Y]",
+            Takes::OneOf(&["bar", "line", "scatter", "hist"]),
+            "draws the statement before it, or the last result",
+            |shell, call| display::chart(shell, call).boxed_local(),
+        )
+    },
     command(
         "review",
         "TABLE [FILE]",

@@ -13,7 +13,7 @@ mod document;
 pub mod init;
 mod load;
 mod model;
-mod sql;
+pub mod sql;
 mod tables;
 #[cfg(test)]
 pub mod test_session;

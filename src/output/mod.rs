@@ -4,6 +4,7 @@ pub mod chart;
 mod delimited;
 mod ends;
 mod expanded;
+pub mod figure;
 mod grid;
 mod json;
 mod layout;

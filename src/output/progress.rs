@@ -197,7 +197,8 @@ fn time_left(elapsed: Duration, rows: &Rows, texts: Progress) -> Option<Duration
     (share > 0.0 && share < 1.0).then(|| elapsed.mul_f64((1.0 - share) / share))
 }
 
-fn grouped(number: u64) -> String {
+/// `1,234,567`.
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (place, digit) in digits.chars().enumerate() {

@@ -1,10 +1,12 @@
 //! `COPY (query | table) TO 'path' [STORED AS format] [PARTITIONED BY (...)]
-//! [OPTIONS (...)]`: the target appears whole or not at all.
+//! [OPTIONS (...)]`: the target appears whole or not at all. Targets that are
+//! charts are made in [`figure`].
 //!
 //! Files are written into a hidden folder beside the target, made durable, and
 //! renamed into place. A run that is killed leaves that folder behind, and the
 //! next COPY to the same target takes it away.
 
+mod figure;
 mod refresh;
 mod staging;
 
@@ -44,6 +46,9 @@ use staging::Staging;
 /// Whatever is wrong with the query, the format or the target. The target is
 /// then as it was before.
 pub async fn run(session: &Session, statement: CopyToStatement) -> Result<Outcome> {
+    if let Some(format) = figure::format(&statement) {
+        return figure::run(session, &statement, format).await;
+    }
     let state = session.ctx.state();
     let target = Target::of(&statement)?;
     let mut input = source(&state, &statement.source).await?;
@@ -90,9 +95,10 @@ impl Target {
         let format = match (&statement.stored_as, &named) {
             (Some(word), _) => format::by_word(word).ok_or_else(|| {
                 ShellError::query(format!(
-                    "cannot write the format '{}'; {}",
+                    "cannot write the format '{}'; {}; {}",
                     word.to_lowercase(),
-                    format::known()
+                    format::known(),
+                    figure::known()
                 ))
             })?,
             (None, Ok(named)) => named.format,
@@ -104,7 +110,8 @@ impl Target {
             }
             (None, Err(why)) => {
                 return Err(ShellError::query(format!(
-                    "'{path}' {why}; or say STORED AS and the format"
+                    "'{path}' {why}; {}; or say STORED AS and the format",
+                    figure::known()
                 )));
             }
         };

@@ -6,6 +6,8 @@ mod commands;
 mod copy;
 mod dictionary;
 mod errors;
+mod explore;
+mod figures;
 mod index;
 mod interrupt;
 mod models;

@@ -12,7 +12,8 @@ use semql_udfs::{AiOptions, Runtime};
 fn reference() -> String {
     let options = AiOptions::new(Arc::new(Runtime::new()));
     let scalar = semql_udfs::scalar_functions(&options);
-    let aggregate = semql_udfs::aggregate_functions();
+    let aggregate = semql_udfs::aggregate_functions(&options);
+    let window = semql_udfs::window_functions(&options);
     let mut functions: Vec<(&str, &[String], Option<&Documentation>)> = Vec::new();
     functions.extend(
         scalar
@@ -21,6 +22,11 @@ fn reference() -> String {
     );
     functions.extend(
         aggregate
+            .iter()
+            .map(|f| (f.name(), f.aliases(), f.documentation())),
+    );
+    functions.extend(
+        window
             .iter()
             .map(|f| (f.name(), f.aliases(), f.documentation())),
     );

@@ -55,7 +55,7 @@ use datafusion::error::Result;
 use datafusion::prelude::SessionContext;
 
 pub use error::{Error, find as find_error, is_setup_error};
-pub use functions::{aggregate_functions, scalar_functions};
+pub use functions::{aggregate_functions, scalar_functions, window_functions};
 pub use options::AiOptions;
 pub use runtime::{ModelFacts, Progress, Runtime};
 pub use taxonomy::{Example, Label, PRODUCT_CATEGORY_YAML, Taxonomy};

@@ -211,7 +211,7 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "seed",
-        description: "Which rows fast mode samples: the same seed and rows give the same answers",
+        description: "Where something is left to chance (the sample of fast mode, kmeans, tsne, word2vec), which way it goes: the same seed and rows give the same answers",
         set: |s, v| {
             s.seed = v
                 .trim()

@@ -4,6 +4,12 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use twox_hash::XxHash3_64;
 
+mod stop_words;
+mod usual;
+
+pub use stop_words::is_stop_word;
+pub use usual::usual_share;
+
 /// Letters of a word that count; longer runs are no words.
 const MOST_LETTERS: usize = 64;
 

@@ -45,7 +45,8 @@ impl Axis {
             return self.text(value);
         }
         let unit = 10f64.powf((step / 100.0).log10().floor());
-        number((value / unit).round() * unit)
+        let rounded = (value / unit).round() * unit;
+        number(if rounded.is_finite() { rounded } else { value })
     }
 }
 
@@ -60,6 +61,38 @@ pub fn number(value: f64) -> String {
     } else {
         format!("{value:.3e}")
     }
+}
+
+/// Where digits are set in threes: years and short numbers are not.
+pub const GROUPED_FROM: f64 = 10_000.0;
+
+/// A number as text, its digits in threes from five digits on.
+pub fn grouped(text: &str) -> String {
+    let start = usize::from(text.starts_with('-'));
+    let end = text[start..]
+        .find(|c: char| !c.is_ascii_digit())
+        .map_or(text.len(), |length| start + length);
+    if end - start < 5 || text[end..].starts_with('e') {
+        return text.to_string();
+    }
+    in_threes(text)
+}
+
+/// The same from four digits on, for texts beside longer ones.
+pub fn in_threes(text: &str) -> String {
+    let start = usize::from(text.starts_with('-'));
+    let end = text[start..]
+        .find(|c: char| !c.is_ascii_digit())
+        .map_or(text.len(), |length| start + length);
+    let mut grouped = text[..start].to_string();
+    for (at, digit) in text[start..end].char_indices() {
+        if at > 0 && (end - start - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped.push_str(&text[end..]);
+    grouped
 }
 
 #[cfg(test)]
@@ -78,6 +111,17 @@ mod tests {
         let nanoseconds = Axis::of(&DataType::Timestamp(TimeUnit::Nanosecond, None));
         assert_eq!(nanoseconds.text(1.704_067_201e18), "2024-01-01 00:00:01");
         assert_eq!(nanoseconds.text(f64::MAX), number(f64::MAX));
+    }
+
+    #[test]
+    fn digits_stand_in_threes_where_there_are_many() {
+        let numbers = ["2024", "1118658", "-12345.678", "999", "1.000e-7", ""];
+        let texts: Vec<String> = numbers.into_iter().map(grouped).collect();
+        assert_eq!(
+            texts,
+            ["2024", "1,118,658", "-12,345.678", "999", "1.000e-7", ""]
+        );
+        assert_eq!(in_threes("2024"), "2,024");
     }
 
     #[test]

@@ -7,25 +7,72 @@ use crate::error::Result;
 
 const MOST_BINS: usize = 20;
 
-/// Bars over bins of equal width; Sturges' rule says how many.
-pub fn draw(series: &Series, width: usize, color: bool) -> Result<String> {
-    let least = series.y.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = series.y.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let bins = ((series.y.len() as f64).log2().ceil() as usize + 1).clamp(1, MOST_BINS);
-    let bins = if most > least { bins } else { 1 };
-    // Divided first, since the difference may be more than a number can hold.
-    let step = most / bins as f64 - least / bins as f64;
-    let mut counts = vec![0f64; bins];
-    for value in &series.y {
-        let bin = if step > 0.0 {
-            (value / step - least / step) as usize
+/// Values counted between edges that are equally far apart.
+pub struct Bins {
+    /// Where the first bin begins.
+    pub least: f64,
+    /// How wide each is; 0 where all values are equal.
+    pub step: f64,
+    pub counts: Vec<f64>,
+}
+
+impl Bins {
+    /// So many bins from the least value to the greatest.
+    pub fn even(values: &[f64], bins: usize) -> Self {
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let bins = if most > least { bins.max(1) } else { 1 };
+        // Divided first, since the difference may be more than a number can hold.
+        Self::between(
+            values,
+            least,
+            most / bins as f64 - least / bins as f64,
+            bins,
+        )
+    }
+
+    /// The bins that begin at `least`, each `step` wide.
+    pub fn between(values: &[f64], least: f64, step: f64, bins: usize) -> Self {
+        let mut counted = Self {
+            least,
+            step,
+            counts: vec![0.0; bins],
+        };
+        for value in values {
+            let bin = counted.bin(*value);
+            counted.counts[bin] += 1.0;
+        }
+        counted
+    }
+
+    /// The bin that a value falls into.
+    pub fn bin(&self, value: f64) -> usize {
+        if self.step > 0.0 {
+            ((value / self.step - self.least / self.step) as usize).min(self.counts.len() - 1)
         } else {
             0
-        };
-        counts[bin.min(bins - 1)] += 1.0;
+        }
     }
-    let edges: Vec<String> = (0..=bins)
-        .map(|edge| series.y_axis.edge(least + step * edge as f64, step))
+
+    /// Where bin number `bin` begins.
+    pub fn edge(&self, bin: usize) -> f64 {
+        // In two halves, since the whole way may be more than a number can hold.
+        let half = self.step * (bin as f64 / 2.0);
+        (self.least + half + half).clamp(f64::MIN, f64::MAX)
+    }
+}
+
+/// How many bins so many values want: Sturges' rule.
+pub fn wanted(values: usize) -> usize {
+    ((values as f64).log2().ceil() as usize + 1).clamp(1, MOST_BINS)
+}
+
+/// Bars over bins of equal width.
+pub fn draw(series: &Series, width: usize, color: bool) -> Result<String> {
+    let bins = Bins::even(&series.y, wanted(series.y.len()));
+    let step = bins.step;
+    let edges: Vec<String> = (0..=bins.counts.len())
+        .map(|edge| series.y_axis.edge(bins.edge(edge), step))
         .collect();
     let labels = if step > 0.0 {
         edges
@@ -39,8 +86,8 @@ pub fn draw(series: &Series, width: usize, color: bool) -> Result<String> {
         x_name: series.y_name.clone(),
         y_name: "rows".to_string(),
         labels,
-        x: vec![0.0; bins],
-        y: counts,
+        x: vec![0.0; bins.counts.len()],
+        y: bins.counts,
         x_axis: series.y_axis,
         y_axis: Axis::Numbers,
         skipped: series.skipped,

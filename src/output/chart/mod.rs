@@ -1,10 +1,10 @@
 //! Charts in the terminal: one file each, and this list.
 
-mod axis;
+pub(super) mod axis;
 mod bar;
-mod hist;
-mod plot;
-mod series;
+pub(super) mod hist;
+pub(super) mod plot;
+pub(super) mod series;
 
 use std::str::FromStr;
 

@@ -46,7 +46,7 @@ struct Plot {
 }
 
 /// The least and the greatest value, apart from each other in any case.
-fn range(values: &[f64]) -> (f64, f64) {
+pub fn range(values: &[f64]) -> (f64, f64) {
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if most > least {
@@ -57,7 +57,7 @@ fn range(values: &[f64]) -> (f64, f64) {
 }
 
 /// How far `value` is on the way through `range`, from 0 to 1.
-fn share(value: f64, range: (f64, f64)) -> f64 {
+pub fn share(value: f64, range: (f64, f64)) -> f64 {
     // Halves, since the difference may be more than a number can hold.
     let share = (value / 2.0 - range.0 / 2.0) / (range.1 / 2.0 - range.0 / 2.0);
     if share.is_finite() { share } else { 0.5 }

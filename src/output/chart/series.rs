@@ -37,14 +37,22 @@ pub enum Needs {
 }
 
 /// Which columns a chart shows.
-struct Columns {
+#[derive(Clone, Copy, Debug)]
+pub struct Columns {
     /// `None` means the number of the row.
-    x: Option<usize>,
-    y: usize,
+    pub x: Option<usize>,
+    pub y: usize,
+    needs: Needs,
 }
 
 impl Columns {
-    fn find(schema: &Schema, x: Option<&str>, y: Option<&str>, needs: Needs) -> Result<Self> {
+    /// Columns `x` and `y`, or the usual ones: the first text (for positions,
+    /// the first number or time) and the first number beside it. A histogram
+    /// has one column only.
+    ///
+    /// # Errors
+    /// Columns that are not there or hold no numbers.
+    pub fn find(schema: &Schema, x: Option<&str>, y: Option<&str>, needs: Needs) -> Result<Self> {
         let x = x.map(|name| column(schema, name)).transpose()?;
         let y = y.map(|name| column(schema, name)).transpose()?;
         let all = 0..schema.fields().len();
@@ -85,7 +93,7 @@ impl Columns {
                 }
             }
         };
-        let y = y.ok_or_else(|| ShellError::query("the last result has no columns"))?;
+        let y = y.ok_or_else(|| ShellError::query("the result has no columns"))?;
         let must_be_numbers = match needs {
             Needs::Positions => [x, Some(y)],
             Needs::LabelAndNumber | Needs::Numbers => [None, Some(y)],
@@ -98,14 +106,12 @@ impl Columns {
                 )));
             }
         }
-        Ok(Self { x, y })
+        Ok(Self { x, y, needs })
     }
 }
 
 impl Series {
-    /// Reads columns `x` and `y`, or the usual ones: the first text (for
-    /// positions, the first number or time) and the first number beside it. A
-    /// histogram has one column only.
+    /// Reads the rows of [`Columns::find`].
     pub fn read(
         schema: &Schema,
         batches: &[RecordBatch],
@@ -114,9 +120,18 @@ impl Series {
         needs: Needs,
     ) -> Result<Self> {
         let columns = Columns::find(schema, x, y, needs)?;
+        let mut series = Self::empty(schema, &columns);
+        for batch in batches {
+            series.add(batch, &columns)?;
+        }
+        Ok(series)
+    }
+
+    /// The series of these columns before any row.
+    pub fn empty(schema: &Schema, columns: &Columns) -> Self {
         let y = schema.field(columns.y);
         let x = columns.x.map(|x| schema.field(x));
-        let mut series = Self {
+        Self {
             x_name: x.map_or("row", |x| x.name()).to_string(),
             y_name: y.name().clone(),
             labels: Vec::new(),
@@ -126,14 +141,13 @@ impl Series {
             y_axis: Axis::of(y.data_type()),
             skipped: 0,
             counts: y.data_type().is_integer(),
-        };
-        for batch in batches {
-            series.add(batch, &columns, needs == Needs::Positions)?;
         }
-        Ok(series)
     }
 
-    fn add(&mut self, batch: &RecordBatch, columns: &Columns, positions: bool) -> Result<()> {
+    /// Adds the rows of a batch; gives the numbers of those that have a value.
+    pub fn add(&mut self, batch: &RecordBatch, columns: &Columns) -> Result<Vec<usize>> {
+        let positions = columns.needs == Needs::Positions;
+        let mut added = Vec::with_capacity(batch.num_rows());
         let y = floats(batch.column(columns.y));
         let x = match columns.x {
             Some(x) => floats(batch.column(x)),
@@ -144,20 +158,26 @@ impl Series {
                     .collect()
             }
         };
-        let labels = Cells::of(batch.column(columns.x.unwrap_or(columns.y)))?;
+        let labels = match columns.needs {
+            Needs::LabelAndNumber => Some(Cells::of(batch.column(columns.x.unwrap_or(columns.y)))?),
+            Needs::Positions | Needs::Numbers => None,
+        };
         for (row, (x, y)) in x.into_iter().zip(y).enumerate() {
             let x = x.filter(|x| x.is_finite());
             let Some(y) = y.filter(|y| y.is_finite() && (x.is_some() || !positions)) else {
                 self.skipped += 1;
                 continue;
             };
-            let label = labels.short(row).map(|text| one_line(&text));
-            self.labels
-                .push(label.unwrap_or_else(|| "NULL".to_string()));
+            if let Some(labels) = &labels {
+                let label = labels.short(row).map(|text| one_line(&text));
+                self.labels
+                    .push(label.unwrap_or_else(|| "NULL".to_string()));
+            }
             self.x.push(x.unwrap_or(0.0));
             self.y.push(y);
+            added.push(row);
         }
-        Ok(())
+        Ok(added)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -174,18 +194,23 @@ impl Series {
     }
 }
 
-fn plottable(data_type: &DataType) -> bool {
+/// Whether values of this type have a place on an axis.
+pub fn plottable(data_type: &DataType) -> bool {
     is_number(data_type) || data_type.is_temporal()
 }
 
-fn column(schema: &Schema, name: &str) -> Result<usize> {
+/// The number of the column that is called so, in any case.
+///
+/// # Errors
+/// If there is none.
+pub fn column(schema: &Schema, name: &str) -> Result<usize> {
     let names = || schema.fields().iter().map(|field| field.name().as_str());
     names()
         .position(|column| column == name)
         .or_else(|| names().position(|column| column.eq_ignore_ascii_case(name)))
         .ok_or_else(|| {
             ShellError::query(format!(
-                "the last result has no column '{name}'; it has {}{}",
+                "the result has no column '{name}'; it has {}{}",
                 names().collect::<Vec<_>>().join(", "),
                 suggest::hint(name, names())
             ))
@@ -193,7 +218,7 @@ fn column(schema: &Schema, name: &str) -> Result<usize> {
 }
 
 /// Values as floats, times as their number; `None` for what is neither.
-fn floats(array: &ArrayRef) -> Vec<Option<f64>> {
+pub fn floats(array: &ArrayRef) -> Vec<Option<f64>> {
     let options = CastOptions {
         safe: true,
         ..CastOptions::default()

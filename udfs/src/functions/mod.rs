@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::catalog::TableFunctionImpl;
 use datafusion::common::internal_err;
 use datafusion::error::Result;
-use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF, WindowUDF};
 use datafusion::prelude::SessionContext;
 
 use crate::options::AiOptions;
@@ -27,19 +27,30 @@ mod categorize_scores;
 mod embed;
 mod evaluate;
 mod explain_label;
+mod kmeans;
 mod l2_normalize;
 mod labels;
 mod model_function;
+mod ordered_vectors;
+mod over_vectors;
+mod parameters;
+mod pca;
 mod planning;
+mod sum_vectors;
+mod top_terms;
 mod trained_listing;
+mod tsne;
 mod vector_kernels;
 mod vectors;
+mod word2vec;
 
 pub(crate) use arguments::Texts;
 pub(crate) use labels::{chosen, classifier};
 pub(crate) use model_function::{Call, ChoosesLabel, Model, ModelFunction, ModelUdf};
 pub(crate) use planning::Kind;
 pub(crate) use vectors::{Vectors, check as check_vectors, values_of as vector_values};
+
+use over_vectors::{OverVectors, WindowFunction};
 
 /// Every function that asks a model.
 const MODEL_FUNCTIONS: &[&dyn ModelFunction] = &[
@@ -83,9 +94,24 @@ pub(crate) fn embed(options: &AiOptions, args: Vec<Expr>) -> Expr {
     ScalarUDF::from(ModelUdf::new(&embed::Embed, options.clone())).call(args)
 }
 
-/// Every aggregate function.
-pub fn aggregate_functions() -> Vec<AggregateUDF> {
-    evaluate::aggregates()
+/// Every aggregate function, with the settings it starts with.
+pub fn aggregate_functions(options: &AiOptions) -> Vec<AggregateUDF> {
+    let mut functions = evaluate::aggregates();
+    functions.extend(sum_vectors::aggregates());
+    functions.push(top_terms::TopTerms::new().into());
+    functions.push(word2vec::Word2Vec::new(options.clone()).into());
+    functions
+}
+
+/// Every function over all vectors of a partition.
+const OVER_VECTORS: &[&dyn OverVectors] = &[&kmeans::KMeans, &pca::Pca, &tsne::TSne];
+
+/// Every window function, with the settings it starts with.
+pub fn window_functions(options: &AiOptions) -> Vec<WindowUDF> {
+    let functions = OVER_VECTORS.iter();
+    functions
+        .map(|function| WindowFunction::new(*function, options.clone()).into())
+        .collect()
 }
 
 /// Every table function.
@@ -103,13 +129,16 @@ fn table_functions(options: &AiOptions) -> Vec<(&'static str, Arc<dyn TableFunct
     ]
 }
 
-/// Registers the scalar, aggregate and table functions.
+/// Registers the scalar, aggregate, window and table functions.
 pub(crate) fn register(ctx: &SessionContext, options: &AiOptions) -> Result<()> {
     for function in scalar_functions(options) {
         ctx.register_udf(function);
     }
-    for aggregate in aggregate_functions() {
+    for aggregate in aggregate_functions(options) {
         ctx.register_udaf(aggregate);
+    }
+    for window in window_functions(options) {
+        ctx.register_udwf(window);
     }
     for (name, function) in table_functions(options) {
         ctx.register_udtf(name, function);

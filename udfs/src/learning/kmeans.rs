@@ -3,8 +3,8 @@
 //! Lloyd's iterations from centres chosen by greedy k-means++ (Arthur and
 //! Vassilvitskii, SODA 2007), the same for the same rows and seed.
 
-use std::sync::Mutex;
-
+use super::random::Random;
+use super::shares::each_share;
 use crate::vector::dot;
 use crate::vector::matrix::{Shape, multiply_transposed};
 
@@ -108,8 +108,8 @@ impl Work<'_> {
         let tries = 2 + (groups as f64).ln() as usize;
         let first = (random.unit() * count as f64) as usize % count;
         let mut centres = self.row(first).to_vec();
-        let mut nearest = vec![f32::INFINITY; count];
-        self.near(&centres, &mut nearest);
+        let unknown = vec![f32::INFINITY; count];
+        let mut nearest = self.near(&centres, &unknown);
         while centres.len() < groups * self.dims {
             if halted() {
                 return None;
@@ -129,36 +129,51 @@ impl Work<'_> {
                     self.row(chosen.unwrap_or(count - 1)).iter().copied()
                 })
                 .collect();
-            let best = candidates
-                .chunks_exact(self.dims)
-                .map(|candidate| {
-                    let mut left = nearest.clone();
-                    self.near(candidate, &mut left);
-                    let inertia: f64 = left.iter().map(|d| f64::from(*d)).sum();
-                    (inertia, candidate, left)
-                })
-                .min_by(|a, b| a.0.total_cmp(&b.0));
-            let Some((_, candidate, left)) = best else {
-                break;
-            };
-            centres.extend_from_slice(candidate);
-            nearest = left;
+            let left = self.near(&candidates, &nearest);
+            let mut inertias = vec![0f64; tries];
+            for left in left.chunks_exact(tries) {
+                let sums = inertias.iter_mut().zip(left);
+                sums.for_each(|(sum, d)| *sum += f64::from(*d));
+            }
+            let best = inertias.iter().enumerate();
+            let best = best
+                .min_by(|a, b| a.1.total_cmp(b.1))
+                .map_or(0, |(candidate, _)| candidate);
+            centres.extend_from_slice(&candidates[best * self.dims..][..self.dims]);
+            nearest = left.into_iter().skip(best).step_by(tries).collect();
         }
         Some(centres)
     }
 
-    /// Lowers squared distances to those to `centre` where it is nearer.
-    fn near(&self, centre: &[f32], nearest: &mut [f32]) {
-        let length = dot(centre, centre);
-        each_share(nearest.chunks_mut(ROWS).enumerate(), |(at, nearest)| {
-            for (row, nearest) in (at * ROWS..).zip(nearest) {
-                let product = dot(self.row(row), centre);
-                let distance = (self.norms[row] + length - 2.0 * product).max(0.0);
-                // Rounding leaves a row a little away from itself.
-                let noise = 1e-6 * length;
-                *nearest = nearest.min(if distance < noise { 0.0 } else { distance });
+    /// Rows x candidates: the squared distance to the candidate, or `nearest`
+    /// where that is less.
+    fn near(&self, candidates: &[f32], nearest: &[f32]) -> Vec<f32> {
+        let columns = candidates.len() / self.dims;
+        let lengths: Vec<f32> = candidates
+            .chunks_exact(self.dims)
+            .map(|candidate| dot(candidate, candidate))
+            .collect();
+        let mut near = vec![0.0; nearest.len() * columns];
+        let shares = near.chunks_mut(ROWS * columns).enumerate();
+        each_share(shares, |(share, near)| {
+            let first = share * ROWS;
+            let shape = Shape {
+                rows: near.len() / columns,
+                inner: self.dims,
+                columns,
+            };
+            let rows = &self.rows[first * self.dims..][..shape.rows * self.dims];
+            multiply_transposed(near, rows, candidates, shape);
+            for (row, near) in (first..).zip(near.chunks_exact_mut(columns)) {
+                for (near, length) in near.iter_mut().zip(&lengths) {
+                    let distance = (self.norms[row] + length - 2.0 * *near).max(0.0);
+                    // Rounding leaves a row a little away from itself.
+                    let noise = 1e-6 * length;
+                    *near = nearest[row].min(if distance < noise { 0.0 } else { distance });
+                }
             }
         });
+        near
     }
 
     /// The nearest centre of each row, and the squared distance to it.
@@ -194,79 +209,46 @@ impl Work<'_> {
     /// group without rows takes the row that is farthest from its centre.
     fn centre(&self, of_rows: &[u32], distances: &mut [f32], centres: &mut [f32]) -> f32 {
         let groups = centres.len() / self.dims;
-        let (mut sums, mut sizes) = (vec![0f64; centres.len()], vec![0f64; groups]);
-        for (row, group) in self.rows.chunks_exact(self.dims).zip(of_rows) {
-            let group = *group as usize;
-            sizes[group] += 1.0;
-            let sums = &mut sums[group * self.dims..][..self.dims];
-            sums.iter_mut()
-                .zip(row)
-                .for_each(|(s, v)| *s += f64::from(*v));
-        }
-        let mut moved = 0.0;
-        for (group, size) in sizes.iter().enumerate() {
-            let sums = &sums[group * self.dims..][..self.dims];
-            let far = || {
+        let members = members(of_rows, groups);
+        let mut means = centres.to_vec();
+        let shares = means.chunks_exact_mut(self.dims).zip(&members);
+        each_share(shares, |(mean, members)| {
+            if members.is_empty() {
+                return;
+            }
+            let mut sums = vec![0f64; self.dims];
+            for row in members {
+                let sums = sums.iter_mut().zip(self.row(*row as usize));
+                sums.for_each(|(sum, v)| *sum += f64::from(*v));
+            }
+            for (mean, sum) in mean.iter_mut().zip(sums) {
+                *mean = (sum / members.len() as f64) as f32;
+            }
+        });
+        for (mean, members) in means.chunks_exact_mut(self.dims).zip(&members) {
+            if members.is_empty() {
                 let far = distances.iter().enumerate();
-                far.max_by(|a, b| a.1.total_cmp(b.1))
-                    .map_or(0, |(row, _)| row)
-            };
-            let next: Vec<f32> = match *size > 0.0 {
-                true => sums.iter().map(|sum| (sum / size) as f32).collect(),
-                false => {
-                    let far = far();
-                    distances[far] = 0.0;
-                    self.row(far).to_vec()
-                }
-            };
-            for (centre, next) in centres[group * self.dims..][..self.dims]
-                .iter_mut()
-                .zip(next)
-            {
-                moved += (*centre - next) * (*centre - next);
-                *centre = next;
+                let far = far
+                    .max_by(|a, b| a.1.total_cmp(b.1))
+                    .map_or(0, |(row, _)| row);
+                distances[far] = 0.0;
+                mean.copy_from_slice(self.row(far));
             }
         }
+        let moved = centres.iter().zip(&means).map(|(a, b)| (a - b) * (a - b));
+        let moved = moved.sum();
+        centres.copy_from_slice(&means);
         moved
     }
 }
 
-/// Has all cores work `shares` off.
-fn each_share<T: Send>(shares: impl Iterator<Item = T> + Send, work: impl Fn(T) + Sync) {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let shares = Mutex::new(shares);
-    let next = || {
-        shares
-            .lock()
-            .unwrap_or_else(|dead| dead.into_inner())
-            .next()
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..cores {
-            scope.spawn(|| {
-                while let Some(share) = next() {
-                    work(share);
-                }
-            });
-        }
-    });
-}
-
-/// Numbers by chance that are the same for the same seed (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+/// The rows of each group.
+fn members(of_rows: &[u32], groups: usize) -> Vec<Vec<u32>> {
+    let mut members = vec![Vec::new(); groups];
+    for (row, group) in of_rows.iter().enumerate() {
+        members[*group as usize].push(row as u32);
     }
-
-    /// In 0..1.
-    fn unit(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1u64 << 53) as f64
-    }
+    members
 }
 
 #[cfg(test)]

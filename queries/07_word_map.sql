@@ -1,0 +1,32 @@
+-- Word map: what the most common words of titles and texts mean by how they are used.
+--
+-- needs   out/products.parquet (01_ingest.sql);
+--         :words, how many words, and :min_count, how often they are there at least
+-- writes  out/word_map.parquet: words, how often they are there, their word2vec vectors
+--         and their places on a t-SNE map
+
+\default words 500
+\default min_count 5
+
+COPY (
+    SELECT word, count, vector, place['x'] AS x, place['y'] AS y
+    FROM (
+        SELECT word, count, vector, tsne(vector) OVER () AS place
+        FROM (
+            SELECT w['word'] AS word, w['count'] AS count, w['vector'] AS vector
+            FROM (
+                SELECT unnest(word2vec(concat_ws(' ', title, text), min_count => :min_count)) AS w
+                FROM 'out/products.parquet'
+            )
+            ORDER BY count DESC, word
+            LIMIT :words
+        )
+    )
+    ORDER BY count DESC, word
+)
+TO 'out/word_map.parquet' OPTIONS (compression 'zstd(3)');
+
+SELECT word, count, round(x, 1) AS x, round(y, 1) AS y
+FROM 'out/word_map.parquet'
+ORDER BY count DESC, word
+LIMIT 10;

@@ -1,0 +1,67 @@
+"use strict";
+// Colours that stay apart for colour-blind eyes too, in the order of use; what
+// is beyond the last shares the colour of the rest. Groups are named on the map
+// as well, so that colour is never the only sign.
+
+const PALETTES = {
+  light: ["#183ba7", "#c4410d", "#22979d", "#ba76d2", "#7f9741", "#257a46", "#7653b4", "#7d302d", "#6d2e7c", "#d77111"],
+  dark: ["#a8b7fb", "#f75f23", "#3ae6e0", "#aa6e95", "#c3f57f", "#33b67f", "#9878fd", "#c5b917", "#e870ac", "#f9c279"],
+};
+
+const REST = { light: "#8a939f", dark: "#7f8997" };
+
+function dark() {
+  return document.documentElement.dataset.theme === "dark";
+}
+
+function colourOf(code, group) {
+  const shade = dark() ? "dark" : "light";
+  const none = group && group.names[code] === null;
+  return none ? REST[shade] : PALETTES[shade][code] ?? REST[shade];
+}
+
+// How many parts of a group have a colour of their own.
+const COLOURS = PALETTES.light.length;
+
+function swatch(code, group) {
+  const node = made("span", "swatch");
+  node.style.background = colourOf(code, group);
+  return node;
+}
+
+function style(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+// The system's colours, unless somebody chose: auto, light, dark, auto.
+const themes = ["auto", "light", "dark"];
+
+function startTheme() {
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  let theme = "auto";
+  try {
+    theme = localStorage.getItem("semql-theme") ?? "auto";
+  } catch {
+    // A page from a file may have no storage; then every visit starts anew.
+  }
+  if (!themes.includes(theme)) theme = "auto";
+  const button = element("theme");
+  const show = () => {
+    const effective = theme === "auto" ? (system.matches ? "dark" : "light") : theme;
+    document.documentElement.dataset.theme = effective;
+    button.textContent = { auto: "Auto", light: "Light", dark: "Dark" }[theme];
+    button.setAttribute("aria-label", "Colours: " + { auto: "as the system has them", light: "light", dark: "dark" }[theme]);
+    changed("colour");
+  };
+  button.addEventListener("click", () => {
+    theme = themes[(themes.indexOf(theme) + 1) % themes.length];
+    try {
+      localStorage.setItem("semql-theme", theme);
+    } catch {
+      // As above.
+    }
+    show();
+  });
+  system.addEventListener("change", show);
+  show();
+}

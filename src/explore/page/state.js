@@ -1,0 +1,131 @@
+"use strict";
+// What the page knows: the rows it was given, and which of them are wanted now.
+// The other files ask here, and are told when it changes.
+
+const data = { rows: 0 };
+
+const state = {
+  group: 0,            // the group that colours the map
+  wanted: [],          // for each group the codes that are wanted; empty: all
+  found: null,         // {kind, text, rows, scores}: the last search, best first
+  area: null,          // {x0, y0, x1, y1} in map units
+  chosen: -1,          // the row whose details are shown
+  near: null,          // its neighbours: {rows, scores}
+  visible: null,       // a 1 for each row that is wanted
+  count: 0,            // how many those are
+  version: 0,          // grows when points change their look
+};
+
+const listeners = [];
+
+function onChange(listener) {
+  listeners.push(listener);
+}
+
+// `what`: "filter", "colour" or "chosen".
+function changed(what) {
+  if (what === "filter") applyFilters();
+  if (what !== "chosen") state.version += 1;
+  for (const listener of listeners) listener(what);
+}
+
+function element(id) {
+  return document.getElementById(id);
+}
+
+// An element with a class and a text. Data goes into pages this way only:
+// nothing that a product says is ever read as HTML.
+function made(tag, className, text) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+// A text from the data, by itself in its own direction.
+function own(tag, className, text) {
+  const node = made(tag, className, text);
+  node.dir = "auto";
+  return node;
+}
+
+function say(text) {
+  element("live").textContent = text;
+}
+
+const grouped = new Intl.NumberFormat("en-GB");
+
+function number(value) {
+  return grouped.format(value);
+}
+
+function rowsOf(count) {
+  return number(count) + (count === 1 ? " product" : " products");
+}
+
+function receive(given) {
+  Object.assign(data, given);
+  data.rows = data.titles.length;
+  for (const group of data.groups) {
+    group.codes = Uint16Array.from(group.codes);
+    group.counts = new Uint32Array(group.names.length);
+    for (const code of group.codes) group.counts[code] += 1;
+    state.wanted.push(new Set());
+  }
+  data.x = Float32Array.from(data.x);
+  data.y = Float32Array.from(data.y);
+  state.visible = new Uint8Array(data.rows).fill(1);
+  state.count = data.rows;
+}
+
+function titleOf(row) {
+  return data.titles[row] || data.texts[row].slice(0, 120) || "(no title)";
+}
+
+function nameOf(group, code) {
+  return group.names[code] ?? "(none)";
+}
+
+function applyFilters() {
+  const { visible, wanted, area, found } = state;
+  visible.fill(1);
+  if (found) {
+    visible.fill(0);
+    for (const row of found.rows) visible[row] = 1;
+  }
+  data.groups.forEach((group, at) => {
+    if (wanted[at].size === 0) return;
+    for (let row = 0; row < data.rows; row++) {
+      if (!wanted[at].has(group.codes[row])) visible[row] = 0;
+    }
+  });
+  if (area) {
+    for (let row = 0; row < data.rows; row++) {
+      const x = data.x[row], y = data.y[row];
+      if (x < area.x0 || x > area.x1 || y < area.y0 || y > area.y1) visible[row] = 0;
+    }
+  }
+  state.count = visible.reduce((sum, one) => sum + one, 0);
+}
+
+function filtered() {
+  return state.found !== null || state.area !== null || state.wanted.some((set) => set.size > 0);
+}
+
+function toggleCode(at, code) {
+  const set = state.wanted[at];
+  if (!set.delete(code)) set.add(code);
+  changed("filter");
+  say(rowsOf(state.count) + " shown");
+}
+
+// Rows whose title, text or id has every word that was asked for.
+function withWords(text) {
+  const words = text.toLocaleLowerCase().split(/\s+/).filter((word) => word);
+  const rows = [];
+  for (let row = 0; row < data.rows; row++) {
+    const all = (data.titles[row] + " " + data.texts[row] + " " + (data.ids[row] ?? "")).toLocaleLowerCase();
+    if (words.every((word) => all.includes(word))) rows.push(row);
+  }
+  return { kind: "words", text, rows, scores: null };
+}

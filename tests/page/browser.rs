@@ -1,0 +1,239 @@
+//! A real browser: Chromium without a window, told what to do over WebDriver.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::http;
+
+/// How long a page may take to get where a test expects it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Browser {
+    driver: Child,
+    port: u16,
+    session: String,
+    _profile: tempfile::TempDir,
+}
+
+impl Browser {
+    /// `None`, with a remark, on a machine without Chromium.
+    pub fn start() -> Option<Self> {
+        let there = |program: &str| {
+            let run = Command::new(program)
+                .arg("--version")
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
+            run.is_ok_and(|status| status.success())
+        };
+        if !there("chromium") || !there("chromedriver") {
+            eprintln!(
+                "skipped: no chromium (`python3 scripts/setup.py --browser` says what to install)"
+            );
+            return None;
+        }
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(driver.stdout.take().unwrap());
+        let port = out.lines().map_while(Result::ok).find_map(|line| {
+            let rest = line.split_once("successfully on port ")?.1;
+            rest.trim_end_matches('.').parse().ok()
+        });
+        let profile = tempfile::tempdir().unwrap();
+        let mut browser = Self {
+            driver,
+            port: port.expect("chromedriver says its port"),
+            session: String::new(),
+            _profile: profile,
+        };
+        let user_data = format!("--user-data-dir={}", browser._profile.path().display());
+        let args = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--window-size=1500,1200",
+            &user_data,
+        ];
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "browserName": "chrome",
+            "goog:chromeOptions": {"args": args},
+            "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
+        }}});
+        let made = browser.command("POST", "/session", &wanted);
+        browser.session = made["sessionId"].as_str().unwrap().to_string();
+        // The page that a browser opens with asks for this and that.
+        browser.go("about:blank");
+        browser.requests();
+        Some(browser)
+    }
+
+    fn command(&self, method: &str, path: &str, body: &Value) -> Value {
+        let body = if method == "POST" {
+            body.to_string()
+        } else {
+            String::new()
+        };
+        let headers = [("Content-Type", "application/json; charset=utf-8")];
+        let answer = http::request(self.port, method, path, &headers, &body);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.json()["value"].take()
+    }
+
+    fn ask(&self, path: &str, body: &Value) -> Value {
+        self.command("POST", &format!("/session/{}/{path}", self.session), body)
+    }
+
+    pub fn go(&self, url: &str) {
+        self.ask("url", &json!({"url": url}));
+    }
+
+    pub fn reload(&self) {
+        self.ask("refresh", &json!({}));
+    }
+
+    /// Opens an address and waits for the page to be ready.
+    pub fn open(&self, url: &str) {
+        self.go(url);
+        self.until("document.documentElement.dataset.ready === 'true'");
+    }
+
+    /// The value of a JavaScript expression.
+    pub fn value(&self, expression: &str) -> Value {
+        self.ask(
+            "execute/sync",
+            &json!({"script": format!("return {expression};"), "args": []}),
+        )
+    }
+
+    /// Waits until a JavaScript expression is true.
+    pub fn until(&self, expression: &str) {
+        let begun = Instant::now();
+        while self.value(expression) != json!(true) {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "never true: {expression}\n{:?}",
+                self.complaints()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The text that a person sees in the first element that a selector finds.
+    pub fn text(&self, selector: &str) -> String {
+        let found = self.value(&format!(
+            "document.querySelector({}).innerText",
+            json!(selector)
+        ));
+        found.as_str().unwrap().to_string()
+    }
+
+    fn element(&self, selector: &str) -> String {
+        let found = self.ask(
+            "element",
+            &json!({"using": "css selector", "value": selector}),
+        );
+        let id = found.as_object().unwrap().values().next().unwrap();
+        id.as_str().unwrap().to_string()
+    }
+
+    pub fn click(&self, selector: &str) {
+        let element = self.element(selector);
+        self.ask(&format!("element/{element}/click"), &json!({}));
+    }
+
+    pub fn focus(&self, selector: &str) {
+        self.value(&format!(
+            "document.querySelector({}).focus()",
+            json!(selector)
+        ));
+    }
+
+    /// Types keys where the focus is; WebDriver's private characters stand for
+    /// Enter, arrows, ...
+    pub fn keys(&self, keys: &str) {
+        let actions: Vec<Value> = keys
+            .chars()
+            .flat_map(|key| {
+                ["keyDown", "keyUp"].map(|kind| json!({"type": kind, "value": key.to_string()}))
+            })
+            .collect();
+        self.ask(
+            "actions",
+            &json!({"actions": [{"type": "key", "id": "keys", "actions": actions}]}),
+        );
+    }
+
+    /// Empties a field and types into it.
+    pub fn fill(&self, selector: &str, text: &str) {
+        let element = self.element(selector);
+        self.ask(&format!("element/{element}/clear"), &json!({}));
+        self.ask(&format!("element/{element}/value"), &json!({"text": text}));
+    }
+
+    /// Moves the pointer to a place of the window and presses, or only moves.
+    pub fn point(&self, x: f64, y: f64, press: bool) {
+        let mut actions =
+            vec![json!({"type": "pointerMove", "duration": 0, "x": x.round(), "y": y.round()})];
+        if press {
+            actions.push(json!({"type": "pointerDown", "button": 0}));
+            actions.push(json!({"type": "pointerUp", "button": 0}));
+        }
+        self.ask(
+            "actions",
+            &json!({"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]}),
+        );
+    }
+
+    /// What the page complained about on its console.
+    pub fn complaints(&self) -> Vec<String> {
+        let log = self.ask("se/log", &json!({"type": "browser"}));
+        let entries = log.as_array().unwrap().iter();
+        entries
+            .map(|entry| format!("{} {}", entry["level"], entry["message"]))
+            .collect()
+    }
+
+    /// The addresses that the page asked for since this was asked last.
+    pub fn requests(&self) -> Vec<String> {
+        let log = self.ask("se/log", &json!({"type": "performance"}));
+        let messages = log.as_array().unwrap().iter().filter_map(|entry| {
+            let message: Value = serde_json::from_str(entry["message"].as_str()?).ok()?;
+            let message = &message["message"];
+            (message["method"] == "Network.requestWillBeSent").then(|| {
+                message["params"]["request"]["url"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_string()
+            })
+        });
+        messages.collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if !self.session.is_empty() && !std::thread::panicking() {
+            self.command(
+                "DELETE",
+                &format!("/session/{}", self.session),
+                &Value::Null,
+            );
+        }
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
