@@ -117,7 +117,7 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
     trained_bench = trained.Bench(semql, data, folder)
     search_bench = search.Bench(
         semql, data, folder,
-        indexed=3_000 if quick else 200_000,
+        indexed=3_000 if quick else 100_000,
         repeats=3 if quick else 9,
     )  # fmt: skip
     groups_bench = groups.Bench(

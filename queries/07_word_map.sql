@@ -15,7 +15,7 @@ COPY (
         FROM (
             SELECT w['word'] AS word, w['count'] AS count, w['vector'] AS vector
             FROM (
-                SELECT unnest(word2vec(concat_ws(' ', title, text), min_count => :min_count)) AS w
+                SELECT unnest(word2vec(concat_ws(' ', title, text), 100, 5, :min_count)) AS w
                 FROM 'out/products.parquet'
             )
             ORDER BY count DESC, word

@@ -25,7 +25,7 @@ COPY (
         SELECT topic, array_to_string(top_terms(title), ', ') AS name
         FROM mapped
         GROUP BY topic
-    ) USING (topic)
+    ) AS named USING (topic)
     ORDER BY topic, docid, title
 )
 TO 'out/product_map.parquet' OPTIONS (compression 'zstd(3)');

@@ -152,7 +152,7 @@ impl View<'_> {
             && self
                 .starts
                 .windows(2)
-                .all(|w| w[0] <= w[1] && (w[1] - w[0]) as usize % LINKS == 0);
+                .all(|w| w[0] <= w[1] && ((w[1] - w[0]) as usize).is_multiple_of(LINKS));
         if !lengths {
             return false;
         }
