@@ -1,7 +1,8 @@
 //! A real browser: Chromium without a window, told what to do over WebDriver.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -13,6 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Browser {
     driver: Child,
+    /// Kept: a driver that cannot write to it ends.
+    _out: BufReader<ChildStdout>,
     port: u16,
     session: String,
     _profile: tempfile::TempDir,
@@ -42,14 +45,15 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let out = BufReader::new(driver.stdout.take().unwrap());
-        let port = out.lines().map_while(Result::ok).find_map(|line| {
+        let mut out = BufReader::new(driver.stdout.take().unwrap());
+        let port = out.by_ref().lines().map_while(Result::ok).find_map(|line| {
             let rest = line.split_once("successfully on port ")?.1;
             rest.trim_end_matches('.').parse().ok()
         });
         let profile = tempfile::tempdir().unwrap();
         let mut browser = Self {
             driver,
+            _out: out,
             port: port.expect("chromedriver says its port"),
             session: String::new(),
             _profile: profile,
@@ -75,9 +79,6 @@ impl Browser {
         }}});
         let made = browser.command("POST", "/session", &wanted);
         browser.session = made["sessionId"].as_str().unwrap().to_string();
-        // The page that a browser opens with asks for this and that.
-        browser.go("about:blank");
-        browser.requests();
         Some(browser)
     }
 
@@ -213,8 +214,11 @@ impl Browser {
         let messages = log.as_array().unwrap().iter().filter_map(|entry| {
             let message: Value = serde_json::from_str(entry["message"].as_str()?).ok()?;
             let message = &message["message"];
-            (message["method"] == "Network.requestWillBeSent").then(|| {
-                message["params"]["request"]["url"]
+            let request = &message["params"];
+            // The window that Chromium opens first is a page of its own.
+            let own = request["documentURL"].as_str()?.starts_with("chrome");
+            (message["method"] == "Network.requestWillBeSent" && !own).then(|| {
+                request["request"]["url"]
                     .as_str()
                     .unwrap_or_default()
                     .to_string()
@@ -226,12 +230,10 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        if !self.session.is_empty() && !std::thread::panicking() {
-            self.command(
-                "DELETE",
-                &format!("/session/{}", self.session),
-                &Value::Null,
-            );
+        // The driver ends the browser, unless it is gone itself.
+        if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+            let path = format!("/session/{}", self.session);
+            http::request(self.port, "DELETE", &path, &[], "");
         }
         let _ = self.driver.kill();
         let _ = self.driver.wait();

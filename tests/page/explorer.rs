@@ -21,9 +21,11 @@ pub fn offers() -> tempfile::TempDir {
     let mut lines = String::new();
     for n in 0..60 {
         let (category, what) = kinds[n % 3];
+        let colour = ["red", "blue", "green", "white"][n % 4];
+        let feel = ["soft", "strong", "light"][n % 3];
         let offer = serde_json::json!({
             "docid": format!("D{n}"), "title": format!("{what} number {n}"),
-            "description": format!("A fine {what} for long summer days, made of good blue cloth, sold with green ribbon."), "category": category,
+            "description": format!("A fine {what}, {colour} and {feel}, for every day."), "category": category,
         });
         lines += &format!("{offer}\n");
     }

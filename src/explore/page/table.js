@@ -44,7 +44,7 @@ function showTable() {
   const columns = columnsOf();
   const head = made("tr");
   for (const column of columns) {
-    const width = column.title || column.key === "text" ? "wide" : column.number || column.key === "id" ? "narrow" : "";
+    const width = column.title || column.key === "text" ? "wide" : column.number ? "narrow" : column.key === "id" ? "middle" : "";
     const cell = made("th", (column.number ? "number " : "") + width);
     cell.scope = "col";
     const sorted = table.by === column.key;

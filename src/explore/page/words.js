@@ -51,13 +51,15 @@ function drawWords(context, view) {
   const rank = (word) => (word === words.chosen || word === words.cursor ? 0 : near.has(word) ? 1 : 2);
   order.sort((a, b) => rank(a) - rank(b) || a - b);
   for (const word of order) {
-    const px = view.screenX(x[word]);
+    let px = view.screenX(x[word]);
     let py = view.screenY(y[word]);
     if (px < -40 || py < -20 || px > view.width + 40 || py > view.height + 20) continue;
     const size = sizeOf(word) * grow;
     const strong = rank(word) < 2;
     context.font = (strong ? "650 " : "500 ") + size.toFixed(1) + "px system-ui, sans-serif";
     const half = context.measureText(names[word]).width / 2 + 2, high = size * 0.55;
+    // At the edge of the whole map a word still shows all of itself.
+    if (view.zoom === 1) px = Math.min(view.width - half, Math.max(half, px));
     const freeAt = (at) => !words.boxes.some((box) => box.written && Math.abs(box.px - px) < box.half + half && Math.abs(box.py - at) < box.high + high);
     // What must be read may move a little.
     const shift = strong ? [0, 1, -1, 2, -2, 3, -3].find((it) => freeAt(py + it * high)) : undefined;
