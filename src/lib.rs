@@ -1,0 +1,149 @@
+//! The shell as a library: what the binary `semql` runs, for the other doors
+//! that bring the same shell.
+
+mod args;
+mod batch;
+mod commands;
+mod dict;
+mod dictionary;
+mod download;
+mod error;
+mod explore;
+mod interrupt;
+mod last;
+mod output;
+mod panic;
+mod repl;
+mod script;
+mod session;
+mod shell;
+mod sources;
+mod statement;
+mod suggest;
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use args::{Args, Dict, Sub, Work};
+use download::Download;
+use error::{ExitCode, Result, ShellError};
+use interrupt::Interrupts;
+use output::sink::Sink;
+use output::{Format, Style};
+use session::{Session, SessionOptions};
+use shell::{Shell, report};
+use tokio::runtime::Runtime;
+
+/// Stack of the engine's threads. Planning recurses once for each level of an
+/// expression.
+const STACK: usize = 8 << 20;
+
+/// How long the threads may take to end.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Runs the shell with the process's own command line, and ends the process
+/// with its exit code.
+pub fn main() -> ! {
+    panic::install();
+    leave_telemetry_out();
+    let (args, work) = args::parse();
+    let code = match run(&args, &work) {
+        Ok(code) => code,
+        Err(error) => {
+            report(&error);
+            error.code
+        }
+    };
+    std::process::exit(code as i32);
+}
+
+/// ONNX Runtime's builds for Linux would otherwise open a telemetry channel
+/// before anybody can tell them not to. Nothing leaves the machine.
+fn leave_telemetry_out() {
+    // SAFETY: no other thread runs yet that could read the environment.
+    unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
+}
+
+fn run(args: &Args, work: &[Work]) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK)
+        .build()
+        .map_err(|error| {
+            ShellError::setup(format!("cannot start the engine's threads: {error}"))
+        })?;
+    let result = run_in(&runtime, args, work);
+    runtime.shutdown_timeout(PATIENCE);
+    result
+}
+
+fn run_in(runtime: &Runtime, args: &Args, work: &[Work]) -> Result<ExitCode> {
+    // Before the session, so that a misspelt file is told at once.
+    let scripts = match &args.subcommand {
+        Some(_) => None,
+        None => batch::scripts(work)?,
+    };
+    if let (Some(Sub::Explore(_)), Some(path)) = (&args.subcommand, &args.output) {
+        return Err(ShellError::usage(format!(
+            "explore writes its page with --export {}; -o is for rows",
+            path.display()
+        )));
+    }
+    let interactive = args.subcommand.is_none() && scripts.is_none();
+    let options = SessionOptions {
+        data_dict: args.data_dict.clone(),
+        // `dict init > data_dict.yaml` finds the file empty that it is to fill.
+        default_dictionary: !matches!(args.subcommand, Some(Sub::Dict(Dict::Init { .. }))),
+        settings: args.settings.clone(),
+        memory_limit: args.memory_limit,
+        progress: !args.quiet && std::io::stderr().is_terminal(),
+    };
+    let session = runtime.block_on(Session::open(&options))?;
+    let sink = match &args.output {
+        Some(path) => Sink::file(path)?,
+        None => Sink::stdout(),
+    };
+    let interrupts = {
+        let _inside = runtime.enter();
+        Interrupts::listen(session.ai.clone(), interactive)
+    };
+    let download = Download::new(args.quiet, interrupts.presses());
+    session.ai.set_download_progress(Arc::new(download));
+    let mut shell = Shell::new(session, style(args), sink, interrupts);
+    shell.interactive = interactive;
+    shell.quiet = args.quiet;
+    for (name, value) in &args.variables {
+        shell
+            .variables
+            .set(name, value.as_str())
+            .map_err(|error| ShellError::usage(format!("-v {name}={value}: {error}")))?;
+    }
+    match &args.subcommand {
+        Some(Sub::Dict(what)) => return runtime.block_on(dict::run(&mut shell, what)),
+        Some(Sub::Explore(options)) => {
+            return runtime.block_on(explore::run(&mut shell, options));
+        }
+        None => {}
+    }
+    if !args.no_rc {
+        // A start-up file only sets things; nobody wants to be told each time.
+        shell.quiet = true;
+        repl::start_up(runtime, &mut shell);
+    }
+    shell.quiet = args.quiet;
+    match scripts {
+        Some(scripts) => runtime.block_on(batch::run(&mut shell, &scripts))?,
+        None => repl::run(runtime, &mut shell)?,
+    }
+    Ok(ExitCode::Success)
+}
+
+fn style(args: &Args) -> Style {
+    let terminal = std::io::stdout().is_terminal() && args.output.is_none();
+    Style {
+        format: args.format.unwrap_or(Format::Table),
+        color: terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        ..Style::default()
+    }
+}
