@@ -14,7 +14,8 @@ demo: setup build
 
 ## Set-up, lints and every test; the last line counts the tests.
 test:
-	@$(PYTHON) scripts/setup.py --lint-tools $(TARGET)/lint-tools --browser
+	@$(PYTHON) scripts/setup.py
+	@$(PYTHON) scripts/test_setup.py $(TARGET)
 	@CARGO=$(CARGO) TARGET=$(TARGET) bash scripts/test.sh
 
 ## ONNX Runtime and the default model, checked, where semql finds them.

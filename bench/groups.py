@@ -143,8 +143,8 @@ class Bench:
             timed = self.shell.time(
                 warm_up=[f"COPY ({titles}) TO 'titles.parquet'"],
                 timed=[
-                    "COPY (SELECT w['word'] AS word, w['vector'] AS vector FROM (SELECT unnest(word2vec(title, "
-                    f"seed => {seed})) AS w FROM 'titles.parquet')) TO 'words.parquet'"
+                    "COPY (SELECT w['word'] AS word, w['vector'] AS vector FROM (SELECT unnest(word2vec(title, 100, 5, 5, "
+                    f"{seed})) AS w FROM 'titles.parquet')) TO 'words.parquet'"
                 ],
             )
             own_seconds.append(timed.seconds[0])

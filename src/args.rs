@@ -19,6 +19,7 @@ Examples:
   semql dict check                                   does the data match the dictionary?
   semql dict init products.parquet -o data_dict.yaml a first draft of one
   semql explore products.parquet                     a page with a map, search and SQL
+  semql serve                                        for psql, JDBC, BI tools: Postgres' protocol
 
 Exit codes:
   0    success
@@ -90,6 +91,43 @@ pub enum Sub {
     Dict(Dict),
     /// A page to look around in a table: counts, a map by meaning, search, SQL
     Explore(Explore),
+    /// The tables and functions over Postgres' wire protocol: psql, JDBC, BI tools
+    Serve(Serve),
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Serve {
+    /// Where to listen; port 0 takes any free one
+    ///
+    /// An address that other machines reach needs --password-file.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5432")]
+    pub listen: String,
+
+    /// Who may connect: `user:password`, one a line, in a file that nobody else reads
+    ///
+    /// Without it everybody on this machine may.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+
+    /// The certificate (PEM); connections without TLS are then turned away
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// The most connections at a time
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub max_connections: u32,
+
+    /// Texts that may wait for a model before further statements are refused
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    pub max_queued: u64,
+
+    /// Lets clients change things: COPY, CREATE, DROP, INSERT, ...
+    #[arg(long)]
+    pub allow_writes: bool,
 }
 
 #[derive(Clone, Debug, Default, clap::Args)]

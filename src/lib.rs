@@ -15,6 +15,7 @@ mod output;
 mod panic;
 mod repl;
 mod script;
+mod serve;
 mod session;
 mod shell;
 mod sources;
@@ -124,6 +125,7 @@ fn run_in(runtime: &Runtime, args: &Args, work: &[Work]) -> Result<ExitCode> {
         Some(Sub::Explore(options)) => {
             return runtime.block_on(explore::run(&mut shell, options));
         }
+        Some(Sub::Serve(options)) => return runtime.block_on(serve::run(&mut shell, options)),
         None => {}
     }
     if !args.no_rc {

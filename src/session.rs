@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::physical_plan::ExecutionPlan;
@@ -73,6 +74,19 @@ impl Session {
                 .map_err(|error| ShellError::usage(format!("--set {key}={value}: {error}")))?;
         }
         Ok(session)
+    }
+
+    /// A session beside this one: the same tables, functions and models, and
+    /// settings of its own, which begin as these are now.
+    pub fn beside(&self) -> Self {
+        let state = SessionStateBuilder::new_from_existing(self.ctx.state()).build();
+        Self {
+            ctx: SessionContext::new_with_state(state),
+            dictionary: Arc::clone(&self.dictionary),
+            ai: Arc::clone(&self.ai),
+            progress: false,
+            line: Mutex::default(),
+        }
     }
 
     /// Shows how far `plan` is, where progress is wanted, until

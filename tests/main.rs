@@ -9,4 +9,5 @@ mod groups;
 mod http;
 mod page;
 mod plans;
+mod serve;
 mod slt;

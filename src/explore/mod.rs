@@ -3,14 +3,13 @@
 //! `columns` finds out what is what in the table; `prepare` runs the queries of
 //! `queries/` (`template` fills them in) and makes the data of a `page`;
 //! `vectors` knows which rows are near each other; `server` answers the page,
-//! with `read_only` and `answer` for its SQL. What the browser runs is in
+//! with `answer` for its SQL. What the browser runs is in
 //! `page/`.
 
 mod answer;
 mod columns;
 mod page;
 mod prepare;
-mod read_only;
 mod server;
 mod template;
 mod token;

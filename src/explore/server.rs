@@ -16,9 +16,12 @@ use tokio::task::JoinHandle;
 
 use super::prepare::{FOUND_ROWS, NEAR_ROWS, Prepared, meaning};
 use super::vectors::{Near, Vectors};
-use super::{answer, page, read_only, token};
+use super::{answer, page, token};
 use crate::error::{Result, ShellError};
 use crate::session::Session;
+use crate::statement::read_only;
+
+const REFUSAL: &str = "this page only reads; start `semql explore` with --allow-writes to run";
 
 /// The header that a request for data carries.
 const TOKEN: &str = "x-semql-token";
@@ -289,7 +292,7 @@ async fn sql(
     finished(Running::start(async move {
         let sql = read_only::single(&sql)?;
         if !desk.allow_writes {
-            read_only::check(&desk.session, &sql).await?;
+            read_only::check(&desk.session, &sql, REFUSAL).await?;
         }
         let answer = answer::answer(&desk.session, &sql).await;
         desk.session.hide_progress();

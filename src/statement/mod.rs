@@ -8,6 +8,7 @@ mod index;
 mod missing;
 mod model;
 pub mod query;
+pub mod read_only;
 pub mod set;
 pub mod show;
 pub mod summarize;
@@ -45,10 +46,23 @@ pub struct Statement<'a> {
     pub rest: &'a str,
 }
 
+/// What a statement does besides answering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Nothing,
+    /// It changes the session alone.
+    Settings,
+    /// It writes files, or changes what other statements find.
+    Writes,
+    /// Its plan says.
+    Planned,
+}
+
 struct Kind {
     /// The words it begins with.
     words: &'static [&'static str],
     run: Run,
+    effect: Effect,
     /// Whether its rows become the table `_`.
     keeps_result: bool,
 }
@@ -59,96 +73,115 @@ const KINDS: &[Kind] = &[
     Kind {
         words: &["SUMMARIZE"],
         run: |session, statement| summarize::run(session, statement.rest).boxed(),
+        effect: Effect::Nothing,
         keeps_result: true,
     },
     Kind {
         words: &["SUMMARISE"],
         run: |session, statement| summarize::run(session, statement.rest).boxed(),
+        effect: Effect::Nothing,
         keeps_result: true,
     },
     Kind {
         words: &["CREATE", "MODEL"],
         run: |session, statement| model::create(session, statement.sql).boxed(),
+        effect: Effect::Writes,
         keeps_result: false,
     },
     Kind {
         words: &["CREATE", "OR", "REPLACE", "MODEL"],
         run: |session, statement| model::create(session, statement.sql).boxed(),
+        effect: Effect::Writes,
         keeps_result: false,
     },
     Kind {
         words: &["CREATE", "INDEX"],
         run: |session, statement| index::create(session, statement).boxed(),
+        effect: Effect::Writes,
         keeps_result: false,
     },
     Kind {
         words: &["CREATE", "OR", "REPLACE", "INDEX"],
         run: |session, statement| index::create(session, statement).boxed(),
+        effect: Effect::Writes,
         keeps_result: false,
     },
     Kind {
         words: &["DROP", "INDEX"],
         run: |session, statement| index::drop(session, statement).boxed(),
+        effect: Effect::Writes,
         keeps_result: false,
     },
     Kind {
         words: &["SHOW", "INDEXES"],
         run: |session, statement| index::show(session, statement).boxed(),
+        effect: Effect::Nothing,
         keeps_result: false,
     },
     Kind {
         words: &["DROP", "MODEL"],
         run: |session, statement| ready(model::drop(session, statement.rest)).boxed(),
+        effect: Effect::Writes,
         keeps_result: false,
     },
     Kind {
         words: &["EXPORT", "MODEL"],
         run: |session, statement| ready(model::export(session, statement.rest)).boxed(),
+        effect: Effect::Writes,
         keeps_result: false,
     },
     Kind {
         words: &["DESCRIBE", "MODEL"],
         run: |session, statement| ready(model::describe(session, statement.rest)).boxed(),
+        effect: Effect::Nothing,
         keeps_result: false,
     },
     Kind {
         words: &["DESCRIBE"],
         run: |session, statement| show::describe(session, statement.rest).boxed(),
+        effect: Effect::Nothing,
         keeps_result: false,
     },
     Kind {
         words: &["DESC"],
         run: |session, statement| show::describe(session, statement.rest).boxed(),
+        effect: Effect::Nothing,
         keeps_result: false,
     },
     Kind {
         words: &["SHOW", "MODELS"],
         run: |session, _| query::run(session, show::MODELS).boxed(),
+        effect: Effect::Nothing,
         keeps_result: false,
     },
     Kind {
         words: &["SHOW", "TABLES"],
         run: |session, _| describe::list_tables(session).boxed(),
+        effect: Effect::Nothing,
         keeps_result: false,
     },
     Kind {
         words: &["SHOW"],
         run: |session, statement| query::run(session, statement.sql).boxed(),
+        effect: Effect::Nothing,
         keeps_result: false,
     },
     Kind {
         words: &["EXPLAIN"],
         run: |session, statement| explain::run(session, statement.sql).boxed(),
+        effect: Effect::Planned,
         keeps_result: false,
     },
     Kind {
         words: &["SET"],
         run: |session, statement| set::run(session, statement.sql).boxed(),
+        effect: Effect::Settings,
         keeps_result: false,
     },
     Kind {
         words: &["RESET"],
         run: |session, statement| set::run(session, statement.sql).boxed(),
+        effect: Effect::Settings,
         keeps_result: false,
     },
 ];
@@ -156,6 +189,7 @@ const KINDS: &[Kind] = &[
 const ENGINE: Kind = Kind {
     words: &[],
     run: |session, statement| query::run(session, statement.sql).boxed(),
+    effect: Effect::Planned,
     keeps_result: true,
 };
 
@@ -182,6 +216,16 @@ pub async fn run(session: &Session, sql: &str) -> Result<Outcome> {
     (kind.run)(session, &Statement { sql, rest })
         .await
         .map_err(|error| help(session, error))
+}
+
+/// What this statement does besides answering, as far as its words tell.
+pub fn effect(sql: &str) -> Effect {
+    kind(sql).effect
+}
+
+/// Whether the shell runs this statement itself.
+pub fn is_own(sql: &str) -> bool {
+    !kind(sql).words.is_empty()
 }
 
 /// Whether the rows of this statement become the table `_`.

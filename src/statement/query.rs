@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use futures::{StreamExt, TryStreamExt};
 
 use super::{Outcome, copy};
-use crate::error::Result;
+use crate::error::{Result, ShellError};
 use crate::session::Session;
 
 /// Plans and runs `sql`. Rows come as a stream: nothing is computed before the
@@ -50,6 +50,32 @@ async fn one(session: &Session, statement: Statement) -> Result<Outcome> {
         return copy::run(session, statement).await;
     }
     let plan = session.ctx.state().statement_to_plan(statement).await?;
+    run_plan(session, plan).await
+}
+
+/// The plan of one statement; `None` for `COPY`, which has none before it runs.
+///
+/// # Errors
+/// Syntax and planning; several statements.
+pub async fn plan(session: &Session, sql: &str) -> Result<Option<LogicalPlan>> {
+    let mut statements = parse(session, sql)?;
+    match (statements.pop(), statements.is_empty()) {
+        (None | Some(Statement::CopyTo(_)), _) => Ok(None),
+        (Some(statement), true) => {
+            let plan = session.ctx.state().statement_to_plan(statement).await?;
+            Ok(Some(plan))
+        }
+        (Some(_), false) => Err(ShellError::query(
+            "there are several statements; run them one at a time",
+        )),
+    }
+}
+
+/// Runs what [`plan`] planned.
+///
+/// # Errors
+/// Planning what is left and, for all but queries, execution.
+pub async fn run_plan(session: &Session, plan: LogicalPlan) -> Result<Outcome> {
     match plan {
         LogicalPlan::Ddl(ref ddl) => {
             let message = message(ddl);

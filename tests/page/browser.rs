@@ -34,7 +34,7 @@ impl Browser {
         };
         if !there("chromium") || !there("chromedriver") {
             eprintln!(
-                "skipped: no chromium (`python3 scripts/setup.py --browser` says what to install)"
+                "skipped: no chromium (`make test` says what to install)"
             );
             return None;
         }

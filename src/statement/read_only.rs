@@ -1,18 +1,13 @@
-//! What a page may run: one statement that only reads.
+//! What those may run who reach the session from outside: one statement that
+//! only reads.
 
 use datafusion::execution::context::SQLOptions;
-use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::logical_expr::LogicalPlan;
 
+use super::{Effect, effect, query};
 use crate::error::{Result, ShellError};
 use crate::script::{Kind, first_words, split};
 use crate::session::Session;
-
-const REFUSAL: &str = "this page only reads; start `semql explore` with --allow-writes to run";
-
-/// First words of the shell's own statements that only read; the engine does
-/// not know all of them.
-const READERS: &[&str] = &["SUMMARIZE", "SUMMARISE", "DESCRIBE", "DESC", "SHOW"];
 
 /// First words of statements that change something. What is in neither list
 /// is the engine's to judge.
@@ -62,46 +57,59 @@ pub fn single(text: &str) -> Result<String> {
 }
 
 /// Refuses a statement that would change anything: data, files, the session.
+/// `refusal` says why, up to the name of what is refused.
 ///
 /// # Errors
 /// The refusal; what is wrong with the statement itself.
-pub async fn check(session: &Session, sql: &str) -> Result<()> {
-    let (words, _) = first_words(sql, 1);
-    let first = words.first().map_or("", String::as_str);
-    if READERS.contains(&first) {
-        return Ok(());
+pub async fn check(session: &Session, sql: &str, refusal: &str) -> Result<()> {
+    if let Some(word) = writes(sql) {
+        return Err(refused(refusal, &word));
     }
-    if WRITERS.contains(&first) {
-        return Err(ShellError::query(format!("{REFUSAL} {first}")));
-    }
-    let state = session.ctx.state();
-    let limit = state.config_options().sql_parser.recursion_limit.get();
-    let statements = DFParserBuilder::new(sql)
-        .with_dialect(&GenericDialect {})
-        .with_recursion_limit(limit)
-        .build()?
-        .parse_statements()?;
-    for statement in statements {
-        if let Statement::CopyTo(_) = statement {
-            return Err(ShellError::query(format!("{REFUSAL} COPY")));
-        }
-        let plan = state.statement_to_plan(statement).await?;
-        let reads = SQLOptions::new()
-            .with_allow_ddl(false)
-            .with_allow_dml(false)
-            .with_allow_statements(false)
-            .verify_plan(&plan);
-        if reads.is_err() {
-            return Err(ShellError::query(format!("{REFUSAL} this statement")));
-        }
+    if effect(sql) == Effect::Planned
+        && let Some(plan) = query::plan(session, sql).await?
+    {
+        verify(&plan, refusal, false)?;
     }
     Ok(())
+}
+
+/// The first word of a statement whose words tell already that it changes
+/// something.
+pub fn writes(sql: &str) -> Option<String> {
+    let (words, _) = first_words(sql, 1);
+    let first = words.into_iter().next().unwrap_or_default();
+    let writes = match effect(sql) {
+        Effect::Nothing => false,
+        Effect::Settings | Effect::Writes => true,
+        Effect::Planned => WRITERS.contains(&first.as_str()),
+    };
+    writes.then_some(first)
+}
+
+/// Refuses a plan that would change anything; `prepares` allows `PREPARE` and
+/// `EXECUTE`, which keep something in the session.
+///
+/// # Errors
+/// The refusal.
+pub fn verify(plan: &LogicalPlan, refusal: &str, prepares: bool) -> Result<()> {
+    SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(prepares)
+        .verify_plan(plan)
+        .map_err(|_| refused(refusal, "this statement"))
+}
+
+pub fn refused(refusal: &str, what: &str) -> ShellError {
+    ShellError::query(format!("{refusal} {what}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::session::SessionOptions;
+
+    const REFUSAL: &str = "only reading here, not";
 
     #[test]
     fn there_is_one_statement() {
@@ -137,7 +145,7 @@ mod tests {
             "describe t",
             "SUMMARIZE t",
         ] {
-            check(&session, reads)
+            check(&session, reads, REFUSAL)
                 .await
                 .unwrap_or_else(|e| panic!("{reads}: {e}"));
         }
@@ -153,12 +161,12 @@ mod tests {
             "SELECT n INTO u FROM t",
             "PREPARE p AS SELECT 1",
         ] {
-            let error = check(&session, writes).await.unwrap_err();
+            let error = check(&session, writes, REFUSAL).await.unwrap_err();
             let refused =
                 error.message.starts_with(REFUSAL) || error.message.starts_with("not supported");
             assert!(refused, "{writes}: {}", error.message);
         }
-        let error = check(&session, "SELCT 1").await.unwrap_err();
+        let error = check(&session, "SELCT 1", REFUSAL).await.unwrap_err();
         assert!(!error.message.contains(REFUSAL), "{}", error.message);
     }
 }

