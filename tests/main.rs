@@ -7,6 +7,8 @@ mod fast;
 mod golden;
 mod groups;
 mod http;
+mod linking;
 mod page;
 mod plans;
+mod release;
 mod slt;
