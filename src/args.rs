@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
 
 use crate::output::Format;
 
@@ -20,6 +21,7 @@ Examples:
   semql dict init products.parquet -o data_dict.yaml a first draft of one
   semql explore products.parquet                     a page with a map, search and SQL
   semql serve                                        for psql, JDBC, BI tools: Postgres' protocol
+  semql setup                                        ONNX Runtime and the default model
 
 Exit codes:
   0    success
@@ -29,6 +31,7 @@ Exit codes:
   130  interrupted with Ctrl-C
 
 Environment:
+  SEMQL_HOME          ONNX Runtime, models and what is made of them (~/.local/share/semql)
   SEMQLRC             start-up file (~/.config/semql/semqlrc)
   SEMQL_HISTORY       history of the prompt (~/.local/state/semql/history)
   PAGER, VISUAL, EDITOR, NO_COLOR
@@ -93,6 +96,8 @@ pub enum Sub {
     Explore(Explore),
     /// The tables and functions over Postgres' wire protocol: psql, JDBC, BI tools
     Serve(Serve),
+    #[command(flatten)]
+    Install(Install),
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -133,7 +138,7 @@ pub struct Serve {
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Explore {
     /// The data: a file, a glob, a URL, or a table (the dictionary's first one)
-    #[arg(value_name = "FILE|TABLE")]
+    #[arg(value_name = "FILE|TABLE", value_hint = ValueHint::FilePath)]
     pub source: Option<String>,
 
     /// Writes the page to this file, which needs nothing else, instead of serving it
@@ -190,9 +195,35 @@ pub enum Dict {
     /// Writes the first draft of a dictionary from a data file
     Init {
         /// The data: a file, a glob or a URL
-        #[arg(value_name = "FILE")]
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
         source: String,
     },
+}
+
+/// What puts semql on a machine.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Install {
+    /// Brings ONNX Runtime and the default model to this machine, with Python's pip
+    Setup(Setup),
+    /// Prints a shell's completion script
+    Completions {
+        /// Which shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Prints the manual page
+    Man,
+}
+
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Setup {
+    /// ONNX Runtime's build for NVIDIA GPUs, for CUDA 13 and cuDNN 9; it runs on the CPU too
+    #[arg(long)]
+    pub gpu: bool,
+
+    /// Fetches nothing, and fails if anything is missing
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// A `-f` or `-c`, in the order of the command line.

@@ -9,6 +9,7 @@ mod dictionary;
 mod download;
 mod error;
 mod explore;
+mod install;
 mod interrupt;
 mod last;
 mod output;
@@ -80,6 +81,9 @@ fn run(args: &Args, work: &[Work]) -> Result<ExitCode> {
 }
 
 fn run_in(runtime: &Runtime, args: &Args, work: &[Work]) -> Result<ExitCode> {
+    if let Some(Sub::Install(what)) = &args.subcommand {
+        return install::run(args, what);
+    }
     // Before the session, so that a misspelt file is told at once.
     let scripts = match &args.subcommand {
         Some(_) => None,
@@ -126,7 +130,7 @@ fn run_in(runtime: &Runtime, args: &Args, work: &[Work]) -> Result<ExitCode> {
             return runtime.block_on(explore::run(&mut shell, options));
         }
         Some(Sub::Serve(options)) => return runtime.block_on(serve::run(&mut shell, options)),
-        None => {}
+        Some(Sub::Install(_)) | None => {}
     }
     if !args.no_rc {
         // A start-up file only sets things; nobody wants to be told each time.

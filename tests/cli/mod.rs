@@ -9,6 +9,7 @@ mod errors;
 mod explore;
 mod figures;
 mod index;
+mod install;
 mod interrupt;
 mod models;
 mod output;

@@ -1,4 +1,4 @@
-//! `SET ai.*`: every setting is one row of [`SETTINGS`].
+//! `SET ai.*`: every setting is one row of a list.
 
 use std::any::Any;
 use std::fmt;

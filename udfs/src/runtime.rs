@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
 
-use crate::backend::{Backend, Deterministic, Device, library_path};
+use crate::backend::{Backend, Deterministic, Device, check_environment};
 use crate::error::{Error, Result};
 use crate::inference::cache::{Cache, Limits, Setting as CacheSetting};
 use crate::inference::{Classifier, Encoder, Identity, Metered, Rate, Run};
@@ -408,7 +408,7 @@ impl Runtime {
             self.encoder(settings)?.warm_up()?;
         }
         if location.source != Source::Deterministic {
-            library_path(settings.onnxruntime.as_deref())?;
+            check_environment(settings.onnxruntime.as_deref())?;
         }
         let facts = |dims, pooling: String, precision: &str| ModelFacts {
             name: location.name.clone(),

@@ -12,7 +12,9 @@ pub use device::Device;
 #[cfg(test)]
 pub use onnx::run_floats;
 pub use onnx::{Onnx, OnnxOptions};
-pub use runtime_library::{library_path, version as library_version};
+pub use runtime_library::{
+    check_environment, environment, library_path, use_environment, version as library_version,
+};
 
 use crate::error::Result;
 

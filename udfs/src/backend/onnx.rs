@@ -8,7 +8,7 @@ use ort::value::TensorRef;
 
 use super::pool;
 use super::providers::{compiled_in, providers};
-use super::runtime_library::{environment, library_path};
+use super::runtime_library::environment;
 use super::{Backend, Device, TokenBatch};
 use crate::error::{Error, Result};
 use crate::models::{Pooling, Precision, Ranges};
@@ -127,7 +127,7 @@ impl Onnx {
     /// # Errors
     /// [`Error::Setup`] for a missing library.
     pub fn may_serve(device: Device, library: Option<&Path>) -> Result<bool> {
-        environment(&library_path(library)?)?;
+        environment(library)?;
         Ok(compiled_in(device))
     }
 
@@ -172,7 +172,7 @@ pub fn run_floats(
     inputs: &[(&str, usize, Vec<f32>)],
 ) -> Result<Vec<(String, Vec<f32>)>> {
     let failed = |e: ort::Error| Error::Setup(e.to_string());
-    let environment = environment(&library_path(None)?)?;
+    let environment = environment(None)?;
     let mut session = Session::builder(environment)
         .map_err(failed)?
         .commit_from_file(graph)
@@ -200,8 +200,10 @@ fn threads(setting: usize) -> usize {
 }
 
 fn builder(options: &OnnxOptions, device: Device, threads: usize) -> Result<SessionBuilder> {
-    let environment = environment(&library_path(options.library.as_deref())?)?;
+    let environment = environment(options.library.as_deref())?;
     let mut builder = Session::builder(environment)
+        // A program's own environment may have some; the device is ai.device's.
+        .and_then(|b| Ok(b.with_no_environment_execution_providers()?))
         .and_then(|b| Ok(b.with_optimization_level(GraphOptimizationLevel::All)?))
         .and_then(|b| Ok(b.with_intra_threads(threads)?))
         .and_then(|b| Ok(b.with_inter_threads(1)?))
@@ -225,7 +227,7 @@ fn commit(graph: &Path, options: &OnnxOptions, device: Device, threads: usize) -
     builder.commit_from_file(graph).map_err(|e| match device {
         Device::Auto | Device::Cpu => Error::Setup(format!(
             "the model graph {} could not be loaded: {}. \
-             If the file is damaged, delete it and run `make setup` or fetch the model again",
+             If the file is damaged, delete it and run `semql setup` or fetch the model again",
             graph.display(),
             first_line(&e.to_string())
         )),

@@ -33,7 +33,7 @@ pub fn library_path(setting: Option<&Path>) -> Result<PathBuf> {
     find_in(&folder).ok_or_else(|| {
         Error::Setup(format!(
             "the ONNX Runtime library is not on this machine: looked for {} in {}. \
-             Run `make setup`, or point ai.onnxruntime (or ORT_DYLIB_PATH) at the library file",
+             Run `semql setup`, or point ai.onnxruntime (or ORT_DYLIB_PATH) at the library file",
             NAMES[0],
             folder.display()
         ))
@@ -49,7 +49,7 @@ fn given(path: &Path, by: &str) -> Result<PathBuf> {
     found.ok_or_else(|| {
         Error::Setup(format!(
             "there is no ONNX Runtime library at {}, where {by} points. \
-             Correct it, or clear it to use the one that `make setup` brings",
+             Correct it, or clear it to use the one that `semql setup` brings",
             path.display()
         ))
     })
@@ -76,52 +76,118 @@ fn find_in(folder: &Path) -> Option<PathBuf> {
     found.pop()
 }
 
-static ENVIRONMENT: OnceLock<(PathBuf, Environment)> = OnceLock::new();
+/// The one environment that a process can have.
+struct Loaded {
+    /// What semql loaded; `None` where the program made the environment.
+    library: Option<PathBuf>,
+    environment: Environment,
+}
+
+static ENVIRONMENT: OnceLock<Loaded> = OnceLock::new();
 static LOADING: Mutex<()> = Mutex::new(());
 
-/// The process's ONNX Runtime environment, from the library at `path` if none
-/// is loaded yet.
+/// Has semql run its models in an environment that the program made itself,
+/// with the program's library, logger and, if it has one, global thread pool.
 ///
-/// Its telemetry is turned off. The library's Linux builds still leave a device
-/// id in the user's cache folder, unless the process has
-/// `ORT_DISABLE_TELEMETRY=1` in its environment before this; a library must not
-/// write there while other threads run, so that is up to the program.
+/// To be called before the first query that asks a model: a process can have
+/// one environment, and by then semql would make it. The program's default
+/// execution providers do not apply; where a model runs is what `ai.device`
+/// says. `ORT_DYLIB_PATH` and semql's home are not looked at for a library, and
+/// a setting `ai.onnxruntime` is refused.
+pub fn use_environment(environment: Environment) {
+    // One that is there already is this one, since there is no second.
+    let _ = ENVIRONMENT.set(Loaded {
+        library: None,
+        environment,
+    });
+}
+
+/// The process's ONNX Runtime environment, for sessions of the program's own:
+/// the one that the program gave, or else semql's, made now if need be.
+///
+/// `setting` is what `ai.onnxruntime` says; see [`library_path`].
+///
+/// Of an environment that semql makes, telemetry is turned off. The library's
+/// Linux builds still leave a device id in the user's cache folder, unless the
+/// process has `ORT_DISABLE_TELEMETRY=1` in its environment before this; a
+/// library must not write there while other threads run, so that is up to the
+/// program.
 ///
 /// # Errors
-/// [`Error::Setup`] when the file is no usable ONNX Runtime, or when another
-/// one is loaded already: a process can hold only one.
-pub(super) fn environment(path: &Path) -> Result<&'static Environment> {
+/// [`Error::Setup`] when there is no library or no usable one, or when another
+/// one is loaded already.
+pub fn environment(setting: Option<&Path>) -> Result<&'static Environment> {
     // A thread that died while loading left nothing half-done behind it.
     let _one_at_a_time = LOADING.lock().unwrap_or_else(|dead| dead.into_inner());
-    if ENVIRONMENT.get().is_none() {
-        let load = || -> Result<Environment, String> {
-            let builder = ort::init_from(path).map_err(|e| e.to_string())?;
-            builder
-                .with_name("semql")
-                .with_telemetry(false)
-                .build()
-                .map_err(|e| e.to_string())
-        };
-        let environment = load().map_err(|why| {
-            Error::Setup(format!(
-                "{} could not be loaded as ONNX Runtime: {why}. \
-                 Run `make setup` again, or point ai.onnxruntime at another library",
-                path.display()
-            ))
-        })?;
-        environment.set_log_level(ort::logging::LogLevel::Fatal);
-        let _ = ENVIRONMENT.set((path.to_path_buf(), environment));
+    if let Some(loaded) = ENVIRONMENT.get() {
+        loaded.serves(setting)?;
+        return Ok(&loaded.environment);
     }
+    let path = library_path(setting)?;
+    let environment = load(&path)?;
+    let loaded = ENVIRONMENT.get_or_init(|| Loaded {
+        library: Some(path),
+        environment,
+    });
+    Ok(&loaded.environment)
+}
+
+/// Whether [`environment`] is to be had, as far as can be told without loading
+/// anything.
+///
+/// # Errors
+/// [`Error::Setup`] when there is no library, or another one is loaded already.
+pub fn check_environment(setting: Option<&Path>) -> Result<()> {
     match ENVIRONMENT.get() {
-        Some((loaded, environment)) if loaded == path => Ok(environment),
-        Some((loaded, _)) => Err(Error::Setup(format!(
+        Some(loaded) => loaded.serves(setting),
+        None => library_path(setting).map(drop),
+    }
+}
+
+impl Loaded {
+    fn serves(&self, setting: Option<&Path>) -> Result<()> {
+        let Some(loaded) = &self.library else {
+            return match setting {
+                None => Ok(()),
+                Some(path) => Err(Error::Setup(format!(
+                    "ai.onnxruntime points at {}, but this program runs semql in an ONNX Runtime environment \
+                     of its own, and a process can have only one. Clear the setting (SET ai.onnxruntime = '')",
+                    path.display()
+                ))),
+            };
+        };
+        let path = library_path(setting)?;
+        if *loaded == path {
+            return Ok(());
+        }
+        Err(Error::Setup(format!(
             "ONNX Runtime is loaded from {} already, and a process can load only one; \
              start semql anew to use {}",
             loaded.display(),
             path.display()
-        ))),
-        None => Err(Error::Setup("ONNX Runtime did not stay loaded".to_string())),
+        )))
     }
+}
+
+fn load(path: &Path) -> Result<Environment> {
+    let builder = ort::init_from(path).map_err(|why| {
+        Error::Setup(format!(
+            "{} could not be loaded as ONNX Runtime: {why}. \
+             Run `semql setup` again, or point ai.onnxruntime at another library",
+            path.display()
+        ))
+    })?;
+    let environment = builder.with_name("semql").with_telemetry(false).build();
+    let environment = environment.map_err(|why| {
+        // ONNX Runtime does not give out an environment that somebody else made.
+        Error::Setup(format!(
+            "ONNX Runtime of {} could not be started: {why}. If this program has an environment of its own, \
+             it hands it to semql_udfs::use_environment before the first query",
+            path.display()
+        ))
+    })?;
+    environment.set_log_level(ort::logging::LogLevel::Fatal);
+    Ok(environment)
 }
 
 /// The loaded library's version line; `None` before the first inference.
@@ -137,7 +203,7 @@ mod tests {
     fn a_missing_library_is_a_setup_error_that_says_what_to_do() {
         let error = library_path(Some(Path::new("/nowhere/libonnxruntime.so"))).unwrap_err();
         assert!(
-            matches!(&error, Error::Setup(m) if m.contains("/nowhere/") && m.contains("make setup"))
+            matches!(&error, Error::Setup(m) if m.contains("/nowhere/") && m.contains("semql setup"))
         );
     }
 

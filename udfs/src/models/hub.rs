@@ -5,6 +5,10 @@
 //! often links into `blobs/`; here, the files themselves), `refs/BRANCH` holds a
 //! branch's commit, `.no_exist/COMMIT/FILE` remembers what a repository lacks.
 
+#[cfg(feature = "hub")]
+mod transfer;
+#[cfg(not(feature = "hub"))]
+#[path = "hub/no_transfer.rs"]
 mod transfer;
 
 use std::fs::{self, File};
@@ -107,6 +111,21 @@ impl Hub {
         self
     }
 
+    /// Why nothing is fetched, and what would change that; `None` where the
+    /// network may be used.
+    pub(super) fn closed(&self) -> Option<&'static str> {
+        if !cfg!(feature = "hub") {
+            Some(
+                "this program was built without the feature `hub` of semql-udfs, so it is not fetched; \
+                 build it with that",
+            )
+        } else if self.offline {
+            Some("HF_HUB_OFFLINE is set, so it is not fetched; unset it")
+        } else {
+            None
+        }
+    }
+
     /// The folder of `repo` at `revision` (a commit, branch or tag), if each of
     /// `files` is in it. Never uses the network.
     pub fn cached(&self, repo: &str, revision: &str, files: &[&str]) -> Option<PathBuf> {
@@ -141,14 +160,11 @@ impl Hub {
             |folder: &Path, names: &[&str]| names.iter().any(|n| folder.join(n).is_file());
         let whole = |folder: &PathBuf| required.iter().all(|names| is_here(folder, names));
         let here = self.snapshot(repo, revision).filter(whole);
-        if self.offline {
+        if let Some(why) = self.closed() {
             return here.ok_or_else(|| ModelError::Missing {
                 what: format!("{repo} at revision {revision}"),
                 path: home.join("snapshots").join(revision),
-                hint: format!(
-                    "HF_HUB_OFFLINE is set, so it is not fetched; unset it, or put {} into that folder",
-                    listed(required)
-                ),
+                hint: format!("{why}, or put {} into that folder", listed(required)),
             });
         }
         let transfer = Transfer::new(&self.endpoint, self.token.as_deref());
@@ -360,7 +376,7 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "hub"))]
 mod fake;
-#[cfg(test)]
+#[cfg(all(test, feature = "hub"))]
 mod tests;

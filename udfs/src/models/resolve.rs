@@ -95,13 +95,14 @@ pub fn locate(name: &str, model_dir: Option<&Path>) -> Result<Location, ModelErr
             return Ok(location(Source::Folder(folder)));
         }
     }
-    if hub.offline {
+    if let Some(why) = hub.closed() {
         return Err(ModelError::Missing {
             what: format!("model {known_as}"),
             path: folder,
-            hint: "HF_HUB_OFFLINE is set, so it is not fetched; unset it, run `make setup`, \
-                   or put the model's files in that folder"
-                .to_string(),
+            hint: format!(
+                "{why}, run `semql setup`, which brings the default model, \
+                 or put the model's files in that folder"
+            ),
         });
     }
     Ok(location(Source::Hub(repo.to_string())))

@@ -1,0 +1,50 @@
+//! The example that links the library, as a process.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs the example, which `cargo test --workspace` builds beside the program.
+fn linking(args: &[&str]) -> Output {
+    let program = Path::new(env!("CARGO_BIN_EXE_semql"));
+    let name = format!("examples/linking{}", std::env::consts::EXE_SUFFIX);
+    let example = program.with_file_name(name);
+    Command::new(&example)
+        .args(args)
+        .env("SEMQL_HOME", semql_udfs::models::home())
+        .output()
+        .unwrap_or_else(|error| {
+            panic!(
+                "{}: {error}; `cargo test --release --workspace` builds it",
+                example.display()
+            )
+        })
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn it_needs_nothing() {
+    let done = linking(&[]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert!(text(&done.stdout).contains("offers"));
+}
+
+#[test]
+fn it_asks_a_real_model() {
+    let done = linking(&["all-minilm-l6-v2"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let out = text(&done.stdout);
+    for category in ["Office", "Sports", "Electronics, Computers"] {
+        assert!(out.contains(category), "{category} is not in {out}");
+    }
+    assert!(out.contains("The model ran on "), "{out}");
+}
+
+#[test]
+fn it_says_what_the_machine_lacks() {
+    let done = linking(&["no-such-model"]);
+    assert_eq!(done.status.code(), Some(3), "{}", text(&done.stderr));
+    assert!(text(&done.stderr).contains("no-such-model"));
+}

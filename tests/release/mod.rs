@@ -1,0 +1,4 @@
+//! What is given away: the crates' packages and the images.
+
+mod images;
+mod packages;

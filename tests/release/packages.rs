@@ -1,0 +1,94 @@
+//! A crate's package holds what the crate is compiled from. Whether it compiles
+//! is for `cargo package`, which takes as long as a first build.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+/// Crates in the order in which they are published, and their folders.
+const CRATES: &[(&str, &str)] = &[
+    ("semql-udfs", "udfs"),
+    ("semql", "."),
+    ("semql-cluster", "cluster"),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn packaged(name: &str) -> BTreeSet<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(root()).args([
+        "package",
+        "--list",
+        "--allow-dirty",
+        "--offline",
+        "--locked",
+        "--package",
+        name,
+    ]);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {said}");
+    let files = String::from_utf8(output.stdout).unwrap();
+    files.lines().map(PathBuf::from).collect()
+}
+
+/// `src/a/../b` as `src/b`.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                assert!(plain.pop(), "{} leaves the package", path.display());
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+/// The files that `source` takes in.
+fn included(source: &str) -> Vec<&str> {
+    ["include_str!(\"", "include_bytes!(\""]
+        .iter()
+        .flat_map(|call| source.split(call).skip(1))
+        .filter_map(|rest| rest.split_once('"').map(|(path, _)| path))
+        .collect()
+}
+
+#[test]
+fn a_package_holds_what_its_sources_take_in() {
+    for (name, folder) in CRATES {
+        let files = packaged(name);
+        for wanted in ["LICENSE", "Cargo.toml"] {
+            assert!(files.contains(Path::new(wanted)), "{name} lacks {wanted}");
+        }
+        let sources = files.iter().filter(|file| file.starts_with("src"));
+        for file in sources.filter(|file| file.extension().is_some_and(|e| e == "rs")) {
+            let source = std::fs::read_to_string(root().join(folder).join(file)).unwrap();
+            for path in included(&source) {
+                let path = plain(&file.with_file_name(path));
+                assert!(
+                    files.contains(&path),
+                    "{name}: {} is taken in by {} and not in the package (`include` of Cargo.toml)",
+                    path.display(),
+                    file.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_crate_names_the_version_of_the_ones_before_it() {
+    for (_, folder) in CRATES {
+        let manifest = root().join(folder).join("Cargo.toml");
+        let text = std::fs::read_to_string(&manifest).unwrap();
+        for line in text.lines().filter(|line| line.starts_with("semql")) {
+            let version = format!("version = \"{}\"", env!("CARGO_PKG_VERSION"));
+            assert!(line.contains(&version), "{}: {line}", manifest.display());
+        }
+    }
+}
