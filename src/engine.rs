@@ -202,8 +202,7 @@ mod tests {
     #[test]
     fn a_statement_that_is_not_wanted_any_more_ends() {
         let engine = engine();
-        let forever =
-            "SELECT count(*) FROM generate_series(1, 1000000000000) WHERE value % 7 = 8";
+        let forever = "SELECT count(*) FROM generate_series(1, 1000000000000) WHERE value % 7 = 8";
         let failed = engine.run(forever, &mut || true).unwrap_err();
         assert_eq!(failed.code, ExitCode::Interrupted);
     }
