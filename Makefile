@@ -6,7 +6,7 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SEMQL  := $(TARGET)/release/semql
 
-.PHONY: demo test setup build bench reference clean
+.PHONY: demo test setup build wheel bench reference clean
 
 ## The whole product pipeline on the sample that ships with semql.
 demo: setup build
@@ -24,6 +24,11 @@ setup:
 
 build:
 	$(CARGO) build --release --locked
+
+## The Python package, for `pip install`.
+wheel:
+	@$(PYTHON) scripts/test_setup.py $(TARGET) python
+	@TARGET=$(TARGET) bash scripts/wheel.sh
 
 ## Measures semql beside its peers, in one run; the report is out/bench.md.
 bench: setup build

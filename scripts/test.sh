@@ -26,8 +26,31 @@ printf '\n== tests\n'
 "$CARGO" test --release --locked --workspace --no-fail-fast 2>&1 | tee "$log"
 [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
 
+printf '\n== Python\n'
+if bash scripts/wheel.sh; then
+    python=$TARGET/python/bin/python
+    # Its dependencies are there, in the versions that are tested.
+    "$python" -m pip install --quiet --no-index --no-deps --force-reinstall "$TARGET"/wheels/semql-*.whl &&
+        "$python" -m pytest -q python/tests 2>&1 | tee -a "$log"
+    [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
+else
+    status=1
+    printf 'test: FAILED: the wheel\n' >&2
+fi
+
 # A test that has nothing to run on says `skipped: why` on a line of its own.
-grep -h '^skipped:' "$log" | sort -u
+{
+    grep -h '^skipped:' "$log"
+    sed -n 's/^SKIPPED \[[0-9]*\] [^:]*:[0-9]*: /skipped: /p' "$log"
+} | sort -u
+# pytest ends with such as `40 passed, 1 skipped in 9.87s`.
 awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }
+     /^[0-9].* in [0-9.]+s/ {
+         for (at = 2; at <= NF; at++) {
+             if ($at ~ /^passed/) passed += $(at - 1)
+             if ($at ~ /^(failed|errors?)/) failed += $(at - 1)
+             if ($at ~ /^skipped/) skipped += $(at - 1)
+         }
+     }
      END { printf "\n%d passed, %d failed, %d skipped\n", passed, failed, skipped }' "$log"
 exit "$status"

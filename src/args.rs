@@ -233,16 +233,13 @@ pub enum Work {
     Command(String),
 }
 
-/// Reads the command line; ends the process with help, the version or a usage
-/// error where that is what it asks for.
-pub fn parse() -> (Args, Vec<Work>) {
-    match parse_from(std::env::args_os()) {
-        Ok(parsed) => parsed,
-        Err(error) => error.exit(),
-    }
-}
-
-fn parse_from(line: impl IntoIterator<Item = OsString>) -> Result<(Args, Vec<Work>), clap::Error> {
+/// Reads a command line, whose first word is the program's name.
+///
+/// # Errors
+/// A usage error; help and the version, where they are asked for.
+pub fn parse_from(
+    line: impl IntoIterator<Item = OsString>,
+) -> Result<(Args, Vec<Work>), clap::Error> {
     let matches = Args::command().try_get_matches_from(line)?;
     let args = Args::from_arg_matches(&matches)?;
     let work = in_order(&args, &matches);

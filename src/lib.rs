@@ -7,6 +7,7 @@ mod commands;
 mod dict;
 mod dictionary;
 mod download;
+mod engine;
 mod error;
 mod explore;
 mod install;
@@ -17,23 +18,27 @@ mod panic;
 mod repl;
 mod script;
 mod serve;
+mod seen;
 mod session;
 mod shell;
 mod sources;
 mod statement;
 mod suggest;
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
 use args::{Args, Dict, Sub, Work};
 use download::Download;
-use error::{ExitCode, Result, ShellError};
+pub use engine::{Answer, Engine};
+pub use error::{ExitCode, Result, ShellError};
 use interrupt::Interrupts;
 use output::sink::Sink;
 use output::{Format, Style};
-use session::{Session, SessionOptions};
+use session::Session;
+pub use session::SessionOptions;
 use shell::{Shell, report};
 use tokio::runtime::Runtime;
 
@@ -47,9 +52,22 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Runs the shell with the process's own command line, and ends the process
 /// with its exit code.
 pub fn main() -> ! {
+    std::process::exit(main_with_args(std::env::args_os()));
+}
+
+/// Runs the shell with a command line, whose first word is the program's name,
+/// and gives the exit code. Called while no other thread runs.
+pub fn main_with_args(line: impl IntoIterator<Item = OsString>) -> i32 {
     panic::install();
     leave_telemetry_out();
-    let (args, work) = args::parse();
+    let (args, work) = match args::parse_from(line) {
+        Ok(parsed) => parsed,
+        // Help and the version come this way too.
+        Err(error) => {
+            let _ = error.print();
+            return error.exit_code();
+        }
+    };
     let code = match run(&args, &work) {
         Ok(code) => code,
         Err(error) => {
@@ -57,7 +75,7 @@ pub fn main() -> ! {
             error.code
         }
     };
-    std::process::exit(code as i32);
+    code as i32
 }
 
 /// ONNX Runtime's builds for Linux would otherwise open a telemetry channel
@@ -67,14 +85,17 @@ fn leave_telemetry_out() {
     unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
 }
 
-fn run(args: &Args, work: &[Work]) -> Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+/// The engine's threads.
+fn threads() -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(STACK)
         .build()
-        .map_err(|error| {
-            ShellError::setup(format!("cannot start the engine's threads: {error}"))
-        })?;
+        .map_err(|error| ShellError::setup(format!("cannot start the engine's threads: {error}")))
+}
+
+fn run(args: &Args, work: &[Work]) -> Result<ExitCode> {
+    let runtime = threads()?;
     let result = run_in(&runtime, args, work);
     runtime.shutdown_timeout(PATIENCE);
     result

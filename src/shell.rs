@@ -18,6 +18,7 @@ use crate::last::{Keeping, Last};
 use crate::output::sink::Sink;
 use crate::output::{self, Style};
 use crate::script::{self, Item, Kind, Script, Variables};
+use crate::seen::Seen;
 use crate::session::Session;
 use crate::statement::{self, Outcome};
 
@@ -51,14 +52,6 @@ pub struct Shell {
     pub interrupts: Interrupts,
     depth: usize,
     seen: Seen,
-}
-
-/// What was said about inference already.
-#[derive(Default)]
-struct Seen {
-    device: bool,
-    truncated: u64,
-    failed: u64,
 }
 
 impl Shell {
@@ -311,33 +304,10 @@ impl Shell {
         self.sink.flush()
     }
 
-    /// Says once which device ran, and what became of texts that did not fit.
+    /// Says what there is to say about inference since the last time.
     fn say_inference(&mut self) {
-        if !self.seen.device
-            && let Some(device) = self.session.ai.device()
-        {
-            self.seen.device = true;
-            self.say(&format!("Inference ran on {device}."));
-        }
-        let now = self.session.ai.progress();
-        let truncated = now.truncated.saturating_sub(self.seen.truncated);
-        let failed = now.failed.saturating_sub(self.seen.failed);
-        self.seen.truncated = now.truncated;
-        self.seen.failed = now.failed;
-        if truncated > 0 {
-            self.say(&format!(
-                "{} cut at the model's limit of tokens.",
-                texts(truncated)
-            ));
-        }
-        for note in self.session.ai.take_notes() {
-            self.say(&note);
-        }
-        if failed > 0 {
-            self.say(&format!(
-                "{} failed in the model; the answer is NULL there (SET ai.on_error = 'fail' stops instead).",
-                texts(failed)
-            ));
+        for line in self.seen.news(&self.session.ai) {
+            self.say(&line);
         }
     }
 
@@ -369,14 +339,6 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn texts(count: u64) -> String {
-    if count == 1 {
-        "1 text was".to_string()
-    } else {
-        format!("{count} texts were")
-    }
-}
-
 fn elapsed(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 60.0 {
@@ -392,7 +354,7 @@ fn elapsed(time: Duration) -> String {
 }
 
 /// Puts `file:line` in front of an error, once.
-fn place(mut error: ShellError, script: &Script, first_line: usize) -> ShellError {
+pub fn place(mut error: ShellError, script: &Script, first_line: usize) -> ShellError {
     if error.placed || error.code == ExitCode::Interrupted || error.is_closed_output() {
         return error;
     }
@@ -466,6 +428,6 @@ async fn stop<T>(task: JoinHandle<T>) {
 }
 
 /// A task that panicked has said so on standard error.
-fn ended<T>(result: Result<T, tokio::task::JoinError>) -> Result<T> {
+pub fn ended<T>(result: Result<T, tokio::task::JoinError>) -> Result<T> {
     result.map_err(|_| ShellError::query("the statement was stopped by the internal error above"))
 }

@@ -33,7 +33,8 @@ pub fn library_path(setting: Option<&Path>) -> Result<PathBuf> {
     find_in(&folder).ok_or_else(|| {
         Error::Setup(format!(
             "the ONNX Runtime library is not on this machine: looked for {} in {}. \
-             Run `semql setup`, or point ai.onnxruntime (or ORT_DYLIB_PATH) at the library file",
+             Run `semql setup` (for the Python package, `pip install onnxruntime`), or point \
+             ai.onnxruntime (or ORT_DYLIB_PATH) at the library file",
             NAMES[0],
             folder.display()
         ))

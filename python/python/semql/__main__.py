@@ -1,0 +1,5 @@
+"""`python -m semql`."""
+
+from . import main
+
+main()

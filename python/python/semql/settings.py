@@ -1,0 +1,52 @@
+"""The settings `ai.*` as keyword arguments."""
+
+import sys
+from typing import TypedDict
+
+from . import _semql
+from .library import library
+
+if sys.version_info >= (3, 11):
+    from typing import Unpack
+else:
+    from typing_extensions import Unpack
+
+__all__ = ["Settings", "Unpack", "as_text"]
+
+Size = int | str
+
+
+class Settings(TypedDict, total=False):
+    """What `SET ai.*` sets, as keyword arguments; None is the default."""
+
+    model: str | None
+    device: str | None
+    precision: str | None
+    device_memory: Size | None
+    taxonomy: str | None
+    min_score: float | None
+    mode: str | None
+    fast_agreement: float | None
+    fast_escalation: float | None
+    seed: int | None
+    index_recall: float | None
+    on_error: str | None
+    threads: int | None
+    batch_tokens: int | None
+    cache: str | None
+    cache_size: Size | None
+    onnxruntime: str | None
+    model_dir: str | None
+
+
+def as_text(settings: Settings) -> list[tuple[str, str]]:
+    """The settings as SQL would write them, with the library of this Python.
+
+    Raises ValueError for one that does not exist or cannot have that value.
+    """
+    given = [(key, str(value)) for key, value in settings.items() if value is not None]
+    _semql.check(given)
+    found = library()
+    if found is not None and settings.get("onnxruntime") is None:
+        given.append(("onnxruntime", found))
+    return given
