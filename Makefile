@@ -23,7 +23,7 @@ setup:
 	@$(PYTHON) scripts/setup.py
 
 build:
-	$(CARGO) build --release --locked
+	$(CARGO) build --release --locked --workspace --bin semql
 
 ## The Python package, for `pip install`.
 wheel:

@@ -70,8 +70,7 @@ const SAYINGS: &[(&str, State)] = &[
     ("there is no column", State::UndefinedColumn),
     ("Invalid function", State::UndefinedFunction),
     ("there is no setting", State::UndefinedObject),
-    ("Resources exhausted", State::OutOfMemory),
-    ("memory", State::OutOfMemory),
+    ("out of memory", State::OutOfMemory),
     ("not implemented", State::NotSupported),
 ];
 

@@ -166,3 +166,18 @@ fn transactions_and_cursors_look_as_expected() {
     ]);
     assert_eq!(done.out, "1\n2\n13\n", "{}", done.err);
 }
+
+#[test]
+fn a_query_larger_than_memory_fails_alone() {
+    if !there_is("psql") {
+        return;
+    }
+    let folder = shop();
+    let server = Server::start(folder.path(), &["--memory-limit", "1M"]);
+    let sql = "SELECT count(*) FROM (SELECT array_agg(value) AS a FROM generate_series(1, 5000000)) WHERE cardinality(a) > 1";
+    let mut psql = server.psql("");
+    let psql = psql.args(["--tuples-only", "-v", "VERBOSITY=verbose", "-c", sql, "-c", "SELECT 'on'"]);
+    let done = crate::cli::Done::from(psql.output().unwrap());
+    assert!(done.err.contains("ERROR:  53200"), "{}", done.err);
+    assert_eq!(done.out, "on\n");
+}
