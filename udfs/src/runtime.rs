@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
 
+use parking_lot::{FairMutex, FairMutexGuard};
+
 use crate::backend::{Backend, Deterministic, Device, check_environment};
 use crate::error::{Error, Result};
 use crate::inference::cache::{Cache, Limits, Setting as CacheSetting};
@@ -29,7 +31,8 @@ pub struct Runtime {
     taxonomies: RwLock<BTreeMap<String, Arc<Taxonomy>>>,
     counters: Arc<Counters>,
     interrupts: AtomicU64,
-    turn: Mutex<()>,
+    /// Those who wait get it in the order in which they came.
+    turn: FairMutex<()>,
     recent: Mutex<Weak<Cache>>,
     caches: Mutex<HashMap<CacheKey, Arc<Cache>>>,
     downloads: RwLock<Arc<dyn DownloadProgress + Send + Sync>>,
@@ -183,7 +186,7 @@ impl Runtime {
             taxonomies: RwLock::default(),
             counters: Arc::default(),
             interrupts: AtomicU64::new(0),
-            turn: Mutex::default(),
+            turn: FairMutex::new(()),
             recent: Mutex::default(),
             caches: Mutex::default(),
             downloads: RwLock::new(Arc::new(Silent)),
@@ -302,9 +305,10 @@ impl Runtime {
         }
     }
 
-    /// Held while one batch is in a model.
-    pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
-        lock(&self.turn)
+    /// Held while one batch is in a model, so that queries share it batch by
+    /// batch, however long they are.
+    pub(crate) fn turn(&self) -> FairMutexGuard<'_, ()> {
+        self.turn.lock()
     }
 
     pub fn progress(&self) -> Progress {
