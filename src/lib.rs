@@ -3,6 +3,7 @@
 
 mod args;
 mod batch;
+mod cluster;
 mod commands;
 mod dict;
 mod dictionary;
@@ -27,13 +28,18 @@ use std::time::Duration;
 
 use args::{Args, Dict, Sub, Work};
 use download::Download;
-use error::{ExitCode, Result, ShellError};
+use error::Result;
 use interrupt::Interrupts;
 use output::sink::Sink;
 use output::{Format, Style};
 use session::{Session, SessionOptions};
 use shell::{Shell, report};
 use tokio::runtime::Runtime;
+
+pub use args::{pair, size};
+pub use cluster::{Cluster, Engine};
+pub use error::{ExitCode, ShellError};
+pub use sources::remote::Stores as ObjectStores;
 
 /// Stack of the engine's threads. Planning recurses once for each level of an
 /// expression.
@@ -45,10 +51,21 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Runs the shell with the process's own command line, and ends the process
 /// with its exit code.
 pub fn main() -> ! {
+    main_with(None)
+}
+
+/// The same with the cluster in this process; without one, a command line that
+/// asks for it is handed over to the binary that has it.
+pub fn main_with(cluster: Option<&dyn Cluster>) -> ! {
     panic::install();
     leave_telemetry_out();
     let (args, work) = args::parse();
-    let code = match run(&args, &work) {
+    let done = match (cluster, &args.subcommand) {
+        (None, _) if cluster::is_wanted(&args) => cluster::hand_over(),
+        (Some(cluster), Some(Sub::Cluster { arguments })) => cluster.run(arguments),
+        _ => run(&args, &work, cluster),
+    };
+    let code = match done {
         Ok(code) => code,
         Err(error) => {
             report(&error);
@@ -65,7 +82,7 @@ fn leave_telemetry_out() {
     unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
 }
 
-fn run(args: &Args, work: &[Work]) -> Result<ExitCode> {
+fn run(args: &Args, work: &[Work], cluster: Option<&dyn Cluster>) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(STACK)
@@ -73,12 +90,17 @@ fn run(args: &Args, work: &[Work]) -> Result<ExitCode> {
         .map_err(|error| {
             ShellError::setup(format!("cannot start the engine's threads: {error}"))
         })?;
-    let result = run_in(&runtime, args, work);
+    let result = run_in(&runtime, args, work, cluster);
     runtime.shutdown_timeout(PATIENCE);
     result
 }
 
-fn run_in(runtime: &Runtime, args: &Args, work: &[Work]) -> Result<ExitCode> {
+fn run_in(
+    runtime: &Runtime,
+    args: &Args,
+    work: &[Work],
+    cluster: Option<&dyn Cluster>,
+) -> Result<ExitCode> {
     // Before the session, so that a misspelt file is told at once.
     let scripts = match &args.subcommand {
         Some(_) => None,
@@ -98,6 +120,10 @@ fn run_in(runtime: &Runtime, args: &Args, work: &[Work]) -> Result<ExitCode> {
         settings: args.settings.clone(),
         memory_limit: args.memory_limit,
         progress: !args.quiet && std::io::stderr().is_terminal(),
+        engine: match (cluster, &args.cluster) {
+            (Some(cluster), Some(url)) => Some(cluster.engine(url)?),
+            _ => None,
+        },
     };
     let session = runtime.block_on(Session::open(&options))?;
     let sink = match &args.output {
@@ -124,7 +150,8 @@ fn run_in(runtime: &Runtime, args: &Args, work: &[Work]) -> Result<ExitCode> {
         Some(Sub::Explore(options)) => {
             return runtime.block_on(explore::run(&mut shell, options));
         }
-        None => {}
+        // The cluster's own command line was read before.
+        Some(Sub::Cluster { .. }) | None => {}
     }
     if !args.no_rc {
         // A start-up file only sets things; nobody wants to be told each time.
