@@ -6,7 +6,7 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SEMQL  := $(TARGET)/release/semql
 
-.PHONY: demo test setup build bench reference clean
+.PHONY: demo test setup build cluster bench reference clean
 
 ## The whole product pipeline on the sample that ships with semql.
 demo: setup build
@@ -23,6 +23,10 @@ setup:
 
 build:
 	$(CARGO) build --release --locked
+
+## The shell with the cluster in it, beside the small one.
+cluster:
+	$(CARGO) build --release --locked --workspace
 
 ## Measures semql beside its peers, in one run; the report is out/bench.md.
 bench: setup build

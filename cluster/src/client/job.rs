@@ -92,7 +92,7 @@ pub async fn run(submission: Submission) -> Result<Rows> {
     let locations = finished(&mut running, scheduler).await?;
     running.finished = true;
     report(&mut running, &submission).await;
-    let parts = stream::iter(locations).map(|location| Ok::<_, DataFusionError>(location));
+    let parts = stream::iter(locations).map(Ok::<_, DataFusionError>);
     let rows = parts
         .and_then(fetch)
         .try_flatten()
