@@ -52,9 +52,19 @@ pub async fn run(args: Executor) -> Result<(), ShellError> {
         "an executor at {address} works for the scheduler at {}:{}, {} at a time, with ai.device = '{}'",
         scheduler.0, scheduler.1, config.vcores, ai.settings.device
     ));
-    start_executor_process(Arc::new(config))
-        .await
-        .map_err(|error| ShellError::query(format!("the executor stopped: {error}")))
+    tokio::select! {
+        ended = start_executor_process(Arc::new(config)) => {
+            ended.map_err(|error| ShellError::query(format!("the executor stopped: {error}")))
+        }
+        ended = interrupted_twice() => Ok(ended?),
+    }
+}
+
+/// The first Ctrl-C lets the parts under way come to their end.
+async fn interrupted_twice() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await?;
+    say("the executor ends after what it is at; Ctrl-C once more ends it now");
+    tokio::signal::ctrl_c().await
 }
 
 /// The settings of this machine.
@@ -134,7 +144,11 @@ fn config(
             SocketAddr::V4(at) => at.ip().to_string(),
             SocketAddr::V6(at) => format!("[{}]", at.ip()),
         },
-        external_host: args.host.clone(),
+        // Of an address that is any, the scheduler takes the one it sees.
+        external_host: args
+            .host
+            .clone()
+            .or_else(|| (!address.ip().is_unspecified()).then(|| address.ip().to_string())),
         port: address.port(),
         scheduler_host: scheduler_host.clone(),
         scheduler_port: *scheduler_port,

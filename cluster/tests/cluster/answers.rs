@@ -129,13 +129,14 @@ fn what_is_in_the_clients_memory_stays_there() {
         "SELECT 1 + 1",
         "SHOW MODELS",
         "DESCRIBE 'offers.parquet'",
-        "SUMMARIZE 'offers.parquet'",
         "CREATE TABLE t AS SELECT docid FROM 'offers.parquet' WHERE price > 5; SELECT count(*) FROM t",
         "SELECT count(*) FROM 'offers.parquet'",
     ] {
         let (there, here) = (cluster.there(PLAN, sql), cluster.here(PLAN, sql));
         assert_eq!(there.rows(), here.rows(), "{sql}");
     }
+    let profile = cluster.there(PLAN, "SUMMARIZE 'offers.parquet'").rows();
+    assert!(profile.contains("docid"), "{profile}");
 }
 
 #[test]
