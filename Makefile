@@ -6,7 +6,7 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SEMQL  := $(TARGET)/release/semql
 
-.PHONY: demo test setup build wheel bench reference clean
+.PHONY: demo test setup build cluster wheel bench reference clean
 
 ## The whole product pipeline on the sample that ships with semql.
 demo: setup build
@@ -29,6 +29,10 @@ build:
 wheel:
 	@$(PYTHON) scripts/test_setup.py $(TARGET) python
 	@TARGET=$(TARGET) bash scripts/wheel.sh
+
+## The shell with the cluster in it, beside the small one.
+cluster:
+	$(CARGO) build --release --locked --workspace
 
 ## Measures semql beside its peers, in one run; the report is out/bench.md.
 bench: setup build

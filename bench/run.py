@@ -22,7 +22,7 @@ from collections.abc import Callable
 import environment
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-SECTIONS = ("embed", "sql", "scale", "fast", "trained", "search", "groups")
+SECTIONS = ("embed", "sql", "scale", "fast", "trained", "search", "groups", "cluster")
 MODEL = "all-minilm-l6-v2"
 
 
@@ -77,6 +77,7 @@ def main() -> int:
 
 def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, list[str]]:
     """The report, and which sections failed."""
+    import cluster
     import embed
     import fast
     import groups
@@ -126,6 +127,7 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
         titles=20_000 if quick else 1_000_000,
         threads=machine.cores(),
     )  # fmt: skip
+    cluster_bench = cluster.Bench(semql, data, folder, rows=300 if quick else 6_000)
 
     failed: list[str] = []
     parts = [
@@ -160,6 +162,7 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
     add("(f) Trained classifiers", "trained", trained_bench.section)
     add("(g) Search", "search", search_bench.section)
     add("(h) Groups and maps", "groups", groups_bench.section)
+    add("(i) Cluster", "cluster", cluster_bench.section)
     return "\n\n".join(parts) + "\n", failed
 
 

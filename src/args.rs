@@ -21,6 +21,7 @@ Examples:
   semql dict init products.parquet -o data_dict.yaml a first draft of one
   semql explore products.parquet                     a page with a map, search and SQL
   semql serve                                        for psql, JDBC, BI tools: Postgres' protocol
+  semql --cluster host:50050 -f big.sql              the same SQL on several machines
   semql setup                                        ONNX Runtime and the default model
 
 Exit codes:
@@ -75,6 +76,10 @@ pub struct Args {
     #[arg(long, value_name = "SIZE", value_parser = size, global = true)]
     pub memory_limit: Option<usize>,
 
+    /// Runs queries in the cluster whose scheduler is there, such as host:50050
+    #[arg(long, value_name = "URL", global = true)]
+    pub cluster: Option<String>,
+
     /// Says nothing but errors on standard error
     #[arg(short, long, global = true)]
     pub quiet: bool,
@@ -96,6 +101,17 @@ pub enum Sub {
     Explore(Explore),
     /// The tables and functions over Postgres' wire protocol: psql, JDBC, BI tools
     Serve(Serve),
+    /// A scheduler or an executor, for queries on several machines (semql --cluster)
+    #[command(disable_help_flag = true)]
+    Cluster {
+        /// `scheduler` or `executor`, and its options; `semql cluster --help` lists them
+        #[arg(
+            value_name = "ARGUMENTS",
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
+        arguments: Vec<OsString>,
+    },
     #[command(flatten)]
     Install(Install),
 }
@@ -255,7 +271,11 @@ fn in_order(args: &Args, matches: &ArgMatches) -> Vec<Work> {
     work.into_iter().map(|(_, work)| work).collect()
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+/// `NAME=VALUE`.
+///
+/// # Errors
+/// What it should look like.
+pub fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => {
             Ok((name.trim().to_string(), value.to_string()))
@@ -270,7 +290,10 @@ fn format(text: &str) -> Result<Format, String> {
 }
 
 /// Bytes, from a number with an optional K, M, G or T (or KB, KiB, ...).
-fn size(text: &str) -> Result<usize, String> {
+///
+/// # Errors
+/// What it should look like.
+pub fn size(text: &str) -> Result<usize, String> {
     let wrong = || "it should be a size such as 512M or 2G".to_string();
     let upper = text.trim().to_uppercase();
     let split = upper
@@ -328,6 +351,17 @@ mod tests {
         assert_eq!(args.data_dict, Some("d.yaml".into()));
         assert_eq!(args.format, Some(Format::Json));
         assert!(matches!(args.subcommand, Some(Sub::Dict(Dict::Check))));
+    }
+
+    #[test]
+    fn what_follows_cluster_is_left_alone() {
+        let (args, _) = read(&["cluster", "executor", "--set", "a=b", "--help"]).unwrap();
+        let Some(Sub::Cluster { arguments }) = args.subcommand else {
+            panic!("{args:?}");
+        };
+        assert_eq!(arguments, ["executor", "--set", "a=b", "--help"]);
+        let (args, _) = read(&["--cluster", "host:1", "-c", "SELECT 1"]).unwrap();
+        assert_eq!(args.cluster.as_deref(), Some("host:1"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod args;
 mod batch;
+mod cluster;
 mod commands;
 mod dict;
 mod dictionary;
@@ -31,7 +32,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use args::{Args, Dict, Sub, Work};
+pub use args::{pair, size};
 use download::Download;
+pub use cluster::{Cluster, Remote};
 pub use engine::{Answer, Engine};
 pub use error::{ExitCode, Result, ShellError};
 use interrupt::Interrupts;
@@ -40,6 +43,7 @@ use output::{Format, Style};
 use session::Session;
 pub use session::SessionOptions;
 use shell::{Shell, report};
+pub use sources::remote::Stores as ObjectStores;
 use tokio::runtime::Runtime;
 
 /// Stack of the engine's threads. Planning recurses once for each level of an
@@ -52,15 +56,21 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Runs the shell with the process's own command line, and ends the process
 /// with its exit code.
 pub fn main() -> ! {
-    std::process::exit(main_with_args(std::env::args_os()));
+    std::process::exit(main_with_args(std::env::args_os(), None));
 }
 
 /// Runs the shell with a command line, whose first word is the program's name,
-/// and gives the exit code. Called while no other thread runs.
-pub fn main_with_args(line: impl IntoIterator<Item = OsString>) -> i32 {
+/// and gives the exit code. Called while no other thread runs. Without a
+/// cluster in this process, a command line that asks for one is handed over to
+/// the binary that has it.
+pub fn main_with_args(
+    line: impl IntoIterator<Item = OsString>,
+    cluster: Option<&dyn Cluster>,
+) -> i32 {
     panic::install();
     leave_telemetry_out();
-    let (args, work) = match args::parse_from(line) {
+    let line: Vec<OsString> = line.into_iter().collect();
+    let (args, work) = match args::parse_from(line.clone()) {
         Ok(parsed) => parsed,
         // Help and the version come this way too.
         Err(error) => {
@@ -68,7 +78,12 @@ pub fn main_with_args(line: impl IntoIterator<Item = OsString>) -> i32 {
             return error.exit_code();
         }
     };
-    let code = match run(&args, &work) {
+    let done = match (cluster, &args.subcommand) {
+        (None, _) if cluster::is_wanted(&args) => cluster::hand_over(&line),
+        (Some(cluster), Some(Sub::Cluster { arguments })) => cluster.run(arguments),
+        _ => run(&args, &work, cluster),
+    };
+    let code = match done {
         Ok(code) => code,
         Err(error) => {
             report(&error);
@@ -94,14 +109,19 @@ fn threads() -> Result<Runtime> {
         .map_err(|error| ShellError::setup(format!("cannot start the engine's threads: {error}")))
 }
 
-fn run(args: &Args, work: &[Work]) -> Result<ExitCode> {
+fn run(args: &Args, work: &[Work], cluster: Option<&dyn Cluster>) -> Result<ExitCode> {
     let runtime = threads()?;
-    let result = run_in(&runtime, args, work);
+    let result = run_in(&runtime, args, work, cluster);
     runtime.shutdown_timeout(PATIENCE);
     result
 }
 
-fn run_in(runtime: &Runtime, args: &Args, work: &[Work]) -> Result<ExitCode> {
+fn run_in(
+    runtime: &Runtime,
+    args: &Args,
+    work: &[Work],
+    cluster: Option<&dyn Cluster>,
+) -> Result<ExitCode> {
     if let Some(Sub::Install(what)) = &args.subcommand {
         return install::run(args, what);
     }
@@ -124,6 +144,10 @@ fn run_in(runtime: &Runtime, args: &Args, work: &[Work]) -> Result<ExitCode> {
         settings: args.settings.clone(),
         memory_limit: args.memory_limit,
         progress: !args.quiet && std::io::stderr().is_terminal(),
+        remote: match (cluster, &args.cluster) {
+            (Some(cluster), Some(url)) => Some(cluster.remote(url)?),
+            _ => None,
+        },
     };
     let session = runtime.block_on(Session::open(&options))?;
     let sink = match &args.output {
@@ -151,7 +175,8 @@ fn run_in(runtime: &Runtime, args: &Args, work: &[Work]) -> Result<ExitCode> {
             return runtime.block_on(explore::run(&mut shell, options));
         }
         Some(Sub::Serve(options)) => return runtime.block_on(serve::run(&mut shell, options)),
-        Some(Sub::Install(_)) | None => {}
+        // Their own command lines were read before.
+        Some(Sub::Install(_) | Sub::Cluster { .. }) | None => {}
     }
     if !args.no_rc {
         // A start-up file only sets things; nobody wants to be told each time.

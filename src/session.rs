@@ -10,6 +10,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use crate::cluster::Remote;
 use crate::dictionary::{self, Dictionary};
 use crate::error::{Result, ShellError};
 use crate::output::progress::ProgressLine;
@@ -35,6 +36,8 @@ pub struct SessionOptions {
     pub memory_limit: Option<usize>,
     /// Whether long queries show how far they are.
     pub progress: bool,
+    /// Where queries run; in this process if nobody says.
+    pub remote: Option<Arc<dyn Remote>>,
 }
 
 /// A session over the files of the working folder.
@@ -52,9 +55,16 @@ impl Session {
     /// # Errors
     /// A dictionary that is absent or wrong; a setting that does not exist.
     pub async fn open(options: &SessionOptions) -> Result<Self> {
-        let ctx = SessionContext::new_with_config_rt(config(), environment(options.memory_limit)?);
+        let config = match &options.remote {
+            Some(remote) => remote.configured(config()),
+            None => config(),
+        };
+        let ctx = SessionContext::new_with_config_rt(config, environment(options.memory_limit)?);
         let ctx = sources::install(ctx)?;
         semql_udfs::register_all(&ctx)?;
+        if let Some(engine) = &options.remote {
+            remote.install(&ctx).await?;
+        }
         let ai = semql_udfs::runtime(&ctx);
         let dictionary = Arc::new(read_dictionary(options)?);
         for taxonomy in dictionary.taxonomies() {

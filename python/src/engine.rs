@@ -44,6 +44,7 @@ impl Engine {
             settings,
             memory_limit,
             progress: false,
+            remote: None,
         };
         let engine = py.detach(|| semql::Engine::open(&options));
         Ok(Self(engine.map_err(raised)?))

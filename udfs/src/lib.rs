@@ -115,6 +115,7 @@
 //! function.
 
 pub mod backend;
+pub mod carry;
 mod error;
 mod evaluation;
 mod functions;
@@ -169,12 +170,16 @@ pub fn register_with(ctx: &SessionContext, runtime: Arc<Runtime>) -> Result<()> 
 
 /// Adds the functions and settings alone, and leaves the session's planning as
 /// it is. Answers are the same; a call is then computed wherever, and as often
-/// as, the expression it stands in.
+/// as, the expression it stands in. Settings `ai.*` that the session's
+/// configuration has already are kept.
 ///
 /// # Errors
 /// Only if DataFusion refuses a registration.
 pub fn register_functions(ctx: &SessionContext, runtime: Arc<Runtime>) -> Result<()> {
-    let options = AiOptions::new(runtime);
+    let mut options = AiOptions::new(runtime);
+    if let Some(own) = AiOptions::of(ctx) {
+        options.settings = own.settings;
+    }
     ctx.state_ref()
         .write()
         .config_mut()

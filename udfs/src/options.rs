@@ -1,6 +1,7 @@
 //! `SET ai.*`: every setting is one row of a list.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
@@ -119,8 +120,18 @@ impl Default for Settings {
     }
 }
 
+/// What a setting describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    /// What the answers are: it goes where the query goes.
+    Query,
+    /// Where and how fast they are worked out: every process has its own.
+    Machine,
+}
+
 struct Setting {
     key: &'static str,
+    of: Of,
     description: &'static str,
     set: fn(&mut Settings, &str) -> Result<(), String>,
     get: fn(&Settings) -> String,
@@ -129,6 +140,7 @@ struct Setting {
 const SETTINGS: &[Setting] = &[
     Setting {
         key: "model",
+        of: Of::Query,
         description: "Model of the AI functions: a catalogue name (SHOW MODELS), a folder, or owner/name on the hub",
         set: |s, v| {
             if v.trim().is_empty() {
@@ -141,24 +153,28 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "device",
+        of: Of::Machine,
         description: "Where models run: auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N",
         set: |s, v| v.parse().map(|device| s.device = device),
         get: |s| s.device.to_string(),
     },
     Setting {
         key: "precision",
+        of: Of::Query,
         description: "Arithmetic of models: fp32, int8 (CPU), fp16 (GPU), or auto, which is fp16 on a GPU and on the CPU int8 for models whose vectors stay the same with it (mean cosine 0.995), else fp32",
         set: |s, v| v.parse().map(|precision| s.precision = precision),
         get: |s| s.precision.to_string(),
     },
     Setting {
         key: "device_memory",
+        of: Of::Machine,
         description: "Memory that a model may take on a GPU, such as 8GB; empty is all there is",
         set: |s, v| bytes(v).map(|bytes| s.device_memory = bytes),
         get: |s| s.device_memory.map_or(String::new(), shown_bytes),
     },
     Setting {
         key: "taxonomy",
+        of: Of::Query,
         description: "Label set of categorize(): a taxonomy of the data dictionary, or the built-in product_category",
         set: |s, v| {
             s.taxonomy = v.to_string();
@@ -168,6 +184,7 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "min_score",
+        of: Of::Query,
         description: "Least score of a label of categorize() and ai_classify(); below it the answer is NULL. Empty is no least",
         set: |s, v| {
             s.min_score = match v.trim() {
@@ -183,6 +200,7 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "mode",
+        of: Of::Query,
         description: "How categorize() and ai_classify() answer: exact, by the model for every row; fast, by a student that learns from the model's answers to a sample, where it agrees with the model often enough",
         set: |s, v| {
             s.mode = match v.to_ascii_lowercase().as_str() {
@@ -199,18 +217,21 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "fast_agreement",
+        of: Of::Query,
         description: "In fast mode, the share of labels, 0 to 1, that have to be what the model would have said, by the estimate from held-out rows; the least certain rows go to the model until it is reached",
         set: |s, v| ratio(v, 0.0).map(|share| s.fast_agreement = share),
         get: |s| s.fast_agreement.get().to_string(),
     },
     Setting {
         key: "fast_escalation",
+        of: Of::Query,
         description: "In fast mode, the share of rows, 0 to 1, that may go to the model to reach ai.fast_agreement; where that is not enough, all do",
         set: |s, v| ratio(v, 0.0).map(|share| s.fast_escalation = share),
         get: |s| s.fast_escalation.get().to_string(),
     },
     Setting {
         key: "seed",
+        of: Of::Query,
         description: "Where something is left to chance (the sample of fast mode, kmeans, tsne, word2vec), which way it goes: the same seed and rows give the same answers",
         set: |s, v| {
             s.seed = v
@@ -223,12 +244,14 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "index_recall",
+        of: Of::Query,
         description: "Searches go by an index (CREATE INDEX) that finds at least this share, 0 to 1, of the ten nearest, as measured when it was made; with 1 every row is looked at",
         set: |s, v| ratio(v, 0.0).map(|share| s.index_recall = share),
         get: |s| s.index_recall.get().to_string(),
     },
     Setting {
         key: "on_error",
+        of: Of::Query,
         description: "What becomes of a row on which the model fails: null (counted) or fail",
         set: |s, v| {
             s.on_error = match v.to_ascii_lowercase().as_str() {
@@ -245,18 +268,21 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "threads",
+        of: Of::Machine,
         description: "Inference threads, shared by all partitions of all queries; 0 is one for each core",
         set: |s, v| number(v, 0, 1024).map(|n| s.threads = n),
         get: |s| s.threads.to_string(),
     },
     Setting {
         key: "batch_tokens",
+        of: Of::Machine,
         description: "Padded tokens in one batch of inference; 0 is what suits the device",
         set: |s, v| number(v, 0, 1 << 22).map(|n| s.batch_tokens = n),
         get: |s| s.batch_tokens.to_string(),
     },
     Setting {
         key: "cache",
+        of: Of::Machine,
         description: "Where vectors are kept for later queries: off, memory, or a folder that outlives the process",
         set: |s, v| {
             s.cache = v.parse().map_err(|e: CacheError| e.to_string())?;
@@ -266,6 +292,7 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "cache_size",
+        of: Of::Machine,
         description: "How much the cache may keep, such as 500MB or 8GB; empty is 256MB in memory and 4GB in a folder",
         set: |s, v| {
             s.cache_size = bytes(v)?;
@@ -275,6 +302,7 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "onnxruntime",
+        of: Of::Machine,
         description: "Path of the ONNX Runtime library; empty is where set-up put it",
         set: |s, v| {
             s.onnxruntime = (!v.is_empty()).then(|| PathBuf::from(v));
@@ -284,6 +312,7 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "model_dir",
+        of: Of::Machine,
         description: "Folder of models; empty is where set-up put them",
         set: |s, v| {
             s.model_dir = (!v.is_empty()).then(|| PathBuf::from(v));
@@ -366,6 +395,47 @@ impl AiOptions {
             settings: Settings::default(),
             runtime,
         }
+    }
+
+    /// The names of all settings, as `SET` has them.
+    pub fn keys() -> impl Iterator<Item = String> {
+        SETTINGS
+            .iter()
+            .map(|setting| format!("{}.{}", Self::PREFIX, setting.key))
+    }
+
+    /// The settings that say what the answers are, by name: those that another
+    /// process has to have to give the same ones.
+    pub fn of_query(&self) -> BTreeMap<String, String> {
+        SETTINGS
+            .iter()
+            .filter(|setting| setting.of == Of::Query)
+            .map(|setting| (setting.key.to_string(), (setting.get)(&self.settings)))
+            .collect()
+    }
+
+    /// The same options with a query's settings in place of its own.
+    ///
+    /// # Errors
+    /// A setting that is not known here, or cannot have that value.
+    pub fn with_query(&self, settings: &BTreeMap<String, String>) -> Result<Self> {
+        let mut options = self.clone();
+        for (key, value) in settings {
+            options.set(key, value)?;
+        }
+        Ok(options)
+    }
+
+    /// The names of the settings of this machine that are not as they are by
+    /// default.
+    pub fn changed_of_machine(&self) -> Vec<String> {
+        let default = Settings::default();
+        SETTINGS
+            .iter()
+            .filter(|setting| setting.of == Of::Machine)
+            .filter(|setting| (setting.get)(&self.settings) != (setting.get)(&default))
+            .map(|setting| format!("{}.{}", Self::PREFIX, setting.key))
+            .collect()
     }
 
     /// The options of a session; `None` where [`register_all`](crate::register_all)
@@ -458,6 +528,20 @@ mod tests {
             options.set(setting.key, &shown).unwrap();
             assert_eq!((setting.get)(&options.settings), shown, "{}", setting.key);
         }
+    }
+
+    #[test]
+    fn a_query_takes_its_settings_along_and_leaves_the_machines() {
+        let mut here = AiOptions::new(Arc::new(Runtime::new()));
+        here.set("seed", "7").unwrap();
+        here.set("device", "cuda:1").unwrap();
+        assert_eq!(here.changed_of_machine(), ["ai.device"]);
+        let there = AiOptions::new(Arc::new(Runtime::new()));
+        let there = there.with_query(&here.of_query()).unwrap();
+        assert_eq!(there.settings.seed, 7);
+        assert_eq!(there.settings.device, Device::Auto);
+        let unknown = BTreeMap::from([("speed".to_string(), "11".to_string())]);
+        assert!(there.with_query(&unknown).is_err());
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
 
 use parking_lot::{FairMutex, FairMutexGuard};
+use serde::{Deserialize, Serialize};
 
 use crate::backend::{Backend, Deterministic, Device, check_environment};
 use crate::error::{Error, Result};
@@ -38,6 +39,7 @@ pub struct Runtime {
     downloads: RwLock<Arc<dyn DownloadProgress + Send + Sync>>,
     notes: Mutex<Vec<String>>,
     trained: Registry,
+    elsewhere: AtomicBool,
 }
 
 /// Memory for the vectors of the queries that are under way.
@@ -94,7 +96,7 @@ impl EncoderKey {
 }
 
 /// What planning needs to know of a model, without loading it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelFacts {
     pub name: String,
     pub revision: String,
@@ -192,6 +194,7 @@ impl Runtime {
             downloads: RwLock::new(Arc::new(Silent)),
             notes: Mutex::default(),
             trained: Registry::default(),
+            elsewhere: AtomicBool::new(false),
         };
         if let Ok(taxonomy) = Taxonomy::built_in() {
             runtime.set_taxonomy(taxonomy);
@@ -271,8 +274,20 @@ impl Runtime {
         &self.trained
     }
 
+    /// Says that the models of queries run in other processes: what is planned
+    /// here then need not run on the devices of this machine.
+    pub fn infer_elsewhere(&self) {
+        self.elsewhere.store(true, Relaxed);
+    }
+
+    /// Counts what became of texts in other processes.
+    pub fn count_elsewhere(&self, truncated: u64, failed: u64) {
+        self.counters.truncated(truncated);
+        self.counters.failed(failed);
+    }
+
     /// Keeps something that whoever asked the query should know.
-    pub(crate) fn note(&self, note: String) {
+    pub fn note(&self, note: String) {
         let mut notes = lock(&self.notes);
         if !notes.contains(&note) {
             notes.push(note);
@@ -406,12 +421,17 @@ impl Runtime {
 
     fn find_facts(&self, settings: &Settings) -> Result<ModelFacts> {
         let location = locate(&settings.model, settings.model_dir.as_deref())?;
-        if matches!(settings.device, Device::Cuda(_) | Device::TensorRt(_)) {
+        // Another process has devices and a library of its own.
+        let exactly = match settings.precision {
+            WantedPrecision::Exactly(precision) if self.elsewhere.load(Relaxed) => Some(precision),
+            _ => None,
+        };
+        if exactly.is_none() && matches!(settings.device, Device::Cuda(_) | Device::TensorRt(_)) {
             // Whether a GPU serves shows only when a session is opened on it,
             // and who asks for one by name is to know before a row is read.
             self.encoder(settings)?.warm_up()?;
         }
-        if location.source != Source::Deterministic {
+        if exactly.is_none() && location.source != Source::Deterministic {
             check_environment(settings.onnxruntime.as_deref())?;
         }
         let facts = |dims, pooling: String, precision: &str| ModelFacts {
@@ -437,7 +457,11 @@ impl Runtime {
         let folder = self.fetch(&location)?;
         let spec = ModelSpec::read(&folder, location.entry)?;
         let (dims, pooling) = (spec.dims, spec.pooling.to_string());
-        let precision = match Plan::new(folder, spec, settings).foreseen()? {
+        let foreseen = match exactly {
+            Some(precision) => Some(precision),
+            None => Plan::new(folder, spec, settings).foreseen()?,
+        };
+        let precision = match foreseen {
             Some(precision) => precision.name(),
             None => self.encoder(settings)?.sure_precision()?,
         };

@@ -34,7 +34,7 @@ const ARGUMENTS: &[Argument] = &[("text", Kind::Text), ("model", Kind::Model)];
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct AiCountTokens {
-    options: AiOptions,
+    pub options: AiOptions,
     signature: Signature,
 }
 

@@ -83,7 +83,7 @@ pub fn functions(options: &AiOptions) -> impl Iterator<Item = ScalarUDF> {
     })
 }
 
-struct AiPredict {
+pub struct AiPredict {
     answer: &'static Answer,
     options: AiOptions,
     signature: Signature,

@@ -77,6 +77,42 @@ pub fn scalar_functions(options: &AiOptions) -> Vec<ScalarUDF> {
     functions
 }
 
+/// The function that asks a model and is called `name`.
+pub(crate) fn model_function(name: &str) -> Option<&'static dyn ModelFunction> {
+    let mut all = MODEL_FUNCTIONS.iter().copied();
+    all.find(|function| function.shape().name == name)
+}
+
+/// `function` as one that asks a model, if it is one.
+pub(crate) fn as_model_udf(function: &ScalarUDF) -> Option<&ModelUdf> {
+    function.inner().downcast_ref()
+}
+
+/// Whether the answers of `function` hang on what `CREATE MODEL` made.
+pub(crate) fn reads_trained_models(function: &ScalarUDF) -> bool {
+    function.inner().is::<ai_predict::AiPredict>()
+}
+
+/// The settings behind a scalar function that has some and asks no model.
+pub(crate) fn scalar_options(function: &ScalarUDF) -> Option<&AiOptions> {
+    let counts = function
+        .inner()
+        .downcast_ref::<ai_count_tokens::AiCountTokens>();
+    counts.map(|counts| &counts.options)
+}
+
+/// The settings behind an aggregate function, if it has some.
+pub(crate) fn aggregate_options(function: &AggregateUDF) -> Option<&AiOptions> {
+    let learns = function.inner().downcast_ref::<word2vec::Word2Vec>();
+    learns.map(|learns| &learns.options)
+}
+
+/// The settings behind a window function, if it has some.
+pub(crate) fn window_options(function: &WindowUDF) -> Option<&AiOptions> {
+    let window = function.inner().downcast_ref::<WindowFunction>();
+    window.map(|window| &window.options)
+}
+
 /// A call of the scalar function `name`, for plans that semql makes itself.
 ///
 /// # Errors

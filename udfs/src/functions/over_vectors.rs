@@ -54,7 +54,7 @@ pub struct Work<'a> {
 pub struct WindowFunction {
     function: &'static dyn OverVectors,
     signature: Signature,
-    options: AiOptions,
+    pub options: AiOptions,
 }
 
 impl WindowFunction {

@@ -71,7 +71,7 @@ const PARAMETERS: Parameters = Parameters {
 #[derive(Clone, Debug)]
 pub struct Word2Vec {
     signature: Signature,
-    options: AiOptions,
+    pub options: AiOptions,
 }
 
 impl Word2Vec {

@@ -24,8 +24,9 @@ use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet, Re
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    ColumnStatistics, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
-    PhysicalExpr, PlanProperties, Statistics,
+    ColumnStatistics, DisplayAs, DisplayFormatType, Distribution, ExecutionPlan,
+    ExecutionPlanProperties, InputDistributionRequirements, PhysicalExpr, PlanProperties,
+    Statistics,
 };
 use tokio::sync::mpsc;
 
@@ -37,7 +38,7 @@ use super::work::{Prepared, Work};
 use crate::error::Error;
 use crate::functions::ModelFunction;
 use crate::options::{Mode, Settings};
-use crate::runtime::Runtime;
+use crate::runtime::{ModelFacts, Runtime};
 
 /// One column that the operator adds.
 #[derive(Clone, Debug)]
@@ -64,6 +65,42 @@ pub struct PhysicalCall {
     pub runtime: Arc<Runtime>,
     pub settings: Settings,
     pub args: Vec<Arc<dyn PhysicalExpr>>,
+    /// The model that it was planned with.
+    pub planned: Option<ModelFacts>,
+}
+
+impl PhysicalCall {
+    /// The function's name.
+    pub fn name(&self) -> &'static str {
+        self.function.shape().name
+    }
+
+    /// Refuses to answer with another model than the one that planned, which
+    /// may have been in another process.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] for a model that is not here, or is not the same.
+    fn check_model(&self) -> Result<()> {
+        let Some(planned) = &self.planned else {
+            return Ok(());
+        };
+        let here = self.runtime.facts(&self.settings)?;
+        if here == *planned {
+            return Ok(());
+        }
+        let shown = |facts: &ModelFacts| {
+            format!(
+                "revision {}, {} dimensions, {}, {}",
+                facts.revision, facts.dims, facts.pooling, facts.precision
+            )
+        };
+        let (model, there, here) = (&planned.name, shown(planned), shown(&here));
+        Err(Error::Setup(format!(
+            "the query was planned with the model {model} as {there}, and here it is {here}: \
+             the same files have to be on every machine"
+        ))
+        .into())
+    }
 }
 
 impl fmt::Debug for PhysicalCall {
@@ -84,6 +121,8 @@ pub struct InferExec {
     served_by: Arc<OnceLock<String>>,
     /// Fast mode, once it has begun.
     cascade: OnceLock<Cascade>,
+    /// Whether its input has to be in one partition.
+    gathered: bool,
 }
 
 impl InferExec {
@@ -111,7 +150,30 @@ impl InferExec {
             metrics: ExecutionPlanMetricsSet::new(),
             served_by: Arc::default(),
             cascade: OnceLock::new(),
+            gathered: false,
         }
+    }
+
+    /// The same, wanting all rows in one partition: where partitions are run by
+    /// different processes, this is how fast mode draws its sample of all.
+    pub fn gathered(self, gathered: bool) -> Self {
+        Self { gathered, ..self }
+    }
+
+    /// Whether all rows are wanted in one partition.
+    pub fn is_gathered(&self) -> bool {
+        self.gathered
+    }
+
+    /// The columns that it adds.
+    pub fn columns(&self) -> &[Computed] {
+        &self.columns
+    }
+
+    /// Whether students may answer for a model, so that what becomes of a row
+    /// hangs on the others.
+    pub fn is_fast(&self) -> bool {
+        (0..self.columns.len()).any(|at| cascade::applies(&self.columns, at))
     }
 
     fn calls(&self) -> impl Iterator<Item = &PhysicalCall> {
@@ -127,20 +189,18 @@ impl InferExec {
 
     /// What the partitions share in fast mode; `None` where no student applies.
     fn cascade(&self, context: &Arc<TaskContext>, kept_bytes: usize) -> Option<Cascade> {
-        (0..self.columns.len())
-            .any(|at| cascade::applies(&self.columns, at))
-            .then(|| {
-                let cascade = self.cascade.get_or_init(|| {
-                    Cascade::new(
-                        Arc::clone(&self.input),
-                        Arc::clone(&self.columns),
-                        Arc::clone(context),
-                        self.metrics.clone(),
-                        kept_bytes,
-                    )
-                });
-                cascade.clone()
-            })
+        self.is_fast().then(|| {
+            let cascade = self.cascade.get_or_init(|| {
+                Cascade::new(
+                    Arc::clone(&self.input),
+                    Arc::clone(&self.columns),
+                    Arc::clone(context),
+                    self.metrics.clone(),
+                    kept_bytes,
+                )
+            });
+            cascade.clone()
+        })
     }
 }
 
@@ -152,6 +212,7 @@ enum Source {
 
 /// What a partition needs to begin.
 struct Begin {
+    columns: Arc<[Computed]>,
     source: Source,
     work: Work,
     metrics: InferMetrics,
@@ -162,6 +223,12 @@ struct Begin {
 
 impl Begin {
     async fn answers(self) -> Result<Answers> {
+        let columns = Arc::clone(&self.columns);
+        let models = move || {
+            let mut calls = columns.iter().filter_map(Computed::call);
+            calls.try_for_each(PhysicalCall::check_model)
+        };
+        on_a_thread(models).await?;
         let (input, work, mode) = match self.source {
             Source::Input(input) => (input, self.work, None),
             Source::Cascade(cascade, partition) => {
@@ -214,6 +281,13 @@ impl ExecutionPlan for InferExec {
         vec![true]
     }
 
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        InputDistributionRequirements::new(vec![match self.gathered {
+            true => Distribution::SinglePartition,
+            false => Distribution::UnspecifiedDistribution,
+        }])
+    }
+
     /// The partitions share the cores in any case, and few large windows
     /// batch better than many small ones.
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
@@ -244,7 +318,8 @@ impl ExecutionPlan for InferExec {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let input = children.swap_remove(0);
         let (columns, schema) = (Arc::clone(&self.columns), Arc::clone(&self.schema));
-        Ok(Arc::new(Self::with(input, columns, schema)))
+        let exec = Self::with(input, columns, schema).gathered(self.gathered);
+        Ok(Arc::new(exec))
     }
 
     fn execute(
@@ -261,6 +336,7 @@ impl ExecutionPlan for InferExec {
             None => Source::Input(self.input.execute(partition, Arc::clone(&context))?),
         };
         let begin = Begin {
+            columns: Arc::clone(&self.columns),
             source,
             // Made before the first row is read: nodes that run one after the
             // other then hold on to the same vectors.

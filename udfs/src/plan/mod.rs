@@ -26,10 +26,11 @@ use datafusion::prelude::SessionContext;
 
 pub(crate) use calls::replace;
 pub use cascade::sample_size;
-pub use exec::InferExec;
+pub use exec::{Computed, InferExec, PhysicalCall};
 pub use lift::LiftModelCalls;
 pub use planner::{InferPlanner, InferQueryPlanner};
 use vector_join::JoinByVectors;
+pub use vector_join::VectorJoinExec;
 
 use crate::index::SearchByIndex;
 

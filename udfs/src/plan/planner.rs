@@ -74,11 +74,13 @@ fn computed(
         Some(Expr::Literal(model, _)) => Some(model),
         _ => None,
     };
+    let (runtime, settings) = (&udf.options.runtime, udf.settings(model));
     Ok(Computed::Call(Box::new(PhysicalCall {
         shown: format!("{expr} AS {name}"),
         function: udf.function,
-        runtime: Arc::clone(&udf.options.runtime),
-        settings: udf.settings(model),
+        runtime: Arc::clone(runtime),
+        planned: runtime.facts(&settings).ok(),
+        settings,
         args: call.args.iter().map(physical).collect::<Result<_>>()?,
     })))
 }

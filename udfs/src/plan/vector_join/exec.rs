@@ -39,7 +39,8 @@ use crate::waiting::{Stopped, Waiting};
 const PAIRS: usize = 32 << 20;
 const LEAST_ROWS: usize = 16;
 
-/// See the module.
+/// The operator; see the module. Its output is the columns of both sides, and
+/// with [`Keep::Best`] the cosine and the pair's rank.
 #[derive(Debug)]
 pub struct VectorJoinExec {
     left: Arc<dyn ExecutionPlan>,
@@ -89,6 +90,16 @@ impl VectorJoinExec {
             side: Arc::default(),
             turn: Arc::default(),
         }
+    }
+
+    /// The vectors, as expressions over the two sides.
+    pub fn on(&self) -> &[Arc<dyn PhysicalExpr>; 2] {
+        &self.on
+    }
+
+    /// Which pairs are wanted.
+    pub fn keep(&self) -> Keep {
+        self.keep
     }
 }
 

@@ -8,5 +8,6 @@ mod exec;
 mod node;
 mod rule;
 
+pub use exec::VectorJoinExec;
 pub use node::{RANK, SCORE, VectorJoin, VectorJoinPlanner};
 pub use rule::JoinByVectors;

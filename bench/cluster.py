@@ -1,0 +1,189 @@
+"""What does a second executor bring, and how long would the whole corpus take on N machines?
+
+Scheduler, executors and client are processes on this machine. Each executor has
+its own cores (taskset), the same number, so that a second one is a second
+machine but for the network and the memory.
+"""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import process
+import report
+import samples
+from shell import Shell, quoted
+
+CORPUS = 1_118_658
+MACHINES = (1, 2, 4, 8, 16, 32)
+# How long processes may take to find each other.
+PATIENCE = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    shell: Shell
+    data: pathlib.Path
+    folder: pathlib.Path
+    rows: int
+
+    def section(self) -> str:
+        """The section of the report, in markdown."""
+        binary = self.shell.binary.with_name("semql-cluster")
+        if not binary.is_file():
+            raise samples.MissingData(f"{binary.name} is not beside {self.shell.binary.name}; `make cluster` builds it")
+        if not hasattr(os, "sched_getaffinity") or not shutil.which("taskset"):
+            raise samples.MissingData("this system pins no process to cores")
+        cores = sorted(os.sched_getaffinity(0))
+        if len(cores) < 2:
+            raise samples.MissingData("two executors need two cores")
+        half = len(cores) // 2
+        shares = [cores[:half], cores[half : 2 * half]]
+        texts, warm_up = samples.products_with_text(self.data, self.rows)
+        samples.write(texts, self.folder / "texts.parquet")
+        samples.write(warm_up, self.folder / "warm-up.parquet")
+        seconds = {count: self._run(binary, shares[:count]) for count in (1, 2)}
+        alone = self._alone(shares[0])
+        return "\n\n".join([self._method(half), self._table(seconds, alone), self._estimate(seconds)])
+
+    def _copies(self) -> tuple[list[str], list[str]]:
+        def copy(source: str, target: str) -> str:
+            return f"COPY (SELECT row, categorize(text, '') AS category FROM {quoted(self.folder / source)}) TO '{target}'"
+
+        return [copy("warm-up.parquet", "warm-up-answers.parquet")] * 3, [copy("texts.parquet", "answers.parquet")]
+
+    def _alone(self, cores: list[int]) -> float:
+        print("bench: cluster: no cluster", file=sys.stderr, flush=True)
+        with pinned(self.shell.binary, cores, [], self.folder) as binary:
+            warm_up, timed = self._copies()
+            return Shell(binary, self.folder).time(["SET ai.cache = 'off'", *warm_up], timed).seconds[0]
+
+    def _run(self, binary: pathlib.Path, shares: list[list[int]]) -> float:
+        print(f"bench: cluster: executors: {len(shares)}", file=sys.stderr, flush=True)
+        with contextlib.ExitStack() as servers:
+            scheduler = servers.enter_context(server([str(binary), "cluster", "scheduler", "--port", "0"], self.folder))
+            address = scheduler.said(r"listens on (\S+)")
+            for cores in shares:
+                command = [*taskset(cores), str(binary), "cluster", "executor", "--scheduler", address]
+                servers.enter_context(server([*command, "--concurrency", str(len(cores))], self.folder))
+            await_executors(address, len(shares))
+            client = servers.enter_context(pinned(binary, None, ["--cluster", address], self.folder))
+            warm_up, timed = self._copies()
+            return Shell(client, self.folder).time(warm_up, timed).seconds[0]
+
+    def _method(self, cores: int) -> str:
+        return (
+            f"{self.rows:,} distinct products with text, `categorize`, from Parquet to Parquet, the cache off. Each executor "
+            f"is pinned to cores of its own ({cores} of them); scheduler and client share all cores, and do little. "
+            "Executors have their model loaded when the clock starts."
+        )
+
+    def _table(self, seconds: dict[int, float], alone: float) -> str:
+        one = seconds[1]
+        rows = [["one process, no cluster", f"{alone:.2f}", f"{self.rows / alone:,.1f}", f"{one / alone:.2f}"]]
+        for count, took in seconds.items():
+            name = f"{count} executor{'s' if count > 1 else ''}"
+            rows.append([name, f"{took:.2f}", f"{self.rows / took:,.1f}", f"{one / took:.2f}"])
+        return report.table(["on the same number of cores each", "seconds", "rows/s", "times one executor"], rows)
+
+    def _estimate(self, seconds: dict[int, float]) -> str:
+        rate = self.rows / seconds[1]
+        # What the second executor was short of twice the first.
+        share = min(1.0, seconds[1] / seconds[2] / 2)
+        rows = []
+        for machines in MACHINES:
+            # Each doubling costs what the measured one did.
+            efficiency = share ** (machines.bit_length() - 1)
+            hours = CORPUS / (rate * machines * efficiency) / 3600
+            rows.append([str(machines), f"{rate * machines * efficiency:,.0f}", f"{hours:.2f}"])
+        return (
+            f"### The corpus of {CORPUS:,} rows, estimated\n\nFrom the rate of one executor ({rate:,.1f} rows/s) and the share "
+            f"of it that the second one kept ({share:.0%}), assumed at every doubling. Machines like one executor here; "
+            "shared storage and the network are not measured.\n\n"
+            + report.table(["machines", "rows/s", "hours"], rows)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    child: "subprocess.Popen[str]"
+    lines: list[str]
+
+    def said(self, pattern: str) -> str:
+        """What the first group of pattern is in a line that it says; waits for it."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            for line in [*self.lines]:
+                found = re.search(pattern, line)
+                if found:
+                    return found.group(1)
+            if self.child.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise process.ProcessFailure("a process of the cluster did not start:\n" + "\n".join(self.lines[-8:]))
+
+
+@contextlib.contextmanager
+def server(command: list[str], folder: pathlib.Path) -> Iterator[Server]:
+    """A process that serves until the block ends."""
+    child = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    lines: list[str] = []
+
+    def listen() -> None:
+        assert child.stderr is not None
+        lines.extend(line.rstrip() for line in iter(child.stderr.readline, ""))
+
+    # `extend` takes one line after the other, as they come.
+    threading.Thread(target=listen, daemon=True).start()
+    try:
+        yield Server(child, lines)
+    finally:
+        child.terminate()
+        try:
+            child.wait(10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def taskset(cores: list[int]) -> list[str]:
+    return ["taskset", "--cpu-list", ",".join(str(core) for core in cores)]
+
+
+@contextlib.contextmanager
+def pinned(
+    binary: pathlib.Path, cores: "list[int] | None", options: list[str], folder: pathlib.Path
+) -> Iterator[pathlib.Path]:
+    """A program that is the shell with these options, on these cores."""
+    script = folder / "pinned-semql"
+    command = [*(taskset(cores) if cores else []), str(binary), *options]
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+    script.chmod(0o755)
+    try:
+        yield script
+    finally:
+        script.unlink()
+
+
+def await_executors(address: str, count: int) -> None:
+    """Waits until the scheduler knows so many."""
+    host, port = address.rsplit(":", 1)
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 5) as connection:
+            connection.sendall(f"GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode(errors="replace")
+            if f"ready: {count} " in answer:
+                return
+        time.sleep(0.1)
+    raise process.ProcessFailure(f"{count} executors did not find the scheduler at {address} in {PATIENCE:.0f} s")

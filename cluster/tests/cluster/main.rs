@@ -1,0 +1,6 @@
+//! The cluster as processes on this machine: one scheduler, executors, clients.
+
+mod answers;
+mod failures;
+mod processes;
+mod traps;
