@@ -1,6 +1,7 @@
 //! The tables the way clients of Postgres look for them: `pg_catalog`, with the
 //! dictionary's descriptions.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray};
@@ -23,22 +24,33 @@ use crate::session::Session;
 pub const DATABASE: &str = "datafusion";
 
 const SCHEMA: &str = "pg_catalog";
-const DESCRIPTIONS: &str = "pg_description";
 
-/// Descriptions of tables and columns, from the dictionary.
+/// Descriptions of tables and columns, from the dictionary. The sums are there
+/// because both halves must have the same type, marks of identifiers included.
 const DESCRIPTIONS_SQL: &str = "\
-SELECT c.oid AS objoid, k.oid AS classoid, 0 AS objsubid, t.description AS description
+SELECT c.oid + 0 AS objoid, k.oid + 0 AS classoid, 0 AS objsubid, t.description AS description
 FROM pg_catalog.pg_class c
 JOIN dict_tables() t ON t.table_name = c.relname
 CROSS JOIN (SELECT oid FROM pg_catalog.pg_class WHERE relname = 'pg_class') k
 WHERE t.description IS NOT NULL
 UNION ALL
-SELECT a.attrelid, k.oid, CAST(a.attnum AS INT), d.description
+SELECT a.attrelid + 0, k.oid + 0, a.attnum + 0, d.description
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN dict_columns() d ON d.table_name = c.relname AND d.column_name = a.attname
 CROSS JOIN (SELECT oid FROM pg_catalog.pg_class WHERE relname = 'pg_class') k
 WHERE d.description IS NOT NULL";
+
+/// Settings, with those that drivers ask for.
+const SETTINGS_SQL: &str = "\
+SELECT name, setting, unit, category, short_desc, extra_desc, context, vartype, source, min_val, max_val, enumvals,
+    bool_val, reset_val, sourcefile, sourceline, pending_restart
+FROM pg_catalog.pg_settings
+UNION ALL
+SELECT 'max_index_keys', '32', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL";
+
+/// Tables of the catalogue that are queries over the rest of it.
+const VIEWS: &[(&str, &str)] = &[("pg_description", DESCRIPTIONS_SQL), ("pg_settings", SETTINGS_SQL)];
 
 /// Adds the catalogue and its functions to a session.
 ///
@@ -58,12 +70,13 @@ pub async fn install(session: &Session) -> Result<()> {
         .catalog(DATABASE)
         .ok_or_else(|| ShellError::setup(format!("there is no catalogue {DATABASE}")))?;
     catalog.register_schema(SCHEMA, Arc::clone(&tables) as _).map_err(failed)?;
-    let plan = ctx.state().create_logical_plan(DESCRIPTIONS_SQL).await.map_err(failed)?;
-    let described = Described {
-        tables,
-        descriptions: Arc::new(ViewTable::new(plan, Some(DESCRIPTIONS_SQL.to_string()))),
-    };
-    catalog.register_schema(SCHEMA, Arc::new(described)).map_err(failed)?;
+    let mut views = HashMap::new();
+    for (name, sql) in VIEWS {
+        let plan = ctx.state().create_logical_plan(sql).await.map_err(failed)?;
+        views.insert(*name, Arc::new(ViewTable::new(plan, Some((*sql).to_string()))));
+    }
+    let whole = WithViews { tables, views };
+    catalog.register_schema(SCHEMA, Arc::new(whole)).map_err(failed)?;
     // Drivers read the version of Postgres out of it.
     let version = format!("PostgreSQL {SERVER_VERSION}");
     let version: ArrayRef = Arc::new(StringArray::from(vec![version]));
@@ -79,23 +92,23 @@ pub async fn install(session: &Session) -> Result<()> {
     Ok(())
 }
 
-/// The catalogue with descriptions in it.
+/// The catalogue with its views.
 #[derive(Debug)]
-struct Described {
+struct WithViews {
     tables: Arc<dyn SchemaProvider>,
-    descriptions: Arc<ViewTable>,
+    views: HashMap<&'static str, Arc<ViewTable>>,
 }
 
 #[async_trait]
-impl SchemaProvider for Described {
+impl SchemaProvider for WithViews {
     fn table_names(&self) -> Vec<String> {
         self.tables.table_names()
     }
 
     async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
-        match name {
-            DESCRIPTIONS => Ok(Some(Arc::clone(&self.descriptions) as _)),
-            _ => self.tables.table(name).await,
+        match self.views.get(name) {
+            Some(view) => Ok(Some(Arc::clone(view) as _)),
+            None => self.tables.table(name).await,
         }
     }
 

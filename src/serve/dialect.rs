@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArguments, ObjectName, Statement as Ast, VisitMut, VisitorMut,
+    AccessExpr, Expr, Function, FunctionArguments, ObjectName, Query, SelectItem, SetExpr,
+    Statement as Ast, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -18,7 +19,7 @@ use crate::session::Session;
 use crate::statement::query;
 
 /// What Postgres' SQL has and semql's has not.
-const POSTGRES: &[&str] = &["pg_", "::reg", "operator(", "current_schema", "format_type", "_description("];
+const POSTGRES: &[&str] = &["pg_", "::reg", "operator(", "current_schema", "format_type", "_description(", "to_reg"];
 
 static POSTGRES_PARSER: LazyLock<PostgresCompatibilityParser> =
     LazyLock::new(PostgresCompatibilityParser::new);
@@ -31,28 +32,31 @@ static POSTGRES_PARSER: LazyLock<PostgresCompatibilityParser> =
 pub async fn plan(session: &Session, sql: &str) -> Result<Option<LogicalPlan>> {
     let lower = sql.to_lowercase();
     if POSTGRES.iter().any(|words| lower.contains(words)) {
-        return match postgres(session, sql).await {
+        return match postgres(session, sql, true).await {
             Ok(plan) => Ok(Some(plan)),
             Err(error) => query::plan(session, sql).await.map_err(|_| error),
         };
     }
     match query::plan(session, sql).await {
         Ok(plan) => Ok(plan),
-        Err(error) => match postgres(session, sql).await {
+        Err(error) => match postgres(session, sql, false).await {
             Ok(plan) => Ok(Some(plan)),
             Err(_) => Err(error),
         },
     }
 }
 
-async fn postgres(session: &Session, sql: &str) -> Result<LogicalPlan> {
+/// `catalogue` is whether the statement looks at Postgres' catalogue.
+async fn postgres(session: &Session, sql: &str, catalogue: bool) -> Result<LogicalPlan> {
     let mut statements = POSTGRES_PARSER
         .parse(&qualified(sql))
         .map_err(|error| ShellError::query(error.to_string()))?;
     let (Some(mut statement), true) = (statements.pop(), statements.is_empty()) else {
         return Err(ShellError::query("there is not one statement"));
     };
-    replace_functions(&mut statement);
+    if catalogue {
+        replace_functions(&mut statement);
+    }
     let statement = Statement::Statement(Box::new(statement));
     Ok(session.ctx.state().statement_to_plan(statement).await?)
 }
@@ -97,11 +101,21 @@ const IN_PLACE: &[(&str, &str)] = &[
     ("pg_function_is_visible", "true"),
     ("pg_type_is_visible", "true"),
     ("pg_is_in_recovery", "false"),
+    // What is in lists that indexes and constraints have; there are none.
+    ("generate_subscripts", NO_NUMBER),
+    (
+        "_pg_expandarray",
+        "named_struct('x', CAST(NULL AS INT), 'n', CAST(NULL AS INT))",
+    ),
     // `ARRAY(SELECT ...)`: roles, members and options, of which there are none.
     ("array", NO_TEXT),
 ];
 
 const NO_TEXT: &str = "CAST(NULL AS TEXT)";
+const NO_NUMBER: &str = "CAST(NULL AS INT)";
+
+/// Columns of the catalogue that are lists of columns, and text here.
+const LISTS: &[&str] = &["indkey", "indclass", "indoption", "indcollation", "conkey", "confkey"];
 
 /// Puts other expressions in the place of these functions.
 fn replace_functions(statement: &mut Ast) {
@@ -111,9 +125,13 @@ fn replace_functions(statement: &mut Ast) {
         type Break = ();
 
         fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            if let Expr::Function(function) = expr
-                && let Some(other) = in_place_of(function)
-            {
+            let other = match expr {
+                Expr::Function(function) => in_place_of(function),
+                Expr::CompoundFieldAccess { root, access_chain } => field_of(root, access_chain),
+                Expr::Subquery(query) => at_most_one(query),
+                _ => None,
+            };
+            if let Some(other) = other {
                 *expr = other;
             }
             ControlFlow::Continue(())
@@ -132,15 +150,50 @@ fn in_place_of(function: &Function) -> Option<Expr> {
     };
     // psql joins options of tables with an array that it selects.
     let joined = name == "array_to_string" && arguments.iter().any(|text| text.to_lowercase().contains("array("));
-    let mut text = match joined {
-        true => "''".to_string(),
-        false => IN_PLACE.iter().find(|(known, _)| *known == name)?.1.to_string(),
+    let listed = name == "unnest"
+        && arguments.iter().any(|text| LISTS.iter().any(|list| text.ends_with(&format!(".{list}")) || text == list));
+    let mut text = match (joined, listed) {
+        (true, _) => "''".to_string(),
+        (_, true) => NO_NUMBER.to_string(),
+        _ => IN_PLACE.iter().find(|(known, _)| *known == name)?.1.to_string(),
     };
     for (at, argument) in arguments.iter().enumerate() {
         text = text.replace(&format!("{{{at}}}"), argument);
     }
+    expression(&text)
+}
+
+/// `(row).field`, which the engine writes as a call.
+fn field_of(row: &Expr, path: &[AccessExpr]) -> Option<Expr> {
+    let [AccessExpr::Dot(Expr::Identifier(field))] = path else {
+        return None;
+    };
+    expression(&format!("get_field({row}, '{}')", field.value))
+}
+
+/// `(SELECT x FROM ... WHERE ...)` as `(SELECT max(x) ...)`: the engine wants to
+/// see that a query which hangs on the row outside gives one value at most. In
+/// the catalogue they look up one thing by its identifier.
+fn at_most_one(query: &Query) -> Option<Expr> {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return None;
+    };
+    let [SelectItem::UnnamedExpr(value)] = select.projection.as_slice() else {
+        return None;
+    };
+    if matches!(value, Expr::Function(_)) || select.selection.is_none() || query.limit_clause.is_some() {
+        return None;
+    }
+    let mut query = query.clone();
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        select.projection = vec![SelectItem::UnnamedExpr(expression(&format!("max({value})"))?)];
+    }
+    Some(Expr::Subquery(Box::new(query)))
+}
+
+fn expression(text: &str) -> Option<Expr> {
     let parser = Parser::new(&PostgreSqlDialect {});
-    parser.try_with_sql(&text).ok()?.parse_expr().ok()
+    parser.try_with_sql(text).ok()?.parse_expr().ok()
 }
 
 #[cfg(test)]
@@ -162,5 +215,21 @@ mod tests {
         let written = statement.to_string();
         assert!(written.contains("d.objoid = c.oid AND d.objsubid = 0"), "{written}");
         assert!(written.contains("d.objoid = a.attrelid AND d.objsubid = a.attnum"), "{written}");
+    }
+
+    #[test]
+    fn what_the_engine_does_not_know_is_written_otherwise() {
+        let of = |sql: &str| {
+            let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap().remove(0);
+            replace_functions(&mut statement);
+            statement.to_string()
+        };
+        assert_eq!(
+            of("SELECT (SELECT c.relkind = 'c' FROM c WHERE c.oid = t.typrelid) FROM t"),
+            "SELECT (SELECT max(c.relkind = 'c') FROM c WHERE c.oid = t.typrelid) FROM t"
+        );
+        assert_eq!(of("SELECT (a.keys).n FROM a"), "SELECT get_field((a.keys), 'n') FROM a");
+        assert_eq!(of("SELECT unnest(i.indkey) FROM i"), "SELECT CAST(NULL AS INT) FROM i");
+        assert_eq!(of("SELECT unnest(x) FROM i"), "SELECT unnest(x) FROM i");
     }
 }

@@ -6,7 +6,7 @@ use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::logical_expr::LogicalPlan;
 use pgwire::api::results::Tag;
-use pgwire::error::{PgWireError, PgWireResult};
+use pgwire::error::PgWireResult;
 
 use super::connection::{self, Connection, lock};
 use super::copy::{self, CopyOut};
@@ -313,7 +313,7 @@ fn one_cell(name: &str, value: &str) -> PgWireResult<Rows> {
     let schema = Arc::new(Schema::new(vec![Field::new(name, DataType::Utf8, false)]));
     let column = Arc::new(StringArray::from(vec![value]));
     let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column])
-        .map_err(|error| PgWireError::from(errors::wire(ShellError::from(error))))?;
+        .map_err(|error| errors::wire(ShellError::from(error)))?;
     Ok(Rows::ready_made(schema, vec![batch]).tagged("SHOW"))
 }
 

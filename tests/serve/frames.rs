@@ -109,8 +109,9 @@ fn nobody_gets_in_without_a_password() {
         let answer = said(&mut stream);
         let text = String::from_utf8_lossy(&answer).into_owned();
         assert!(!text.contains("secret rows"), "{what}: {text}");
-        assert!(!text.contains("AuthenticationOk") && !text.contains("server_version"), "{what}: {text}");
-        assert!(text.is_empty() || text.contains("FATAL"), "{what}: {text}");
+        let let_in = [b'R', 0, 0, 0, 8, 0, 0, 0, 0];
+        assert!(!answer.windows(9).any(|bytes| bytes == let_in), "{what}: {text}");
+        assert!(!text.contains("server_version"), "{what}: {text}");
     }
 }
 
