@@ -258,6 +258,7 @@ fn near(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vector::{Reference, cosine};
 
     fn vectors(count: usize, dims: usize, mut state: u64) -> Vec<Vec<f32>> {
         let mut random = || {
@@ -280,9 +281,8 @@ mod tests {
 
     fn by_hand(left: &[Vec<f32>], right: &[Vec<f32>], row: usize) -> Vec<(f32, u32)> {
         let all = right.iter().enumerate();
-        let all = all.filter_map(|(at, vector)| {
-            Some((crate::vector::cosine(&left[row], vector)? as f32, at as u32))
-        });
+        let left = Reference::new(left[row].as_slice());
+        let all = all.filter_map(|(at, vector)| Some((cosine(vector, &left)? as f32, at as u32)));
         let mut all: Vec<(f32, u32)> = all.collect();
         best_first(&mut all);
         all
