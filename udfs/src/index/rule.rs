@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Float32Type};
+use arrow::datatypes::Float32Type;
 use datafusion::common::Column;
 use datafusion::common::tree_node::Transformed;
 use datafusion::datasource::{provider_as_source, source_as_provider};
@@ -14,7 +14,7 @@ use datafusion::scalar::ScalarValue;
 use super::data::DataFiles;
 use super::file::IndexFile;
 use super::table::{IndexedTable, Search};
-use crate::functions::Vectors;
+use crate::functions::{Vectors, narrow};
 use crate::options::AiOptions;
 use crate::vector::normalize;
 
@@ -129,12 +129,7 @@ fn through(plan: &LogicalPlan, expr: Expr) -> Option<Expr> {
 /// The query as a vector of 32-bit floats of unit length.
 fn unit(query: &ScalarValue) -> Option<Vec<f32>> {
     let array = query.to_array().ok()?;
-    let item = Arc::new(arrow::datatypes::Field::new_list_field(
-        DataType::Float32,
-        true,
-    ));
-    let array = arrow::compute::cast(&array, &DataType::List(item)).ok()?;
-    let vectors = Vectors::<Float32Type>::new(&array).ok()?;
+    let vectors = Vectors::<Float32Type>::new(&narrow(&array).ok()?).ok()?;
     let mut vector = vectors.get(0)?.to_vec();
     normalize(&mut vector);
     let length: f32 = vector.iter().map(|v| v * v).sum();
