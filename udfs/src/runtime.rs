@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
 
 use crate::backend::{Backend, Deterministic, Device, library_path};
 use crate::error::{Error, Result};
+use crate::index::Opened;
 use crate::inference::cache::{Cache, Limits, Setting as CacheSetting};
 use crate::inference::{Classifier, Encoder, Identity, Metered, Rate, Run};
 use crate::loading::Plan;
@@ -35,6 +36,7 @@ pub struct Runtime {
     downloads: RwLock<Arc<dyn DownloadProgress + Send + Sync>>,
     notes: Mutex<Vec<String>>,
     trained: Registry,
+    indexes: Opened,
 }
 
 /// Memory for the vectors of the queries that are under way.
@@ -189,6 +191,7 @@ impl Runtime {
             downloads: RwLock::new(Arc::new(Silent)),
             notes: Mutex::default(),
             trained: Registry::default(),
+            indexes: Opened::default(),
         };
         if let Ok(taxonomy) = Taxonomy::built_in() {
             runtime.set_taxonomy(taxonomy);
@@ -266,6 +269,11 @@ impl Runtime {
     /// The trained classifiers of this machine.
     pub fn trained(&self) -> &Registry {
         &self.trained
+    }
+
+    /// The index files that searches have opened.
+    pub(crate) fn indexes(&self) -> &Opened {
+        &self.indexes
     }
 
     /// Keeps something that whoever asked the query should know.

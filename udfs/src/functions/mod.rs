@@ -48,7 +48,9 @@ pub(crate) use arguments::Texts;
 pub(crate) use labels::{chosen, classifier};
 pub(crate) use model_function::{Call, ChoosesLabel, Model, ModelFunction, ModelUdf};
 pub(crate) use planning::Kind;
-pub(crate) use vectors::{Vectors, check as check_vectors, narrow, values_of as vector_values};
+pub(crate) use vectors::{
+    Vectors, check as check_vectors, narrow, narrow_type, values_of as vector_values,
+};
 
 use over_vectors::{OverVectors, WindowFunction};
 

@@ -130,7 +130,7 @@ impl Links for View<'_> {
     }
 
     fn vector(&self, vector: u32) -> &[f32] {
-        &self.vectors[vector as usize * self.dims..][..self.dims]
+        View::vector(self, vector)
     }
 
     fn len(&self) -> usize {
@@ -138,7 +138,12 @@ impl Links for View<'_> {
     }
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// One of the vectors.
+    pub fn vector(&self, vector: u32) -> &'a [f32] {
+        &self.vectors[vector as usize * self.dims..][..self.dims]
+    }
+
     /// Whether all links lead somewhere, as in a file that is whole.
     #[cfg(test)]
     pub fn is_sound(&self) -> bool {
