@@ -43,6 +43,7 @@ pub mod options;
 pub mod plan;
 pub mod relations;
 mod runtime;
+mod shares;
 mod taxonomy;
 pub mod trained;
 pub mod vector;

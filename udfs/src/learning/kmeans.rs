@@ -4,7 +4,7 @@
 //! Vassilvitskii, SODA 2007), the same for the same rows and seed.
 
 use super::random::Random;
-use super::shares::each_share;
+use crate::shares::each_share;
 use crate::vector::dot;
 use crate::vector::matrix::{Shape, multiply_transposed};
 

@@ -1,6 +1,6 @@
 //! The rows that are nearest to each row, exactly.
 
-use super::shares::each_share;
+use crate::shares::each_share;
 use crate::vector::dot;
 use crate::vector::matrix::{Shape, multiply_transposed};
 

@@ -6,7 +6,7 @@
 
 use faer::{Mat, MatRef, Side};
 
-use super::shares::each_share;
+use crate::shares::each_share;
 use crate::vector::dot;
 use crate::vector::matrix::{Shape, multiply_transposed, transposed_multiply};
 

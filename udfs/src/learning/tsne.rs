@@ -11,7 +11,7 @@ use super::neighbours::{Neighbours, nearest};
 use super::pca::{centred, pca};
 use super::quadtree::{LANES, Quadtree};
 use super::random::Random;
-use super::shares::each_share;
+use crate::shares::each_share;
 
 const STEPS: usize = 1_000;
 

@@ -9,7 +9,7 @@
 
 use super::corpus::Vocabulary;
 use super::random::Random;
-use super::shares::each_share;
+use crate::shares::each_share;
 use crate::vector::dot;
 use crate::words::pair;
 
