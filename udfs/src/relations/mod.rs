@@ -23,6 +23,7 @@ mod node;
 mod planner;
 mod text_search;
 mod vector_search;
+mod words;
 
 pub use arguments::{Arguments, Kind, Parameter};
 pub use exec::{Operation, Work};
