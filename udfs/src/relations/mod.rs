@@ -26,6 +26,7 @@ mod vector_search;
 mod words;
 
 pub use arguments::{Arguments, Kind, Parameter};
+pub use columns::{IDS, TEXTS, TITLES, first_called};
 pub use exec::{Operation, Work};
 pub(crate) use node::TablesPlanner;
 

@@ -27,7 +27,7 @@ static SHAPE: Shape = Shape {
         Parameter::optional(
             "column",
             Kind::Column,
-            "the column of texts; if not given, `title` (or `name`) and `text` (or `description`) together",
+            "the column of texts; if not given, `title` (or `name`) and `text` (or `description`, `body`) together",
         ),
     ],
     description: "The `k` rows that have the words of the query most and rarest, with `score`, their BM25 (k1 = 1.2, \

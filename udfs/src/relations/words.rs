@@ -83,7 +83,7 @@ fn text_columns(function: &str, table: &LogicalPlan, column: Option<&str>) -> Re
     match found.is_empty() {
         false => Ok(found),
         true => plan_err!(
-            "{function}: the table has no column title (or name) or text (or description); say which has the texts: \
+            "{function}: the table has no column title (or name) or text (or description, body); say which has the texts: \
              column => name. It has {names}"
         ),
     }
