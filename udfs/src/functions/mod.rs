@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use datafusion::catalog::TableFunctionImpl;
-use datafusion::common::internal_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF, WindowUDF};
 use datafusion::prelude::SessionContext;
@@ -48,6 +47,7 @@ pub(crate) use arguments::Texts;
 pub(crate) use labels::{chosen, classifier};
 pub(crate) use model_function::{Call, ChoosesLabel, Model, ModelFunction, ModelUdf};
 pub(crate) use planning::Kind;
+pub(crate) use vector_kernels::cosine_similarity;
 pub(crate) use vectors::{
     Vectors, check as check_vectors, narrow, narrow_type, values_of as vector_values,
 };
@@ -77,18 +77,6 @@ pub fn scalar_functions(options: &AiOptions) -> Vec<ScalarUDF> {
     functions.extend(vector_kernels::functions());
     functions.push(l2_normalize::L2Normalize::new().into());
     functions
-}
-
-/// A call of the scalar function `name`, for plans that semql makes itself.
-///
-/// # Errors
-/// If there is none.
-pub(crate) fn call(options: &AiOptions, name: &str, args: Vec<Expr>) -> Result<Expr> {
-    let mut functions = scalar_functions(options).into_iter();
-    match functions.find(|function| function.name() == name) {
-        Some(function) => Ok(function.call(args)),
-        None => internal_err!("there is no function {name}"),
-    }
 }
 
 /// A call of `embed`.

@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type};
 use datafusion::common::{exec_err, internal_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ColumnarValue, DocSection, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
 };
 
@@ -32,14 +32,16 @@ struct Kernel {
     wide: Of<f64>,
 }
 
+const COSINE_SIMILARITY: Kernel = Kernel {
+    name: "cosine_similarity",
+    aliases: &[],
+    describes: "The cosine of the angle between two vectors, -1 to 1; NULL where one is zero throughout.",
+    narrow: cosine,
+    wide: cosine,
+};
+
 const KERNELS: &[Kernel] = &[
-    Kernel {
-        name: "cosine_similarity",
-        aliases: &[],
-        describes: "The cosine of the angle between two vectors, -1 to 1; NULL where one is zero throughout.",
-        narrow: cosine,
-        wide: cosine,
-    },
+    COSINE_SIMILARITY,
     Kernel {
         name: "cosine_distance",
         aliases: &[],
@@ -71,6 +73,11 @@ fn cosine_distance<T: Number>(a: &[T], b: &Reference<'_, T>) -> Option<f64> {
 pub fn functions() -> Vec<ScalarUDF> {
     let all = KERNELS.iter().map(|kernel| Compare::new(kernel).into());
     all.collect()
+}
+
+/// A call of `cosine_similarity`, for plans that semql makes itself.
+pub fn cosine_similarity(v: Expr, w: Expr) -> Expr {
+    ScalarUDF::from(Compare::new(&COSINE_SIMILARITY)).call(vec![v, w])
 }
 
 const ARGUMENTS: &[&str] = &["v", "w"];

@@ -76,7 +76,7 @@ impl Relation for HybridSearch {
             ],
         )?;
         let asked = vectors.embedded(lit(words.query.as_str()), options);
-        let cosine = functions::call(options, "cosine_similarity", vec![vectors.vector, asked])?;
+        let cosine = functions::cosine_similarity(vectors.vector, asked);
         let fields = table.schema().fields().iter();
         let mut wanted: Vec<Expr> = fields.map(|field| ident(field.name())).collect();
         wanted.push(cosine.alias(COSINE));
