@@ -17,6 +17,7 @@ use crate::models::{Location, ModelSpec, Source, Tokenizer, WantedPrecision, fet
 use crate::options::Settings;
 use crate::taxonomy::Taxonomy;
 use crate::trained::Registry;
+use crate::waiting::Watch;
 
 /// Dimensions of the deterministic backend.
 const DETERMINISTIC_DIMS: usize = 16;
@@ -37,6 +38,7 @@ pub struct Runtime {
     notes: Mutex<Vec<String>>,
     trained: Registry,
     indexes: Opened,
+    step: Mutex<Option<Step>>,
 }
 
 /// Memory for the vectors of the queries that are under way.
@@ -48,7 +50,7 @@ type CacheKey = (String, Option<usize>);
 /// Classifiers kept in memory.
 const KEPT_CLASSIFIERS: usize = 64;
 
-/// Totals since the runtime began.
+/// Totals since the runtime began, and what goes on now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Distinct texts that wait for the model now.
@@ -60,6 +62,41 @@ pub struct Progress {
     pub truncated: u64,
     /// Texts on which the model failed and whose answer is NULL.
     pub failed: u64,
+    /// Where work in steps is, if there is such work now.
+    pub step: Option<Step>,
+}
+
+/// How far work is that takes many steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The work, and what its steps are called.
+    pub what: &'static str,
+    pub at: u64,
+    pub of: u64,
+}
+
+/// Watches work until an interrupt, and has [`Runtime::progress`] tell how far
+/// it is.
+pub(crate) struct Watched<'a> {
+    runtime: &'a Runtime,
+    epoch: u64,
+}
+
+impl Watch for Watched<'_> {
+    fn halted(&self) -> bool {
+        self.runtime.epoch() != self.epoch
+    }
+
+    fn step(&self, what: &'static str, at: usize, of: usize) {
+        let (at, of) = (at as u64, of as u64);
+        *lock(&self.runtime.step) = Some(Step { what, at, of });
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        *lock(&self.runtime.step) = None;
+    }
 }
 
 /// The place of one model, empty until it is loaded. Those who want the same
@@ -192,6 +229,7 @@ impl Runtime {
             notes: Mutex::default(),
             trained: Registry::default(),
             indexes: Opened::default(),
+            step: Mutex::default(),
         };
         if let Ok(taxonomy) = Taxonomy::built_in() {
             runtime.set_taxonomy(taxonomy);
@@ -207,6 +245,14 @@ impl Runtime {
 
     pub(crate) fn epoch(&self) -> u64 {
         self.interrupts.load(Relaxed)
+    }
+
+    /// Watches work that begins now.
+    pub(crate) fn watch(&self) -> Watched<'_> {
+        Watched {
+            runtime: self,
+            epoch: self.epoch(),
+        }
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -323,6 +369,7 @@ impl Runtime {
             tokens_done: c.tokens.load(Relaxed),
             truncated: c.truncated.load(Relaxed),
             failed: c.failed.load(Relaxed),
+            step: *lock(&self.step),
         }
     }
 
