@@ -8,6 +8,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Float64Type;
 use datafusion::common::TableReference;
 use datafusion::logical_expr::ident;
+use semql_udfs::relations::{TEXTS, TITLES, first_called};
 
 use super::Call;
 use crate::error::{Result, ShellError};
@@ -28,10 +29,6 @@ const FILE: &str = "reviewed.jsonl";
 const WIDTH: usize = 100;
 /// Lines that a text takes.
 const LINES: usize = 4;
-
-/// Names of the columns that hold titles and texts.
-const TITLES: &[&str] = &["title", "name"];
-const TEXTS: &[&str] = &["text", "description"];
 
 /// One row to be looked at.
 struct Row {
@@ -125,15 +122,11 @@ async fn uncertain(shell: &mut Shell, table: &str, answers: &Answers) -> Result<
     };
     let frame = session.ctx.table(reference.clone()).await;
     let frame = frame.map_err(|error| crate::statement::help(&session, error.into()))?;
-    let column = |names: &[&str]| {
-        let mut fields = frame.schema().fields().iter();
-        let found = fields.find(|field| names.iter().any(|n| field.name().eq_ignore_ascii_case(n)));
-        found.map(|field| field.name().clone())
-    };
+    let column = |names: &[&str]| first_called(frame.schema().fields(), names, |_| true);
     let wanted = [(column(TITLES), "title"), (column(TEXTS), "text")];
     if wanted.iter().all(|(column, _)| column.is_none()) {
         return Err(ShellError::query(format!(
-            "{table} has no column title (or name) or text (or description) to look at"
+            "{table} has no column title (or name) or text (or description, body) to look at"
         )));
     }
     let columns = wanted.map(|(column, name)| match column {

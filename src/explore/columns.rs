@@ -1,15 +1,13 @@
 //! Which column of a table is the title, the text, the category, ...
 
 use arrow::datatypes::{DataType, Schema};
+use semql_udfs::relations::{IDS, TEXTS, TITLES, first_called};
 
 use crate::args::Explore;
 use crate::dictionary::types::is_text;
 use crate::error::{Result, ShellError};
 use crate::suggest::hint;
 
-const TITLES: &[&str] = &["title", "name"];
-const TEXTS: &[&str] = &["text", "description", "body"];
-const IDS: &[&str] = &["docid", "id"];
 const CATEGORIES: &[&str] = &["category", "label"];
 const VECTORS: &[&str] = &["vector", "embedding"];
 const CLUSTERS: &[&str] = &["cluster"];
@@ -41,7 +39,9 @@ impl Columns {
             Some(name) => existing(schema, source, option, name).map(Some),
             None => Ok(None),
         };
-        let found = |names: &[&str], fits: fn(&DataType) -> bool| first(schema, names, fits);
+        let found = |names: &[&str], fits: fn(&DataType) -> bool| {
+            first_called(schema.fields(), names, fits)
+        };
         let title = named("--title", &options.title)?.or_else(|| found(TITLES, is_text));
         let text = named("--text", &options.text)?.or_else(|| found(TEXTS, is_text));
         if title.is_none() && text.is_none() {
@@ -92,15 +92,6 @@ fn nothing_to_read(schema: &Schema, source: &str) -> ShellError {
         TITLES.join(", "),
         TEXTS.join(", ")
     ))
-}
-
-/// The first of `names` that the table has in a fitting type.
-fn first(schema: &Schema, names: &[&str], fits: fn(&DataType) -> bool) -> Option<String> {
-    names.iter().find_map(|wanted| {
-        let mut fields = schema.fields().iter();
-        let field = fields.find(|f| f.name().eq_ignore_ascii_case(wanted))?;
-        fits(field.data_type()).then(|| field.name().clone())
-    })
 }
 
 fn is_number(data_type: &DataType) -> bool {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use semql_udfs::plan::{InferExec, sample_size};
-use semql_udfs::{Progress, Runtime};
+use semql_udfs::{Progress, Runtime, Step};
 
 use super::value::cut;
 
@@ -149,6 +149,7 @@ fn since(now: Progress, before: Progress) -> Progress {
         tokens_done: now.tokens_done.saturating_sub(before.tokens_done),
         truncated: now.truncated.saturating_sub(before.truncated),
         failed: now.failed.saturating_sub(before.failed),
+        step: now.step,
     }
 }
 
@@ -175,6 +176,9 @@ fn line(elapsed: Duration, rows: &Rows, texts: Progress) -> String {
             " at {}/s",
             grouped((rows.read as f64 / seconds) as u64)
         );
+    }
+    if let Some(Step { what, at, of }) = texts.step {
+        let _ = write!(line, ", {what} {} of {}", grouped(at), grouped(of));
     }
     let _ = write!(line, ", {}", clock(elapsed));
     if let Some(left) = time_left(elapsed, rows, texts) {
@@ -245,6 +249,27 @@ mod tests {
         assert_eq!(
             line(Duration::from_secs(1), &unknown, Progress::default()),
             "1,234,567 rows at 1,234,567/s, 1s"
+        );
+    }
+
+    #[test]
+    fn the_line_says_how_far_work_in_steps_is() {
+        let rows = Rows {
+            read: 500,
+            total: Some(500),
+        };
+        let step = Step {
+            what: "t-SNE: step",
+            at: 400,
+            of: 1_000,
+        };
+        let texts = Progress {
+            step: Some(step),
+            ..Progress::default()
+        };
+        assert_eq!(
+            line(Duration::from_secs(10), &rows, texts),
+            "500 of 500 rows at 50/s, t-SNE: step 400 of 1,000, 10s"
         );
     }
 

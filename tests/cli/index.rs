@@ -21,6 +21,13 @@ fn points() -> tempfile::TempDir {
     folder
 }
 
+/// The numbers of a result, to five places.
+fn rounded(rows: &str) -> Vec<String> {
+    let numbers = rows.split(|c: char| ",[]\" \n".contains(c));
+    let numbers = numbers.filter_map(|number| number.parse::<f64>().ok());
+    numbers.map(|number| format!("{number:.5}")).collect()
+}
+
 const SEARCH: &str = "SELECT id, round(score, 5) AS score FROM vector_search('points.parquet', [1.0, 0.5, 0.2], k => 5)";
 
 #[test]
@@ -67,6 +74,28 @@ fn a_search_by_index_gives_what_one_without_gives() {
     ] {
         let plan = run(folder, &format!("EXPLAIN {sql}")).out;
         assert_eq!(plan.contains("index=v_index"), indexed, "{sql}\n{plan}");
+    }
+    // Vectors that only cosines read come from the index, and others from the table.
+    for (columns, from) in [
+        ("id, cosine_similarity(v, v) AS own", "vectors=index"),
+        (
+            "cosine_distance([0.0, 1.0, 0.0], v) AS d, 1 AS one",
+            "vectors=index",
+        ),
+        ("id, v", "vectors=table"),
+        (
+            "id, array_distance(v, [1.0, 0.0, 0.2]) AS d",
+            "vectors=table",
+        ),
+    ] {
+        let sql = format!(
+            "SELECT {columns} FROM 'points.parquet' ORDER BY cosine_distance(v, [1.0, 0.5, 0.2]) LIMIT 5"
+        );
+        let plan = run(folder, &format!("EXPLAIN {sql}")).out;
+        assert!(plan.contains(from), "{sql}\n{plan}");
+        let rows = run(folder, &sql).out;
+        let exact = run(folder, &format!("SET ai.index_recall = 1; {sql}")).out;
+        assert_eq!(rounded(&rows), rounded(&exact), "{sql}");
     }
     let off = "SET ai.index_recall = 1; ";
     let plan = run(folder, &format!("{off}EXPLAIN {SEARCH}")).out;

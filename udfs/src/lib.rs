@@ -128,6 +128,7 @@ pub mod options;
 pub mod plan;
 pub mod relations;
 mod runtime;
+mod shares;
 mod taxonomy;
 pub mod trained;
 pub mod vector;
@@ -145,7 +146,7 @@ pub use backend::use_environment;
 pub use error::{Error, find as find_error, is_setup_error};
 pub use functions::{aggregate_functions, scalar_functions, window_functions};
 pub use options::AiOptions;
-pub use runtime::{ModelFacts, Progress, Runtime};
+pub use runtime::{ModelFacts, Progress, Runtime, Step};
 pub use taxonomy::{Example, Label, PRODUCT_CATEGORY_YAML, Taxonomy};
 
 /// Adds the AI functions and the settings `ai.*` to a session, with a

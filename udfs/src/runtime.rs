@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::{Backend, Deterministic, Device, check_environment};
 use crate::error::{Error, Result};
+use crate::index::Opened;
 use crate::inference::cache::{Cache, Limits, Setting as CacheSetting};
 use crate::inference::{Classifier, Encoder, Identity, Metered, Rate, Run};
 use crate::loading::Plan;
@@ -19,6 +20,7 @@ use crate::models::{Location, ModelSpec, Source, Tokenizer, WantedPrecision, fet
 use crate::options::Settings;
 use crate::taxonomy::Taxonomy;
 use crate::trained::Registry;
+use crate::waiting::Watch;
 
 /// Dimensions of the deterministic backend.
 const DETERMINISTIC_DIMS: usize = 16;
@@ -40,6 +42,8 @@ pub struct Runtime {
     notes: Mutex<Vec<String>>,
     trained: Registry,
     elsewhere: AtomicBool,
+    indexes: Opened,
+    step: Mutex<Option<Step>>,
 }
 
 /// Memory for the vectors of the queries that are under way.
@@ -51,7 +55,7 @@ type CacheKey = (String, Option<usize>);
 /// Classifiers kept in memory.
 const KEPT_CLASSIFIERS: usize = 64;
 
-/// Totals since the runtime began.
+/// Totals since the runtime began, and what goes on now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Distinct texts that wait for the model now.
@@ -63,6 +67,41 @@ pub struct Progress {
     pub truncated: u64,
     /// Texts on which the model failed and whose answer is NULL.
     pub failed: u64,
+    /// Where work in steps is, if there is such work now.
+    pub step: Option<Step>,
+}
+
+/// How far work is that takes many steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The work, and what its steps are called.
+    pub what: &'static str,
+    pub at: u64,
+    pub of: u64,
+}
+
+/// Watches work until an interrupt, and has [`Runtime::progress`] tell how far
+/// it is.
+pub(crate) struct Watched<'a> {
+    runtime: &'a Runtime,
+    epoch: u64,
+}
+
+impl Watch for Watched<'_> {
+    fn halted(&self) -> bool {
+        self.runtime.epoch() != self.epoch
+    }
+
+    fn step(&self, what: &'static str, at: usize, of: usize) {
+        let (at, of) = (at as u64, of as u64);
+        *lock(&self.runtime.step) = Some(Step { what, at, of });
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        *lock(&self.runtime.step) = None;
+    }
 }
 
 /// The place of one model, empty until it is loaded. Those who want the same
@@ -195,6 +234,8 @@ impl Runtime {
             notes: Mutex::default(),
             trained: Registry::default(),
             elsewhere: AtomicBool::new(false),
+            indexes: Opened::default(),
+            step: Mutex::default(),
         };
         if let Ok(taxonomy) = Taxonomy::built_in() {
             runtime.set_taxonomy(taxonomy);
@@ -210,6 +251,14 @@ impl Runtime {
 
     pub(crate) fn epoch(&self) -> u64 {
         self.interrupts.load(Relaxed)
+    }
+
+    /// Watches work that begins now.
+    pub(crate) fn watch(&self) -> Watched<'_> {
+        Watched {
+            runtime: self,
+            epoch: self.epoch(),
+        }
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -286,6 +335,11 @@ impl Runtime {
         self.counters.failed(failed);
     }
 
+    /// The index files that searches have opened.
+    pub(crate) fn indexes(&self) -> &Opened {
+        &self.indexes
+    }
+
     /// Keeps something that whoever asked the query should know.
     pub fn note(&self, note: String) {
         let mut notes = lock(&self.notes);
@@ -334,6 +388,7 @@ impl Runtime {
             tokens_done: c.tokens.load(Relaxed),
             truncated: c.truncated.load(Relaxed),
             failed: c.failed.load(Relaxed),
+            step: *lock(&self.step),
         }
     }
 

@@ -70,7 +70,7 @@ impl OverVectors for KMeans {
                 "kmeans cannot make {wanted} groups of {count} vectors: k is {count} at most here"
             );
         }
-        let groups = kmeans(&vectors.values, vectors.dims, wanted, seed, work.halted);
+        let groups = kmeans(&vectors.values, vectors.dims, wanted, seed, work.watch);
         let Some(groups) = groups else {
             return Ok(None);
         };

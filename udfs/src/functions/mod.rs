@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use datafusion::catalog::TableFunctionImpl;
-use datafusion::common::internal_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF, WindowUDF};
 use datafusion::prelude::SessionContext;
@@ -48,7 +47,10 @@ pub(crate) use arguments::Texts;
 pub(crate) use labels::{chosen, classifier};
 pub(crate) use model_function::{Call, ChoosesLabel, Model, ModelFunction, ModelUdf};
 pub(crate) use planning::Kind;
-pub(crate) use vectors::{Vectors, check as check_vectors, values_of as vector_values};
+pub(crate) use vector_kernels::cosine_similarity;
+pub(crate) use vectors::{
+    Vectors, check as check_vectors, narrow, narrow_type, values_of as vector_values,
+};
 
 use over_vectors::{OverVectors, WindowFunction};
 
@@ -111,18 +113,6 @@ pub(crate) fn aggregate_options(function: &AggregateUDF) -> Option<&AiOptions> {
 pub(crate) fn window_options(function: &WindowUDF) -> Option<&AiOptions> {
     let window = function.inner().downcast_ref::<WindowFunction>();
     window.map(|window| &window.options)
-}
-
-/// A call of the scalar function `name`, for plans that semql makes itself.
-///
-/// # Errors
-/// If there is none.
-pub(crate) fn call(options: &AiOptions, name: &str, args: Vec<Expr>) -> Result<Expr> {
-    let mut functions = scalar_functions(options).into_iter();
-    match functions.find(|function| function.name() == name) {
-        Some(function) => Ok(function.call(args)),
-        None => internal_err!("there is no function {name}"),
-    }
 }
 
 /// A call of `embed`.

@@ -1,11 +1,11 @@
 //! A column of vectors as plain numbers.
 
-use std::ops::Range;
-
-use arrow::array::{Array, ArrayRef, AsArray, Float32Array};
-use arrow::datatypes::{DataType, Float32Type};
-use datafusion::common::{exec_err, internal_err};
+use arrow::array::ArrayRef;
+use arrow::datatypes::Float32Type;
+use datafusion::common::exec_err;
 use datafusion::error::Result;
+
+use super::vectors::{Vector, Vectors};
 
 /// The vectors of a column, NULLs left out, in an order that they alone decide:
 /// what is made of them does not hang on the order in which rows arrive.
@@ -77,48 +77,17 @@ fn plain(value: f32) -> f32 {
     value + 0.0
 }
 
-/// A column of lists of Float32.
-pub struct Column<'a> {
-    lists: &'a ArrayRef,
-    values: &'a Float32Array,
-}
+/// A column of lists of Float32, of which no value may be missing.
+pub struct Column(Vectors<Float32Type>);
 
-impl<'a> Column<'a> {
-    pub fn new(lists: &'a ArrayRef) -> Result<Self> {
-        let values = match lists.data_type() {
-            DataType::List(_) => lists.as_list::<i32>().values(),
-            DataType::LargeList(_) => lists.as_list::<i64>().values(),
-            DataType::FixedSizeList(..) => lists.as_fixed_size_list().values(),
-            other => return internal_err!("vectors of type {other} were not coerced"),
-        };
-        match values.as_primitive_opt::<Float32Type>() {
-            Some(values) => Ok(Self { lists, values }),
-            None => internal_err!("vectors of {} were not coerced", values.data_type()),
-        }
+impl Column {
+    pub fn new(lists: &ArrayRef) -> Result<Self> {
+        Vectors::new(lists).map(Self)
     }
 
     /// Rows.
     pub fn len(&self) -> usize {
-        self.lists.len()
-    }
-
-    /// Where the values of a row are.
-    fn range(&self, row: usize) -> Range<usize> {
-        match self.lists.data_type() {
-            DataType::List(_) => {
-                let offsets = self.lists.as_list::<i32>().value_offsets();
-                offsets[row] as usize..offsets[row + 1] as usize
-            }
-            DataType::LargeList(_) => {
-                let offsets = self.lists.as_list::<i64>().value_offsets();
-                offsets[row] as usize..offsets[row + 1] as usize
-            }
-            _ => {
-                let list = self.lists.as_fixed_size_list();
-                let first = list.value_offset(row) as usize;
-                first..first + list.value_length() as usize
-            }
-        }
+        self.0.len()
     }
 
     /// The vector of a row, or `None` for NULL; `dims` is how many values the
@@ -127,31 +96,25 @@ impl<'a> Column<'a> {
     /// # Errors
     /// What is wrong with it: another length, or a value that is NULL, NaN or
     /// infinite.
-    pub fn vector(
-        &self,
-        row: usize,
-        dims: &mut Option<usize>,
-    ) -> Result<Option<&'a [f32]>, String> {
-        if self.lists.is_null(row) {
-            return Ok(None);
-        }
-        let range = self.range(row);
-        if range.is_empty() {
+    pub fn vector(&self, row: usize, dims: &mut Option<usize>) -> Result<Option<&[f32]>, String> {
+        let vector = match self.0.vector(row) {
+            Vector::Null => return Ok(None),
+            Vector::Broken => {
+                let remedy = "leave such rows out, or make the whole vector NULL";
+                return Err(format!("has a value that is NULL; {remedy}"));
+            }
+            Vector::Whole(vector) => vector,
+        };
+        if vector.is_empty() {
             return Err("has no values".to_string());
         }
-        let wanted = *dims.get_or_insert(range.len());
-        if range.len() != wanted {
+        let wanted = *dims.get_or_insert(vector.len());
+        if vector.len() != wanted {
             return Err(format!(
                 "has {} values, and those before it have {wanted}; all have to be equally long",
-                range.len()
+                vector.len()
             ));
         }
-        let nulls = self.values.nulls();
-        if nulls.is_some_and(|nulls| range.clone().any(|at| nulls.is_null(at))) {
-            let remedy = "leave such rows out, or make the whole vector NULL";
-            return Err(format!("has a value that is NULL; {remedy}"));
-        }
-        let vector = &self.values.values()[range];
         match vector.iter().position(|value| !value.is_finite()) {
             None => Ok(Some(vector)),
             Some(at) => Err(format!(
@@ -167,7 +130,7 @@ impl<'a> Column<'a> {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{FixedSizeListArray, ListArray};
+    use arrow::array::{Array, FixedSizeListArray, ListArray};
 
     use super::*;
 

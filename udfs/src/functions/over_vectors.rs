@@ -21,6 +21,7 @@ use super::planning;
 use crate::error::Error;
 use crate::options::AiOptions;
 use crate::runtime::blocking;
+use crate::waiting::Watch;
 
 /// A function over all vectors of a partition.
 pub trait OverVectors: Send + Sync + 'static {
@@ -31,8 +32,8 @@ pub trait OverVectors: Send + Sync + 'static {
     /// The type of its answers.
     fn gives(&self) -> DataType;
 
-    /// The answer for each row, NULL where the vector is. `None` once `work`
-    /// is halted.
+    /// The answer for each row, NULL where the vector is. `None` once nobody
+    /// waits for it.
     fn answers(
         &self,
         vectors: &OrderedVectors,
@@ -45,8 +46,7 @@ pub trait OverVectors: Send + Sync + 'static {
 pub struct Work<'a> {
     /// The session's seed.
     pub seed: u64,
-    /// Whether nobody waits for the answer any more.
-    pub halted: &'a (dyn Fn() -> bool + Sync),
+    pub watch: &'a dyn Watch,
 }
 
 /// Such a function as DataFusion knows it.
@@ -149,10 +149,9 @@ impl PartitionEvaluator for Evaluator {
         let WindowFunction {
             function, options, ..
         } = &self.function;
-        let epoch = options.runtime.epoch();
         let work = Work {
             seed: options.settings.seed,
-            halted: &|| options.runtime.epoch() != epoch,
+            watch: &options.runtime.watch(),
         };
         let answers = blocking(|| {
             let vectors = OrderedVectors::read(function.parameters().function, &values[0])?;

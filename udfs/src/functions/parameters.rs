@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Schema};
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, Expr, Signature, Volatility};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::scalar::ScalarValue;
+
+use super::vectors::narrow_type;
 
 /// What an argument may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -212,7 +214,7 @@ impl Kind {
 
     fn fits(self, given: &DataType) -> Option<DataType> {
         match self {
-            Kind::Vector => vector_type(given),
+            Kind::Vector => narrow_type(given),
             Kind::Text => text_type(given),
             Kind::Whole(..) => (given.is_integer() || given.is_null()).then_some(DataType::Int64),
             Kind::Positive => (given.is_numeric() || given.is_null()).then_some(DataType::Float64),
@@ -226,25 +228,6 @@ fn text_type(given: &DataType) -> Option<DataType> {
         DataType::Null => Some(DataType::Utf8),
         DataType::Dictionary(_, values) => text_type(values),
         DataType::RunEndEncoded(_, values) => text_type(values.data_type()),
-        _ => None,
-    }
-}
-
-/// The same kind of list, of Float32.
-fn vector_type(given: &DataType) -> Option<DataType> {
-    let item = |item: &Arc<Field>| match item.data_type() {
-        // What its items are called makes no difference, and a cast costs.
-        DataType::Float32 => Some(Arc::clone(item)),
-        kind if kind.is_numeric() || kind.is_null() => {
-            Some(Arc::new(Field::new_list_field(DataType::Float32, true)))
-        }
-        _ => None,
-    };
-    match given {
-        DataType::List(of) | DataType::ListView(of) => item(of).map(DataType::List),
-        DataType::LargeList(of) | DataType::LargeListView(of) => item(of).map(DataType::LargeList),
-        DataType::FixedSizeList(of, size) => Some(DataType::FixedSizeList(item(of)?, *size)),
-        DataType::Null => Some(DataType::new_list(DataType::Float32, true)),
         _ => None,
     }
 }

@@ -62,7 +62,7 @@ impl OverVectors for Pca {
                 "pca cannot give {wanted} components of vectors with {dims} values: n is {dims} at most here"
             );
         }
-        let Some(components) = pca(&vectors.values, dims, wanted, work.halted) else {
+        let Some(components) = pca(&vectors.values, dims, wanted, work.watch) else {
             return Ok(None);
         };
         let mut answers = ListBuilder::new(Float32Builder::new());

@@ -98,7 +98,7 @@ impl OverVectors for TSne {
             vectors.dims,
             perplexity.min(few),
             seed,
-            work.halted,
+            work.watch,
         ) else {
             return Ok(None);
         };

@@ -12,15 +12,15 @@ use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type};
 use datafusion::common::{exec_err, internal_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ColumnarValue, DocSection, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
 };
 
 use super::arguments::{answer, constant};
 use super::vectors::{Vectors, check_space, coerce};
-use crate::vector::{Number, cosine, distance};
+use crate::vector::{Number, Reference, cosine, distance};
 
-type Of<T> = fn(&[T], &[T]) -> Option<f64>;
+type Of<T> = fn(&[T], &Reference<'_, T>) -> Option<f64>;
 
 /// One function: what it is called, and its figure of two vectors of equal
 /// length.
@@ -32,14 +32,16 @@ struct Kernel {
     wide: Of<f64>,
 }
 
+const COSINE_SIMILARITY: Kernel = Kernel {
+    name: "cosine_similarity",
+    aliases: &[],
+    describes: "The cosine of the angle between two vectors, -1 to 1; NULL where one is zero throughout.",
+    narrow: cosine,
+    wide: cosine,
+};
+
 const KERNELS: &[Kernel] = &[
-    Kernel {
-        name: "cosine_similarity",
-        aliases: &[],
-        describes: "The cosine of the angle between two vectors, -1 to 1; NULL where one is zero throughout.",
-        narrow: cosine,
-        wide: cosine,
-    },
+    COSINE_SIMILARITY,
     Kernel {
         name: "cosine_distance",
         aliases: &[],
@@ -51,19 +53,19 @@ const KERNELS: &[Kernel] = &[
         name: "inner_product",
         aliases: &["dot_product"],
         describes: "The sum of the products of the values of two vectors.",
-        narrow: |a, b| Some(f32::inner_product(a, b)),
-        wide: |a, b| Some(f64::inner_product(a, b)),
+        narrow: |a, b| Some(f32::inner_product(a, b.values)),
+        wide: |a, b| Some(f64::inner_product(a, b.values)),
     },
     Kernel {
         name: "array_distance",
         aliases: &["list_distance"],
         describes: "The Euclidean distance between two vectors.",
-        narrow: |a, b| Some(distance(a, b)),
-        wide: |a, b| Some(distance(a, b)),
+        narrow: |a, b| Some(distance(a, b.values)),
+        wide: |a, b| Some(distance(a, b.values)),
     },
 ];
 
-fn cosine_distance<T: Number>(a: &[T], b: &[T]) -> Option<f64> {
+fn cosine_distance<T: Number>(a: &[T], b: &Reference<'_, T>) -> Option<f64> {
     cosine(a, b).map(|cosine| 1.0 - cosine)
 }
 
@@ -71,6 +73,11 @@ fn cosine_distance<T: Number>(a: &[T], b: &[T]) -> Option<f64> {
 pub fn functions() -> Vec<ScalarUDF> {
     let all = KERNELS.iter().map(|kernel| Compare::new(kernel).into());
     all.collect()
+}
+
+/// A call of `cosine_similarity`, for plans that semql makes itself.
+pub fn cosine_similarity(v: Expr, w: Expr) -> Expr {
+    ScalarUDF::from(Compare::new(&COSINE_SIMILARITY)).call(vec![v, w])
 }
 
 const ARGUMENTS: &[&str] = &["v", "w"];
@@ -99,35 +106,45 @@ impl Compare {
     fn compare<T>(&self, args: &[ColumnarValue], rows: usize, of: Of<T::Native>) -> Result<ArrayRef>
     where
         T: ArrowPrimitiveType,
+        T::Native: Number,
     {
-        let column = |arg: &ColumnarValue| -> Result<(Vectors<T>, bool)> {
-            Ok(match arg {
-                ColumnarValue::Array(array) => (Vectors::new(array)?, false),
-                ColumnarValue::Scalar(scalar) => (Vectors::new(&scalar.to_array()?)?, true),
-            })
+        // All figures are the same either way round, and a literal is what a
+        // column is compared with.
+        let (column, other) = match args {
+            [literal @ ColumnarValue::Scalar(_), column] => (column, literal),
+            [column, other] => (column, other),
+            _ => return internal_err!("{} takes two vectors", self.kernel.name),
         };
-        let [a, b] = args else {
-            return internal_err!("{} takes two vectors", self.kernel.name);
+        let column = Vectors::<T>::new(&column.to_array(rows)?)?;
+        let (others, literal) = match other {
+            ColumnarValue::Array(array) => (Vectors::<T>::new(array)?, false),
+            ColumnarValue::Scalar(scalar) => (Vectors::new(&scalar.to_array()?)?, true),
         };
-        let ((a, a_constant), (b, b_constant)) = (column(a)?, column(b)?);
-        let at = |row: usize, constant: bool| if constant { 0 } else { row };
+        let literal = literal.then(|| others.get(0).map(Reference::new));
         let mut figures = Float64Array::builder(rows);
         for row in 0..rows {
-            let pair = a.get(at(row, a_constant)).zip(b.get(at(row, b_constant)));
-            let Some((a, b)) = pair else {
+            let of_row;
+            let reference = match &literal {
+                Some(literal) => literal.as_ref(),
+                None => {
+                    of_row = others.get(row).map(Reference::new);
+                    of_row.as_ref()
+                }
+            };
+            let Some((vector, reference)) = column.get(row).zip(reference) else {
                 figures.append_null();
                 continue;
             };
-            if a.len() != b.len() {
+            if vector.len() != reference.values.len() {
                 return exec_err!(
                     "{} compares vectors of equal length, and these have {} and {} values",
                     self.kernel.name,
-                    a.len(),
-                    b.len()
+                    vector.len(),
+                    reference.values.len()
                 );
             }
             // NaN would come first wherever the largest do.
-            figures.append_option(of(a, b).filter(|figure| !figure.is_nan()));
+            figures.append_option(of(vector, reference).filter(|figure| !figure.is_nan()));
         }
         Ok(Arc::new(figures.finish()))
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{internal_err, plan_err};
 use datafusion::error::Result;
@@ -127,9 +128,45 @@ fn described(field: &FieldRef) -> String {
     parts.join(" ")
 }
 
+/// The type of the same kind of list, of 32-bit floats; `None` for what is no
+/// vector.
+pub fn narrow_type(vector: &DataType) -> Option<DataType> {
+    let item = |item: &FieldRef| match item.data_type() {
+        // What its items are called makes no difference, and a cast costs.
+        DataType::Float32 => Some(Arc::clone(item)),
+        kind if kind.is_numeric() || kind.is_null() => {
+            Some(Arc::new(Field::new_list_field(DataType::Float32, true)))
+        }
+        _ => None,
+    };
+    match vector {
+        DataType::List(of) | DataType::ListView(of) => item(of).map(DataType::List),
+        DataType::LargeList(of) | DataType::LargeListView(of) => item(of).map(DataType::LargeList),
+        DataType::FixedSizeList(of, size) => Some(DataType::FixedSizeList(item(of)?, *size)),
+        DataType::Null => Some(DataType::new_list(DataType::Float32, true)),
+        _ => None,
+    }
+}
+
+/// A column of vectors as lists of 32-bit floats, each kind of list as it is:
+/// arrow 59 casts a slice of one kind to another from the wrong place.
+///
+/// # Errors
+/// For a column of anything else.
+pub fn narrow(array: &ArrayRef) -> Result<ArrayRef> {
+    match narrow_type(array.data_type()) {
+        Some(same) if same == *array.data_type() => Ok(Arc::clone(array)),
+        Some(narrow) => Ok(cast(array, &narrow)?),
+        None => internal_err!("a vector of type {} was not planned", array.data_type()),
+    }
+}
+
 /// The vectors of a column, one for each row.
 pub struct Vectors<T: ArrowPrimitiveType> {
+    rows: usize,
     values: PrimitiveArray<T>,
+    /// Which values are NULL, where any is.
+    null_values: Option<NullBuffer>,
     places: Places,
     nulls: Option<NullBuffer>,
 }
@@ -141,11 +178,19 @@ enum Places {
     LargeOffsets(OffsetBuffer<i64>),
 }
 
+/// The vector of a row.
+pub enum Vector<'a, V> {
+    Null,
+    /// One of its values is NULL.
+    Broken,
+    Whole(&'a [V]),
+}
+
 impl<T: ArrowPrimitiveType> Vectors<T> {
-    /// Of a column that [`coerce`] has given its type.
+    /// Of a column that [`coerce`] or [`narrow`] has given its type.
     ///
     /// # Errors
-    /// For one that it has not.
+    /// For one that they have not.
     pub fn new(array: &ArrayRef) -> Result<Self> {
         let (values, places) = match array.data_type() {
             DataType::FixedSizeList(_, dims) => {
@@ -166,28 +211,42 @@ impl<T: ArrowPrimitiveType> Vectors<T> {
             return internal_err!("values of type {} were not coerced", values.data_type());
         };
         Ok(Self {
+            rows: array.len(),
             values: values.clone(),
+            null_values: values.nulls().filter(|n| n.null_count() > 0).cloned(),
             places,
             nulls: array.nulls().cloned(),
         })
     }
 
+    /// Rows.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
     /// The vector of a row; `None` for NULL, and where one of its values is.
     pub fn get(&self, row: usize) -> Option<&[T::Native]> {
+        match self.vector(row) {
+            Vector::Whole(vector) => Some(vector),
+            Vector::Null | Vector::Broken => None,
+        }
+    }
+
+    pub fn vector(&self, row: usize) -> Vector<'_, T::Native> {
         if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-            return None;
+            return Vector::Null;
         }
         let own = match &self.places {
             Places::Fixed(dims) => row * dims..(row + 1) * dims,
             Places::Offsets(offsets) => offsets[row] as usize..offsets[row + 1] as usize,
             Places::LargeOffsets(offsets) => offsets[row] as usize..offsets[row + 1] as usize,
         };
-        if let Some(nulls) = self.values.nulls()
+        if let Some(nulls) = &self.null_values
             && nulls.slice(own.start, own.len()).null_count() > 0
         {
-            return None;
+            return Vector::Broken;
         }
-        Some(&self.values.values()[own])
+        Vector::Whole(&self.values.values()[own])
     }
 }
 

@@ -225,11 +225,10 @@ impl Accumulator for Reading {
         if self.corpus.ends().is_empty() {
             return ScalarValue::try_from(&gives());
         }
-        let runtime = &self.options.runtime;
-        let epoch = runtime.epoch();
+        let watch = self.options.runtime.watch();
         let learnt = blocking(|| {
             let vocabulary = self.corpus.vocabulary(self.least);
-            let vectors = word2vec(&vocabulary, self.choices, &|| runtime.epoch() != epoch)?;
+            let vectors = word2vec(&vocabulary, self.choices, &watch)?;
             Some((vocabulary.words, vectors))
         });
         let Some((words, vectors)) = learnt else {

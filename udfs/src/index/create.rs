@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::ArrayRef;
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Float32Type};
+use arrow::datatypes::{DataType, Float32Type};
 use datafusion::catalog::TableProvider;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::parquet::arrow::ProjectionMask;
@@ -16,7 +15,7 @@ use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::data::DataFiles;
 use super::file::{About, IndexFile};
 use crate::error::{Error, Result};
-use crate::functions::{Vectors, vector_values};
+use crate::functions::{Vectors, narrow, vector_values};
 use crate::options::AiOptions;
 use crate::runtime::blocking;
 use crate::vector::hnsw::{Graph, Seen, View, build};
@@ -192,15 +191,9 @@ fn read(
 
 fn add(array: &ArrayRef, before: usize, units: &mut Option<Units>) -> Result<()> {
     let failed = |e: &dyn std::fmt::Display| Error::Failed(e.to_string());
-    let item = Arc::new(Field::new_list_field(DataType::Float32, true));
-    let wanted = match array.data_type() {
-        DataType::FixedSizeList(_, dims) => DataType::FixedSizeList(item, *dims),
-        DataType::LargeList(_) => DataType::LargeList(item),
-        _ => DataType::List(item),
-    };
-    let array = cast(array, &wanted).map_err(|e| failed(&e))?;
+    let array = narrow(array).map_err(|e| failed(&e))?;
     let vectors = Vectors::<Float32Type>::new(&array).map_err(|e| failed(&e))?;
-    for row in 0..array.len() {
+    for row in 0..vectors.len() {
         let Some(vector) = vectors.get(row) else {
             continue;
         };

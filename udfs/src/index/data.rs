@@ -29,6 +29,22 @@ pub struct Stamp {
     pub modified: u64,
 }
 
+impl Stamp {
+    /// How a file is now.
+    ///
+    /// # Errors
+    /// If it cannot be looked at.
+    pub fn of(path: &Path) -> std::io::Result<Self> {
+        let metadata = path.metadata()?;
+        let modified = metadata.modified()?.duration_since(UNIX_EPOCH);
+        Ok(Self {
+            name: name_of(path),
+            bytes: metadata.len(),
+            modified: modified.map_or(0, |since| since.as_nanos() as u64),
+        })
+    }
+}
+
 impl DataFiles {
     /// Those of `table`; `None` where they are not on this machine, no Parquet,
     /// or in folders that stand for columns.
@@ -58,18 +74,9 @@ impl DataFiles {
     /// # Errors
     /// If one cannot be looked at.
     pub fn stamps(&self) -> Result<Vec<Stamp>> {
-        let stamp = |path: &PathBuf| -> std::io::Result<Stamp> {
-            let metadata = path.metadata()?;
-            let modified = metadata.modified()?.duration_since(UNIX_EPOCH);
-            Ok(Stamp {
-                name: name_of(path),
-                bytes: metadata.len(),
-                modified: modified.map_or(0, |since| since.as_nanos() as u64),
-            })
-        };
         let stamps = self.paths.iter().map(|path| {
             let cannot = |e| Error::Setup(format!("{} cannot be read: {e}", path.display()));
-            stamp(path).map_err(cannot)
+            Stamp::of(path).map_err(cannot)
         });
         stamps.collect()
     }

@@ -10,10 +10,12 @@ mod create;
 mod data;
 mod exec;
 mod file;
+mod opened;
 mod rule;
 mod table;
 
 pub use create::{Created, Wanted, create};
 pub use data::DataFiles;
 pub use file::{About, IndexFile};
+pub(crate) use opened::Opened;
 pub use rule::SearchByIndex;

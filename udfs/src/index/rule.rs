@@ -1,10 +1,11 @@
 //! The optimizer rule that has searches go by an index.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Float32Type};
-use datafusion::common::Column;
-use datafusion::common::tree_node::Transformed;
+use arrow::datatypes::Float32Type;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Sort, SubqueryAlias, TableScan};
@@ -14,7 +15,7 @@ use datafusion::scalar::ScalarValue;
 use super::data::DataFiles;
 use super::file::IndexFile;
 use super::table::{IndexedTable, Search};
-use crate::functions::Vectors;
+use crate::functions::{Vectors, narrow, narrow_type};
 use crate::options::AiOptions;
 use crate::vector::normalize;
 
@@ -23,6 +24,9 @@ const MOST: usize = 1_000;
 
 /// Rows that are compared exactly beside those that are wanted.
 const SPARE: usize = 8;
+
+/// The functions for which a vector's length makes no difference.
+const COSINES: &[&str] = &["cosine_similarity", "cosine_distance"];
 
 /// Narrows the scan of `ORDER BY cosine_distance(column, vector) LIMIT k`, with
 /// nothing between that would take rows away, down to the rows that a fresh
@@ -44,21 +48,45 @@ impl OptimizerRule for SearchByIndex {
         plan: LogicalPlan,
         config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
-        let LogicalPlan::Sort(sort) = &plan else {
+        let Some((sort, above)) = sorted(&plan) else {
             return Ok(Transformed::no(plan));
         };
         let extensions = &config.options().extensions;
-        let (Some(wanted), Some(options)) = (wanted(sort), extensions.get::<AiOptions>()) else {
+        let (Some(wanted), Some(options)) = (wanted(sort, above), extensions.get::<AiOptions>())
+        else {
             return Ok(Transformed::no(plan));
         };
-        match narrowed(&sort.input, &wanted, options)? {
-            Some(input) => Ok(Transformed::yes(LogicalPlan::Sort(Sort {
-                input: Arc::new(input),
-                ..sort.clone()
-            }))),
-            None => Ok(Transformed::no(plan)),
-        }
+        let Some(input) = narrowed(&sort.input, &wanted, options)? else {
+            return Ok(Transformed::no(plan));
+        };
+        let sort = LogicalPlan::Sort(Sort {
+            input: Arc::new(input),
+            ..sort.clone()
+        });
+        Ok(Transformed::yes(match above {
+            Some(above) => over(above, sort)?,
+            None => sort,
+        }))
     }
+}
+
+/// A sort, and the projection above it, which tells what of it is needed.
+fn sorted(plan: &LogicalPlan) -> Option<(&Sort, Option<&Projection>)> {
+    match plan {
+        LogicalPlan::Sort(sort) => Some((sort, None)),
+        LogicalPlan::Projection(above) => match above.input.as_ref() {
+            LogicalPlan::Sort(sort) => Some((sort, Some(above))),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The projection over another input, which has the same columns.
+fn over(projection: &Projection, input: LogicalPlan) -> Result<LogicalPlan> {
+    let (expr, schema) = (projection.expr.clone(), Arc::clone(&projection.schema));
+    let projection = Projection::try_new_with_schema(expr, Arc::new(input), schema)?;
+    Ok(LogicalPlan::Projection(projection))
 }
 
 /// What a sort looks for.
@@ -68,9 +96,11 @@ struct Wanted {
     rows: usize,
     /// Whether rows without a vector come first.
     nulls_first: bool,
+    /// Whether all that is asked of the vectors is their direction.
+    directions: bool,
 }
 
-fn wanted(sort: &Sort) -> Option<Wanted> {
+fn wanted(sort: &Sort, above: Option<&Projection>) -> Option<Wanted> {
     let rows = sort.fetch.filter(|rows| *rows > 0 && *rows <= MOST)?;
     let key = sort.expr.first()?;
     let expr = through(&sort.input, key.expr.clone())?;
@@ -94,7 +124,76 @@ fn wanted(sort: &Sort) -> Option<Wanted> {
         query: unit(query)?,
         rows,
         nulls_first: key.nulls_first,
+        directions: only_directions(&sort.input, needed(sort, above), column),
     })
+}
+
+/// The columns of a sort, by their places, whose values are needed.
+fn needed(sort: &Sort, above: Option<&Projection>) -> BTreeSet<usize> {
+    let schema = sort.input.schema();
+    let mut needed = BTreeSet::new();
+    match above {
+        Some(above) => above
+            .expr
+            .iter()
+            .for_each(|expr| need(expr, schema, &mut needed)),
+        None => needed.extend(0..schema.fields().len()),
+    }
+    sort.expr
+        .iter()
+        .for_each(|key| need(&key.expr, schema, &mut needed));
+    needed
+}
+
+/// Adds the columns whose values `expr` needs: not only their direction, as a
+/// cosine does.
+fn need(expr: &Expr, schema: &DFSchema, needed: &mut BTreeSet<usize>) {
+    match expr {
+        Expr::Column(column) => needed.extend(schema.maybe_index_of_column(column)),
+        Expr::ScalarFunction(call) if COSINES.contains(&call.name()) => {
+            let args = call.args.iter();
+            let args = args.filter(|arg| !matches!(arg, Expr::Column(_)));
+            args.for_each(|arg| need(arg, schema, needed));
+        }
+        _ => {
+            // Nothing here fails.
+            let _ = expr.apply_children(|child| {
+                need(child, schema, needed);
+                Ok(TreeNodeRecursion::Continue)
+            });
+        }
+    }
+}
+
+/// Whether of a column of the scan at the end of `plan`, whose columns `needed`
+/// are needed, nothing is needed but the direction of its vectors, and an index
+/// holds those as the column does: as 32-bit floats.
+fn only_directions(plan: &LogicalPlan, needed: BTreeSet<usize>, column: &Column) -> bool {
+    match plan {
+        LogicalPlan::Projection(projection) => {
+            let mut below = BTreeSet::new();
+            for (at, expr) in projection.expr.iter().enumerate() {
+                // What only passes a column on needs it where that is needed.
+                let passed_on = match expr {
+                    Expr::Alias(alias) => matches!(*alias.expr, Expr::Column(_)),
+                    expr => matches!(expr, Expr::Column(_)),
+                };
+                if needed.contains(&at) || !passed_on {
+                    need(expr, projection.input.schema(), &mut below);
+                }
+            }
+            only_directions(&projection.input, below, column)
+        }
+        LogicalPlan::SubqueryAlias(alias) => only_directions(&alias.input, needed, column),
+        LogicalPlan::TableScan(scan) => {
+            let at = scan.projected_schema.maybe_index_of_column(column);
+            at.is_some_and(|at| {
+                let vector = scan.projected_schema.field(at).data_type();
+                !needed.contains(&at) && narrow_type(vector).as_ref() == Some(vector)
+            })
+        }
+        _ => false,
+    }
 }
 
 /// `expr`, written over the columns of the scan at the end of projections.
@@ -129,12 +228,7 @@ fn through(plan: &LogicalPlan, expr: Expr) -> Option<Expr> {
 /// The query as a vector of 32-bit floats of unit length.
 fn unit(query: &ScalarValue) -> Option<Vec<f32>> {
     let array = query.to_array().ok()?;
-    let item = Arc::new(arrow::datatypes::Field::new_list_field(
-        DataType::Float32,
-        true,
-    ));
-    let array = arrow::compute::cast(&array, &DataType::List(item)).ok()?;
-    let vectors = Vectors::<Float32Type>::new(&array).ok()?;
+    let vectors = Vectors::<Float32Type>::new(&narrow(&array).ok()?).ok()?;
     let mut vector = vectors.get(0)?.to_vec();
     normalize(&mut vector);
     let length: f32 = vector.iter().map(|v| v * v).sum();
@@ -150,13 +244,7 @@ fn narrowed(
     match plan {
         LogicalPlan::Projection(projection) => {
             let input = narrowed(&projection.input, wanted, options)?;
-            input
-                .map(|input| {
-                    let (expr, schema) = (projection.expr.clone(), Arc::clone(&projection.schema));
-                    let projection = Projection::try_new_with_schema(expr, Arc::new(input), schema);
-                    projection.map(LogicalPlan::Projection)
-                })
-                .transpose()
+            input.map(|input| over(projection, input)).transpose()
         }
         LogicalPlan::SubqueryAlias(alias) => {
             let input = narrowed(&alias.input, wanted, options)?;
@@ -179,14 +267,19 @@ fn indexed(scan: &TableScan, wanted: &Wanted, options: &AiOptions) -> Option<Log
     let table = source_as_provider(&scan.source).ok()?;
     let data = DataFiles::of(table.as_ref())?;
     let index = data.indexes().iter().find_map(|name| {
-        let index = data.index(name).ok()?;
+        let index = options
+            .runtime
+            .indexes()
+            .index(&data.index_path(name))
+            .ok()?;
         serves(&index, &data, wanted, options).then_some(index)
     })?;
     let search = Search {
         query: wanted.query.clone(),
         rows: wanted.rows + SPARE,
+        directions: wanted.directions,
     };
-    let narrowed = IndexedTable::new(table, Arc::new(index), search);
+    let narrowed = IndexedTable::new(table, index, search);
     Some(LogicalPlan::TableScan(TableScan {
         source: provider_as_source(Arc::new(narrowed)),
         ..scan.clone()
@@ -219,4 +312,73 @@ fn serves(index: &IndexFile, data: &DataFiles, wanted: &Wanted, options: &AiOpti
         ));
     }
     fresh
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    /// Whether the search in a query asks for nothing but directions.
+    async fn directions(ctx: &SessionContext, sql: &str) -> bool {
+        let plan = ctx.sql(sql).await.unwrap().into_unoptimized_plan();
+        let plan = ctx.state().optimize(&plan).unwrap();
+        let mut found = None;
+        plan.apply(|plan| {
+            let own = sorted(plan).and_then(|(sort, above)| wanted(sort, above));
+            found = found.or(own.map(|wanted| wanted.directions));
+            Ok(TreeNodeRecursion::Continue)
+        })
+        .unwrap();
+        found.unwrap()
+    }
+
+    #[tokio::test]
+    async fn vectors_that_only_cosines_read_are_known_as_such() {
+        let ctx = SessionContext::new();
+        crate::register_all(&ctx).unwrap();
+        let made = ctx.sql(
+            "CREATE TABLE t AS SELECT 'a' AS title, arrow_cast([1.0, 0.0], 'FixedSizeList(2, Float32)') AS v,
+                [1.0, 0.0] AS w",
+        );
+        made.await.unwrap().collect().await.unwrap();
+        for (sql, expected) in [
+            (
+                "SELECT title, score FROM vector_search(t, [1.0, 2.0], column => v)",
+                true,
+            ),
+            (
+                "SELECT * FROM vector_search(t, [1.0, 2.0], column => v)",
+                false,
+            ),
+            (
+                "SELECT title FROM t ORDER BY cosine_distance(v, [1.0, 2.0]) LIMIT 5",
+                true,
+            ),
+            (
+                "SELECT title, v FROM t ORDER BY cosine_distance(v, [1.0, 2.0]) LIMIT 5",
+                false,
+            ),
+            (
+                "SELECT title, inner_product(v, v) FROM t ORDER BY cosine_distance(v, [1.0, 2.0]) LIMIT 5",
+                false,
+            ),
+            (
+                "SELECT title, cosine_similarity(v, w) FROM t ORDER BY cosine_distance(v, [1.0, 2.0]) LIMIT 5",
+                true,
+            ),
+            (
+                "SELECT title FROM t ORDER BY cosine_distance(v, [1.0, 2.0]), v LIMIT 5",
+                false,
+            ),
+            // An index holds 32 bits of these 64.
+            (
+                "SELECT title FROM t ORDER BY cosine_distance(w, [1.0, 2.0]) LIMIT 5",
+                false,
+            ),
+        ] {
+            assert_eq!(directions(&ctx, sql).await, expected, "{sql}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::exec::IndexScanExec;
+use super::exec::{IndexScanExec, IndexVectors};
 use super::file::IndexFile;
 use crate::vector::hnsw::Seen;
 
@@ -26,6 +26,8 @@ pub struct Search {
     /// Of unit length.
     pub query: Vec<f32>,
     pub rows: usize,
+    /// Whether all that is asked of the vectors is their direction.
+    pub directions: bool,
 }
 
 /// See the module.
@@ -33,6 +35,15 @@ pub struct IndexedTable {
     table: Arc<dyn TableProvider>,
     index: Arc<IndexFile>,
     search: Search,
+}
+
+/// A row that the index names.
+#[derive(Clone, Copy)]
+struct Hit {
+    /// Of its file.
+    row: u64,
+    /// The number of its vector in the index.
+    vector: u32,
 }
 
 impl IndexedTable {
@@ -45,29 +56,78 @@ impl IndexedTable {
     }
 
     /// Per file, which of its rows are wanted, in order.
-    fn rows(&self) -> Vec<Vec<u64>> {
+    fn hits(&self) -> Vec<Vec<Hit>> {
         let about = &self.index.about;
         let breadth = about.breadth.max(2 * self.search.rows);
         let view = self.index.view();
         let mut found = view.search(&self.search.query, breadth, &mut Seen::default());
         found.truncate(self.search.rows);
         let rows = self.index.rows();
-        let rows = found
-            .iter()
-            .map(|found| u64::from(rows[found.vector as usize]));
-        let mut rows: Vec<u64> = rows.collect();
-        rows.sort_unstable();
-        rows.dedup();
+        let hits = found.iter().map(|found| Hit {
+            row: u64::from(rows[found.vector as usize]),
+            vector: found.vector,
+        });
+        let mut hits: Vec<Hit> = hits.collect();
+        hits.sort_unstable_by_key(|hit| hit.row);
+        hits.dedup_by_key(|hit| hit.row);
         let mut of_files = Vec::new();
         let mut first = 0;
         for count in &about.rows {
-            let own = rows
+            let own = hits
                 .iter()
-                .filter(|row| (first..first + count).contains(*row));
-            of_files.push(own.map(|row| row - first).collect());
+                .filter(|hit| (first..first + count).contains(&hit.row));
+            let own = own.map(|hit| Hit {
+                row: hit.row - first,
+                ..*hit
+            });
+            of_files.push(own.collect());
             first += count;
         }
         of_files
+    }
+
+    /// A scan that gives the rows of `hits` and no others, each file in a
+    /// partition of its own and in order; and per partition, which hits it gives.
+    fn narrowed(
+        &self,
+        scan: Arc<dyn ExecutionPlan>,
+        hits: &[Vec<Hit>],
+    ) -> Result<(Arc<dyn ExecutionPlan>, Vec<Vec<u32>>)> {
+        let about = &self.index.about;
+        let mut vectors = Vec::new();
+        let narrowed = scan.transform_up(|plan| {
+            let Some(exec) = plan.downcast_ref::<DataSourceExec>() else {
+                return Ok(Transformed::no(plan));
+            };
+            let Some(config) = exec.data_source().downcast_ref::<FileScanConfig>() else {
+                return exec_err!("an index takes a scan of files");
+            };
+            let mut groups = Vec::new();
+            for ((stamp, all), own) in about.files.iter().zip(&about.rows).zip(hits) {
+                let mut files = config.file_groups.iter().flat_map(FileGroup::files);
+                let file = files
+                    .find(|file| file.object_meta.location.filename() == Some(stamp.name.as_str()));
+                let Some(file) = file.filter(|_| !own.is_empty()) else {
+                    continue;
+                };
+                let rows = ParquetRowSelection::new(selection(own, *all));
+                let mut file = file.clone().with_extension(rows);
+                // The scan may have shared a file out by ranges of bytes.
+                file.range = None;
+                groups.push(FileGroup::new(vec![file]));
+                vectors.push(own.iter().map(|hit| hit.vector).collect());
+            }
+            let config = FileScanConfigBuilder::from(config.clone())
+                .with_file_groups(groups)
+                // No partition takes files from another.
+                .with_preserve_order(true)
+                .with_statistics(Statistics::new_unknown(&self.schema()))
+                .build();
+            Ok(Transformed::yes(
+                DataSourceExec::from_data_source(config) as Arc<dyn ExecutionPlan>
+            ))
+        })?;
+        Ok((narrowed.data, vectors))
     }
 }
 
@@ -101,64 +161,41 @@ impl TableProvider for IndexedTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let plan = self.table.scan(state, projection, filters, limit).await?;
-        let of_files = self.rows();
-        let names: Vec<&str> = self
-            .index
-            .about
-            .files
-            .iter()
-            .map(|f| f.name.as_str())
-            .collect();
-        let narrowed = plan.transform_up(|plan| {
-            let Some(exec) = plan.downcast_ref::<DataSourceExec>() else {
-                return Ok(Transformed::no(plan));
-            };
-            let Some(config) = exec.data_source().downcast_ref::<FileScanConfig>() else {
-                return exec_err!("an index takes a scan of files");
-            };
-            let mut groups = Vec::new();
-            for group in &config.file_groups {
-                let mut files = Vec::new();
-                for file in group.files() {
-                    let path = file.object_meta.location.filename().unwrap_or_default();
-                    let at = names.iter().position(|name| *name == path);
-                    let own = at.map_or(&[][..], |at| of_files[at].as_slice());
-                    if own.is_empty() {
-                        continue;
-                    }
-                    let all = self.index.about.rows[at.unwrap_or_default()];
-                    let rows = ParquetRowSelection::new(selection(own, all));
-                    files.push(file.clone().with_extension(rows));
-                }
-                if !files.is_empty() {
-                    groups.push(FileGroup::new(files));
-                }
-            }
-            let config = FileScanConfigBuilder::from(config.clone())
-                .with_file_groups(groups)
-                .with_statistics(Statistics::new_unknown(&self.schema()))
-                .build();
-            Ok(Transformed::yes(
-                DataSourceExec::from_data_source(config) as Arc<dyn ExecutionPlan>
-            ))
-        })?;
-        Ok(Arc::new(IndexScanExec {
-            input: narrowed.data,
-            index: self.index.about.name.clone(),
-            column: self.index.about.column.clone(),
-            rows: self.search.rows,
-        }))
+        let schema = self.schema();
+        let column = schema.index_of(&self.index.about.column)?;
+        let mut wanted = match projection {
+            Some(projection) => projection.clone(),
+            None => (0..schema.fields().len()).collect(),
+        };
+        let own = wanted.iter().position(|wanted| *wanted == column);
+        // Pages of vectors are large, and only some rows of each are wanted.
+        let own = own.filter(|_| self.search.directions);
+        if let Some(at) = own {
+            wanted.remove(at);
+        }
+        let scan = self
+            .table
+            .scan(state, Some(&wanted), filters, limit)
+            .await?;
+        let (scan, vectors) = self.narrowed(scan, &self.hits())?;
+        let vectors = own.map(|at| IndexVectors {
+            at,
+            field: Arc::clone(&schema.fields()[column]),
+            of_partitions: vectors,
+        });
+        let index = Arc::clone(&self.index);
+        let exec = IndexScanExec::new(scan, index, self.search.rows, vectors)?;
+        Ok(Arc::new(exec))
     }
 }
 
 /// Those rows of a file that has `all`.
-fn selection(rows: &[u64], all: u64) -> RowSelection {
+fn selection(hits: &[Hit], all: u64) -> RowSelection {
     let (mut selectors, mut next) = (Vec::new(), 0);
-    for row in rows {
-        selectors.push(RowSelector::skip((row - next) as usize));
+    for hit in hits {
+        selectors.push(RowSelector::skip((hit.row - next) as usize));
         selectors.push(RowSelector::select(1));
-        next = row + 1;
+        next = hit.row + 1;
     }
     selectors.push(RowSelector::skip((all - next) as usize));
     RowSelection::from(selectors)
@@ -170,7 +207,8 @@ mod tests {
 
     #[test]
     fn a_selection_names_each_row() {
-        let rows = selection(&[0, 3, 4], 6);
+        let hits = [0, 3, 4].map(|row| Hit { row, vector: 0 });
+        let rows = selection(&hits, 6);
         assert_eq!(rows.row_count(), 3);
         let total: usize = rows.iter().map(|selector| selector.row_count).sum();
         assert_eq!(total, 6);

@@ -4,9 +4,10 @@
 //! Vassilvitskii, SODA 2007), the same for the same rows and seed.
 
 use super::random::Random;
-use super::shares::each_share;
+use crate::shares::each_share;
 use crate::vector::dot;
 use crate::vector::matrix::{Shape, multiply_transposed};
+use crate::waiting::Watch;
 
 /// Iterations at most.
 const MOST_ITERATIONS: usize = 300;
@@ -29,13 +30,13 @@ pub struct Groups {
 }
 
 /// Splits `rows` (rows x `dims`) into `groups`, fewer where there are not as
-/// many different rows. `None` once `halted` says so.
+/// many different rows. `None` once nobody waits.
 pub fn kmeans(
     rows: &[f32],
     dims: usize,
     groups: usize,
     seed: u64,
-    halted: &(dyn Fn() -> bool + Sync),
+    watch: &dyn Watch,
 ) -> Option<Groups> {
     let count = rows.len().checked_div(dims).unwrap_or(0);
     if count == 0 || groups == 0 {
@@ -47,13 +48,14 @@ pub fn kmeans(
     }
     let norms: Vec<f32> = rows.chunks_exact(dims).map(|row| dot(row, row)).collect();
     let work = Work { rows, dims, norms };
-    let mut centres = work.first_centres(groups.min(count), seed, halted)?;
+    let mut centres = work.first_centres(groups.min(count), seed, watch)?;
     let still = TOLERANCE * work.variance();
     let (mut of_rows, mut distances) = (vec![0; count], vec![0.0; count]);
-    for _ in 0..MOST_ITERATIONS {
-        if halted() {
+    for iteration in 0..MOST_ITERATIONS {
+        if watch.halted() {
             return None;
         }
+        watch.step("k-means: iteration", iteration + 1, MOST_ITERATIONS);
         work.assign(&centres, &mut of_rows, &mut distances);
         let moved = work.centre(&of_rows, &mut distances, &mut centres);
         if moved <= still {
@@ -97,12 +99,7 @@ impl Work<'_> {
 
     /// Each next centre is a row, likelier the farther it is from those there
     /// are; of several such rows the one that leaves the least inertia.
-    fn first_centres(
-        &self,
-        groups: usize,
-        seed: u64,
-        halted: &(dyn Fn() -> bool + Sync),
-    ) -> Option<Vec<f32>> {
+    fn first_centres(&self, groups: usize, seed: u64, watch: &dyn Watch) -> Option<Vec<f32>> {
         let count = self.norms.len();
         let mut random = Random::new(seed);
         let tries = 2 + (groups as f64).ln() as usize;
@@ -111,9 +108,10 @@ impl Work<'_> {
         let unknown = vec![f32::INFINITY; count];
         let mut nearest = self.near(&centres, &unknown);
         while centres.len() < groups * self.dims {
-            if halted() {
+            if watch.halted() {
                 return None;
             }
+            watch.step("k-means: centre", centres.len() / self.dims + 1, groups);
             let all: f64 = nearest.iter().map(|d| f64::from(*d)).sum();
             if all <= 0.0 {
                 // Every row is a centre already.

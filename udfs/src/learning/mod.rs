@@ -16,7 +16,6 @@ mod pca;
 mod quadtree;
 mod random;
 mod ridge;
-mod shares;
 mod student;
 mod terms;
 mod token_vectors;

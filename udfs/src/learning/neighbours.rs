@@ -1,8 +1,9 @@
 //! The rows that are nearest to each row, exactly.
 
-use super::shares::each_share;
+use crate::shares::each_share;
 use crate::vector::dot;
 use crate::vector::matrix::{Shape, multiply_transposed};
+use crate::waiting::Watch;
 
 /// Rows that a thread takes at a time, and rows they are compared with at once.
 const ROWS: usize = 128;
@@ -19,14 +20,9 @@ pub struct Neighbours {
 }
 
 /// The `each` nearest other rows of each of `rows` (rows x `dims`), of which
-/// there are more; among equally near ones the first. `None` once `halted`
-/// says so.
-pub fn nearest(
-    rows: &[f32],
-    dims: usize,
-    each: usize,
-    halted: &(dyn Fn() -> bool + Sync),
-) -> Option<Neighbours> {
+/// there are more; among equally near ones the first. `None` once nobody
+/// waits.
+pub fn nearest(rows: &[f32], dims: usize, each: usize, watch: &dyn Watch) -> Option<Neighbours> {
     let count = rows.len() / dims;
     let mut found = Neighbours {
         each,
@@ -38,6 +34,7 @@ pub fn nearest(
     let shares = shares.zip(found.distances.chunks_mut(ROWS * each));
     each_share(shares.enumerate(), |(share, (near, distances))| {
         let first = share * ROWS;
+        watch.step("nearest rows: row", first + 1, count);
         let own = &rows[first * dims..][..near.len() / each * dims];
         let mut candidates: Vec<Candidates> = own
             .chunks_exact(dims)
@@ -45,7 +42,7 @@ pub fn nearest(
             .collect();
         let mut products = vec![0.0; candidates.len() * OTHERS];
         for (block, others) in rows.chunks(OTHERS * dims).enumerate() {
-            if halted() {
+            if watch.halted() {
                 return;
             }
             let columns = others.len() / dims;
@@ -93,7 +90,7 @@ pub fn nearest(
             }
         }
     });
-    (!halted()).then_some(found)
+    (!watch.halted()).then_some(found)
 }
 
 /// The nearest rows so far, and some more.

@@ -6,9 +6,10 @@
 
 use faer::{Mat, MatRef, Side};
 
-use super::shares::each_share;
+use crate::shares::each_share;
 use crate::vector::dot;
 use crate::vector::matrix::{Shape, multiply_transposed, transposed_multiply};
+use crate::waiting::Watch;
 
 /// Rows that are multiplied at a time; their sums go on in f64.
 const ROWS: usize = 512;
@@ -31,14 +32,9 @@ pub struct Components {
 }
 
 /// The first `wanted` components of `rows` (rows x `dims`), of which there are
-/// `dims`. `None` once `halted` says so; the eigenvectors themselves are not
+/// `dims`. `None` once nobody waits; the eigenvectors themselves are not
 /// interrupted (`dims` 1,000 takes a second).
-pub fn pca(
-    rows: &[f32],
-    dims: usize,
-    wanted: usize,
-    halted: &(dyn Fn() -> bool + Sync),
-) -> Option<Components> {
+pub fn pca(rows: &[f32], dims: usize, wanted: usize, watch: &dyn Watch) -> Option<Components> {
     let count = rows.len().checked_div(dims).unwrap_or(0);
     let mut found = Components {
         scores: vec![0.0; count * wanted],
@@ -48,8 +44,8 @@ pub fn pca(
         return Some(found);
     };
     let directions = match count < dims {
-        true => by_rows(&centred, dims, wanted, halted)?,
-        false => by_columns(&centred, dims, wanted, halted)?,
+        true => by_rows(&centred, dims, wanted, watch)?,
+        false => by_columns(&centred, dims, wanted, watch)?,
     };
     for (out, direction) in found.directions.chunks_exact_mut(dims).zip(directions) {
         let sign = sign(&direction);
@@ -71,7 +67,7 @@ pub fn pca(
             scores.iter_mut().for_each(|score| *score *= scale);
         },
     );
-    (!halted()).then_some(found)
+    (!watch.halted()).then_some(found)
 }
 
 /// The rows less their mean, scaled so that no value is beyond 1, and what they
@@ -110,7 +106,7 @@ fn by_columns(
     centred: &[f32],
     dims: usize,
     wanted: usize,
-    halted: &(dyn Fn() -> bool + Sync),
+    watch: &dyn Watch,
 ) -> Option<Vec<Vec<f64>>> {
     let mut covariance = vec![0f64; dims * dims];
     let strips = covariance.chunks_mut(COLUMNS * dims).enumerate();
@@ -122,7 +118,7 @@ fn by_columns(
         let mut products = vec![0f32; columns * width];
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for block in centred.chunks(ROWS * dims) {
-            if halted() {
+            if watch.halted() {
                 return;
             }
             own.clear();
@@ -145,7 +141,7 @@ fn by_columns(
             }
         }
     });
-    if halted() {
+    if watch.halted() {
         return None;
     }
     Some(eigenvectors(&covariance, dims, wanted, |vector| vector))
@@ -156,7 +152,7 @@ fn by_rows(
     centred: &[f32],
     dims: usize,
     wanted: usize,
-    halted: &(dyn Fn() -> bool + Sync),
+    watch: &dyn Watch,
 ) -> Option<Vec<Vec<f64>>> {
     let count = centred.len() / dims;
     let row = |at: usize| &centred[at * dims..][..dims];
@@ -166,7 +162,7 @@ fn by_rows(
             *product = f64::from(dot(row(at), row(other)));
         }
     });
-    if halted() {
+    if watch.halted() {
         return None;
     }
     // An eigenvector says how much of each row is in the direction.

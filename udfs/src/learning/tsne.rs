@@ -11,7 +11,8 @@ use super::neighbours::{Neighbours, nearest};
 use super::pca::{centred, pca};
 use super::quadtree::{LANES, Quadtree};
 use super::random::Random;
-use super::shares::each_share;
+use crate::shares::each_share;
+use crate::waiting::Watch;
 
 const STEPS: usize = 1_000;
 
@@ -43,34 +44,29 @@ pub fn most_perplexity(rows: usize) -> f64 {
 
 /// The place of each row of `rows` (rows x `dims`, no two the same). Some
 /// `perplexity` rows count as near to each, a third of the others at most.
-/// `None` once `halted` says so.
+/// `None` once nobody waits.
 pub fn tsne(
     rows: &[f32],
     dims: usize,
     perplexity: f64,
     seed: u64,
-    halted: &(dyn Fn() -> bool + Sync),
+    watch: &dyn Watch,
 ) -> Option<Vec<[f32; 2]>> {
     let count = rows.len().checked_div(dims).unwrap_or(0);
     let Some((centred, _)) = centred(rows, dims) else {
         return Some(vec![[0.0; 2]; count]);
     };
     let wanted = (3.0 * perplexity + 1.0) as usize;
-    let near = nearest(&centred, dims, wanted.clamp(1, count - 1), halted)?;
+    let near = nearest(&centred, dims, wanted.clamp(1, count - 1), watch)?;
     let likenesses = Likenesses::new(&near, perplexity);
-    let places = start(&centred, dims, seed, halted)?;
-    Map::new(places, likenesses).settled(halted)
+    let places = start(&centred, dims, seed, watch)?;
+    Map::new(places, likenesses).settled(watch)
 }
 
 /// The first two principal components, small, and a little beside them.
-fn start(
-    centred: &[f32],
-    dims: usize,
-    seed: u64,
-    halted: &(dyn Fn() -> bool + Sync),
-) -> Option<Vec<[f32; 2]>> {
+fn start(centred: &[f32], dims: usize, seed: u64, watch: &dyn Watch) -> Option<Vec<[f32; 2]>> {
     let wanted = dims.min(2);
-    let scores = pca(centred, dims, wanted, halted)?.scores;
+    let scores = pca(centred, dims, wanted, watch)?.scores;
     let along = scores.chunks_exact(wanted);
     let count = along.len() as f64;
     let squares: f64 = along.map(|row| f64::from(row[0]) * f64::from(row[0])).sum();
@@ -279,12 +275,13 @@ impl Map {
         }
     }
 
-    fn settled(mut self, halted: &(dyn Fn() -> bool + Sync)) -> Option<Vec<[f32; 2]>> {
+    fn settled(mut self, watch: &dyn Watch) -> Option<Vec<[f32; 2]>> {
         let rate = (self.places.len() as f32 / EXAGGERATION / 4.0).max(50.0);
         for step in 0..STEPS {
-            if halted() {
+            if watch.halted() {
                 return None;
             }
+            watch.step("t-SNE: step", step + 1, STEPS);
             let (exaggeration, momentum) = match step < EARLY_STEPS {
                 true => (EXAGGERATION, 0.5),
                 false => (1.0, 0.8),

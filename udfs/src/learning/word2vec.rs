@@ -9,8 +9,9 @@
 
 use super::corpus::Vocabulary;
 use super::random::Random;
-use super::shares::each_share;
+use crate::shares::each_share;
 use crate::vector::dot;
+use crate::waiting::Watch;
 use crate::words::pair;
 
 /// Passes over the texts.
@@ -45,23 +46,25 @@ pub struct Choices {
     pub seed: u64,
 }
 
-/// Words x dims. `None` once `halted` says so.
-pub fn word2vec(
-    vocabulary: &Vocabulary,
-    choices: Choices,
-    halted: &(dyn Fn() -> bool + Sync),
-) -> Option<Vec<f32>> {
+/// Words x dims. `None` once nobody waits.
+pub fn word2vec(vocabulary: &Vocabulary, choices: Choices, watch: &dyn Watch) -> Option<Vec<f32>> {
     let Choices { dims, window, seed } = choices;
     let words = vocabulary.words.len();
     let mut model = Model::new(words, dims, seed);
     let teaching = Teaching::new(vocabulary, window);
     let pieces = pieces(vocabulary);
     let mut shards: Vec<Shard> = (0..SHARDS).map(|_| Shard::new(words, dims)).collect();
+    let rounds = pieces.len().div_ceil(SHARDS);
     for epoch in 0..EPOCHS {
         for (round, pieces_now) in pieces.chunks(SHARDS).enumerate() {
-            if halted() {
+            if watch.halted() {
                 return None;
             }
+            watch.step(
+                "word2vec: round",
+                epoch * rounds + round + 1,
+                EPOCHS * rounds,
+            );
             let now = pieces_now.iter().zip(&mut shards).enumerate();
             each_share(now, |(at, (piece, shard))| {
                 let number = round * SHARDS + at;

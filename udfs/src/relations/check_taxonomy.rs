@@ -45,7 +45,7 @@ static SHAPE: Shape = Shape {
         Parameter::optional(
             "table",
             Kind::Table,
-            "a table with a column `title` (or `name`), `text` (or `description`), or both, of which 1,000 rows are read",
+            "a table with a column `title` (or `name`), `text` (or `description`, `body`), or both, of which 1,000 rows are read",
         ),
     ],
     description: "What may be wrong with a taxonomy, a row for each finding. `overlap`: a label and the one that is \
@@ -99,7 +99,7 @@ fn sample(table: LogicalPlan) -> Result<LogicalPlan> {
     if found.is_empty() {
         let names = table.schema().field_names().join(", ");
         return plan_err!(
-            "check_taxonomy reads a column title (or name), text (or description), or both, and the table has {names}; \
+            "check_taxonomy reads a column title (or name), text (or description, body), or both, and the table has {names}; \
              name them in a query: check_taxonomy('...', (SELECT a AS title, b AS text FROM ...))"
         );
     }

@@ -1,6 +1,6 @@
 //! Which columns of a table a function is about.
 
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::{DataType, FieldRef, Fields};
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, ident, lit};
@@ -8,19 +8,28 @@ use datafusion::logical_expr::{Expr, LogicalPlan, ident, lit};
 use crate::functions;
 use crate::options::AiOptions;
 
-/// Names of columns that hold titles and texts, in the order in which they are
-/// read.
+/// What columns of titles, texts and names of rows are called, the usual first.
 pub const TITLES: &[&str] = &["title", "name"];
-pub const TEXTS: &[&str] = &["text", "description"];
+pub const TEXTS: &[&str] = &["text", "description", "body"];
+pub const IDS: &[&str] = &["docid", "id"];
 
-/// The first column of `table` that has one of the names.
+/// The column that has the first of the names, in any case, for which there is
+/// one of a type that fits.
+pub fn first_called(
+    fields: &Fields,
+    names: &[&str],
+    fits: impl Fn(&DataType) -> bool,
+) -> Option<String> {
+    names.iter().find_map(|name| {
+        let mut fields = fields.iter();
+        let field = fields.find(|field| field.name().eq_ignore_ascii_case(name))?;
+        fits(field.data_type()).then(|| field.name().clone())
+    })
+}
+
+/// The same for the texts of `table`.
 pub fn called(table: &LogicalPlan, names: &[&str]) -> Option<String> {
-    let mut fields = table.schema().fields().iter();
-    let found = fields.find(|field| {
-        let mut names = names.iter();
-        names.any(|name| field.name().eq_ignore_ascii_case(name)) && is_text(field.data_type())
-    });
-    found.map(|field| field.name().clone())
+    first_called(table.schema().fields(), names, is_text)
 }
 
 /// A column with vectors, or with texts to be embedded.

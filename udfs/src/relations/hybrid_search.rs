@@ -12,11 +12,10 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ident, lit
 
 use super::columns::VectorColumn;
 use super::node::Tables;
-use super::text_search::{joined_texts, some_rows, text_columns, with_columns};
-use super::vector_search::{K, SCORE};
+use super::vector_search::SCORE;
+use super::words::{Words, some_rows, with_columns};
 use super::{Arguments, Kind, Operation, Parameter, Relation, Shape, Work};
 use crate::functions;
-use crate::learning::bm25;
 use crate::options::AiOptions;
 
 /// How little the first ranks stand out (Cormack, Clarke and Buettcher, SIGIR
@@ -66,10 +65,8 @@ impl Relation for HybridSearch {
 
     fn plan(&self, mut arguments: Arguments, options: &AiOptions) -> Result<LogicalPlan> {
         let table = arguments.required_table("table")?;
-        let columns = text_columns(SHAPE.name, &table, arguments.text("text"))?;
+        let words = Words::of(SHAPE.name, &table, &arguments, "text")?;
         let vectors = VectorColumn::of(SHAPE.name, &table, arguments.text("column"), options)?;
-        let query = arguments.text("query").unwrap_or_default().to_string();
-        let k = arguments.count("k").unwrap_or(K);
         let schema = with_columns(
             &table,
             &[
@@ -78,22 +75,19 @@ impl Relation for HybridSearch {
                 Field::new("text_rank", DataType::Int64, true),
             ],
         )?;
-        let asked = vectors.embedded(lit(query.as_str()), options);
-        let cosine = functions::call(options, "cosine_similarity", vec![vectors.vector, asked])?;
+        let asked = vectors.embedded(lit(words.query.as_str()), options);
+        let cosine = functions::cosine_similarity(vectors.vector, asked);
         let fields = table.schema().fields().iter();
         let mut wanted: Vec<Expr> = fields.map(|field| ident(field.name())).collect();
         wanted.push(cosine.alias(COSINE));
         let input = LogicalPlanBuilder::from(table).project(wanted)?.build()?;
-        let search = Search { columns, query, k };
-        Tables::plan(Arc::new(search), vec![input], &schema)
+        Tables::plan(Arc::new(Search { words }), vec![input], &schema)
     }
 }
 
 #[derive(Debug)]
 struct Search {
-    columns: Vec<String>,
-    query: String,
-    k: usize,
+    words: Words,
 }
 
 /// A row's place in both orders, from 1.
@@ -116,12 +110,7 @@ impl Operation for Search {
     }
 
     fn shown(&self) -> String {
-        format!(
-            "{} ~ '{}', k={}",
-            self.columns.join(" "),
-            self.query,
-            self.k
-        )
+        self.words.shown()
     }
 
     fn run(&self, inputs: Vec<RecordBatch>, work: &Work) -> Result<Vec<RecordBatch>> {
@@ -129,25 +118,23 @@ impl Operation for Search {
         let Some((cosines, own)) = table.columns().split_last() else {
             return internal_err!("hybrid_search has a column of cosines");
         };
-        let depth = (self.k * DEPTH).max(LEAST_DEPTH);
+        let depth = (self.words.k * DEPTH).max(LEAST_DEPTH);
         let cosines = cosines.as_primitive::<Float64Type>();
         let near = cosines.iter().enumerate();
         let mut near: Vec<(usize, f64)> = near.filter_map(|(row, c)| Some((row, c?))).collect();
         near.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        let texts = joined_texts(table, &self.columns)?;
-        let with_words = bm25(&texts, &self.query, &|| work.is_stopped());
-        work.check()?;
+        let with_words = self.words.found(table, work)?;
 
         let mut ranks: HashMap<usize, Ranks> = HashMap::new();
         for (at, (row, _)) in near.iter().take(depth).enumerate() {
             ranks.entry(*row).or_default().vector = Some(at + 1);
         }
-        for (at, (row, _)) in with_words.iter().flatten().take(depth).enumerate() {
+        for (at, (row, _)) in with_words.iter().take(depth).enumerate() {
             ranks.entry(*row).or_default().text = Some(at + 1);
         }
         let mut best: Vec<(usize, Ranks)> = ranks.into_iter().collect();
         best.sort_by(|a, b| b.1.score().total_cmp(&a.1.score()).then(a.0.cmp(&b.0)));
-        best.truncate(self.k);
+        best.truncate(self.words.k);
 
         let rows: Vec<u32> = best.iter().map(|(row, _)| *row as u32).collect();
         let scores = best.iter().map(|(_, ranks)| ranks.score());

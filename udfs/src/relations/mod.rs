@@ -23,8 +23,10 @@ mod node;
 mod planner;
 mod text_search;
 mod vector_search;
+mod words;
 
 pub use arguments::{Arguments, Kind, Parameter};
+pub use columns::{IDS, TEXTS, TITLES, first_called};
 pub use exec::{Operation, Work};
 pub(crate) use node::TablesPlanner;
 

@@ -59,7 +59,7 @@ impl Relation for VectorSearch {
         let column = VectorColumn::of(SHAPE.name, &table, arguments.text("column"), options)?;
         let k = arguments.count("k").unwrap_or(K);
         let query = query(SHAPE.name, &mut arguments, &column, options)?;
-        nearest(table, column, query, k, options)
+        nearest(table, column, query, k)
     }
 }
 
@@ -92,7 +92,6 @@ pub fn nearest(
     column: VectorColumn,
     query: Expr,
     k: usize,
-    options: &AiOptions,
 ) -> Result<LogicalPlan> {
     let fields = table.schema().fields().iter();
     let mut columns: Vec<Expr> = fields.map(|field| ident(field.name())).collect();
@@ -101,7 +100,7 @@ pub fn nearest(
             "the table has a column {SCORE} already; leave it out: (SELECT ... FROM ...)"
         );
     }
-    let score = functions::call(options, "cosine_similarity", vec![column.vector, query])?;
+    let score = functions::cosine_similarity(column.vector, query);
     columns.push(score.alias(SCORE));
     LogicalPlanBuilder::from(table)
         .project(columns)?

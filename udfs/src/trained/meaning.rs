@@ -12,6 +12,7 @@ use crate::inference::{Encoder, Reading, Run};
 use crate::learning::{Frequencies, Meanings, TokenVectors, each_counted, frequencies};
 use crate::options::Settings;
 use crate::runtime::Runtime;
+use crate::shares::{cores, each_share};
 use crate::vector::normalize;
 use crate::words::number;
 
@@ -158,32 +159,24 @@ impl Reader {
         frequencies: &Arc<Frequencies>,
         out: &mut [f32],
     ) {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let share = rows.len().div_ceil(cores).clamp(1, ROWS);
-        let work = Mutex::new(rows.chunks(share).zip(out.chunks_mut(share * self.width())));
-        let next = || work.lock().unwrap_or_else(|dead| dead.into_inner()).next();
+        let share = rows.len().div_ceil(cores()).clamp(1, ROWS);
+        let shares = rows.chunks(share).zip(out.chunks_mut(share * self.width()));
         let idle = || self.idle.lock().unwrap_or_else(|dead| dead.into_inner());
-        std::thread::scope(|scope| {
-            for _ in 0..cores {
-                scope.spawn(|| {
-                    let taken = idle().pop();
-                    let mut meanings = taken.unwrap_or_else(|| {
-                        Meanings::new(
-                            Arc::clone(tokens),
-                            Arc::clone(&self.encoder),
-                            Arc::clone(frequencies),
-                        )
-                    });
-                    let mut buffer = String::new();
-                    while let Some((rows, out)) = next() {
-                        let vectors = out.chunks_exact_mut(self.width());
-                        for (row, vector) in rows.iter().zip(vectors) {
-                            self.add_row(row, &mut meanings, &mut buffer, vector);
-                        }
-                    }
-                    idle().push(meanings);
-                });
+        each_share(shares, |(rows, out)| {
+            let taken = idle().pop();
+            let mut meanings = taken.unwrap_or_else(|| {
+                Meanings::new(
+                    Arc::clone(tokens),
+                    Arc::clone(&self.encoder),
+                    Arc::clone(frequencies),
+                )
+            });
+            let mut buffer = String::new();
+            let vectors = out.chunks_exact_mut(self.width());
+            for (row, vector) in rows.iter().zip(vectors) {
+                self.add_row(row, &mut meanings, &mut buffer, vector);
             }
+            idle().push(meanings);
         });
     }
 

@@ -15,7 +15,7 @@ mod svm;
 mod training;
 mod twins;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,8 @@ use head::{Head, Seen};
 use meaning::Source;
 use ngrams::{Buffers, Ngrams, Sparse};
 use space::Space;
+
+use crate::shares::{cores, each_share};
 
 /// A trained classifier.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,35 +142,20 @@ impl Trained {
     /// The predictions for rows, whose vectors (rows x the space's width) are
     /// `vectors`; `None` for a row that has no text at all. By all cores.
     pub fn predict(&self, rows: &[Columns<'_>], vectors: &[f32]) -> Vec<Option<Prediction>> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let share = rows.len().div_ceil(cores).clamp(1, ROWS);
+        let share = rows.len().div_ceil(cores()).clamp(1, ROWS);
         let width = self.space.width;
         let mut predictions = vec![None; rows.len()];
         let vectors = |at: usize, rows: usize| &vectors[at * share * width..][..rows * width];
         let shares = rows.chunks(share).zip(predictions.chunks_mut(share));
-        let work = Mutex::new(shares.enumerate());
-        let next = || work.lock().unwrap_or_else(|dead| dead.into_inner()).next();
-        std::thread::scope(|scope| {
-            for _ in 0..cores {
-                scope.spawn(|| {
-                    let mut buffers = Buffers::default();
-                    while let Some((at, (rows, out))) = next() {
-                        self.predict_some(rows, vectors(at, rows.len()), &mut buffers, out);
-                    }
-                });
-            }
+        each_share(shares.enumerate(), |(at, (rows, out))| {
+            self.predict_some(rows, vectors(at, rows.len()), out);
         });
         predictions
     }
 
-    fn predict_some(
-        &self,
-        rows: &[Columns<'_>],
-        vectors: &[f32],
-        buffers: &mut Buffers,
-        out: &mut [Option<Prediction>],
-    ) {
-        let words = rows.iter().map(|row| self.ngrams.row(row, buffers));
+    fn predict_some(&self, rows: &[Columns<'_>], vectors: &[f32], out: &mut [Option<Prediction>]) {
+        let mut buffers = Buffers::default();
+        let words = rows.iter().map(|row| self.ngrams.row(row, &mut buffers));
         let words: Vec<Sparse> = words.collect();
         let mut meanings = vec![0.0; vectors.len()];
         self.space.apply(vectors, &mut meanings);

@@ -1,7 +1,6 @@
 //! From labelled rows to a classifier and to what can be expected of it.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::head::{Head, Seen};
@@ -14,6 +13,7 @@ use super::twins::twins;
 use super::{About, Conflict, Doubt, Level, OfLabel, Trained, likeliest};
 use crate::error::{Error, Result};
 use crate::evaluation::Confusion;
+use crate::shares::each_share;
 
 /// With fewer rows every row is held out once, in one of so many folds; with
 /// more, one fold is.
@@ -388,17 +388,7 @@ impl Fitting<'_> {
         let space = Space::fit(&vectors, self.width, self.block, adapter);
         let chunk = ROWS * self.width;
         let chunks = self.vectors.chunks(chunk).zip(meanings.chunks_mut(chunk));
-        let work = Mutex::new(chunks);
-        let next = || work.lock().unwrap_or_else(|dead| dead.into_inner()).next();
-        std::thread::scope(|scope| {
-            for _ in 0..cores() {
-                scope.spawn(|| {
-                    while let Some((vectors, out)) = next() {
-                        space.apply(vectors, out);
-                    }
-                });
-            }
-        });
+        each_share(chunks, |(vectors, out)| space.apply(vectors, out));
         (space, meanings)
     }
 
@@ -509,41 +499,24 @@ impl Fitting<'_> {
                 }
             })
             .collect();
-        let (next, fitted) = (
-            AtomicUsize::new(0),
-            Mutex::new(vec![Weights::default(); labels]),
-        );
+        let mut fitted = vec![Weights::default(); labels];
         let halted = || (self.halted)(self.done.load(Relaxed), self.labels);
-        std::thread::scope(|scope| {
-            for _ in 0..cores().min(labels) {
-                scope.spawn(|| {
-                    loop {
-                        let label = next.fetch_add(1, Relaxed);
-                        if label >= labels || halted() {
-                            return;
-                        }
-                        let positive: Vec<bool> = rows
-                            .iter()
-                            .map(|row| self.rows.of_rows[*row][level] as usize == label)
-                            .collect();
-                        let weights = separate(&seen, &positive, &costs, self.features, &halted);
-                        let mut fitted = fitted.lock().unwrap_or_else(|dead| dead.into_inner());
-                        fitted[label] = weights;
-                        self.done.fetch_add(1, Relaxed);
-                    }
-                });
+        each_share(fitted.iter_mut().enumerate(), |(label, fitted)| {
+            if halted() {
+                return;
             }
+            let positive: Vec<bool> = rows
+                .iter()
+                .map(|row| self.rows.of_rows[*row][level] as usize == label)
+                .collect();
+            *fitted = separate(&seen, &positive, &costs, self.features, &halted);
+            self.done.fetch_add(1, Relaxed);
         });
         if halted() {
             return Err(Error::Interrupted);
         }
-        let fitted = fitted.into_inner().unwrap_or_else(|dead| dead.into_inner());
         Ok(Head::new(&fitted, self.features))
     }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn level(column: &str, labels: &[&str], confusion: &Confusion) -> Level {

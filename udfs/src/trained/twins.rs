@@ -28,25 +28,29 @@ pub struct Twins {
 }
 
 /// The pairs of near rows of different `classes`, the nearest first, at most
-/// `most`.
+/// `most`. Which they are, and in what order, hangs on what the rows say and not
+/// on the order in which they come.
 pub fn twins(rows: &[Columns<'_>], classes: &[u32], most: usize) -> Vec<Twins> {
     let words = rarest_first(rows);
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by(|a, b| (&rows[*a], classes[*a]).cmp(&(&rows[*b], classes[*b])));
     let mut with: HashMap<u32, Vec<u32>> = HashMap::new();
     let mut twins = Vec::new();
     let mut seen: Vec<u32> = Vec::new();
-    for (row, own) in words.iter().enumerate() {
+    for (at, row) in order.iter().copied().enumerate() {
+        let own = &words[row];
         let prefix = own.len() - (own.len() as f32 * NEAR).ceil() as usize;
         seen.clear();
         for word in own.iter().take(prefix + 1) {
             let others = with.entry(*word).or_default();
             seen.extend_from_slice(others);
             if others.len() < MOST_WITH_WORD {
-                others.push(row as u32);
+                others.push(at as u32);
             }
         }
         seen.sort_unstable();
         seen.dedup();
-        for other in seen.iter().map(|other| *other as usize) {
+        for other in seen.iter().map(|other| order[*other as usize]) {
             if classes[other] == classes[row] {
                 continue;
             }
@@ -136,6 +140,11 @@ mod tests {
         let near = twins(&rows, &[0, 0, 1, 0, 1], 10);
         assert!(near.iter().all(|t| t.similarity < 1.0));
         assert!(twins(&rows, &[0, 0, 0, 0, 0], 10).is_empty());
+        // The other way round the same row comes first.
+        let reversed: Vec<Columns<'_>> = rows.iter().rev().cloned().collect();
+        let found = twins(&reversed, &[1, 0, 1, 1, 0], 10);
+        let pairs: Vec<_> = found.iter().map(|t| (t.first, t.second)).collect();
+        assert_eq!(pairs, [(4, 3)], "{found:?}");
     }
 
     #[test]

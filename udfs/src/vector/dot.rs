@@ -1,54 +1,92 @@
-//! Sums over the values of two vectors: the inner product, and the square of
-//! the distance.
+//! Sums over the values of two vectors: inner products, and the square of the
+//! distance.
 
 /// Sums that the compiler may keep apart and so vectorise.
 const LANES: usize = 32;
 
 /// The inner product of two slices of equal length.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        // SAFETY: the processor has what the function was compiled for.
-        return unsafe { with_avx2(a, b) };
-    }
-    sum(a, b, |x, y, sum| sum + x * y)
+    let [product] = sums(a, b, |x, y| [(x, y)]);
+    product
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn with_avx2(a: &[f32], b: &[f32]) -> f32 {
-    sum(a, b, |x, y, sum| x.mul_add(y, sum))
+/// The inner products of `a` with `b`, of equal length, and with itself: where
+/// `a` comes from memory, reading it is what takes the time.
+pub fn dot_and_square(a: &[f32], b: &[f32]) -> (f32, f32) {
+    let [product, square] = sums(a, b, |x, y| [(x, y), (x, x)]);
+    (product, square)
 }
 
 /// The square of the Euclidean distance of two slices of equal length.
 pub fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
+    let [square] = sums(a, b, |x, y| [(x - y, x - y)]);
+    square
+}
+
+/// The sums of products of `factors` over the values of both slices.
+fn sums<const N: usize>(
+    a: &[f32],
+    b: &[f32],
+    factors: impl Fn(f32, f32) -> [(f32, f32); N],
+) -> [f32; N] {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
         // SAFETY: the processor has what the function was compiled for.
-        return unsafe { distance_with_avx2(a, b) };
+        return unsafe { with_avx2(a, b, factors) };
     }
-    sum(a, b, |x, y, sum| sum + (x - y) * (x - y))
+    add_up(a, b, factors, |(x, y), sum| sum + x * y)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn distance_with_avx2(a: &[f32], b: &[f32]) -> f32 {
-    sum(a, b, |x, y, sum| (x - y).mul_add(x - y, sum))
+fn with_avx2<const N: usize>(
+    a: &[f32],
+    b: &[f32],
+    factors: impl Fn(f32, f32) -> [(f32, f32); N],
+) -> [f32; N] {
+    add_up(a, b, factors, |(x, y), sum| x.mul_add(y, sum))
 }
 
 #[inline(always)]
-fn sum(a: &[f32], b: &[f32], add: impl Fn(f32, f32, f32) -> f32) -> f32 {
-    let mut sums = [0f32; LANES];
+fn add_up<const N: usize>(
+    a: &[f32],
+    b: &[f32],
+    factors: impl Fn(f32, f32) -> [(f32, f32); N],
+    add: impl Fn((f32, f32), f32) -> f32,
+) -> [f32; N] {
+    let mut sums = [[0f32; LANES]; N];
     let (a, a_rest) = a.as_chunks::<LANES>();
     let (b, b_rest) = b.as_chunks::<LANES>();
     for (x, y) in a.iter().zip(b) {
         for lane in 0..LANES {
-            sums[lane] = add(x[lane], y[lane], sums[lane]);
+            let factors = factors(x[lane], y[lane]);
+            for at in 0..N {
+                sums[at][lane] = add(factors[at], sums[at][lane]);
+            }
         }
     }
-    let rest = a_rest.iter().zip(b_rest);
-    let rest = rest.fold(0.0, |sum, (x, y)| add(*x, *y, sum));
-    sums.iter().sum::<f32>() + rest
+    let mut totals = sums.map(total);
+    for (x, y) in a_rest.iter().zip(b_rest) {
+        let factors = factors(*x, *y);
+        for at in 0..N {
+            totals[at] = add(factors[at], totals[at]);
+        }
+    }
+    totals
+}
+
+/// The sum of all lanes: halves are added to halves, since one after the other
+/// each addition would wait for the one before.
+#[inline(always)]
+fn total(mut lanes: [f32; LANES]) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
 }
 
 #[cfg(test)]
@@ -62,7 +100,9 @@ mod tests {
             let b: Vec<f32> = (0..len).map(|i| (i % 5) as f32).collect();
             let plain: f32 = a.iter().zip(&b).map(|(x, y)| x * y).sum();
             assert_eq!(dot(&a, &b), plain);
-            assert_eq!(sum(&a, &b, |x, y, sum| sum + x * y), plain);
+            let slowly = add_up(&a, &b, |x, y| [(x, y)], |(x, y), sum| sum + x * y);
+            assert_eq!(slowly, [plain]);
+            assert_eq!(dot_and_square(&a, &b), (plain, dot(&a, &a)));
             let plain: f32 = a.iter().zip(&b).map(|(x, y)| (x - y) * (x - y)).sum();
             assert_eq!(squared_distance(&a, &b), plain);
         }

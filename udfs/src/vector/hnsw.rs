@@ -9,9 +9,9 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Range;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::dot;
+use crate::shares::each_share;
 
 /// Links of a vector on the upper layers; on the lowest there are twice as many.
 pub const LINKS: usize = 16;
@@ -130,7 +130,7 @@ impl Links for View<'_> {
     }
 
     fn vector(&self, vector: u32) -> &[f32] {
-        &self.vectors[vector as usize * self.dims..][..self.dims]
+        View::vector(self, vector)
     }
 
     fn len(&self) -> usize {
@@ -138,7 +138,12 @@ impl Links for View<'_> {
     }
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// One of the vectors.
+    pub fn vector(&self, vector: u32) -> &'a [f32] {
+        &self.vectors[vector as usize * self.dims..][..self.dims]
+    }
+
     /// Whether all links lead somewhere, as in a file that is whole.
     #[cfg(test)]
     pub fn is_sound(&self) -> bool {
@@ -352,20 +357,14 @@ impl Growing<'_> {
     /// The neighbours of each vector of a batch, in the graph as it is and
     /// among those before it in the batch.
     fn neighbours(&self, batch: &Range<usize>, entry: u32, idle: &Mutex<Vec<Seen>>) -> Vec<Chosen> {
-        let chosen: Vec<Mutex<Chosen>> = batch.clone().map(|_| Mutex::default()).collect();
-        on_all_cores(batch.len(), |next| {
-            let taken = || idle.lock().unwrap_or_else(|dead| dead.into_inner());
-            let mut seen = taken().pop().unwrap_or_default();
-            while let Some(at) = next() {
-                let vector = (batch.start + at) as u32;
-                let own = self.neighbours_of(vector, batch.start as u32, entry, &mut seen);
-                *chosen[at].lock().unwrap_or_else(|dead| dead.into_inner()) = own;
-            }
-            taken().push(seen);
+        let mut chosen = vec![Chosen::new(); batch.len()];
+        each_share(batch.clone().zip(&mut chosen), |(vector, chosen)| {
+            let idle = || idle.lock().unwrap_or_else(|dead| dead.into_inner());
+            let mut seen = idle().pop().unwrap_or_default();
+            *chosen = self.neighbours_of(vector as u32, batch.start as u32, entry, &mut seen);
+            idle().push(seen);
         });
-        let done = chosen.into_iter();
-        done.map(|own| own.into_inner().unwrap_or_else(|dead| dead.into_inner()))
-            .collect()
+        chosen
     }
 
     fn neighbours_of(&self, vector: u32, first: u32, entry: u32, seen: &mut Seen) -> Chosen {
@@ -437,17 +436,15 @@ impl Growing<'_> {
             }
         }
         let back: Vec<((usize, u32), Vec<Found>)> = back.into_iter().collect();
-        let renewed: Vec<Mutex<Vec<Found>>> = back.iter().map(|_| Mutex::default()).collect();
-        on_all_cores(back.len(), |next| {
-            while let Some(at) = next() {
-                let ((layer, vector), new) = &back[at];
-                let own = self.with_more(*vector, *layer, new);
-                *renewed[at].lock().unwrap_or_else(|dead| dead.into_inner()) = own;
-            }
-        });
-        for (((layer, vector), _), own) in back.iter().zip(renewed) {
-            let own = own.into_inner().unwrap_or_else(|dead| dead.into_inner());
-            self.set(*vector, *layer, &own);
+        let mut renewed = vec![Vec::new(); back.len()];
+        each_share(
+            back.iter().zip(&mut renewed),
+            |(((layer, vector), new), renewed)| {
+                *renewed = self.with_more(*vector, *layer, new);
+            },
+        );
+        for (((layer, vector), _), links) in back.iter().zip(renewed) {
+            self.set(*vector, *layer, &links);
         }
     }
 
@@ -477,22 +474,6 @@ impl Growing<'_> {
             *slot = link.vector;
         }
     }
-}
-
-/// Has every core work; `next` gives each the numbers below `count` that no
-/// other has.
-fn on_all_cores(count: usize, work: impl Fn(&dyn Fn() -> Option<usize>) + Sync) {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let taken = AtomicUsize::new(0);
-    let next = || {
-        let at = taken.fetch_add(1, Relaxed);
-        (at < count).then_some(at)
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..cores.min(count) {
-            scope.spawn(|| work(&next));
-        }
-    });
 }
 
 #[cfg(test)]

@@ -11,5 +11,5 @@ mod pairs;
 pub use add_scaled::add_scaled;
 pub use dot::dot;
 pub use normalize::normalize;
-pub use pair::{Number, cosine, distance};
+pub use pair::{Number, Reference, cosine, distance};
 pub use pairs::{Keep, Pair, Units, pairs};

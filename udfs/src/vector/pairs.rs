@@ -2,11 +2,10 @@
 //! only what is near enough is kept.
 
 use std::ops::Range;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::matrix::{Shape, multiply_transposed};
 use super::{dot, normalize};
+use crate::shares::{cores, each_share};
 
 /// Vectors of the two sides whose products are taken at a time: what a core's
 /// second-level cache holds.
@@ -115,45 +114,24 @@ pub fn pairs(
         return Some(Vec::new());
     }
     assert_eq!(left.dims, right.dims, "vectors of one space");
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let slices: Vec<Range<usize>> = ranges(left.len(), LEFT);
     // Where there are few left slices, the right side is shared out too.
-    let stripes = (SHARES * cores).div_ceil(slices.len());
+    let stripes = (SHARES * cores()).div_ceil(slices.len());
     let stripe = right.len().div_ceil(stripes).next_multiple_of(RIGHT);
     let stripes: Vec<Range<usize>> = ranges(right.len(), stripe);
-    let found: Vec<Mutex<Vec<Near>>> = (0..slices.len() * stripes.len())
-        .map(|_| Mutex::default())
-        .collect();
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..cores.min(found.len()) {
-            scope.spawn(|| {
-                let mut products = Vec::new();
-                loop {
-                    let at = next.fetch_add(1, Relaxed);
-                    if at >= found.len() {
-                        return;
-                    }
-                    let (slice, stripe) = (at / stripes.len(), at % stripes.len());
-                    let sides = (left, &slices[slice], right, &stripes[stripe]);
-                    let Some(near) = near(sides, keep, &mut products, halted) else {
-                        return;
-                    };
-                    *found[at].lock().unwrap_or_else(|dead| dead.into_inner()) = near;
-                }
-            });
-        }
+    let mut found = vec![None; slices.len() * stripes.len()];
+    let shares = slices
+        .iter()
+        .flat_map(|slice| stripes.iter().map(move |stripe| (slice, stripe)));
+    each_share(shares.zip(&mut found), |((slice, stripe), found)| {
+        *found = near((left, slice, right, stripe), keep, halted);
     });
-    if halted() {
-        return None;
-    }
     let mut pairs = Vec::new();
     let mut found = found.into_iter();
     for slice in slices {
         let mut of_slice = vec![Vec::new(); slice.len()];
         for _ in 0..stripes.len() {
-            let near = found.next().unwrap_or_default();
-            let near = near.into_inner().unwrap_or_else(|dead| dead.into_inner());
+            let near = found.next().flatten()?;
             for (row, near) in of_slice.iter_mut().zip(near) {
                 row.extend(near.0);
             }
@@ -183,7 +161,7 @@ fn best_first(near: &mut [(f32, u32)]) {
 }
 
 /// The right vectors that are near one left vector, with the cosine.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Near(Vec<(f32, u32)>);
 
 impl Near {
@@ -224,9 +202,9 @@ impl Near {
 fn near(
     (left, slice, right, stripe): (&Units, &Range<usize>, &Units, &Range<usize>),
     keep: Keep,
-    products: &mut Vec<f32>,
     halted: &(dyn Fn() -> bool + Sync),
 ) -> Option<Vec<Near>> {
+    let mut products = Vec::new();
     let mut near: Vec<Near> = slice.clone().map(|_| Near::default()).collect();
     let least = match keep {
         Keep::Best(_) => f32::NEG_INFINITY,
@@ -245,7 +223,7 @@ fn near(
             columns: block.len(),
         };
         products.resize(shape.rows * shape.columns, 0.0);
-        multiply_transposed(products, left.some(slice), right.some(&block), shape);
+        multiply_transposed(&mut products, left.some(slice), right.some(&block), shape);
         let rows = near.iter_mut().zip(&mut least);
         for ((near, least), products) in rows.zip(products.chunks_exact(block.len())) {
             *least = near.add(products, block.start, keep, *least);
@@ -258,6 +236,7 @@ fn near(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vector::{Reference, cosine};
 
     fn vectors(count: usize, dims: usize, mut state: u64) -> Vec<Vec<f32>> {
         let mut random = || {
@@ -280,9 +259,8 @@ mod tests {
 
     fn by_hand(left: &[Vec<f32>], right: &[Vec<f32>], row: usize) -> Vec<(f32, u32)> {
         let all = right.iter().enumerate();
-        let all = all.filter_map(|(at, vector)| {
-            Some((crate::vector::cosine(&left[row], vector)? as f32, at as u32))
-        });
+        let left = Reference::new(left[row].as_slice());
+        let all = all.filter_map(|(at, vector)| Some((cosine(vector, &left)? as f32, at as u32)));
         let mut all: Vec<(f32, u32)> = all.collect();
         best_first(&mut all);
         all

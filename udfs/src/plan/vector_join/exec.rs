@@ -6,10 +6,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array,
+    ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array,
 };
-use arrow::compute::{cast, concat_batches, take};
-use arrow::datatypes::{DataType, Field, Float32Type, SchemaRef};
+use arrow::compute::{concat_batches, take};
+use arrow::datatypes::{Float32Type, SchemaRef};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
@@ -30,7 +30,7 @@ use datafusion::physical_plan::{
 use futures::StreamExt;
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::functions::Vectors;
+use crate::functions::{Vectors, narrow};
 use crate::vector::{Keep, Pair, Units, pairs};
 use crate::waiting::{Stopped, Waiting};
 
@@ -230,7 +230,7 @@ impl Reading {
         let waiting = Waiting::default();
         while let Some(batch) = left.next().await {
             let batch = batch?;
-            let vectors = narrow(&self.on[0], &batch)?;
+            let vectors = vectors(&self.on[0], &batch)?;
             let mut start = 0;
             while start < batch.num_rows() {
                 let rows = self.rows_at_once(side.units.len());
@@ -346,7 +346,7 @@ async fn read(
         batches.push(batch);
     }
     let batch = concat_batches(&stream.schema(), &batches)?;
-    let vectors = narrow(vector, &batch)?;
+    let vectors = vectors(vector, &batch)?;
     let units = units(&vectors, 0..batch.num_rows())?.unwrap_or_default();
     memory.try_grow(units.size())?;
     Ok(Side {
@@ -357,23 +357,13 @@ async fn read(
 }
 
 /// The vectors of a batch as lists of 32-bit floats.
-fn narrow(vector: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<ArrayRef> {
+fn vectors(vector: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<Vectors<Float32Type>> {
     let array = vector.evaluate(batch)?.into_array(batch.num_rows())?;
-    let item = Arc::new(Field::new_list_field(DataType::Float32, true));
-    let wanted = match array.data_type() {
-        DataType::FixedSizeList(_, dims) => DataType::FixedSizeList(item, *dims),
-        DataType::LargeList(_) => DataType::LargeList(item),
-        _ => DataType::List(item),
-    };
-    match *array.data_type() == wanted {
-        true => Ok(array),
-        false => Ok(cast(&array, &wanted)?),
-    }
+    Vectors::new(&narrow(&array)?)
 }
 
 /// Those of some rows that have a direction; `None` where there is none.
-fn units(array: &ArrayRef, rows: Range<usize>) -> Result<Option<Units>> {
-    let vectors = Vectors::<Float32Type>::new(array)?;
+fn units(vectors: &Vectors<Float32Type>, rows: Range<usize>) -> Result<Option<Units>> {
     let mut units: Option<Units> = None;
     for row in rows {
         let Some(vector) = vectors.get(row) else {
@@ -384,7 +374,7 @@ fn units(array: &ArrayRef, rows: Range<usize>) -> Result<Option<Units>> {
             return exec_err!(
                 "row {} of {} has a vector of {} values, and those before have {}",
                 row + 1,
-                array.len(),
+                vectors.len(),
                 vector.len(),
                 units.dims()
             );
