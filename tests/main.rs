@@ -10,6 +10,6 @@ mod http;
 mod linking;
 mod page;
 mod plans;
-mod serve;
 mod release;
+mod serve;
 mod slt;

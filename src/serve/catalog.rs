@@ -50,7 +50,10 @@ UNION ALL
 SELECT 'max_index_keys', '32', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL";
 
 /// Tables of the catalogue that are queries over the rest of it.
-const VIEWS: &[(&str, &str)] = &[("pg_description", DESCRIPTIONS_SQL), ("pg_settings", SETTINGS_SQL)];
+const VIEWS: &[(&str, &str)] = &[
+    ("pg_description", DESCRIPTIONS_SQL),
+    ("pg_settings", SETTINGS_SQL),
+];
 
 /// Adds the catalogue and its functions to a session.
 ///
@@ -58,7 +61,9 @@ const VIEWS: &[(&str, &str)] = &[("pg_description", DESCRIPTIONS_SQL), ("pg_sett
 /// If the engine refuses one of them.
 pub async fn install(session: &Session) -> Result<()> {
     let ctx = &session.ctx;
-    let failed = |error: DataFusionError| ShellError::setup(format!("the catalogue cannot be made: {error}"));
+    let failed = |error: DataFusionError| {
+        ShellError::setup(format!("the catalogue cannot be made: {error}"))
+    };
     setup_pg_catalog(ctx, DATABASE, EmptyContextProvider).map_err(|error| failed(*error))?;
     let tables = PgCatalogSchemaProvider::try_new(
         Tables(Arc::clone(ctx.state().catalog_list())),
@@ -69,14 +74,21 @@ pub async fn install(session: &Session) -> Result<()> {
     let catalog = ctx
         .catalog(DATABASE)
         .ok_or_else(|| ShellError::setup(format!("there is no catalogue {DATABASE}")))?;
-    catalog.register_schema(SCHEMA, Arc::clone(&tables) as _).map_err(failed)?;
+    catalog
+        .register_schema(SCHEMA, Arc::clone(&tables) as _)
+        .map_err(failed)?;
     let mut views = HashMap::new();
     for (name, sql) in VIEWS {
         let plan = ctx.state().create_logical_plan(sql).await.map_err(failed)?;
-        views.insert(*name, Arc::new(ViewTable::new(plan, Some((*sql).to_string()))));
+        views.insert(
+            *name,
+            Arc::new(ViewTable::new(plan, Some((*sql).to_string()))),
+        );
     }
     let whole = WithViews { tables, views };
-    catalog.register_schema(SCHEMA, Arc::new(whole)).map_err(failed)?;
+    catalog
+        .register_schema(SCHEMA, Arc::new(whole))
+        .map_err(failed)?;
     // Drivers read the version of Postgres out of it.
     let version = format!("PostgreSQL {SERVER_VERSION}");
     let version: ArrayRef = Arc::new(StringArray::from(vec![version]));
@@ -86,7 +98,9 @@ pub async fn install(session: &Session) -> Result<()> {
         DataType::Utf8,
         Volatility::Stable,
         Arc::new(move |_: &[ColumnarValue]| {
-            Ok(ColumnarValue::Scalar(datafusion::scalar::ScalarValue::try_from_array(&version, 0)?))
+            Ok(ColumnarValue::Scalar(
+                datafusion::scalar::ScalarValue::try_from_array(&version, 0)?,
+            ))
         }),
     ));
     Ok(())
@@ -135,14 +149,22 @@ impl CatalogInfo for Tables {
     }
 
     async fn schema_names(&self, catalog: &str) -> EngineResult<Option<Vec<String>>> {
-        Ok(CatalogProviderList::catalog(self.0.as_ref(), catalog).map(|catalog| catalog.schema_names()))
+        Ok(CatalogProviderList::catalog(self.0.as_ref(), catalog)
+            .map(|catalog| catalog.schema_names()))
     }
 
     async fn table_names(&self, catalog: &str, schema: &str) -> EngineResult<Option<Vec<String>>> {
-        Ok(self.schema(catalog, schema).map(|schema| schema.table_names()))
+        Ok(self
+            .schema(catalog, schema)
+            .map(|schema| schema.table_names()))
     }
 
-    async fn table_schema(&self, catalog: &str, schema: &str, table: &str) -> EngineResult<Option<SchemaRef>> {
+    async fn table_schema(
+        &self,
+        catalog: &str,
+        schema: &str,
+        table: &str,
+    ) -> EngineResult<Option<SchemaRef>> {
         let Some(schema) = self.schema(catalog, schema) else {
             return Ok(None);
         };
@@ -152,10 +174,18 @@ impl CatalogInfo for Tables {
         })
     }
 
-    async fn table_type(&self, catalog: &str, schema: &str, table: &str) -> EngineResult<Option<TableType>> {
+    async fn table_type(
+        &self,
+        catalog: &str,
+        schema: &str,
+        table: &str,
+    ) -> EngineResult<Option<TableType>> {
         let Some(schema) = self.schema(catalog, schema) else {
             return Ok(None);
         };
-        Ok(schema.table_type(table).await.unwrap_or(Some(TableType::Base)))
+        Ok(schema
+            .table_type(table)
+            .await
+            .unwrap_or(Some(TableType::Base)))
     }
 }

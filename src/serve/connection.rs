@@ -56,7 +56,9 @@ impl Connection {
                 let most = self.house.max_connections;
                 errors::fatal(
                     State::TooManyConnections,
-                    format!("all {most} connections are taken (--max-connections); try again later"),
+                    format!(
+                        "all {most} connections are taken (--max-connections); try again later"
+                    ),
                 )
             })?);
         }

@@ -31,7 +31,10 @@ pub struct Ask {
 #[derive(Clone, Debug)]
 pub enum CopyFormat {
     Text(CopyTextOptions),
-    Csv { options: CopyCsvOptions, header: bool },
+    Csv {
+        options: CopyCsvOptions,
+        header: bool,
+    },
 }
 
 /// A copy on its way.
@@ -75,7 +78,10 @@ pub fn read(sql: &str) -> Result<Option<Ask>> {
     }
     let query = match source {
         CopySource::Query(query) => query.to_string(),
-        CopySource::Table { table_name, columns } => {
+        CopySource::Table {
+            table_name,
+            columns,
+        } => {
             let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
             let columns = match columns.is_empty() {
                 true => "*".to_string(),
@@ -129,8 +135,14 @@ fn format(options: &[CopyOption], legacy: &[CopyLegacyOption]) -> Result<CopyFor
             other => return Err(unknown(&other.to_string())),
         }
     }
-    if [delimiter, quote].into_iter().flatten().any(|c| !c.is_ascii() || c == '\n' || c == '\r') {
-        return Err(ShellError::query("COPY: delimiter and quote are one ASCII character each"));
+    if [delimiter, quote]
+        .into_iter()
+        .flatten()
+        .any(|c| !c.is_ascii() || c == '\n' || c == '\r')
+    {
+        return Err(ShellError::query(
+            "COPY: delimiter and quote are one ASCII character each",
+        ));
     }
     if csv {
         let mut options = CopyCsvOptions::default();
@@ -147,7 +159,9 @@ fn format(options: &[CopyOption], legacy: &[CopyLegacyOption]) -> Result<CopyFor
         return Ok(CopyFormat::Csv { options, header });
     }
     if header || quote.is_some() {
-        return Err(ShellError::query("COPY: HEADER and QUOTE go with FORMAT csv"));
+        return Err(ShellError::query(
+            "COPY: HEADER and QUOTE go with FORMAT csv",
+        ));
     }
     let mut options = CopyTextOptions::default();
     if let Some(c) = delimiter {
@@ -180,14 +194,18 @@ impl CopyOut {
         let fields = rows::fields(&schema, &Format::UnifiedText)?;
         let columns = fields.len();
         let start = CopyOutResponse::new(0, columns as i16, vec![0; columns]);
-        client.send(PgWireBackendMessage::CopyOutResponse(start)).await?;
+        client
+            .send(PgWireBackendMessage::CopyOutResponse(start))
+            .await?;
         let mut encoder = match self.format {
             CopyFormat::Text(options) => CopyEncoder::new_text(Arc::clone(&fields), options),
             CopyFormat::Csv { options, header } => {
                 if header {
                     let names: Vec<&str> = fields.iter().map(|field| field.name()).collect();
                     let line = header_line(&names, &options);
-                    client.feed(PgWireBackendMessage::CopyData(CopyData::new(line))).await?;
+                    client
+                        .feed(PgWireBackendMessage::CopyData(CopyData::new(line)))
+                        .await?;
                 }
                 CopyEncoder::new_csv(Arc::clone(&fields), options)
             }
@@ -197,7 +215,12 @@ impl CopyOut {
         while let Some(batch) = batches.try_next().await? {
             let schema = batch.schema();
             for row in 0..batch.num_rows() {
-                for ((column, field), shown) in batch.columns().iter().zip(schema.fields()).zip(fields.iter()) {
+                for ((column, field), shown) in batch
+                    .columns()
+                    .iter()
+                    .zip(schema.fields())
+                    .zip(fields.iter())
+                {
                     encode_value(&mut encoder, column, row, field, shown)?;
                 }
                 let line = Encoder::take_row(&mut encoder);
@@ -205,7 +228,9 @@ impl CopyOut {
                 count += 1;
             }
         }
-        client.send(PgWireBackendMessage::CopyDone(CopyDone::new())).await?;
+        client
+            .send(PgWireBackendMessage::CopyDone(CopyDone::new()))
+            .await?;
         Ok(Tag::new("COPY").with_rows(count))
     }
 }
@@ -213,8 +238,13 @@ impl CopyOut {
 fn header_line(names: &[&str], options: &CopyCsvOptions) -> Bytes {
     let (delimiter, quote) = (options.delimiter.as_str(), options.quote.as_str());
     let names = names.iter().map(|name| {
-        let plain = !name.contains([delimiter, quote].concat().chars().collect::<Vec<_>>().as_slice())
-            && !name.contains(['\n', '\r']);
+        let plain = !name.contains(
+            [delimiter, quote]
+                .concat()
+                .chars()
+                .collect::<Vec<_>>()
+                .as_slice(),
+        ) && !name.contains(['\n', '\r']);
         match plain {
             true => (*name).to_string(),
             false => format!("{quote}{}{quote}", name.replace(quote, &quote.repeat(2))),
@@ -231,14 +261,20 @@ mod tests {
     fn copies_to_the_client_are_told_from_others() {
         let ask = |sql: &str| read(sql).unwrap();
         assert_eq!(ask("COPY t TO STDOUT").unwrap().query, "SELECT * FROM t");
-        assert_eq!(ask("copy t (a, b) to stdout").unwrap().query, "SELECT a, b FROM t");
+        assert_eq!(
+            ask("copy t (a, b) to stdout").unwrap().query,
+            "SELECT a, b FROM t"
+        );
         for csv in [
             "COPY (SELECT 1 AS x) TO STDOUT (FORMAT csv, HEADER true, DELIMITER ';')",
             "COPY (SELECT 1 AS x) TO STDOUT WITH CSV HEADER",
         ] {
             let ask = ask(csv).unwrap();
             assert_eq!(ask.query, "SELECT 1 AS x");
-            assert!(matches!(ask.format, CopyFormat::Csv { header: true, .. }), "{csv}");
+            assert!(
+                matches!(ask.format, CopyFormat::Csv { header: true, .. }),
+                "{csv}"
+            );
         }
         assert!(ask("COPY t TO 'x.parquet'").is_none());
         assert!(ask("COPY (SELECT 1) TO 'x.svg' OPTIONS (chart 'bar')").is_none());

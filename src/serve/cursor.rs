@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
+use arrow::datatypes::SchemaRef;
 use datafusion::sql::sqlparser::ast::{FetchDirection, Statement as Ast, ValueWithSpan};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
-use arrow::datatypes::SchemaRef;
 use pgwire::error::{PgWireError, PgWireResult};
 
 use super::errors::{self, State};
@@ -70,11 +70,12 @@ fn declare(rest: &str) -> Result<Ask> {
     });
     let words: Vec<_> = words.collect();
     let at = |keyword: &str| {
-        words
-            .iter()
-            .position(|(word, _)| word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
+        words.iter().position(|(word, _)| {
+            word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword)
+        })
     };
-    let (Some((name, _)), Some(cursor), Some(behind)) = (words.first(), at("cursor"), at("for")) else {
+    let (Some((name, _)), Some(cursor), Some(behind)) = (words.first(), at("cursor"), at("for"))
+    else {
         return Err(wrong());
     };
     if cursor == 0 || behind < cursor {
@@ -82,7 +83,9 @@ fn declare(rest: &str) -> Result<Ask> {
     }
     let scrolls = at("scroll").filter(|at| *at < behind);
     if scrolls.is_some_and(|at| at == 0 || !words[at - 1].0.value.eq_ignore_ascii_case("no")) {
-        return Err(ShellError::query("cursors go forward only; leave SCROLL out"));
+        return Err(ShellError::query(
+            "cursors go forward only; leave SCROLL out",
+        ));
     }
     let query = &rest[Place::new(rest).offset(words[behind].1)..];
     Ok(Ask::Declare {
@@ -98,7 +101,10 @@ fn fetch(sql: &str, shown: bool) -> Result<Ask> {
     let backward = || ShellError::query("cursors go forward only: FETCH n, FETCH NEXT, FETCH ALL");
     let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql)
         .map_err(|error| ShellError::query(error.to_string()))?;
-    let Some(Ast::Fetch { name, direction, .. }) = statements.pop() else {
+    let Some(Ast::Fetch {
+        name, direction, ..
+    }) = statements.pop()
+    else {
         return Err(backward());
     };
     let count = match direction {
@@ -123,7 +129,10 @@ fn number(value: &ValueWithSpan) -> Option<usize> {
 /// A name as it is kept: in lower case unless it is quoted.
 fn plain(name: &str) -> String {
     let name = name.trim();
-    match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+    match name
+        .strip_prefix('"')
+        .and_then(|name| name.strip_suffix('"'))
+    {
         Some(quoted) => quoted.replace("\"\"", "\""),
         None => name.to_lowercase(),
     }
@@ -138,7 +147,10 @@ impl Cursors {
     /// If there is such a cursor, or too many.
     pub fn is_free(&self, name: &str) -> PgWireResult<()> {
         if self.0.contains_key(name) {
-            return Err(errors::error(State::DuplicateCursor, format!("there is a cursor {name:?} already")));
+            return Err(errors::error(
+                State::DuplicateCursor,
+                format!("there is a cursor {name:?} already"),
+            ));
         }
         if self.0.len() >= MOST {
             return Err(errors::error(
@@ -164,12 +176,18 @@ impl Cursors {
     /// # Errors
     /// If there is no such cursor.
     pub fn schema(&self, name: &str) -> PgWireResult<SchemaRef> {
-        self.0.get(name).map(Rows::schema).ok_or_else(|| missing(name))
+        self.0
+            .get(name)
+            .map(Rows::schema)
+            .ok_or_else(|| missing(name))
     }
 }
 
 fn missing(name: &str) -> PgWireError {
-    errors::error(State::UndefinedCursor, format!("there is no cursor {name:?}"))
+    errors::error(
+        State::UndefinedCursor,
+        format!("there is no cursor {name:?}"),
+    )
 }
 
 #[cfg(test)]
@@ -183,8 +201,14 @@ mod tests {
             name: "c".into(),
             query: "SELECT * FROM 'x.csv' -- for".into(),
         };
-        assert_eq!(of("DECLARE c CURSOR FOR SELECT * FROM 'x.csv' -- for"), declared);
-        assert_eq!(of("declare C no scroll cursor with hold for\nSELECT * FROM 'x.csv' -- for"), declared);
+        assert_eq!(
+            of("DECLARE c CURSOR FOR SELECT * FROM 'x.csv' -- for"),
+            declared
+        );
+        assert_eq!(
+            of("declare C no scroll cursor with hold for\nSELECT * FROM 'x.csv' -- for"),
+            declared
+        );
         let fetched = |count, shown| Ask::Fetch {
             name: "c".into(),
             count,
@@ -194,14 +218,24 @@ mod tests {
         assert_eq!(of("FETCH NEXT FROM c"), fetched(1, true));
         assert_eq!(of("FETCH ALL FROM c"), fetched(usize::MAX, true));
         assert_eq!(of("MOVE FORWARD 3 FROM c"), fetched(3, false));
-        assert_eq!(of("CLOSE c"), Ask::Close { name: Some("c".into()) });
+        assert_eq!(
+            of("CLOSE c"),
+            Ask::Close {
+                name: Some("c".into())
+            }
+        );
         assert_eq!(of("CLOSE ALL;"), Ask::Close { name: None });
         assert_eq!(read("SELECT 1").unwrap(), None);
     }
 
     #[test]
     fn what_cannot_be_done_is_told() {
-        for sql in ["DECLARE c FOR SELECT 1", "DECLARE c SCROLL CURSOR FOR SELECT 1", "FETCH PRIOR FROM c", "FETCH"] {
+        for sql in [
+            "DECLARE c FOR SELECT 1",
+            "DECLARE c SCROLL CURSOR FOR SELECT 1",
+            "FETCH PRIOR FROM c",
+            "FETCH",
+        ] {
             assert!(read(sql).is_err(), "{sql}");
         }
     }

@@ -19,7 +19,15 @@ use crate::session::Session;
 use crate::statement::query;
 
 /// What Postgres' SQL has and semql's has not.
-const POSTGRES: &[&str] = &["pg_", "::reg", "operator(", "current_schema", "format_type", "_description(", "to_reg"];
+const POSTGRES: &[&str] = &[
+    "pg_",
+    "::reg",
+    "operator(",
+    "current_schema",
+    "format_type",
+    "_description(",
+    "to_reg",
+];
 
 static POSTGRES_PARSER: LazyLock<PostgresCompatibilityParser> =
     LazyLock::new(PostgresCompatibilityParser::new);
@@ -68,9 +76,9 @@ fn qualified(sql: &str) -> String {
     let mut parts = sql.split(NAME);
     let mut whole = parts.next().unwrap_or_default().to_string();
     for part in parts {
-        let cast = part
-            .split_once('\'')
-            .is_some_and(|(_, behind)| behind.starts_with("::regclass") || behind.starts_with("::pg_catalog.regclass"));
+        let cast = part.split_once('\'').is_some_and(|(_, behind)| {
+            behind.starts_with("::regclass") || behind.starts_with("::pg_catalog.regclass")
+        });
         whole.push_str(if cast { "'pg_catalog.pg_" } else { NAME });
         whole.push_str(part);
     }
@@ -90,8 +98,14 @@ const IN_PLACE: &[(&str, &str)] = &[
         "(SELECT max(d.description) FROM pg_catalog.pg_description d WHERE d.objoid = {0} AND d.objsubid = {1})",
     ),
     ("shobj_description", NO_TEXT),
-    ("to_regclass", "(SELECT max(c.oid) FROM pg_catalog.pg_class c WHERE c.relname = {0})"),
-    ("to_regtype", "(SELECT max(t.oid) FROM pg_catalog.pg_type t WHERE t.typname = {0})"),
+    (
+        "to_regclass",
+        "(SELECT max(c.oid) FROM pg_catalog.pg_class c WHERE c.relname = {0})",
+    ),
+    (
+        "to_regtype",
+        "(SELECT max(t.oid) FROM pg_catalog.pg_type t WHERE t.typname = {0})",
+    ),
     ("pg_size_pretty", NO_TEXT),
     ("pg_get_function_result", NO_TEXT),
     ("pg_get_function_arguments", NO_TEXT),
@@ -115,7 +129,14 @@ const NO_TEXT: &str = "CAST(NULL AS TEXT)";
 const NO_NUMBER: &str = "CAST(NULL AS INT)";
 
 /// Columns of the catalogue that are lists of columns, and text here.
-const LISTS: &[&str] = &["indkey", "indclass", "indoption", "indcollation", "conkey", "confkey"];
+const LISTS: &[&str] = &[
+    "indkey",
+    "indclass",
+    "indoption",
+    "indcollation",
+    "conkey",
+    "confkey",
+];
 
 /// Puts other expressions in the place of these functions.
 fn replace_functions(statement: &mut Ast) {
@@ -149,13 +170,24 @@ fn in_place_of(function: &Function) -> Option<Expr> {
         FunctionArguments::None | FunctionArguments::Subquery(_) => Vec::new(),
     };
     // psql joins options of tables with an array that it selects.
-    let joined = name == "array_to_string" && arguments.iter().any(|text| text.to_lowercase().contains("array("));
+    let joined = name == "array_to_string"
+        && arguments
+            .iter()
+            .any(|text| text.to_lowercase().contains("array("));
     let listed = name == "unnest"
-        && arguments.iter().any(|text| LISTS.iter().any(|list| text.ends_with(&format!(".{list}")) || text == list));
+        && arguments.iter().any(|text| {
+            LISTS
+                .iter()
+                .any(|list| text.ends_with(&format!(".{list}")) || text == list)
+        });
     let mut text = match (joined, listed) {
         (true, _) => "''".to_string(),
         (_, true) => NO_NUMBER.to_string(),
-        _ => IN_PLACE.iter().find(|(known, _)| *known == name)?.1.to_string(),
+        _ => IN_PLACE
+            .iter()
+            .find(|(known, _)| *known == name)?
+            .1
+            .to_string(),
     };
     for (at, argument) in arguments.iter().enumerate() {
         text = text.replace(&format!("{{{at}}}"), argument);
@@ -181,12 +213,17 @@ fn at_most_one(query: &Query) -> Option<Expr> {
     let [SelectItem::UnnamedExpr(value)] = select.projection.as_slice() else {
         return None;
     };
-    if matches!(value, Expr::Function(_)) || select.selection.is_none() || query.limit_clause.is_some() {
+    if matches!(value, Expr::Function(_))
+        || select.selection.is_none()
+        || query.limit_clause.is_some()
+    {
         return None;
     }
     let mut query = query.clone();
     if let SetExpr::Select(select) = query.body.as_mut() {
-        select.projection = vec![SelectItem::UnnamedExpr(expression(&format!("max({value})"))?)];
+        select.projection = vec![SelectItem::UnnamedExpr(expression(&format!(
+            "max({value})"
+        ))?)];
     }
     Some(Expr::Subquery(Box::new(query)))
 }
@@ -202,7 +239,8 @@ mod tests {
 
     #[test]
     fn tables_of_the_catalogue_get_their_schema() {
-        let sql = "SELECT 'pg_class'::regclass, 'pg_x', 'pg_type'::pg_catalog.regclass, 't'::regclass";
+        let sql =
+            "SELECT 'pg_class'::regclass, 'pg_x', 'pg_type'::pg_catalog.regclass, 't'::regclass";
         let with = "SELECT 'pg_catalog.pg_class'::regclass, 'pg_x', 'pg_catalog.pg_type'::pg_catalog.regclass, 't'::regclass";
         assert_eq!(qualified(sql), with);
     }
@@ -210,17 +248,27 @@ mod tests {
     #[test]
     fn descriptions_are_looked_up_by_queries() {
         let sql = "SELECT pg_catalog.obj_description(c.oid, 'pg_class'), col_description(a.attrelid, a.attnum) FROM c, a";
-        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap().remove(0);
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .unwrap()
+            .remove(0);
         replace_functions(&mut statement);
         let written = statement.to_string();
-        assert!(written.contains("d.objoid = c.oid AND d.objsubid = 0"), "{written}");
-        assert!(written.contains("d.objoid = a.attrelid AND d.objsubid = a.attnum"), "{written}");
+        assert!(
+            written.contains("d.objoid = c.oid AND d.objsubid = 0"),
+            "{written}"
+        );
+        assert!(
+            written.contains("d.objoid = a.attrelid AND d.objsubid = a.attnum"),
+            "{written}"
+        );
     }
 
     #[test]
     fn what_the_engine_does_not_know_is_written_otherwise() {
         let of = |sql: &str| {
-            let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap().remove(0);
+            let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+                .unwrap()
+                .remove(0);
             replace_functions(&mut statement);
             statement.to_string()
         };
@@ -228,8 +276,14 @@ mod tests {
             of("SELECT (SELECT c.relkind = 'c' FROM c WHERE c.oid = t.typrelid) FROM t"),
             "SELECT (SELECT max(c.relkind = 'c') FROM c WHERE c.oid = t.typrelid) FROM t"
         );
-        assert_eq!(of("SELECT (a.keys).n FROM a"), "SELECT get_field((a.keys), 'n') FROM a");
-        assert_eq!(of("SELECT unnest(i.indkey) FROM i"), "SELECT CAST(NULL AS INT) FROM i");
+        assert_eq!(
+            of("SELECT (a.keys).n FROM a"),
+            "SELECT get_field((a.keys), 'n') FROM a"
+        );
+        assert_eq!(
+            of("SELECT unnest(i.indkey) FROM i"),
+            "SELECT CAST(NULL AS INT) FROM i"
+        );
         assert_eq!(of("SELECT unnest(x) FROM i"), "SELECT unnest(x) FROM i");
     }
 }

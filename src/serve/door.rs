@@ -115,28 +115,45 @@ impl Door {
             IpAddr::V6(ip) => format!("[{ip}]"),
             IpAddr::V4(ip) => ip.to_string(),
         };
-        let tls = if self.house.tls_only { "?sslmode=require" } else { "" };
-        format!("postgresql://{host}:{}/{}{tls}", self.address.port(), catalog::DATABASE)
+        let tls = if self.house.tls_only {
+            "?sslmode=require"
+        } else {
+            ""
+        };
+        format!(
+            "postgresql://{host}:{}/{}{tls}",
+            self.address.port(),
+            catalog::DATABASE
+        )
     }
 
     /// What whoever starts it should know.
     pub fn remarks(&self) -> Vec<String> {
-        let mut remarks = vec![match self.address.ip().is_loopback() {
-            true => "Serving this machine only, at the following address; Ctrl-C ends it.",
-            false => "Serving every machine that reaches the following address; Ctrl-C ends it.",
-        }
-        .to_string()];
+        let mut remarks = vec![
+            match self.address.ip().is_loopback() {
+                true => "Serving this machine only, at the following address; Ctrl-C ends it.",
+                false => {
+                    "Serving every machine that reaches the following address; Ctrl-C ends it."
+                }
+            }
+            .to_string(),
+        ];
         let reads = match self.house.allow_writes {
             true => "Clients read and write",
             false => "Clients read",
         };
         remarks.push(match &self.house.users {
-            Some(_) => format!("{reads} with the rights of this process, after a password (SCRAM-SHA-256)."),
-            None => format!("{reads} with the rights of this process, and nobody is asked for a password."),
+            Some(_) => format!(
+                "{reads} with the rights of this process, after a password (SCRAM-SHA-256)."
+            ),
+            None => format!(
+                "{reads} with the rights of this process, and nobody is asked for a password."
+            ),
         });
         if !self.house.tls_only && !self.address.ip().is_loopback() {
             remarks.push(
-                "Queries and answers travel unencrypted; --tls-cert and --tls-key change that.".to_string(),
+                "Queries and answers travel unencrypted; --tls-cert and --tls-key change that."
+                    .to_string(),
             );
         }
         remarks
@@ -148,7 +165,9 @@ impl Door {
     /// If the port is lost.
     pub async fn serve(self) -> Result<()> {
         let listener = TcpListener::from_std(self.listener)?;
-        let strangers = Arc::new(Semaphore::new(self.house.max_connections * STRANGERS + STRANGERS));
+        let strangers = Arc::new(Semaphore::new(
+            self.house.max_connections * STRANGERS + STRANGERS,
+        ));
         loop {
             let Ok((socket, _)) = listener.accept().await else {
                 tokio::time::sleep(PAUSE).await;

@@ -69,13 +69,17 @@ impl Parameters {
     /// Too few or too many; a value that is none of its type.
     pub fn values<S: Clone>(&self, portal: &Portal<S>) -> PgWireResult<ParamValues> {
         if portal.parameter_len() != self.0.len() {
-            return Err(PgWireError::ParameterIndexOutOfBound(portal.parameter_len()));
+            return Err(PgWireError::ParameterIndexOutOfBound(
+                portal.parameter_len(),
+            ));
         }
         let named = |at: usize| matches!(portal.statement.parameter_types.get(at), Some(Some(_)));
         let wire = self.wire()?;
         let wire: Vec<Option<&Type>> = wire.iter().map(Some).collect();
         let types = self.0.iter().enumerate();
-        let types: Vec<Option<&DataType>> = types.map(|(at, data_type)| (!named(at)).then_some(data_type)).collect();
+        let types: Vec<Option<&DataType>> = types
+            .map(|(at, data_type)| (!named(at)).then_some(data_type))
+            .collect();
         let values = df::deserialize_parameters_with_server_types(portal, &types, &wire)?;
         let ParamValues::List(values) = values else {
             return Ok(values);
@@ -101,7 +105,11 @@ fn number(name: &str) -> Result<usize> {
     name.strip_prefix('$')
         .and_then(|digits| digits.parse().ok())
         .filter(|number| (1..=MOST).contains(number))
-        .ok_or_else(|| ShellError::query(format!("the parameter {name} is written $1, $2, ... over this protocol")))
+        .ok_or_else(|| {
+            ShellError::query(format!(
+                "the parameter {name} is written $1, $2, ... over this protocol"
+            ))
+        })
 }
 
 #[cfg(test)]

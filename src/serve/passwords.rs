@@ -30,7 +30,9 @@ struct Salted {
 
 impl fmt::Debug for Users {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Users").field("count", &self.all.len()).finish()
+        f.debug_struct("Users")
+            .field("count", &self.all.len())
+            .finish()
     }
 }
 
@@ -42,7 +44,8 @@ impl Users {
     /// A file that cannot be read, that others may read, or that names nobody;
     /// a line without a colon, a user or a password; a user who is there twice.
     pub fn read(path: &Path) -> Result<Self> {
-        let wrong = |why: &str| ShellError::usage(format!("--password-file {}: {why}", path.display()));
+        let wrong =
+            |why: &str| ShellError::usage(format!("--password-file {}: {why}", path.display()));
         refuse_open_file(path).map_err(|why| wrong(&why))?;
         let text = std::fs::read_to_string(path).map_err(|error| wrong(&plain_io(&error)))?;
         let mut all = HashMap::new();
@@ -57,7 +60,9 @@ impl Users {
             };
             let user = user.trim();
             if user.is_empty() || password.is_empty() {
-                return Err(wrong(&format!("line {line} lacks the user or the password")));
+                return Err(wrong(&format!(
+                    "line {line} lacks the user or the password"
+                )));
             }
             let salted = Salted::of(password)?;
             if all.insert(user.to_string(), salted).is_some() {
@@ -106,8 +111,9 @@ impl AuthSource for Users {
 
 fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
-    getrandom_for_features::getrandom(&mut bytes)
-        .map_err(|error| ShellError::setup(format!("the system gives no random numbers: {error}")))?;
+    getrandom_for_features::getrandom(&mut bytes).map_err(|error| {
+        ShellError::setup(format!("the system gives no random numbers: {error}"))
+    })?;
     Ok(bytes)
 }
 

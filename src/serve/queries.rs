@@ -61,7 +61,9 @@ fn statements(text: &str) -> PgWireResult<Vec<String>> {
         let name = command.text.split_whitespace().next().unwrap_or_default();
         return Err(errors::error(
             State::Syntax,
-            format!("{name} is a command of the prompt of semql; over this protocol there is SQL only"),
+            format!(
+                "{name} is a command of the prompt of semql; over this protocol there is SQL only"
+            ),
         ));
     }
     Ok(items.into_iter().map(|item| item.text).collect())
@@ -69,7 +71,12 @@ fn statements(text: &str) -> PgWireResult<Vec<String>> {
 
 /// After an error nothing runs until the transaction ends, as clients expect.
 fn refuse_in_failed(status: TransactionStatus, sql: &str) -> PgWireResult<()> {
-    let ends = || matches!(Statement::read(sql), Ok(Statement::Transaction(Transaction::End, _)));
+    let ends = || {
+        matches!(
+            Statement::read(sql),
+            Ok(Statement::Transaction(Transaction::End, _))
+        )
+    };
     match status {
         TransactionStatus::Error if !ends() => Err(errors::error(
             State::FailedTransaction,
@@ -95,7 +102,9 @@ where
 {
     if let Some((name, value)) = changed {
         let status = ParameterStatus::new(name.to_string(), value);
-        client.feed(PgWireBackendMessage::ParameterStatus(status)).await?;
+        client
+            .feed(PgWireBackendMessage::ParameterStatus(status))
+            .await?;
     }
     Ok(())
 }
@@ -119,7 +128,11 @@ impl SimpleQueryHandler for Queries {
         let asked = self.connection.stop.begin();
         let statements = statements(&query.query)?;
         if statements.is_empty() {
-            client.feed(PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new())).await?;
+            client
+                .feed(PgWireBackendMessage::EmptyQueryResponse(
+                    EmptyQueryResponse::new(),
+                ))
+                .await?;
         }
         for sql in statements {
             refuse_in_failed(client.transaction_status(), &sql)?;
@@ -135,7 +148,10 @@ impl SimpleQueryHandler for Queries {
                     send_execution_response(client, tag).await?;
                     client.set_transaction_status(after(client.transaction_status(), transaction));
                 }
-                Reply::Done { tag, report: changed } => {
+                Reply::Done {
+                    tag,
+                    report: changed,
+                } => {
                     report(client, changed).await?;
                     send_execution_response(client, tag).await?;
                 }
@@ -191,7 +207,9 @@ impl Preparing {
                 prepared.work_out(&self.0, asked.clone()).await?;
                 None
             }
-            Statement::Cursor(cursor::Ask::Fetch { name, shown: true, .. }) => {
+            Statement::Cursor(cursor::Ask::Fetch {
+                name, shown: true, ..
+            }) => {
                 prepared.schema = Some(lock(&self.0.cursors).schema(&name)?);
                 None
             }
@@ -234,14 +252,21 @@ impl Preparing {
 fn answer_of(plan: &LogicalPlan) -> Option<SchemaRef> {
     let rows = !matches!(
         plan,
-        LogicalPlan::Ddl(_) | LogicalPlan::Dml(_) | LogicalPlan::Copy(_) | LogicalPlan::Statement(_)
+        LogicalPlan::Ddl(_)
+            | LogicalPlan::Dml(_)
+            | LogicalPlan::Copy(_)
+            | LogicalPlan::Statement(_)
     );
     rows.then(|| rows::presentable(plan.schema().as_arrow()))
 }
 
 impl Prepared {
     /// Runs a statement that changes nothing, to know its columns.
-    async fn work_out(&mut self, connection: &Arc<Connection>, asked: super::stop::Asked) -> PgWireResult<()> {
+    async fn work_out(
+        &mut self,
+        connection: &Arc<Connection>,
+        asked: super::stop::Asked,
+    ) -> PgWireResult<()> {
         let reply = connection.reply(&self.sql, asked).await?;
         if let Reply::Rows(rows) = &reply {
             self.schema = Some(rows.schema());
@@ -250,7 +275,11 @@ impl Prepared {
         Ok(())
     }
 
-    async fn run(&self, connection: &Arc<Connection>, portal: &Portal<Self>) -> PgWireResult<Reply> {
+    async fn run(
+        &self,
+        connection: &Arc<Connection>,
+        portal: &Portal<Self>,
+    ) -> PgWireResult<Reply> {
         if let Some(reply) = lock(&self.ready).take() {
             return Ok(reply);
         }
@@ -267,7 +296,9 @@ impl Prepared {
                 .replace_params_with_values(&self.parameters.values(portal)?)
                 .map_err(|error| errors::wire(ShellError::from(error)))?,
         };
-        let outcome = connection::run(asked.clone(), async move { what::run_plan(&session, plan).await });
+        let outcome = connection::run(asked.clone(), async move {
+            what::run_plan(&session, plan).await
+        });
         Ok(what::reply(&self.sql, outcome.await?, asked))
     }
 }
@@ -276,7 +307,12 @@ impl Prepared {
 impl QueryParser for Preparing {
     type Statement = Prepared;
 
-    async fn parse_sql<C>(&self, client: &C, sql: &str, _: &[Option<Type>]) -> PgWireResult<Option<Prepared>>
+    async fn parse_sql<C>(
+        &self,
+        client: &C,
+        sql: &str,
+        _: &[Option<Type>],
+    ) -> PgWireResult<Option<Prepared>>
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
@@ -298,7 +334,11 @@ impl QueryParser for Preparing {
         statement.parameters.wire()
     }
 
-    fn get_result_schema(&self, statement: &Prepared, format: Option<&Format>) -> PgWireResult<Vec<FieldInfo>> {
+    fn get_result_schema(
+        &self,
+        statement: &Prepared,
+        format: Option<&Format>,
+    ) -> PgWireResult<Vec<FieldInfo>> {
         match &statement.schema {
             Some(schema) => {
                 let fields = rows::fields(schema, format.unwrap_or(&Format::UnifiedText))?;
@@ -327,7 +367,9 @@ impl ExtendedQueryHandler for Queries {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let cursor = match (message.target_type, &message.name) {
-            (TARGET_TYPE_BYTE_PORTAL, Some(name)) => lock(&self.connection.cursors).schema(name).ok(),
+            (TARGET_TYPE_BYTE_PORTAL, Some(name)) => {
+                lock(&self.connection.cursors).schema(name).ok()
+            }
             _ => None,
         };
         match cursor {
@@ -340,7 +382,12 @@ impl ExtendedQueryHandler for Queries {
         }
     }
 
-    async fn do_query<C>(&self, client: &mut C, portal: &Portal<Prepared>, _: usize) -> PgWireResult<Response>
+    async fn do_query<C>(
+        &self,
+        client: &mut C,
+        portal: &Portal<Prepared>,
+        _: usize,
+    ) -> PgWireResult<Response>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::PortalStore: PortalStore<Statement = Prepared>,
@@ -350,12 +397,17 @@ impl ExtendedQueryHandler for Queries {
         let prepared = &portal.statement.statement;
         refuse_in_failed(client.transaction_status(), &prepared.sql)?;
         match prepared.run(&self.connection, portal).await? {
-            Reply::Rows(rows) => Ok(Response::Query(rows.response(&portal.result_column_format)?)),
+            Reply::Rows(rows) => Ok(Response::Query(
+                rows.response(&portal.result_column_format)?,
+            )),
             Reply::Copy(copy) => Ok(Response::Execution(copy.send(client).await?)),
             Reply::Transaction(Transaction::Begin, tag) => Ok(Response::TransactionStart(tag)),
             Reply::Transaction(Transaction::End, tag) => Ok(Response::TransactionEnd(tag)),
             Reply::Transaction(Transaction::Within, tag) => Ok(Response::Execution(tag)),
-            Reply::Done { tag, report: changed } => {
+            Reply::Done {
+                tag,
+                report: changed,
+            } => {
                 report(client, changed).await?;
                 Ok(Response::Execution(tag))
             }
@@ -369,7 +421,10 @@ mod tests {
 
     #[test]
     fn texts_hold_statements() {
-        assert_eq!(statements("SELECT ';'; -- one\nSELECT 2").unwrap(), ["SELECT ';'", "SELECT 2"]);
+        assert_eq!(
+            statements("SELECT ';'; -- one\nSELECT 2").unwrap(),
+            ["SELECT ';'", "SELECT 2"]
+        );
         assert!(statements(" ; ;").unwrap().is_empty());
         assert!(statements("SELECT 'x").is_err());
         assert!(statements("\\d").is_err());

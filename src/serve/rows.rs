@@ -147,24 +147,32 @@ pub fn fields(schema: &Schema, format: &Format) -> PgWireResult<Arc<Vec<FieldInf
 
 /// The schema with text in place of what Postgres has no type for.
 pub fn presentable(schema: &Schema) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| match field_into_pg_type(field) {
-        Ok(_) => Arc::clone(field),
-        Err(_) => Arc::new(Field::new(field.name(), DataType::Utf8, true)),
-    });
+    let fields = schema
+        .fields()
+        .iter()
+        .map(|field| match field_into_pg_type(field) {
+            Ok(_) => Arc::clone(field),
+            Err(_) => Arc::new(Field::new(field.name(), DataType::Utf8, true)),
+        });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 fn present(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = batch.columns().iter().zip(schema.fields());
-    let columns = columns.map(|(column, field)| match field.data_type() == column.data_type() {
-        true => Ok(Arc::clone(column)),
-        false if field.data_type() == &DataType::Utf8 => as_text(column),
-        false => Ok(arrow::compute::cast(column, field.data_type())?),
-    });
+    let columns = columns.map(
+        |(column, field)| match field.data_type() == column.data_type() {
+            true => Ok(Arc::clone(column)),
+            false if field.data_type() == &DataType::Utf8 => as_text(column),
+            false => Ok(arrow::compute::cast(column, field.data_type())?),
+        },
+    );
     let columns = columns.collect::<Result<Vec<_>>>()?;
     let rows = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     // What the plan says of a column may be narrower than what it gives.
-    let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    let fields = schema
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone().with_nullable(true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     Ok(RecordBatch::try_new_with_options(schema, columns, &rows)?)
 }

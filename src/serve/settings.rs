@@ -53,14 +53,38 @@ const BOOLEAN: Values = Values::Like(&["ON", "OFF", "TRUE", "FALSE", "1", "0", "
 
 const SETTINGS: &[Setting] = &[
     reported("application_name", "", Values::Any, "application_name"),
-    reported("client_encoding", "UTF8", Values::Like(&["UTF8", "UTF-8", "UNICODE"]), "client_encoding"),
+    reported(
+        "client_encoding",
+        "UTF8",
+        Values::Like(&["UTF8", "UTF-8", "UNICODE"]),
+        "client_encoding",
+    ),
     reported("datestyle", "ISO, YMD", Values::Like(&["ISO"]), "DateStyle"),
-    reported("intervalstyle", "postgres", Values::Like(&["POSTGRES"]), "IntervalStyle"),
-    reported("timezone", "Etc/UTC", Values::Like(&["UTC", "ETC/UTC", "GMT", "DEFAULT"]), "TimeZone"),
-    reported("standard_conforming_strings", "on", Values::Like(&["ON", "TRUE"]), "standard_conforming_strings"),
+    reported(
+        "intervalstyle",
+        "postgres",
+        Values::Like(&["POSTGRES"]),
+        "IntervalStyle",
+    ),
+    reported(
+        "timezone",
+        "Etc/UTC",
+        Values::Like(&["UTC", "ETC/UTC", "GMT", "DEFAULT"]),
+        "TimeZone",
+    ),
+    reported(
+        "standard_conforming_strings",
+        "on",
+        Values::Like(&["ON", "TRUE"]),
+        "standard_conforming_strings",
+    ),
     setting("bytea_output", "hex", Values::Like(&["HEX"])),
     setting("client_min_messages", "notice", Values::Any),
-    setting("default_transaction_isolation", "read committed", Values::Any),
+    setting(
+        "default_transaction_isolation",
+        "read committed",
+        Values::Any,
+    ),
     setting("default_transaction_read_only", "off", BOOLEAN),
     setting("escape_string_warning", "on", BOOLEAN),
     setting("extra_float_digits", "1", Values::Any),
@@ -101,7 +125,9 @@ impl Settings {
     }
 
     fn get(&self, setting: &'static Setting) -> &str {
-        self.0.get(setting.name).map_or(setting.default, String::as_str)
+        self.0
+            .get(setting.name)
+            .map_or(setting.default, String::as_str)
     }
 
     /// Carries out what a statement asks of these settings.
@@ -130,7 +156,9 @@ impl Settings {
                 self.0.remove(setting.name);
                 Ok(Answer::Done {
                     tag: "RESET",
-                    report: setting.reported.map(|name| (name, setting.default.to_string())),
+                    report: setting
+                        .reported
+                        .map(|name| (name, setting.default.to_string())),
                 })
             }
             Ask::Nothing => Ok(Answer::Done {
@@ -187,10 +215,14 @@ pub fn read(sql: &str) -> Option<Ask> {
     match words.as_slice() {
         ["SET", "TRANSACTION" | "CONSTRAINTS" | "ROLE", ..]
         | ["SET", "SESSION", "CHARACTERISTICS" | "AUTHORIZATION", ..] => Some(Ask::Nothing),
-        ["SHOW", "TRANSACTION", "ISOLATION", "LEVEL"] => find("transaction_isolation").map(Ask::Show),
+        ["SHOW", "TRANSACTION", "ISOLATION", "LEVEL"] => {
+            find("transaction_isolation").map(Ask::Show)
+        }
         ["SHOW", "TIME", "ZONE"] => find("timezone").map(Ask::Show),
         ["SET", "TIME", "ZONE", ..] => Some(Ask::Set(find("timezone")?, value(rest(3)))),
-        ["SET", "SESSION" | "LOCAL", "TIME", "ZONE"] => Some(Ask::Set(find("timezone")?, value(rest(4)))),
+        ["SET", "SESSION" | "LOCAL", "TIME", "ZONE"] => {
+            Some(Ask::Set(find("timezone")?, value(rest(4))))
+        }
         ["SET", "NAMES", ..] => Some(Ask::Set(find("client_encoding")?, value(rest(2)))),
         ["SET", "SESSION" | "LOCAL", name, ..] => Some(Ask::Set(find(name)?, value(rest(3)))),
         ["SET", name, ..] => Some(Ask::Set(find(name)?, value(rest(2)))),
@@ -236,13 +268,19 @@ mod tests {
             settings = Settings::default();
             assert!(matches!(
                 set(&mut settings, sql),
-                Ok(Answer::Done { report: Some(("application_name", _)), .. })
+                Ok(Answer::Done {
+                    report: Some(("application_name", _)),
+                    ..
+                })
             ));
             assert_eq!(shown(&mut settings, "SHOW application_name"), "report");
         }
         set(&mut settings, "RESET application_name").unwrap();
         assert_eq!(shown(&mut settings, "show APPLICATION_NAME"), "");
-        assert_eq!(shown(&mut settings, "SHOW TRANSACTION ISOLATION LEVEL"), "read committed");
+        assert_eq!(
+            shown(&mut settings, "SHOW TRANSACTION ISOLATION LEVEL"),
+            "read committed"
+        );
         assert_eq!(shown(&mut settings, "SHOW server_version_num"), "160006");
     }
 
@@ -259,14 +297,26 @@ mod tests {
         ] {
             assert!(set(&mut settings, sql).is_err(), "{sql}");
         }
-        for sql in ["SET NAMES 'utf8'", "SET datestyle TO ISO", "SET TIME ZONE 'UTC'", "SET timezone = DEFAULT"] {
+        for sql in [
+            "SET NAMES 'utf8'",
+            "SET datestyle TO ISO",
+            "SET TIME ZONE 'UTC'",
+            "SET timezone = DEFAULT",
+        ] {
             assert!(set(&mut settings, sql).is_ok(), "{sql}");
         }
     }
 
     #[test]
     fn the_engines_settings_are_not_ours() {
-        for sql in ["SET ai.model = 'x'", "SHOW ALL", "SHOW ai.model", "SHOW TABLES", "SELECT 1", "RESET ai.model"] {
+        for sql in [
+            "SET ai.model = 'x'",
+            "SHOW ALL",
+            "SHOW ai.model",
+            "SHOW TABLES",
+            "SELECT 1",
+            "RESET ai.model",
+        ] {
             assert!(read(sql).is_none(), "{sql}");
         }
     }

@@ -13,9 +13,7 @@ use pgwire::api::auth::{
 };
 use pgwire::api::cancel::CancelHandler;
 use pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
-use pgwire::api::{
-    ClientInfo, PgWireConnectionState, PgWireServerHandlers, PidSecretKeyGenerator,
-};
+use pgwire::api::{ClientInfo, PgWireConnectionState, PgWireServerHandlers, PidSecretKeyGenerator};
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::startup::Startup;
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
@@ -128,8 +126,15 @@ impl Greeter {
                 "this server speaks TLS only; connect with sslmode=require or stricter",
             ));
         }
-        if startup.parameters.get("replication").is_some_and(|value| value != "false") {
-            return Err(errors::fatal(State::NotSupported, "there is nothing to replicate"));
+        if startup
+            .parameters
+            .get("replication")
+            .is_some_and(|value| value != "false")
+        {
+            return Err(errors::fatal(
+                State::NotSupported,
+                "there is nothing to replicate",
+            ));
         }
         self.connection.take_place()
     }

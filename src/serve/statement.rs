@@ -38,10 +38,7 @@ const TRANSACTIONS: &[(&str, Transaction, &str)] = &[
 
 /// First words of statements that clients send to tidy up, where there is
 /// nothing to tidy.
-const IGNORED: &[(&str, &str)] = &[
-    ("UNLISTEN", "UNLISTEN"),
-    ("DEALLOCATE", "DEALLOCATE"),
-];
+const IGNORED: &[(&str, &str)] = &[("UNLISTEN", "UNLISTEN"), ("DEALLOCATE", "DEALLOCATE")];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transaction {
@@ -119,7 +116,9 @@ impl Connection {
     pub async fn reply(self: &Arc<Self>, sql: &str, asked: Asked) -> PgWireResult<Reply> {
         let session = self.session()?;
         match Statement::read(sql).map_err(errors::wire)? {
-            Statement::Transaction(transaction, tag) => Ok(Reply::Transaction(transaction, Tag::new(tag))),
+            Statement::Transaction(transaction, tag) => {
+                Ok(Reply::Transaction(transaction, Tag::new(tag)))
+            }
             Statement::Ignored(tag) => Ok(Reply::done(tag)),
             Statement::Discard => {
                 self.reset();
@@ -146,7 +145,10 @@ impl Connection {
     pub async fn rows(self: &Arc<Self>, sql: &str, asked: Asked) -> PgWireResult<Rows> {
         match self.outcome(self.session()?, sql, asked.clone()).await? {
             Outcome::Rows { schema, stream } => Ok(Rows::of(schema, stream, asked)),
-            Outcome::Done { .. } => Err(errors::error(State::Statement, "this statement gives no rows")),
+            Outcome::Done { .. } => Err(errors::error(
+                State::Statement,
+                "this statement gives no rows",
+            )),
         }
     }
 
@@ -158,7 +160,11 @@ impl Connection {
     ) -> PgWireResult<Outcome> {
         self.admit(sql)?;
         let (allow_writes, sql) = (self.house.allow_writes, sql.to_string());
-        connection::run(asked, async move { outcome(&session, &sql, allow_writes).await }).await
+        connection::run(
+            asked,
+            async move { outcome(&session, &sql, allow_writes).await },
+        )
+        .await
     }
 
     /// Refuses what can be told from the words alone.
@@ -170,7 +176,10 @@ impl Connection {
         if queued > self.house.max_queued {
             return Err(errors::error(
                 State::Queue,
-                format!("{queued} texts wait for a model (--max-queued is {}); try again later", self.house.max_queued),
+                format!(
+                    "{queued} texts wait for a model (--max-queued is {}); try again later",
+                    self.house.max_queued
+                ),
             ));
         }
         if self.house.allow_writes {
@@ -325,19 +334,34 @@ mod tests {
     #[test]
     fn tags_are_those_of_postgres() {
         let of = |sql: &str, message: &str| CommandComplete::from(tag(sql, message)).tag;
-        assert_eq!(of("insert into t values (1)", "inserted 1 row"), "INSERT 0 1");
+        assert_eq!(
+            of("insert into t values (1)", "inserted 1 row"),
+            "INSERT 0 1"
+        );
         assert_eq!(of("COPY t TO 'x.parquet'", "copied 1 rows"), "COPY 1");
-        assert_eq!(of("CREATE TABLE t AS SELECT 1", "created table t"), "CREATE TABLE");
+        assert_eq!(
+            of("CREATE TABLE t AS SELECT 1", "created table t"),
+            "CREATE TABLE"
+        );
         assert_eq!(of("SET ai.model = 'x'", ""), "SET");
     }
 
     #[test]
     fn statements_are_told_apart() {
         let is = |sql: &str| Statement::read(sql).unwrap();
-        assert!(matches!(is("begin"), Statement::Transaction(Transaction::Begin, "BEGIN")));
-        assert!(matches!(is("ROLLBACK TO s"), Statement::Transaction(Transaction::End, _)));
+        assert!(matches!(
+            is("begin"),
+            Statement::Transaction(Transaction::Begin, "BEGIN")
+        ));
+        assert!(matches!(
+            is("ROLLBACK TO s"),
+            Statement::Transaction(Transaction::End, _)
+        ));
         assert!(matches!(is("SET ai.model = 'x'"), Statement::Ours));
-        assert!(matches!(is("SET extra_float_digits = 3"), Statement::Setting(_)));
+        assert!(matches!(
+            is("SET extra_float_digits = 3"),
+            Statement::Setting(_)
+        ));
         assert!(matches!(is("COPY t TO 'x.csv'"), Statement::Ours));
         assert!(matches!(is("COPY t TO STDOUT"), Statement::Copy(_)));
         assert!(matches!(is("DISCARD ALL"), Statement::Discard));

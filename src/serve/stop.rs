@@ -69,7 +69,11 @@ impl Stops {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut all = self.stops.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self
+            .stops
+            .all
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         all.remove(&self.pid);
     }
 }

@@ -36,10 +36,19 @@ impl Certificate {
             .collect::<Result<_, _>>()
             .map_err(|error| wrong("--tls-cert", certificate, error.to_string()))?;
         if chain.is_empty() {
-            return Err(wrong("--tls-cert", certificate, "it holds no certificate in PEM".into()));
+            return Err(wrong(
+                "--tls-cert",
+                certificate,
+                "it holds no certificate in PEM".into(),
+            ));
         }
-        let secret = PrivateKeyDer::from_pem_slice(&bytes("--tls-key", key)?)
-            .map_err(|error| wrong("--tls-key", key, format!("it holds no private key in PEM ({error})")))?;
+        let secret = PrivateKeyDer::from_pem_slice(&bytes("--tls-key", key)?).map_err(|error| {
+            wrong(
+                "--tls-key",
+                key,
+                format!("it holds no private key in PEM ({error})"),
+            )
+        })?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|config| config.with_no_client_auth().with_single_cert(chain, secret))

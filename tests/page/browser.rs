@@ -33,9 +33,7 @@ impl Browser {
             run.is_ok_and(|status| status.success())
         };
         if !there("chromium") || !there("chromedriver") {
-            eprintln!(
-                "skipped: no chromium (`make test` says what to install)"
-            );
+            eprintln!("skipped: no chromium (`make test` says what to install)");
             return None;
         }
         let mut driver = Command::new("chromedriver")

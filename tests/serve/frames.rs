@@ -89,14 +89,57 @@ fn nobody_gets_in_without_a_password() {
     };
     let attempts: Vec<(&str, Vec<Vec<u8>>)> = vec![
         ("a query at once", vec![query.clone()]),
-        ("a query in place of the password", vec![hello.clone(), query.clone()]),
-        ("a password first", vec![scram(b"n,,n=ada,r=abc"), query.clone()]),
-        ("no SCRAM", vec![hello.clone(), scram(b"rubbish"), query.clone()]),
-        ("an unknown way", vec![hello.clone(), message(b'p', b"NONE\0\0\0\0\0"), query.clone()]),
-        ("a wrong proof", vec![hello.clone(), scram(b"n,,n=ada,r=abc"), message(b'p', b"c=biws,r=abc,p=AAAA"), query.clone()]),
-        ("an empty proof", vec![hello.clone(), scram(b"n,,n=ada,r=abc"), message(b'p', b""), query.clone()]),
-        ("a second greeting", vec![hello.clone(), hello.clone(), query.clone()]),
-        ("prepared", vec![hello.clone(), message(b'P', b"\0SELECT 1\0\0\0"), message(b'S', b""), query.clone()]),
+        (
+            "a query in place of the password",
+            vec![hello.clone(), query.clone()],
+        ),
+        (
+            "a password first",
+            vec![scram(b"n,,n=ada,r=abc"), query.clone()],
+        ),
+        (
+            "no SCRAM",
+            vec![hello.clone(), scram(b"rubbish"), query.clone()],
+        ),
+        (
+            "an unknown way",
+            vec![
+                hello.clone(),
+                message(b'p', b"NONE\0\0\0\0\0"),
+                query.clone(),
+            ],
+        ),
+        (
+            "a wrong proof",
+            vec![
+                hello.clone(),
+                scram(b"n,,n=ada,r=abc"),
+                message(b'p', b"c=biws,r=abc,p=AAAA"),
+                query.clone(),
+            ],
+        ),
+        (
+            "an empty proof",
+            vec![
+                hello.clone(),
+                scram(b"n,,n=ada,r=abc"),
+                message(b'p', b""),
+                query.clone(),
+            ],
+        ),
+        (
+            "a second greeting",
+            vec![hello.clone(), hello.clone(), query.clone()],
+        ),
+        (
+            "prepared",
+            vec![
+                hello.clone(),
+                message(b'P', b"\0SELECT 1\0\0\0"),
+                message(b'S', b""),
+                query.clone(),
+            ],
+        ),
     ];
     for (what, messages) in attempts {
         let mut stream = connect(server.port);
@@ -110,7 +153,10 @@ fn nobody_gets_in_without_a_password() {
         let text = String::from_utf8_lossy(&answer).into_owned();
         assert!(!text.contains("secret rows"), "{what}: {text}");
         let let_in = [b'R', 0, 0, 0, 8, 0, 0, 0, 0];
-        assert!(!answer.windows(9).any(|bytes| bytes == let_in), "{what}: {text}");
+        assert!(
+            !answer.windows(9).any(|bytes| bytes == let_in),
+            "{what}: {text}"
+        );
         assert!(!text.contains("server_version"), "{what}: {text}");
     }
 }
@@ -121,7 +167,9 @@ fn nobody_gets_in_without_a_password() {
 fn rubbish_harms_nobody() {
     let folder = shop();
     let mut server = Server::start(folder.path(), &["--max-connections", "20"]);
-    let seconds = std::env::var("SEMQL_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok());
+    let seconds = std::env::var("SEMQL_FUZZ_SECONDS")
+        .ok()
+        .and_then(|s| s.parse().ok());
     let until = Instant::now() + Duration::from_secs(seconds.unwrap_or(3));
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     let mut rounds = 0u64;
@@ -154,7 +202,8 @@ fn rubbish_harms_nobody() {
                     bytes.extend(good);
                 }
                 4 => {
-                    let mut good = message(b'B', b"\0s\0\0\x01\0\x01\0\x01\0\0\0\x04\0\0\0\x05\0\0");
+                    let mut good =
+                        message(b'B', b"\0s\0\0\x01\0\x01\0\x01\0\0\0\x04\0\0\0\x05\0\0");
                     let at = numbers.below(good.len() as u64) as usize;
                     good[at] = numbers.next() as u8;
                     bytes.extend(good);
@@ -174,14 +223,22 @@ fn rubbish_harms_nobody() {
     }
     assert!(rounds > 0);
     println!("{rounds} connections with rubbish");
-    assert!(server.child.try_wait().unwrap().is_none(), "the server has ended");
+    assert!(
+        server.child.try_wait().unwrap().is_none(),
+        "the server has ended"
+    );
     // Connections are let in again, and answered.
     let mut stream = connect(server.port);
     stream.write_all(&startup(&["user", "ada"])).unwrap();
-    stream.write_all(&message(b'Q', b"SELECT 40 + 2\0")).unwrap();
+    stream
+        .write_all(&message(b'Q', b"SELECT 40 + 2\0"))
+        .unwrap();
     stream.write_all(&message(b'X', b"")).unwrap();
     let answer = said(&mut stream);
     assert!(String::from_utf8_lossy(&answer).contains("42"));
     let log = std::fs::read_to_string(folder.path().join("serve.log")).unwrap();
-    assert!(!log.contains("panicked") && !log.contains("internal error"), "{log}");
+    assert!(
+        !log.contains("panicked") && !log.contains("internal error"),
+        "{log}"
+    );
 }

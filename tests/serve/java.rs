@@ -15,10 +15,22 @@ fn jdbc_lists_prepares_fetches_and_cancels() {
     let server = Server::start(folder.path(), &[]);
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/serve/Jdbc.java");
     let done = Command::new("java")
-        .args(["-Xmx256m", "-cp", driver.to_str().unwrap(), source, &server.port.to_string()])
+        .args([
+            "-Xmx256m",
+            "-cp",
+            driver.to_str().unwrap(),
+            source,
+            &server.port.to_string(),
+        ])
         .output()
         .unwrap();
-    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    let (out, err) = (
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr),
+    );
     let log = std::fs::read_to_string(folder.path().join("serve.log")).unwrap();
-    assert!(done.status.success() && out.trim_end() == "done", "{out}{err}{log}");
+    assert!(
+        done.status.success() && out.trim_end() == "done",
+        "{out}{err}{log}"
+    );
 }

@@ -31,14 +31,24 @@ fn other_addresses_need_passwords() {
         assert_eq!(done.out, "");
     }
     for (args, says) in [
-        (vec!["--listen", "nowhere"], "an address and a port are wanted"),
+        (
+            vec!["--listen", "nowhere"],
+            "an address and a port are wanted",
+        ),
         (vec!["--password-file", "none"], "No such file"),
         (vec!["--tls-cert", "shop.csv"], "--tls-key"),
-        (vec!["--tls-cert", "shop.csv", "--tls-key", "shop.csv"], "no certificate in PEM"),
+        (
+            vec!["--tls-cert", "shop.csv", "--tls-key", "shop.csv"],
+            "no certificate in PEM",
+        ),
     ] {
         let done = refused(folder.path(), &args);
         assert_eq!(done.code, Some(2), "{args:?}: {}", done.err);
-        assert!(done.err.to_lowercase().contains(&says.to_lowercase()), "{args:?}: {}", done.err);
+        assert!(
+            done.err.to_lowercase().contains(&says.to_lowercase()),
+            "{args:?}: {}",
+            done.err
+        );
     }
     let server = Server::start(folder.path(), &[]);
     let taken = format!("127.0.0.1:{}", server.port);
@@ -53,21 +63,39 @@ fn passwords_are_asked_for() {
         return;
     }
     let folder = shop();
-    let server = Server::start(folder.path(), &["--password-file", &passwords(folder.path())]);
+    let server = Server::start(
+        folder.path(),
+        &["--password-file", &passwords(folder.path())],
+    );
     let ask = |user: &str, password: &str, options: &str| {
         let mut psql = server.psql(options);
-        psql.args(["--tuples-only", "-c", "SELECT 'in'"]).env("PGUSER", user).env("PGPASSWORD", password);
+        psql.args(["--tuples-only", "-c", "SELECT 'in'"])
+            .env("PGUSER", user)
+            .env("PGPASSWORD", password);
         Done::from(psql.output().unwrap())
     };
     assert_eq!(ask("ada", "difference:engine", "").out, "in\n");
     assert_eq!(ask("grace", "cobol", "").out, "in\n");
-    for (user, password) in [("ada", "cobol"), ("ada", ""), ("nobody", "cobol"), ("", "cobol")] {
+    for (user, password) in [
+        ("ada", "cobol"),
+        ("ada", ""),
+        ("nobody", "cobol"),
+        ("", "cobol"),
+    ] {
         let done = ask(user, password, "");
-        assert_eq!((done.code, done.out.as_str()), (Some(2), ""), "{user}: {}", done.err);
+        assert_eq!(
+            (done.code, done.out.as_str()),
+            (Some(2), ""),
+            "{user}: {}",
+            done.err
+        );
     }
     // A wrong name and a wrong password look the same.
     let shape = |done: Done, user: &str| done.err.replace(user, "USER");
-    assert_eq!(shape(ask("ada", "wrong", ""), "ada"), shape(ask("eve", "wrong", ""), "eve"));
+    assert_eq!(
+        shape(ask("ada", "wrong", ""), "ada"),
+        shape(ask("eve", "wrong", ""), "eve")
+    );
 }
 
 /// A certificate for localhost, made now.
@@ -78,8 +106,23 @@ fn certificate(folder: &Path) -> Option<(String, String)> {
     let path = |name: &str| folder.join(name).to_str().unwrap().to_string();
     let (certificate, key) = (path("cert.pem"), path("key.pem"));
     let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+        ])
+        .args([
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        ])
         .args(["-out", &certificate, "-keyout", &key])
         .output()
         .unwrap();
@@ -97,19 +140,40 @@ fn tls_never_falls_back() {
         return;
     }
     let users = passwords(folder.path());
-    let args = ["--tls-cert", &certificate, "--tls-key", &key, "--password-file", &users];
+    let args = [
+        "--tls-cert",
+        &certificate,
+        "--tls-key",
+        &key,
+        "--password-file",
+        &users,
+    ];
     let server = Server::start(folder.path(), &args);
-    assert!(server.address.ends_with("sslmode=require"), "{}", server.address);
+    assert!(
+        server.address.ends_with("sslmode=require"),
+        "{}",
+        server.address
+    );
     let ask = |options: &str, password: &str| {
         let mut psql = server.psql(options);
-        psql.args(["--tuples-only", "-c", "SELECT 'in'"]).env("PGPASSWORD", password);
+        psql.args(["--tuples-only", "-c", "SELECT 'in'"])
+            .env("PGPASSWORD", password);
         Done::from(psql.output().unwrap())
     };
-    let verified = format!("sslmode=verify-full host=localhost hostaddr=127.0.0.1 sslrootcert={certificate}");
-    assert_eq!(ask(&verified, "difference:engine").out, "in\n", "{}", ask(&verified, "difference:engine").err);
+    let verified =
+        format!("sslmode=verify-full host=localhost hostaddr=127.0.0.1 sslrootcert={certificate}");
+    assert_eq!(
+        ask(&verified, "difference:engine").out,
+        "in\n",
+        "{}",
+        ask(&verified, "difference:engine").err
+    );
     assert_eq!(ask("sslmode=require", "difference:engine").out, "in\n");
     // The password is bound to this very connection.
-    let bound = ask("sslmode=require channel_binding=require", "difference:engine");
+    let bound = ask(
+        "sslmode=require channel_binding=require",
+        "difference:engine",
+    );
     assert_eq!(bound.out, "in\n", "{}", bound.err);
     let plain = ask("sslmode=disable", "difference:engine");
     assert_eq!((plain.code, plain.out.as_str()), (Some(2), ""));
@@ -118,7 +182,11 @@ fn tls_never_falls_back() {
     let other = Server::start(folder.path(), &[]);
     let mut psql = other.psql("sslmode=require");
     let done = Done::from(psql.args(["-c", "SELECT 1"]).output().unwrap());
-    assert_eq!(done.code, Some(2), "who wants TLS does not get in without it");
+    assert_eq!(
+        done.code,
+        Some(2),
+        "who wants TLS does not get in without it"
+    );
 }
 
 #[test]
@@ -139,11 +207,17 @@ fn places_are_limited_and_come_free() {
     let mut input = waiting.stdin.take().unwrap();
     writeln!(input, "\\t on\nSELECT 'here';").unwrap();
     let mut line = String::new();
-    BufReader::new(waiting.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(waiting.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
     assert_eq!(line, "here\n");
     let done = server.ask(&["SELECT 1"]);
     assert_eq!(done.code, Some(2));
-    assert!(done.err.contains("all 1 connections are taken"), "{}", done.err);
+    assert!(
+        done.err.contains("all 1 connections are taken"),
+        "{}",
+        done.err
+    );
     drop(input);
     waiting.wait().unwrap();
     // The server hears of it in a moment.

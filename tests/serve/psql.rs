@@ -9,7 +9,10 @@ fn psql_queries_and_describes() {
     }
     let folder = shop();
     let server = Server::start(folder.path(), &[]);
-    assert_eq!(server.rows("SELECT title FROM shop ORDER BY price"), "pen; blue\ntea pot\nred shoes");
+    assert_eq!(
+        server.rows("SELECT title FROM shop ORDER BY price"),
+        "pen; blue\ntea pot\nred shoes"
+    );
     assert_eq!(server.rows("SELECT sum(price) FROM 'shop.csv'"), "37");
 
     let tables = server.rows("\\dt");
@@ -20,7 +23,10 @@ fn psql_queries_and_describes() {
     assert!(columns.contains("title|text"), "{columns}");
     assert!(columns.contains("price|bigint"), "{columns}");
     let described = server.rows("\\d+ shop");
-    assert!(described.contains("What it says on the label"), "{described}");
+    assert!(
+        described.contains("What it says on the label"),
+        "{described}"
+    );
     for command in ["\\l", "\\dn", "\\du", "\\df cos*", "\\dT", "\\dv"] {
         let done = server.ask(&[command]);
         assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{command}");
@@ -45,13 +51,24 @@ fn functions_and_statements_of_semql_work() {
     );
     let profile = server.rows("SUMMARIZE shop");
     assert_eq!(profile.lines().count(), 3, "{profile}");
-    assert!(server.rows("DESCRIBE shop").contains("Number of the article"));
+    assert!(
+        server
+            .rows("DESCRIBE shop")
+            .contains("Number of the article")
+    );
     assert!(server.rows("SHOW MODELS").contains("all-minilm-l6-v2"));
-    assert!(server.rows("EXPLAIN SELECT embed(title) FROM shop").contains("Infer"));
+    assert!(
+        server
+            .rows("EXPLAIN SELECT embed(title) FROM shop")
+            .contains("Infer")
+    );
     let found = server.rows("SELECT title FROM vector_search(shop, 'shoes', 2, title)");
     assert_eq!(found.lines().count(), 2, "{found}");
     let scores = server.rows("SELECT ai_classify_scores('red shoes', ['shoes', 'pens'])");
-    assert!(scores.contains("shoes") && scores.contains("pens"), "{scores}");
+    assert!(
+        scores.contains("shoes") && scores.contains("pens"),
+        "{scores}"
+    );
 }
 
 #[test]
@@ -61,11 +78,29 @@ fn settings_belong_to_their_connection() {
     }
     let folder = shop();
     let server = Server::start(folder.path(), &[]);
-    let set = server.ask(&["SET ai.batch_tokens = 77", "SHOW ai.batch_tokens", "SET application_name = 'x'", "SHOW application_name"]);
-    assert!(set.out.contains("77") && set.out.ends_with("x\n"), "{}{}", set.out, set.err);
+    let set = server.ask(&[
+        "SET ai.batch_tokens = 77",
+        "SHOW ai.batch_tokens",
+        "SET application_name = 'x'",
+        "SHOW application_name",
+    ]);
+    assert!(
+        set.out.contains("77") && set.out.ends_with("x\n"),
+        "{}{}",
+        set.out,
+        set.err
+    );
     assert!(!server.rows("SHOW ai.batch_tokens").contains("77"));
-    let begun = server.psql("").args(["--tuples-only", "-c", "SHOW ai.batch_tokens"]).env("PGOPTIONS", "-c ai.batch_tokens=78").output().unwrap();
-    assert!(String::from_utf8_lossy(&begun.stdout).contains("78"), "{begun:?}");
+    let begun = server
+        .psql("")
+        .args(["--tuples-only", "-c", "SHOW ai.batch_tokens"])
+        .env("PGOPTIONS", "-c ai.batch_tokens=78")
+        .output()
+        .unwrap();
+    assert!(
+        String::from_utf8_lossy(&begun.stdout).contains("78"),
+        "{begun:?}"
+    );
     let wrong = server.ask(&["SET ai.batch_tokens = 'many'"]);
     assert_eq!(wrong.code, Some(1));
     let shared = server.ask(&["SET datafusion.runtime.memory_limit = '1K'"]);
@@ -80,15 +115,24 @@ fn copies_go_to_the_client() {
     let folder = shop();
     let server = Server::start(folder.path(), &[]);
     let ask = |sql: &str| server.rows(sql);
-    assert_eq!(ask("COPY (SELECT id, title, NULL AS n FROM shop ORDER BY id) TO STDOUT"), "1\tred shoes\t\\N\n2\ttea pot\t\\N\n3\tpen; blue\t\\N");
     assert_eq!(
-        ask("COPY (SELECT title, id FROM 'shop.csv' ORDER BY id) TO STDOUT (FORMAT csv, HEADER true, DELIMITER ';')"),
+        ask("COPY (SELECT id, title, NULL AS n FROM shop ORDER BY id) TO STDOUT"),
+        "1\tred shoes\t\\N\n2\ttea pot\t\\N\n3\tpen; blue\t\\N"
+    );
+    assert_eq!(
+        ask(
+            "COPY (SELECT title, id FROM 'shop.csv' ORDER BY id) TO STDOUT (FORMAT csv, HEADER true, DELIMITER ';')"
+        ),
         "title;id\nred shoes;1\ntea pot;2\n\"pen; blue\";3"
     );
     let copied = server.ask(&["\\copy shop TO 'copied.csv' CSV HEADER"]);
     assert_eq!(copied.code, Some(0), "{}", copied.err);
     let wrong = server.ask(&["COPY (SELECT 1 / (id - 1) FROM shop) TO STDOUT"]);
-    assert!(wrong.err.to_lowercase().contains("divide by zero"), "{}", wrong.err);
+    assert!(
+        wrong.err.to_lowercase().contains("divide by zero"),
+        "{}",
+        wrong.err
+    );
     let _ = std::fs::remove_file("copied.csv");
 }
 
@@ -106,21 +150,44 @@ fn errors_have_codes_and_the_connection_goes_on() {
         ("SELECT 'a", "42601", ""),
         ("SELECT nothing_like_it(1)", "42883", "nothing_like_it"),
         ("CREATE TABLE t AS SELECT 1", "25006", "--allow-writes"),
-        ("INSERT INTO shop VALUES (1, 'x', 1)", "25006", "--allow-writes"),
+        (
+            "INSERT INTO shop VALUES (1, 'x', 1)",
+            "25006",
+            "--allow-writes",
+        ),
         ("COPY shop TO 'x.parquet'", "25006", "--allow-writes"),
         ("WITH t AS (SELECT 1) SELECT * INTO u FROM t", "42000", ""),
         ("SET client_encoding = 'LATIN1'", "22023", "UTF8"),
         ("FETCH 1 FROM nowhere", "34000", "nowhere"),
-        ("SELECT embed('x', 'no-such/model')", "58000", "no-such/model"),
+        (
+            "SELECT embed('x', 'no-such/model')",
+            "58000",
+            "no-such/model",
+        ),
     ] {
         let mut psql = server.psql("");
-        let psql = psql.args(["--tuples-only", "-v", "VERBOSITY=verbose", "-c", sql, "-c", "SELECT 'on'"]);
+        let psql = psql.args([
+            "--tuples-only",
+            "-v",
+            "VERBOSITY=verbose",
+            "-c",
+            sql,
+            "-c",
+            "SELECT 'on'",
+        ]);
         let done = crate::cli::Done::from(psql.output().unwrap());
-        assert!(done.err.contains(&format!("ERROR:  {code}")), "{sql}: {}", done.err);
+        assert!(
+            done.err.contains(&format!("ERROR:  {code}")),
+            "{sql}: {}",
+            done.err
+        );
         assert!(done.err.contains(says), "{sql}: {}", done.err);
         assert_eq!(done.out, "on\n", "{sql}");
     }
-    assert_eq!(super::super::cli::names(folder.path()), ["data_dict.yaml", "serve.log", "shop.csv"]);
+    assert_eq!(
+        super::super::cli::names(folder.path()),
+        ["data_dict.yaml", "serve.log", "shop.csv"]
+    );
 }
 
 #[test]
@@ -149,19 +216,49 @@ fn transactions_and_cursors_look_as_expected() {
     let folder = shop();
     let server = Server::start(folder.path(), &[]);
     let done = server.ask(&["BEGIN; SELECT 1; COMMIT"]);
-    assert_eq!((done.code, done.out.as_str()), (Some(0), "1\n"), "{}", done.err);
+    assert_eq!(
+        (done.code, done.out.as_str()),
+        (Some(0), "1\n"),
+        "{}",
+        done.err
+    );
     let mut psql = server.psql("");
-    let done = psql.args(["--tuples-only", "-c", "BEGIN", "-c", "SELECT nothing", "-c", "SELECT 1", "-c", "ROLLBACK", "-c", "SELECT 2"]);
+    let done = psql.args([
+        "--tuples-only",
+        "-c",
+        "BEGIN",
+        "-c",
+        "SELECT nothing",
+        "-c",
+        "SELECT 1",
+        "-c",
+        "ROLLBACK",
+        "-c",
+        "SELECT 2",
+    ]);
     let done = crate::cli::Done::from(done.output().unwrap());
     assert!(done.err.contains("ROLLBACK"), "{}", done.err);
     assert_eq!(done.out, "2\n");
     // psql reads with a cursor.
-    let done = server.ask(&["\\set FETCH_COUNT 7", "SELECT * FROM generate_series(1, 20)"]);
-    let numbers: Vec<String> = (1..=20).map(|n| n.to_string()).collect();
-    assert_eq!(done.out.lines().collect::<Vec<_>>(), numbers, "{}", done.err);
     let done = server.ask(&[
-        "BEGIN", "DECLARE c CURSOR FOR SELECT * FROM generate_series(1, 100000)", "FETCH 2 FROM c", "MOVE FORWARD 10 FROM c",
-        "FETCH NEXT FROM c", "CLOSE c", "COMMIT",
+        "\\set FETCH_COUNT 7",
+        "SELECT * FROM generate_series(1, 20)",
+    ]);
+    let numbers: Vec<String> = (1..=20).map(|n| n.to_string()).collect();
+    assert_eq!(
+        done.out.lines().collect::<Vec<_>>(),
+        numbers,
+        "{}",
+        done.err
+    );
+    let done = server.ask(&[
+        "BEGIN",
+        "DECLARE c CURSOR FOR SELECT * FROM generate_series(1, 100000)",
+        "FETCH 2 FROM c",
+        "MOVE FORWARD 10 FROM c",
+        "FETCH NEXT FROM c",
+        "CLOSE c",
+        "COMMIT",
     ]);
     assert_eq!(done.out, "1\n2\n13\n", "{}", done.err);
 }
@@ -175,7 +272,15 @@ fn a_query_larger_than_memory_fails_alone() {
     let server = Server::start(folder.path(), &["--memory-limit", "1M"]);
     let sql = "SELECT count(*) FROM (SELECT array_agg(value) AS a FROM generate_series(1, 5000000)) WHERE cardinality(a) > 1";
     let mut psql = server.psql("");
-    let psql = psql.args(["--tuples-only", "-v", "VERBOSITY=verbose", "-c", sql, "-c", "SELECT 'on'"]);
+    let psql = psql.args([
+        "--tuples-only",
+        "-v",
+        "VERBOSITY=verbose",
+        "-c",
+        sql,
+        "-c",
+        "SELECT 'on'",
+    ]);
     let done = crate::cli::Done::from(psql.output().unwrap());
     assert!(done.err.contains("ERROR:  53200"), "{}", done.err);
     assert_eq!(done.out, "on\n");

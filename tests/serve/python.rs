@@ -13,10 +13,16 @@ fn run(part: &str, options: &[&str]) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/serve/clients.py");
     let done = Command::new(python)
         .args(["-B", script, part, &server.port.to_string()])
-        .env("SEMQL_LOAD_SECONDS", std::env::var("SEMQL_LOAD_SECONDS").unwrap_or_default())
+        .env(
+            "SEMQL_LOAD_SECONDS",
+            std::env::var("SEMQL_LOAD_SECONDS").unwrap_or_default(),
+        )
         .output()
         .unwrap();
-    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    let (out, err) = (
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr),
+    );
     print!("{out}");
     let log = std::fs::read_to_string(folder.path().join("serve.log")).unwrap();
     assert!(done.status.success(), "{part}: {out}{err}{log}");

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::server::{Server, shop, signal, there_is};
 
 /// Endless for all that a test can wait for, with inference in it.
-const ENDLESS: &str = "SELECT count(embed('text ' || value)) FROM generate_series(1, 1000000000000)";
+const ENDLESS: &str =
+    "SELECT count(embed('text ' || value)) FROM generate_series(1, 1000000000000)";
 
 /// Arithmetic only: rows come, but none to the client.
 const SILENT: &str = "SELECT value FROM generate_series(1, 1000000000000) WHERE value % 7 = 8";
@@ -34,13 +35,24 @@ fn ctrl_c_in_psql_stops_the_query() {
     }
     let folder = shop();
     let server = Server::start(folder.path(), &[]);
-    for sql in [ENDLESS, SILENT, "COPY (SELECT * FROM generate_series(1, 1000000000000)) TO STDOUT"] {
+    for sql in [
+        ENDLESS,
+        SILENT,
+        "COPY (SELECT * FROM generate_series(1, 1000000000000)) TO STDOUT",
+    ] {
         let mut psql = start(&server, sql);
         under_way();
         signal(&psql, "INT");
         let mut err = String::new();
-        psql.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        assert!(err.contains("canceling statement due to user request"), "{sql}: {err}");
+        psql.stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut err)
+            .unwrap();
+        assert!(
+            err.contains("canceling statement due to user request"),
+            "{sql}: {err}"
+        );
         assert_eq!(psql.wait().unwrap().code(), Some(1), "{sql}");
     }
 }
