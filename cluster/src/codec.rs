@@ -47,7 +47,7 @@ enum Kind {
     #[prost(message, tag = "1")]
     Infer(Infer),
     #[prost(message, tag = "2")]
-    VectorJoin(VectorJoin),
+    VectorJoin(Box<VectorJoin>),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -196,7 +196,7 @@ impl PhysicalExtensionCodec for Codec {
         let kind = if let Some(infer) = node.downcast_ref::<InferExec>() {
             Kind::Infer(self.infer(infer, &writing)?)
         } else if let Some(join) = node.downcast_ref::<VectorJoinExec>() {
-            Kind::VectorJoin(self.join(join, &writing)?)
+            Kind::VectorJoin(Box::new(self.join(join, &writing)?))
         } else {
             return self.ballista.try_encode(node, buf, converter);
         };
@@ -225,7 +225,7 @@ impl PhysicalExtensionCodec for Codec {
         match (node.kind, inputs) {
             (Some(Kind::Infer(infer)), [input]) => self.infer_read(infer, input, &reading),
             (Some(Kind::VectorJoin(join)), [left, right]) => {
-                self.join_read(join, [left, right], &reading)
+                self.join_read(*join, [left, right], &reading)
             }
             _ => internal_err!("cannot read a plan: a node with {} inputs", inputs.len()),
         }

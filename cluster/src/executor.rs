@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use datafusion::common::config::ExtensionOptions;
+use datafusion::prelude::SessionConfig;
 use semql::ShellError;
 use semql_udfs::backend::Device;
 use semql_udfs::{AiOptions, Runtime};
@@ -161,7 +162,7 @@ fn config(
         override_execution_engine: Some(Arc::new(engine)),
         override_function_registry: Some(Arc::new(session::functions(ai)?)),
         override_config_producer: Some(Arc::new(move || session::config(of_config.clone()))),
-        override_runtime_producer: Some(Arc::new(move |_| {
+        override_runtime_producer: Some(Arc::new(move |_: &SessionConfig| {
             session::environment()
                 .with_temp_file_path(spilled.clone())
                 .build_arc()

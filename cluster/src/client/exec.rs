@@ -123,7 +123,9 @@ impl ExecutionPlan for ClusterExec {
         let schema = self.schema();
         let rows = futures::stream::once(job::run(submission))
             .try_flatten()
-            .map(move |batch| Ok(relabelled(batch?, &schema)?.record_output(&metrics)));
+            .map(move |batch| -> Result<RecordBatch> {
+                Ok(relabelled(batch?, &schema)?.record_output(&metrics))
+            });
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
     }
 

@@ -239,6 +239,10 @@ fn leaf(plan: &Arc<dyn ExecutionPlan>) -> Option<String> {
     let Some(table) = source.downcast_ref::<MemorySourceConfig>() else {
         return Some("a table gives its rows here alone".to_string());
     };
+    if exec.fetch().is_some() {
+        // It is lost where Ballista cuts such a leaf into parts.
+        return Some("a limit is on a table in memory".to_string());
+    }
     let batches = table.partitions().iter().flatten();
     let bytes: usize = batches.map(|batch| batch.get_array_memory_size()).sum();
     (bytes > LARGEST_TABLE).then(|| {
