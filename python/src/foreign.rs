@@ -4,8 +4,6 @@
 //! literals, and settings arrive as text. Here both become what our functions
 //! know.
 
-use std::sync::Arc;
-
 use datafusion::arrow::array::new_empty_array;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::ConfigOptions;

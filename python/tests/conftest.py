@@ -33,7 +33,7 @@ def home() -> Path:
 def model() -> str:
     """The default model, which inference needs."""
     if not (home() / "models/all-minilm-l6-v2/model.safetensors").is_file():
-        pytest.skip("the default model is not there; `make setup` brings it")
+        pytest.skip("the default model is not there; `semql setup` brings it")
     return "all-minilm-l6-v2"
 
 

@@ -114,7 +114,7 @@ def test_wrong_use_says_what_is_right(ctx: SessionContext) -> None:
     for query, why in [
         ("SELECT embed(1)", "must be text"),
         ("SELECT embed('a', 'b', 'c')", "takes 1 to 2 arguments"),
-        ("SELECT ai_classify(title, ['one']) FROM products", "one"),
+        ("SELECT ai_classify(title, ['one']) FROM products", "two or more distinct labels"),
         ("SELECT kmeans(embed(title), 0) OVER () FROM products", "has to be a whole number from 1"),
         ("SELECT embed(title, title) FROM products", "must be a literal"),
     ]:
