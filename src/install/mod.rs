@@ -3,8 +3,6 @@
 mod manual;
 mod setup;
 
-use std::io::Write;
-
 use clap::CommandFactory;
 
 use crate::args::{Args, Install};
