@@ -1,7 +1,10 @@
 //! What the user sees of a defect in semql: one line.
 
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::io::Write;
-use std::panic::PanicHookInfo;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::task::Poll;
 
 use crate::error::ExitCode;
 
@@ -9,6 +12,9 @@ use crate::error::ExitCode;
 /// thread ends the process in order.
 pub fn install() {
     std::panic::set_hook(Box::new(|info| {
+        if CONTAINED.get() {
+            return;
+        }
         let message = message(info);
         // Writing to `| head` after it left is no defect.
         if message.contains("Broken pipe") {
@@ -28,6 +34,27 @@ pub fn install() {
     }));
 }
 
+thread_local! {
+    /// Whether this thread runs what may panic and is left alone if it does.
+    static CONTAINED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Waits for a future whose panics are no defects of ours; `None` if it did.
+/// A reader of other people's bytes is such a one.
+pub async fn contained<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    poll_fn(|context| {
+        let before = CONTAINED.replace(true);
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        CONTAINED.set(before);
+        match polled {
+            Ok(polled) => polled.map(Some),
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await
+}
+
 fn message(info: &PanicHookInfo<'_>) -> String {
     let payload = info.payload();
     payload
@@ -36,4 +63,21 @@ fn message(info: &PanicHookInfo<'_>) -> String {
         .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "unknown".to_string())
         .replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_contained_panic_ends_its_future_alone() {
+        assert_eq!(contained(async { 1 }).await, Some(1));
+        let torn = contained(async {
+            tokio::task::yield_now().await;
+            let bytes: &[u8] = &[];
+            bytes[0]
+        });
+        assert_eq!(torn.await, None);
+        assert!(!CONTAINED.get());
+    }
 }

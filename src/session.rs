@@ -62,7 +62,7 @@ impl Session {
         let ctx = SessionContext::new_with_config_rt(config, environment(options.memory_limit)?);
         let ctx = sources::install(ctx)?;
         semql_udfs::register_all(&ctx)?;
-        if let Some(engine) = &options.remote {
+        if let Some(remote) = &options.remote {
             remote.install(&ctx).await?;
         }
         let ai = semql_udfs::runtime(&ctx);

@@ -111,18 +111,18 @@ struct Tables(Arc<dyn CatalogProviderList>);
 
 impl Tables {
     fn schema(&self, catalog: &str, schema: &str) -> Option<Arc<dyn SchemaProvider>> {
-        self.0.catalog(catalog)?.schema(schema)
+        CatalogProviderList::catalog(self.0.as_ref(), catalog)?.schema(schema)
     }
 }
 
 #[async_trait]
 impl CatalogInfo for Tables {
     async fn catalog_names(&self) -> EngineResult<Vec<String>> {
-        Ok(self.0.catalog_names())
+        Ok(CatalogProviderList::catalog_names(self.0.as_ref()))
     }
 
     async fn schema_names(&self, catalog: &str) -> EngineResult<Option<Vec<String>>> {
-        Ok(self.0.catalog(catalog).map(|catalog| catalog.schema_names()))
+        Ok(CatalogProviderList::catalog(self.0.as_ref(), catalog).map(|catalog| catalog.schema_names()))
     }
 
     async fn table_names(&self, catalog: &str, schema: &str) -> EngineResult<Option<Vec<String>>> {

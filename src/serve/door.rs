@@ -18,6 +18,7 @@ use super::stop::Stops;
 use super::tls;
 use crate::args::Serve;
 use crate::error::{Result, ShellError};
+use crate::panic;
 use crate::session::Session;
 
 /// Connections that have not said who they are, for each that may come in: a
@@ -160,8 +161,9 @@ impl Door {
             let acceptor = self.acceptor.clone();
             tokio::spawn(async move {
                 // Whatever went wrong has been told to the client, or there is
-                // no client any more.
-                let _ = attend(socket, acceptor, house).await;
+                // no client any more. pgwire's decoder panics on some bytes
+                // that are no message.
+                let _ = panic::contained(attend(socket, acceptor, house)).await;
                 drop(permit);
             });
         }

@@ -62,7 +62,8 @@ impl Parameters {
         self.0.iter().map(into_pg_type).collect()
     }
 
-    /// The values that a client has bound.
+    /// The values that a client has bound. A type that the client names is the
+    /// one it has written them in; text becomes what the statement wants.
     ///
     /// # Errors
     /// Too few or too many; a value that is none of its type.
@@ -70,10 +71,25 @@ impl Parameters {
         if portal.parameter_len() != self.0.len() {
             return Err(PgWireError::ParameterIndexOutOfBound(portal.parameter_len()));
         }
+        let named = |at: usize| matches!(portal.statement.parameter_types.get(at), Some(Some(_)));
         let wire = self.wire()?;
         let wire: Vec<Option<&Type>> = wire.iter().map(Some).collect();
-        let types: Vec<Option<&DataType>> = self.0.iter().map(Some).collect();
-        df::deserialize_parameters_with_server_types(portal, &types, &wire)
+        let types = self.0.iter().enumerate();
+        let types: Vec<Option<&DataType>> = types.map(|(at, data_type)| (!named(at)).then_some(data_type)).collect();
+        let values = df::deserialize_parameters_with_server_types(portal, &types, &wire)?;
+        let ParamValues::List(values) = values else {
+            return Ok(values);
+        };
+        let values = values.into_iter().zip(&self.0).map(|(mut value, wanted)| {
+            if value.value.data_type().is_string() && !wanted.is_string() {
+                value.value = value
+                    .value
+                    .cast_to(wanted)
+                    .map_err(|error| PgWireError::FailedToParseParameter(Box::new(error)))?;
+            }
+            Ok(value)
+        });
+        Ok(ParamValues::List(values.collect::<PgWireResult<_>>()?))
     }
 
     pub fn is_empty(&self) -> bool {

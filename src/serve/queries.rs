@@ -10,15 +10,16 @@ use datafusion::logical_expr::LogicalPlan;
 use futures::{Sink, SinkExt};
 use pgwire::api::portal::{Format, Portal};
 use pgwire::api::query::{
-    ExtendedQueryHandler, SimpleQueryHandler, send_execution_response, send_query_response,
-    send_ready_for_query,
+    ExtendedQueryHandler, SimpleQueryHandler, send_describe_response, send_execution_response,
+    send_query_response, send_ready_for_query,
 };
-use pgwire::api::results::{FieldInfo, Response};
+use pgwire::api::results::{DescribePortalResponse, FieldInfo, Response};
 use pgwire::api::stmt::QueryParser;
 use pgwire::api::store::PortalStore;
 use pgwire::api::{ClientInfo, ClientPortalStore, PgWireConnectionState, Type};
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
+use pgwire::messages::extendedquery::{Describe, TARGET_TYPE_BYTE_PORTAL};
 use pgwire::messages::response::{EmptyQueryResponse, TransactionStatus};
 use pgwire::messages::simplequery::Query;
 use pgwire::messages::startup::ParameterStatus;
@@ -118,7 +119,7 @@ impl SimpleQueryHandler for Queries {
         let asked = self.connection.stop.begin();
         let statements = statements(&query.query)?;
         if statements.is_empty() {
-            client.feed(PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse)).await?;
+            client.feed(PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new())).await?;
         }
         for sql in statements {
             refuse_in_failed(client.transaction_status(), &sql)?;
@@ -187,7 +188,7 @@ impl Preparing {
         let sql = prepared.sql.clone();
         let plan_of = match Statement::read(&sql).map_err(errors::wire)? {
             Statement::Setting(settings::Ask::Show(_)) => {
-                prepared.work_out(&self.0, asked).await?;
+                prepared.work_out(&self.0, asked.clone()).await?;
                 None
             }
             Statement::Cursor(cursor::Ask::Fetch { name, shown: true, .. }) => {
@@ -315,6 +316,28 @@ impl ExtendedQueryHandler for Queries {
 
     fn query_parser(&self) -> Arc<Preparing> {
         Arc::clone(&self.parser)
+    }
+
+    /// To Postgres' clients a cursor is a portal of its name.
+    async fn on_describe<C>(&self, client: &mut C, message: Describe) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let cursor = match (message.target_type, &message.name) {
+            (TARGET_TYPE_BYTE_PORTAL, Some(name)) => lock(&self.connection.cursors).schema(name).ok(),
+            _ => None,
+        };
+        match cursor {
+            Some(schema) => {
+                let fields = rows::fields(&schema, &Format::UnifiedText)?;
+                let described = DescribePortalResponse::new(fields.as_ref().clone());
+                send_describe_response(client, &described).await
+            }
+            None => self._on_describe(client, message).await,
+        }
     }
 
     async fn do_query<C>(&self, client: &mut C, portal: &Portal<Prepared>, _: usize) -> PgWireResult<Response>

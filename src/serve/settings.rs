@@ -18,7 +18,7 @@ enum Values {
     Fixed,
 }
 
-struct Setting {
+pub struct Setting {
     name: &'static str,
     default: &'static str,
     values: Values,

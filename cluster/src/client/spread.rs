@@ -53,7 +53,7 @@ fn gathered(
     infer: &InferExec,
     input: Arc<dyn ExecutionPlan>,
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-    let before = infer.output_partitioning().clone();
+    let before = infer.properties().output_partitioning().clone();
     let one: Arc<dyn ExecutionPlan> = match (before.partition_count(), input.output_ordering()) {
         (1, _) => input,
         (_, Some(order)) => Arc::new(SortPreservingMergeExec::new(order.clone(), input)),
