@@ -5,13 +5,15 @@
 //! ([`semql_udfs::carry`]), so that an executor answers as the client would
 //! have, whatever its own settings are.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use ballista_core::serde::BallistaPhysicalExtensionCodec;
-use datafusion::common::{internal_datafusion_err, internal_err};
+use datafusion::common::{internal_datafusion_err, internal_err, plan_err};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
+use datafusion::functions_aggregate::all_default_aggregate_functions;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use datafusion_proto::physical_plan::{
@@ -32,6 +34,8 @@ const OURS: &[u8] = b"semql\0";
 pub struct Codec {
     /// The settings of this machine, and the models in this process.
     here: AiOptions,
+    /// Aggregate functions that every process has.
+    known: HashSet<String>,
     ballista: BallistaPhysicalExtensionCodec,
 }
 
@@ -91,7 +95,14 @@ struct VectorJoin {
 
 impl Codec {
     pub fn new(here: AiOptions) -> Self {
+        let engines = all_default_aggregate_functions();
+        let known = engines.into_iter().chain(
+            semql_udfs::aggregate_functions(&here)
+                .into_iter()
+                .map(Arc::new),
+        );
         Self {
+            known: known.map(|function| function.name().to_string()).collect(),
             here,
             ballista: BallistaPhysicalExtensionCodec::default(),
         }
@@ -248,8 +259,11 @@ impl PhysicalExtensionCodec for Codec {
     }
 
     fn try_encode_udaf(&self, function: &AggregateUDF, buf: &mut Vec<u8>) -> Result<()> {
-        if let Some(carried) = carry::aggregate(function) {
-            buf.extend(written(&carried)?);
+        match carry::aggregate(function) {
+            Some(carried) => buf.extend(written(&carried)?),
+            // Found by its name there, if it is there.
+            None if self.known.contains(function.name()) => {}
+            None => return plan_err!("{} is a function of this process alone", function.name()),
         }
         Ok(())
     }

@@ -122,17 +122,28 @@ impl Stage {
     }
 
     fn told(&self, error: DataFusionError) -> DataFusionError {
-        match is_ballistas(&error) {
-            true => error,
-            false => Told::of(error, &self.place).into(),
+        match innermost(&error) {
+            inner if is_ballistas(inner) => error,
+            inner => Told::of(inner, &self.place).into(),
         }
     }
+}
+
+/// What lies under Ballista's wrappings.
+fn innermost(error: &DataFusionError) -> &DataFusionError {
+    let root = error.find_root();
+    if let DataFusionError::External(inner) = root
+        && let Some(BallistaError::DataFusionError(inner)) = inner.downcast_ref()
+    {
+        return innermost(inner);
+    }
+    root
 }
 
 /// Whether Ballista itself has to see an error as it is, to try again or to
 /// have a lost part done anew.
 fn is_ballistas(error: &DataFusionError) -> bool {
-    match error.find_root() {
+    match error {
         DataFusionError::IoError(_) => true,
         DataFusionError::External(inner) => inner.is::<BallistaError>() || inner.is::<Told>(),
         _ => false,
@@ -192,9 +203,13 @@ mod tests {
     fn what_ballista_acts_on_is_left_as_it_is() {
         let lost = BallistaError::FetchFailed("e".to_string(), 1, 2, "gone".to_string());
         let lost = DataFusionError::External(Box::new(lost)).context("reading");
-        assert!(is_ballistas(&lost));
+        assert!(is_ballistas(innermost(&lost)));
         let io = DataFusionError::IoError(std::io::Error::other("disk"));
-        assert!(is_ballistas(&io));
-        assert!(!is_ballistas(&DataFusionError::Execution("x".to_string())));
+        assert!(is_ballistas(innermost(&io)));
+        let wrong = DataFusionError::Execution("x".to_string());
+        let wrong = BallistaError::DataFusionError(Box::new(wrong));
+        let wrong = DataFusionError::External(Box::new(wrong)).context("running");
+        assert!(matches!(innermost(&wrong), DataFusionError::Execution(_)));
+        assert!(!is_ballistas(innermost(&wrong)));
     }
 }

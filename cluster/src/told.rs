@@ -7,7 +7,7 @@
 use std::fmt;
 
 use datafusion::error::DataFusionError;
-use semql::{ExitCode, ShellError};
+use semql::ShellError;
 
 const BEGIN: &str = "[semql|";
 const END: &str = "|]";
@@ -33,11 +33,17 @@ impl Told {
     }
 
     /// `error` in the words that the shell has for it.
-    pub fn of(error: DataFusionError, place: &str) -> Self {
-        let error = ShellError::from(error);
+    pub fn of(error: &DataFusionError, place: &str) -> Self {
+        let message = match semql_udfs::find_error(error) {
+            Some(ours) => ours.to_string(),
+            None => {
+                let plain = DataFusionError::Execution(error.message().into_owned());
+                ShellError::from(plain).message
+            }
+        };
         Self {
-            setup: error.code == ExitCode::Setup,
-            ..Self::new(place, error.message)
+            setup: semql_udfs::is_setup_error(error),
+            ..Self::new(place, message)
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Function, FunctionArguments, ObjectName, Query, SelectItem, SetExpr,
+    AccessExpr, Expr, Function, FunctionArguments, Ident, ObjectName, Query, SelectItem, SetExpr,
     Statement as Ast, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -70,8 +70,12 @@ async fn postgres(session: &Session, sql: &str, catalogue: bool) -> Result<Logic
 }
 
 /// `'pg_class'::regclass` with its schema, which Postgres finds by itself and
-/// the parser does not.
+/// the parser does not; and functions by their names, which they are in the
+/// catalogue here.
 fn qualified(sql: &str) -> String {
+    let sql = sql
+        .replace("'::regproc", "'")
+        .replace("'::pg_catalog.regproc", "'");
     const NAME: &str = "'pg_";
     let mut parts = sql.split(NAME);
     let mut whole = parts.next().unwrap_or_default().to_string();
@@ -147,8 +151,12 @@ fn replace_functions(statement: &mut Ast) {
 
         fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
             let other = match expr {
-                Expr::Function(function) => in_place_of(function),
+                Expr::Function(function) => {
+                    forget_order(function);
+                    in_place_of(function)
+                }
                 Expr::CompoundFieldAccess { root, access_chain } => field_of(root, access_chain),
+                Expr::CompoundIdentifier(parts) => missing_column(parts),
                 Expr::Subquery(query) => at_most_one(query),
                 _ => None,
             };
@@ -195,8 +203,38 @@ fn in_place_of(function: &Function) -> Option<Expr> {
     expression(&text)
 }
 
-/// `(row).field`, which the engine writes as a call.
+/// `array_agg(x ORDER BY y)` of the columns of keys, of which there are none:
+/// the engine has no plan for it beside other aggregates.
+fn forget_order(function: &mut Function) {
+    if function.name.to_string().eq_ignore_ascii_case("array_agg")
+        && let FunctionArguments::List(list) = &mut function.args
+    {
+        list.clauses.clear();
+    }
+}
+
+/// A column that the catalogue lacks.
+fn missing_column(parts: &[Ident]) -> Option<Expr> {
+    let last = parts.last()?;
+    last.value
+        .eq_ignore_ascii_case("reloptions")
+        .then(|| expression(NO_TEXT))?
+}
+
+/// `(row).field`, which the engine writes as a call, and `list[n]` of a list
+/// that is text here.
 fn field_of(row: &Expr, path: &[AccessExpr]) -> Option<Expr> {
+    let name = row.to_string();
+    let listed = LISTS
+        .iter()
+        .any(|list| name.rsplit('.').next() == Some(list));
+    if listed
+        && path
+            .iter()
+            .any(|step| matches!(step, AccessExpr::Subscript(_)))
+    {
+        return expression(NO_NUMBER);
+    }
     let [AccessExpr::Dot(Expr::Identifier(field))] = path else {
         return None;
     };
@@ -285,5 +323,13 @@ mod tests {
             "SELECT CAST(NULL AS INT) FROM i"
         );
         assert_eq!(of("SELECT unnest(x) FROM i"), "SELECT unnest(x) FROM i");
+        assert_eq!(
+            of("SELECT i.indoption[1] FROM i"),
+            "SELECT CAST(NULL AS INT) FROM i"
+        );
+        assert_eq!(
+            of("SELECT array_agg(a.x ORDER BY a.y) FROM a"),
+            "SELECT array_agg(a.x) FROM a"
+        );
     }
 }

@@ -87,6 +87,11 @@ fn dealt(
     if before > 1 && (order.is_some() || !open) {
         return Ok(None);
     }
+    // Rows that were sorted by more than is still in them could not be put into
+    // their order again.
+    if sorted_by(&input).is_some_and(|keys| order.as_ref().is_none_or(|order| order.len() < keys)) {
+        return Ok(None);
+    }
     // An order that is needed is made afterwards, and not before as well.
     let input = match input.downcast_ref::<SortExec>() {
         Some(sort) if sort.fetch().is_none() && !sort.preserve_partitioning() => {
@@ -104,6 +109,20 @@ fn dealt(
         Some(order) => Arc::new(SortExec::new(order, one)),
         None => one,
     }))
+}
+
+/// By how many keys the rows come sorted, if they do.
+fn sorted_by(plan: &Arc<dyn ExecutionPlan>) -> Option<usize> {
+    if let Some(sort) = plan.downcast_ref::<SortExec>() {
+        return Some(sort.expr().len());
+    }
+    if let Some(merge) = plan.downcast_ref::<SortPreservingMergeExec>() {
+        return Some(merge.expr().len());
+    }
+    match plan.children().as_slice() {
+        [child] if plan.maintains_input_order() == [true] => sorted_by(child),
+        _ => None,
+    }
 }
 
 /// What the first call reads of a row.
