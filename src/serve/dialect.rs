@@ -224,16 +224,17 @@ fn missing_column(parts: &[Ident]) -> Option<Expr> {
 /// `(row).field`, which the engine writes as a call, and `list[n]` of a list
 /// that is text here.
 fn field_of(row: &Expr, path: &[AccessExpr]) -> Option<Expr> {
-    let name = row.to_string();
-    let listed = LISTS
-        .iter()
-        .any(|list| name.rsplit('.').next() == Some(list));
-    if listed
-        && path
-            .iter()
-            .any(|step| matches!(step, AccessExpr::Subscript(_)))
-    {
-        return expression(NO_NUMBER);
+    let mut name = row.to_string();
+    for step in path {
+        match step {
+            AccessExpr::Dot(field) => name = field.to_string(),
+            // Aliases of such columns end as they do.
+            AccessExpr::Subscript(_) => {
+                let name = name.to_lowercase();
+                let listed = LISTS.iter().any(|list| name.ends_with(list));
+                return listed.then(|| expression(NO_NUMBER))?;
+            }
+        }
     }
     let [AccessExpr::Dot(Expr::Identifier(field))] = path else {
         return None;
@@ -324,8 +325,8 @@ mod tests {
         );
         assert_eq!(of("SELECT unnest(x) FROM i"), "SELECT unnest(x) FROM i");
         assert_eq!(
-            of("SELECT i.indoption[1] FROM i"),
-            "SELECT CAST(NULL AS INT) FROM i"
+            of("SELECT i.indoption[1], t.I_INDOPTION[n - 1] FROM i"),
+            "SELECT CAST(NULL AS INT), CAST(NULL AS INT) FROM i"
         );
         assert_eq!(
             of("SELECT array_agg(a.x ORDER BY a.y) FROM a"),
