@@ -21,7 +21,7 @@ def test_the_type_checker_agrees() -> None:
 
 
 def test_the_stub_lists_what_is_compiled() -> None:
-    checked = subprocess.run(
-        [sys.executable, "-m", "mypy.stubtest", "semql"], cwd=FOLDER / "tests", capture_output=True, text=True
-    )
+    command = [sys.executable, "-m", "mypy.stubtest", "semql._semql", "--mypy-config-file", str(FOLDER / "pyproject.toml")]
+    # Where no other package of this name is found before the installed one.
+    checked = subprocess.run(command, cwd=FOLDER / "tests", capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout + checked.stderr

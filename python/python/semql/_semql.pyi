@@ -3,6 +3,24 @@
 import os
 from typing import final
 
+__all__ = [
+    "AggregateFunction",
+    "DATAFUSION",
+    "Engine",
+    "Error",
+    "Extension",
+    "Rows",
+    "ScalarFunction",
+    "SetupError",
+    "WindowFunction",
+    "__version__",
+    "check",
+    "functions",
+    "interrupt",
+    "main",
+    "settings",
+]
+
 DATAFUSION: str
 """The version of DataFusion that semql was compiled with."""
 

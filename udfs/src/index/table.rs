@@ -46,6 +46,10 @@ struct Hit {
     vector: u32,
 }
 
+/// A scan, and for each of its partitions the places in the index of the
+/// vectors of its rows.
+type Narrowed = (Arc<dyn ExecutionPlan>, Vec<Vec<u32>>);
+
 impl IndexedTable {
     pub fn new(table: Arc<dyn TableProvider>, index: Arc<IndexFile>, search: Search) -> Self {
         Self {
@@ -88,11 +92,7 @@ impl IndexedTable {
 
     /// A scan that gives the rows of `hits` and no others, each file in a
     /// partition of its own and in order; and per partition, which hits it gives.
-    fn narrowed(
-        &self,
-        scan: Arc<dyn ExecutionPlan>,
-        hits: &[Vec<Hit>],
-    ) -> Result<(Arc<dyn ExecutionPlan>, Vec<Vec<u32>>)> {
+    fn narrowed(&self, scan: Arc<dyn ExecutionPlan>, hits: &[Vec<Hit>]) -> Result<Narrowed> {
         let about = &self.index.about;
         let mut vectors = Vec::new();
         let narrowed = scan.transform_up(|plan| {
