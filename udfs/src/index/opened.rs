@@ -11,7 +11,35 @@ use crate::error::{Error, Result};
 
 /// Index files by their paths, each as it was when it was opened.
 #[derive(Debug, Default)]
-pub struct Opened(Mutex<HashMap<PathBuf, (Stamp, Arc<IndexFile>)>>);
+pub struct Opened(Mutex<HashMap<PathBuf, (Seen, Arc<IndexFile>)>>);
+
+/// Which file it was. One that takes another's place may be of its size and,
+/// by a coarse clock, of its time; where files have numbers, it has another.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    stamp: Stamp,
+    number: u64,
+}
+
+impl Seen {
+    fn of(path: &Path) -> std::io::Result<Self> {
+        Ok(Self {
+            stamp: Stamp::of(path)?,
+            number: number(path)?,
+        })
+    }
+}
+
+#[cfg(unix)]
+fn number(path: &Path) -> std::io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(path.metadata()?.ino())
+}
+
+#[cfg(not(unix))]
+fn number(_: &Path) -> std::io::Result<u64> {
+    Ok(0)
+}
 
 impl Opened {
     /// The index in the file `path`, opened again where the file is another one
@@ -22,14 +50,14 @@ impl Opened {
     pub fn index(&self, path: &Path) -> Result<Arc<IndexFile>> {
         let mut files = self.0.lock().unwrap_or_else(|dead| dead.into_inner());
         // A file that is gone would keep its place on the disk while it is mapped.
-        files.retain(|path, (stamp, _)| Stamp::of(path).is_ok_and(|now| now == *stamp));
+        files.retain(|path, (seen, _)| Seen::of(path).is_ok_and(|now| now == *seen));
         if let Some((_, index)) = files.get(path) {
             return Ok(Arc::clone(index));
         }
-        let stamp = Stamp::of(path)
+        let seen = Seen::of(path)
             .map_err(|e| Error::Setup(format!("{} cannot be read: {e}", path.display())))?;
         let index = Arc::new(IndexFile::open(path)?);
-        files.insert(path.to_path_buf(), (stamp, Arc::clone(&index)));
+        files.insert(path.to_path_buf(), (seen, Arc::clone(&index)));
         Ok(index)
     }
 }

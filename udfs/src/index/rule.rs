@@ -8,7 +8,9 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Sort, SubqueryAlias, TableScan};
+use datafusion::logical_expr::{
+    Expr, Limit, LogicalPlan, Projection, Sort, SubqueryAlias, TableScan,
+};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::scalar::ScalarValue;
 
@@ -48,7 +50,7 @@ impl OptimizerRule for SearchByIndex {
         plan: LogicalPlan,
         config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
-        let Some((sort, above)) = sorted(&plan) else {
+        let Some(Sorted { sort, limit, above }) = sorted(&plan) else {
             return Ok(Transformed::no(plan));
         };
         let extensions = &config.options().extensions;
@@ -59,23 +61,60 @@ impl OptimizerRule for SearchByIndex {
         let Some(input) = narrowed(&sort.input, &wanted, options)? else {
             return Ok(Transformed::no(plan));
         };
-        let sort = LogicalPlan::Sort(Sort {
+        let mut plan = LogicalPlan::Sort(Sort {
             input: Arc::new(input),
             ..sort.clone()
         });
+        if let Some(limit) = limit {
+            plan = LogicalPlan::Limit(Limit {
+                input: Arc::new(plan),
+                ..limit.clone()
+            });
+        }
         Ok(Transformed::yes(match above {
-            Some(above) => over(above, sort)?,
-            None => sort,
+            Some(above) => over(above, plan)?,
+            None => plan,
         }))
     }
 }
 
 /// A sort, and the projection above it, which tells what of it is needed.
-fn sorted(plan: &LogicalPlan) -> Option<(&Sort, Option<&Projection>)> {
+struct Sorted<'a> {
+    sort: &'a Sort,
+    /// A limit that the sort knows of already, and that has not gone yet.
+    limit: Option<&'a Limit>,
+    above: Option<&'a Projection>,
+}
+
+fn sorted(plan: &LogicalPlan) -> Option<Sorted<'_>> {
     match plan {
-        LogicalPlan::Sort(sort) => Some((sort, None)),
-        LogicalPlan::Projection(above) => match above.input.as_ref() {
-            LogicalPlan::Sort(sort) => Some((sort, Some(above))),
+        LogicalPlan::Sort(sort) => Some(Sorted {
+            sort,
+            limit: None,
+            above: None,
+        }),
+        LogicalPlan::Limit(limit) => match sorted(&limit.input)? {
+            Sorted {
+                sort,
+                limit: None,
+                above: None,
+            } => Some(Sorted {
+                sort,
+                limit: Some(limit),
+                above: None,
+            }),
+            _ => None,
+        },
+        LogicalPlan::Projection(above) => match sorted(&above.input)? {
+            Sorted {
+                sort,
+                limit,
+                above: None,
+            } => Some(Sorted {
+                sort,
+                limit,
+                above: Some(above),
+            }),
             _ => None,
         },
         _ => None,
@@ -326,7 +365,7 @@ mod tests {
         let plan = ctx.state().optimize(&plan).unwrap();
         let mut found = None;
         plan.apply(|plan| {
-            let own = sorted(plan).and_then(|(sort, above)| wanted(sort, above));
+            let own = sorted(plan).and_then(|found| wanted(found.sort, found.above));
             found = found.or(own.map(|wanted| wanted.directions));
             Ok(TreeNodeRecursion::Continue)
         })
