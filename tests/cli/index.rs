@@ -97,6 +97,9 @@ fn a_search_by_index_gives_what_one_without_gives() {
         let exact = run(folder, &format!("SET ai.index_recall = 1; {sql}")).out;
         assert_eq!(rounded(&rows), rounded(&exact), "{sql}");
     }
+    // A large file would be cut up among the cores.
+    let cut = format!("SET datafusion.optimizer.repartition_file_min_size = 1; {SEARCH}");
+    assert_eq!(run(folder, &cut).out, exact);
     let off = "SET ai.index_recall = 1; ";
     let plan = run(folder, &format!("{off}EXPLAIN {SEARCH}")).out;
     assert!(!plan.contains("index=v_index"), "{plan}");

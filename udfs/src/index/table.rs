@@ -14,7 +14,7 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::parquet::arrow::arrow_reader::{RowSelection, RowSelector};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::{ExecutionPlan, Partitioning};
 
 use super::exec::{IndexScanExec, IndexVectors};
 use super::file::IndexFile;
@@ -117,10 +117,12 @@ impl IndexedTable {
                 groups.push(FileGroup::new(vec![file]));
                 vectors.push(own.iter().map(|hit| hit.vector).collect());
             }
+            let partitions = Partitioning::UnknownPartitioning(groups.len());
             let config = FileScanConfigBuilder::from(config.clone())
                 .with_file_groups(groups)
-                // No partition takes files from another.
+                // No partition takes files from another, and none is cut up.
                 .with_preserve_order(true)
+                .with_output_partitioning(Some(partitions))
                 .with_statistics(Statistics::new_unknown(&self.schema()))
                 .build();
             Ok(Transformed::yes(
