@@ -15,14 +15,12 @@ use crate::error::{Result, ShellError};
 use crate::script::{self, Kind, Script};
 use crate::seen::Seen;
 use crate::session::{Session, SessionOptions};
-use crate::shell::{ended, place};
+use crate::shell::place;
 use crate::statement::{self, Outcome, set};
+use crate::task::{Running, ended};
 
 /// How often a statement that runs asks whether it is still wanted.
 const PERIOD: Duration = Duration::from_millis(50);
-
-/// How long a stopped statement may take to let go of its files.
-const PATIENCE: Duration = Duration::from_millis(800);
 
 /// What a statement gave.
 #[derive(Clone, Debug)]
@@ -112,14 +110,16 @@ impl Engine {
         let (session, sql) = (Arc::clone(&self.session), sql.to_string());
         // In a task of its own: work that does not pause, such as loading a
         // model, must not keep this thread from asking.
-        let mut task = threads.spawn(async move { answer(&session, &sql).await });
+        let mut task = {
+            let _inside = threads.enter();
+            Running::start(async move { answer(&session, &sql).await })
+        };
         loop {
-            match threads.block_on(async { timeout(PERIOD, &mut task).await }) {
+            match threads.block_on(async { timeout(PERIOD, task.done()).await }) {
                 Ok(done) => return ended(done)?,
                 Err(_) if stop() => {
                     self.session.ai.interrupt();
-                    task.abort();
-                    let _ = threads.block_on(async { timeout(PATIENCE, task).await });
+                    threads.block_on(task.stop());
                     return Err(ShellError::interrupted());
                 }
                 Err(_) => {}

@@ -16,6 +16,8 @@ mod interrupt;
 mod last;
 mod output;
 mod panic;
+mod port;
+mod random;
 mod repl;
 mod script;
 mod seen;
@@ -25,6 +27,7 @@ mod shell;
 mod sources;
 mod statement;
 mod suggest;
+mod task;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;

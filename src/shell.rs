@@ -4,12 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
-use futures::channel::mpsc::channel;
-use futures::{SinkExt, StreamExt};
-use tokio::task::JoinHandle;
 
 use crate::commands::{self, Call};
 use crate::error::{ExitCode, Result, ShellError};
@@ -21,9 +17,7 @@ use crate::script::{self, Item, Kind, Script, Variables};
 use crate::seen::Seen;
 use crate::session::Session;
 use crate::statement::{self, Outcome};
-
-/// How long a stopped query may take to let go of its files.
-const PATIENCE: Duration = Duration::from_millis(800);
+use crate::task::{ReadAhead, Running, ended};
 
 /// Files that read each other with `\i`, one inside the other.
 const DEEPEST: usize = 50;
@@ -213,11 +207,11 @@ impl Shell {
         let text = sql.to_string();
         // In a task of its own, so that work which does not pause, such as
         // loading a model, cannot hold up Ctrl-C.
-        let mut task = tokio::spawn(async move { statement::run(&session, &text).await });
+        let mut task = Running::start(async move { statement::run(&session, &text).await });
         let outcome = tokio::select! {
-            done = &mut task => ended(done)??,
+            done = task.done() => ended(done)??,
             interrupted = self.interrupts.next() => {
-                stop(task).await;
+                task.stop().await;
                 return Err(interrupted);
             }
         };
@@ -267,10 +261,10 @@ impl Shell {
         } = self;
         let out = sink.writer()?;
         let mut writer = output::writer(schema, &style, out);
-        let mut rows = Rows::of(stream);
+        let mut rows = ReadAhead::of(stream);
         loop {
             let batch = tokio::select! {
-                batch = rows.next() => batch,
+                batch = rows.next() => ended(batch)?,
                 interrupted = interrupts.next() => {
                     rows.stop().await;
                     return Err(interrupted);
@@ -368,66 +362,4 @@ pub fn place(mut error: ShellError, script: &Script, first_line: usize) -> Shell
         error.placed = true;
     }
     error
-}
-
-/// The rows of a stream that is read in a task of its own, a little ahead.
-struct Rows {
-    batches: futures::channel::mpsc::Receiver<Result<RecordBatch>>,
-    task: Option<JoinHandle<()>>,
-}
-
-impl Rows {
-    fn of(mut stream: SendableRecordBatchStream) -> Self {
-        let (mut sender, batches) = channel(1);
-        let task = tokio::spawn(async move {
-            while let Some(batch) = stream.next().await {
-                let last = batch.is_err();
-                if sender.send(batch.map_err(ShellError::from)).await.is_err() || last {
-                    break;
-                }
-            }
-        });
-        Self {
-            batches,
-            task: Some(task),
-        }
-    }
-
-    /// The next batch; `None` at the end.
-    async fn next(&mut self) -> Result<Option<RecordBatch>> {
-        if let Some(batch) = self.batches.next().await {
-            return batch.map(Some);
-        }
-        // The channel also ends where the task died.
-        if let Some(task) = self.task.take() {
-            ended(task.await)?;
-        }
-        Ok(None)
-    }
-
-    async fn stop(mut self) {
-        self.batches.close();
-        if let Some(task) = self.task.take() {
-            stop(task).await;
-        }
-    }
-}
-
-impl Drop for Rows {
-    fn drop(&mut self) {
-        if let Some(task) = &self.task {
-            task.abort();
-        }
-    }
-}
-
-/// Ends a task, and waits a moment for it to put its things away.
-async fn stop<T>(task: JoinHandle<T>) {
-    task.abort();
-    let _ = tokio::time::timeout(PATIENCE, task).await;
-}
-
-/// A task that panicked has said so on standard error.
-pub fn ended<T>(result: Result<T, tokio::task::JoinError>) -> Result<T> {
-    result.map_err(|_| ShellError::query("the statement was stopped by the internal error above"))
 }

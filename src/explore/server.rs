@@ -12,14 +12,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinHandle;
 
 use super::prepare::{FOUND_ROWS, NEAR_ROWS, Prepared, meaning};
 use super::vectors::{Near, Vectors};
 use super::{answer, page, token};
 use crate::error::{Result, ShellError};
+use crate::port;
 use crate::session::Session;
 use crate::statement::read_only;
+use crate::task::Running;
 
 const REFUSAL: &str = "this page only reads; start `semql explore` with --allow-writes to run";
 
@@ -59,11 +60,7 @@ impl Door {
     /// If it is taken or not allowed.
     pub fn open(port: u16) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
-            let why = match error.kind() {
-                std::io::ErrorKind::AddrInUse => "is in use".to_string(),
-                std::io::ErrorKind::PermissionDenied => "is not allowed".to_string(),
-                _ => format!("cannot be had: {error}"),
-            };
+            let why = port::why_not(&error);
             ShellError::usage(format!(
                 "the port {port} {why}; choose another with --port N, or any free one with --port 0"
             ))
@@ -309,24 +306,9 @@ fn placed(mut error: ShellError, sql: &str) -> ShellError {
     error
 }
 
-/// Work in a task of its own, which ends when nobody waits for it any more:
-/// the browser went away or Stop was pressed.
-struct Running<T>(JoinHandle<Result<T>>);
-
-impl<T: Send + 'static> Running<T> {
-    fn start(work: impl Future<Output = Result<T>> + Send + 'static) -> Self {
-        Self(tokio::spawn(work))
-    }
-}
-
-impl<T> Drop for Running<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-async fn finished<T: Serialize>(mut running: Running<T>) -> Response {
-    match (&mut running.0).await {
+/// Waits for work that ends where the browser went away or Stop was pressed.
+async fn finished<T: Serialize + Send + 'static>(mut running: Running<Result<T>>) -> Response {
+    match running.done().await {
         Ok(Ok(answer)) => Json(answer).into_response(),
         Ok(Err(error)) => refused(StatusCode::BAD_REQUEST, &error.message),
         // It has said so on standard error.

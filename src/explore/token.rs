@@ -1,16 +1,14 @@
 //! Random names that nobody guesses.
 
-use crate::error::{Result, ShellError};
+use crate::error::Result;
+use crate::random;
 
 /// 128 random bits, in hexadecimal digits.
 ///
 /// # Errors
 /// If the system has no random numbers.
 pub fn random() -> Result<String> {
-    let mut bytes = [0u8; 16];
-    getrandom_for_features::getrandom(&mut bytes).map_err(|error| {
-        ShellError::setup(format!("the system gives no random numbers: {error}"))
-    })?;
+    let bytes = random::bytes::<16>()?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

@@ -5,9 +5,7 @@
 //! of them is no SQL, so there a command begins; it takes the rest of its line.
 
 use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::tokenizer::{
-    Location, Token, TokenWithSpan, Tokenizer, Whitespace,
-};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 /// What an [`Item`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,9 +182,27 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Bytes of a statement that are looked at first for its words; statements are
+/// asked for them often, and may be long.
+const BEGINNING: usize = 512;
+
 /// The first `count` words of a statement, upper case and without comments,
 /// and the rest of the text behind them.
 pub fn first_words(sql: &str, count: usize) -> (Vec<String>, &str) {
+    let beginning = &sql[..sql.floor_char_boundary(BEGINNING)];
+    let found = match words_of(beginning, count) {
+        Err(_) if beginning.len() < sql.len() => words_of(sql, count),
+        found => found,
+    };
+    let (words, end) = found.unwrap_or_else(|found| found);
+    (words, sql[end..].trim_start())
+}
+
+/// The words and where they end; in `Err` where the end of the text may have
+/// cut them off.
+type Words = (Vec<String>, usize);
+
+fn words_of(sql: &str, count: usize) -> Result<Words, Words> {
     let mut tokens: Vec<TokenWithSpan> = Vec::new();
     // What was read before an error is enough.
     let _ = Tokenizer::new(&GenericDialect {}, sql)
@@ -195,18 +211,18 @@ pub fn first_words(sql: &str, count: usize) -> (Vec<String>, &str) {
     let mut cursor = Cursor::new(sql);
     let mut words = Vec::new();
     let mut end = 0;
-    for token in &tokens {
+    for (at, token) in tokens.iter().enumerate() {
         match &token.token {
-            Token::Whitespace(Whitespace::Space | Whitespace::Newline | Whitespace::Tab) => {}
             Token::Whitespace(_) => {}
             Token::Word(word) if word.quote_style.is_none() && words.len() < count => {
                 words.push(word.value.to_uppercase());
                 end = cursor.offset(token.span.end);
             }
+            _ if at + 1 < tokens.len() => return Ok((words, end)),
             _ => break,
         }
     }
-    (words, sql[end..].trim_start())
+    Err((words, end))
 }
 
 #[cfg(test)]
@@ -298,5 +314,33 @@ mod tests {
         let (words, rest) = first_words("SUMMARIZE 'a.csv'", 2);
         assert_eq!(words, ["SUMMARIZE"]);
         assert_eq!(rest, "'a.csv'");
+    }
+
+    #[test]
+    fn first_words_of_long_texts_are_those_of_short_ones() {
+        let long = "x, ".repeat(BEGINNING);
+        for (sql, count, words, rest) in [
+            ("show  models now", 2, vec!["SHOW", "MODELS"], "now"),
+            ("SELECT", 1, vec!["SELECT"], ""),
+            ("'x' SELECT", 2, vec![], "'x' SELECT"),
+        ] {
+            let found = first_words(sql, count);
+            assert_eq!(found.0, words, "{sql}");
+            assert_eq!(found.1, rest, "{sql}");
+        }
+        let remark = "-- remark\n".repeat(BEGINNING);
+        let text = format!("{remark}create model {long}");
+        let (words, rest) = first_words(&text, 2);
+        assert_eq!(words, ["CREATE", "MODEL"]);
+        assert_eq!(rest, long);
+        // A word across the place where the first look ends.
+        for before in BEGINNING - 8..=BEGINNING {
+            let text = format!("{}select é, 1 FROM t WHERE x", " ".repeat(before));
+            let (words, rest) = first_words(&text, 4);
+            assert_eq!(words[0], "SELECT", "{before}");
+            assert!(rest.ends_with("1 FROM t WHERE x"), "{before}: {rest}");
+        }
+        let text = format!("SELECT '{}", long);
+        assert_eq!(first_words(&text, 4).0, ["SELECT"]);
     }
 }

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pgwire::api::ClientInfo;
 use pgwire::error::{PgWireError, PgWireResult};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::JoinHandle;
 
 use super::cursor::Cursors;
 use super::door::House;
@@ -16,6 +15,7 @@ use super::stop::{Asked, Place, Stop};
 use crate::error::Result;
 use crate::session::Session;
 use crate::statement::set;
+use crate::task::Running;
 
 pub struct Connection {
     pub house: Arc<House>,
@@ -149,21 +149,13 @@ pub async fn run<T: Send + 'static>(
     mut asked: Asked,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> PgWireResult<T> {
-    let mut running = Running(tokio::spawn(work));
+    let mut running = Running::start(work);
     tokio::select! {
-        done = &mut running.0 => match done {
+        done = running.done() => match done {
             Ok(done) => done.map_err(errors::wire),
             Err(_) => Err(errors::internal()),
         },
         () = asked.asked() => Err(PgWireError::QueryCanceled),
-    }
-}
-
-struct Running<T>(JoinHandle<T>);
-
-impl<T> Drop for Running<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

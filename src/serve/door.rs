@@ -19,6 +19,7 @@ use super::tls;
 use crate::args::Serve;
 use crate::error::{Result, ShellError};
 use crate::panic;
+use crate::port;
 use crate::session::Session;
 
 /// Connections that have not said who they are, for each that may come in: a
@@ -237,12 +238,7 @@ fn resolve(listen: &str) -> Result<Vec<SocketAddr>> {
 
 fn listen(wanted: &[SocketAddr], written: &str) -> Result<StdListener> {
     let listener = StdListener::bind(wanted).map_err(|error| {
-        let why = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "is in use".to_string(),
-            std::io::ErrorKind::PermissionDenied => "is not allowed".to_string(),
-            std::io::ErrorKind::AddrNotAvailable => "is no address of this machine".to_string(),
-            _ => format!("cannot be had: {error}"),
-        };
+        let why = port::why_not(&error);
         ShellError::usage(format!(
             "{written} {why}; choose another with --listen ADDRESS:PORT (port 0 takes any free one)"
         ))

@@ -10,6 +10,7 @@ use pgwire::api::auth::{AuthSource, LoginInfo, Password};
 use pgwire::error::PgWireResult;
 
 use crate::error::{Result, ShellError};
+use crate::random;
 use crate::script::plain_io;
 
 /// Bytes of salt, as in Postgres.
@@ -74,14 +75,14 @@ impl Users {
         }
         Ok(Self {
             all,
-            nobody: random()?,
+            nobody: random::bytes()?,
         })
     }
 }
 
 impl Salted {
     fn of(password: &str) -> Result<Self> {
-        let salt = random::<SALT>()?.to_vec();
+        let salt = random::bytes::<SALT>()?.to_vec();
         Ok(Self {
             password: gen_salted_password(password, &salt, SCRAM_ITERATIONS),
             salt,
@@ -107,14 +108,6 @@ impl AuthSource for Users {
         let salted = salted.unwrap_or_else(|| Salted::nobody(&self.nobody, user));
         Ok(Password::new(Some(salted.salt), salted.password))
     }
-}
-
-fn random<const N: usize>() -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    getrandom_for_features::getrandom(&mut bytes).map_err(|error| {
-        ShellError::setup(format!("the system gives no random numbers: {error}"))
-    })?;
-    Ok(bytes)
 }
 
 /// Passwords that others may read are none.

@@ -5,20 +5,18 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow_pg::datatypes::{arrow_schema_to_pg_fields, encode_recordbatch, field_into_pg_type};
-use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
-use futures::channel::mpsc::{Receiver, channel};
 use futures::stream::{self, BoxStream};
-use futures::{SinkExt, StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt};
 use pgwire::api::portal::Format;
 use pgwire::api::results::{FieldInfo, QueryResponse};
 use pgwire::error::{PgWireError, PgWireResult};
-use tokio::task::JoinHandle;
 
 use super::errors;
 use super::stop::Asked;
-use crate::error::{Result, ShellError};
+use crate::error::Result;
 use crate::output::value::Cells;
+use crate::task::ReadAhead;
 
 pub struct Rows {
     schema: SchemaRef,
@@ -32,7 +30,8 @@ impl Rows {
     /// The rows of a stream, which is read in a task of its own, a little
     /// ahead, until the client wants it to stop or nobody reads any more.
     pub fn of(schema: SchemaRef, from: SendableRecordBatchStream, asked: Asked) -> Self {
-        let reading = Reading::start(from, asked);
+        let rows = ReadAhead::of(from);
+        let reading = Reading { rows, asked };
         let batches = stream::unfold(Some(reading), Reading::next);
         let shown = presentable(&schema);
         let batches = batches.map({
@@ -192,51 +191,24 @@ fn as_text(column: &ArrayRef) -> Result<ArrayRef> {
 
 /// A stream that is being read.
 struct Reading {
-    batches: Receiver<Result<RecordBatch, DataFusionError>>,
-    task: JoinHandle<()>,
+    rows: ReadAhead,
     asked: Asked,
 }
 
 impl Reading {
-    fn start(mut from: SendableRecordBatchStream, asked: Asked) -> Self {
-        let (mut sender, batches) = channel(1);
-        let task = tokio::spawn(async move {
-            while let Some(batch) = from.next().await {
-                let last = batch.is_err();
-                if sender.send(batch).await.is_err() || last {
-                    break;
-                }
-            }
-        });
-        Self {
-            batches,
-            task,
-            asked,
-        }
-    }
-
     /// The next batch, and what is left; nothing is left after an error.
     async fn next(reading: Option<Self>) -> Option<(PgWireResult<RecordBatch>, Option<Self>)> {
         let mut reading = reading?;
         let batch = tokio::select! {
-            batch = reading.batches.next() => batch,
+            batch = reading.rows.next() => batch,
             () = reading.asked.asked() => return Some((Err(PgWireError::QueryCanceled), None)),
         };
         match batch {
-            Some(Ok(batch)) => Some((Ok(batch), Some(reading))),
-            Some(Err(error)) => Some((Err(errors::wire(ShellError::from(error))), None)),
-            None => match (&mut reading.task).await {
-                Ok(()) => None,
-                // It panicked, and has said so on standard error.
-                Err(_) => Some((Err(errors::internal()), None)),
-            },
+            Ok(Ok(batch)) => Some((Ok(batch?), Some(reading))),
+            Ok(Err(error)) => Some((Err(errors::wire(error)), None)),
+            // It panicked, and has said so on standard error.
+            Err(_) => Some((Err(errors::internal()), None)),
         }
-    }
-}
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

@@ -2,13 +2,15 @@
 //! connection that knows the secret.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use pgwire::api::cancel::CancelHandler;
 use pgwire::messages::cancel::CancelRequest;
 use pgwire::messages::startup::SecretKey;
 use tokio::sync::watch;
+
+use super::connection::lock;
 
 /// Tells a connection to stop what it runs now.
 #[derive(Clone)]
@@ -58,7 +60,7 @@ pub struct Place {
 
 impl Stops {
     pub fn enter(self: &Arc<Self>, pid: i32, secret: SecretKey, stop: Stop) -> Place {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.all);
         all.insert(pid, (secret, stop));
         Place {
             stops: Arc::clone(self),
@@ -69,11 +71,7 @@ impl Stops {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut all = self
-            .stops
-            .all
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.stops.all);
         all.remove(&self.pid);
     }
 }
@@ -81,7 +79,7 @@ impl Drop for Place {
 #[async_trait]
 impl CancelHandler for Stops {
     async fn on_cancel_request(&self, request: CancelRequest) {
-        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = lock(&self.all);
         if let Some((secret, stop)) = all.get(&request.pid)
             && secret.eq_value(&request.secret_key)
         {

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::server::{Server, shop};
+use super::server::{Server, passwords, shop};
 
 /// How long the server may take to answer or to hang up.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -71,14 +71,8 @@ impl Numbers {
 #[test]
 fn nobody_gets_in_without_a_password() {
     let folder = shop();
-    let users = folder.path().join("users");
-    std::fs::write(&users, "ada:secret\n").unwrap();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(&users, std::fs::Permissions::from_mode(0o600)).unwrap();
-    }
-    let server = Server::start(folder.path(), &["--password-file", users.to_str().unwrap()]);
+    let users = passwords(folder.path(), "ada:secret\n");
+    let server = Server::start(folder.path(), &["--password-file", &users]);
     let hello = startup(&["user", "ada", "database", "datafusion"]);
     let query = message(b'Q', b"SELECT 'se' || 'cret rows'\0");
     let scram = |first: &[u8]| {

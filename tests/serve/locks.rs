@@ -3,19 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::server::{Server, serve, shop, there_is};
+use super::server::{Server, for_psql, passwords, serve, shop, there_is};
 use crate::cli::Done;
 
-fn passwords(folder: &Path) -> String {
-    let path = folder.join("users");
-    std::fs::write(&path, "# staff\nada:difference:engine\ngrace:cobol\n").unwrap();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    }
-    path.to_str().unwrap().to_string()
-}
+const STAFF: &str = "# staff\nada:difference:engine\ngrace:cobol\n";
 
 fn refused(folder: &Path, args: &[&str]) -> Done {
     serve(folder, args).output().unwrap().into()
@@ -65,7 +56,7 @@ fn passwords_are_asked_for() {
     let folder = shop();
     let server = Server::start(
         folder.path(),
-        &["--password-file", &passwords(folder.path())],
+        &["--password-file", &passwords(folder.path(), STAFF)],
     );
     let ask = |user: &str, password: &str, options: &str| {
         let mut psql = server.psql(options);
@@ -139,7 +130,7 @@ fn tls_never_falls_back() {
     if !there_is("psql") {
         return;
     }
-    let users = passwords(folder.path());
+    let users = passwords(folder.path(), STAFF);
     let args = [
         "--tls-cert",
         &certificate,
@@ -191,11 +182,9 @@ fn tls_never_falls_back() {
 
 #[test]
 fn places_are_limited_and_come_free() {
-    if !there_is("psql") {
+    let Some((_folder, server)) = for_psql(&["--max-connections", "1"]) else {
         return;
-    }
-    let folder = shop();
-    let server = Server::start(folder.path(), &["--max-connections", "1"]);
+    };
     let mut waiting = server.psql("");
     let mut waiting = waiting
         .stdin(std::process::Stdio::piped())

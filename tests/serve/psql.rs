@@ -1,14 +1,12 @@
 //! psql: queries, its commands that read the catalogue, COPY, settings.
 
-use super::server::{Server, shop, there_is};
+use super::server::for_psql;
 
 #[test]
 fn psql_queries_and_describes() {
-    if !there_is("psql") {
+    let Some((_folder, server)) = for_psql(&[]) else {
         return;
-    }
-    let folder = shop();
-    let server = Server::start(folder.path(), &[]);
+    };
     assert_eq!(
         server.rows("SELECT title FROM shop ORDER BY price"),
         "pen; blue\ntea pot\nred shoes"
@@ -35,11 +33,9 @@ fn psql_queries_and_describes() {
 
 #[test]
 fn functions_and_statements_of_semql_work() {
-    if !there_is("psql") {
+    let Some((_folder, server)) = for_psql(&[]) else {
         return;
-    }
-    let folder = shop();
-    let server = Server::start(folder.path(), &[]);
+    };
     let label = server.rows("SELECT ai_classify(title, ['shoes', 'pens']) FROM shop WHERE id = 1");
     assert!(["shoes", "pens"].contains(&label.as_str()), "{label}");
     let vector = server.rows("SELECT embed(title) FROM shop WHERE id = 1");
@@ -73,11 +69,9 @@ fn functions_and_statements_of_semql_work() {
 
 #[test]
 fn settings_belong_to_their_connection() {
-    if !there_is("psql") {
+    let Some((_folder, server)) = for_psql(&[]) else {
         return;
-    }
-    let folder = shop();
-    let server = Server::start(folder.path(), &[]);
+    };
     let set = server.ask(&[
         "SET ai.batch_tokens = 77",
         "SHOW ai.batch_tokens",
@@ -109,11 +103,9 @@ fn settings_belong_to_their_connection() {
 
 #[test]
 fn copies_go_to_the_client() {
-    if !there_is("psql") {
+    let Some((_folder, server)) = for_psql(&[]) else {
         return;
-    }
-    let folder = shop();
-    let server = Server::start(folder.path(), &[]);
+    };
     let ask = |sql: &str| server.rows(sql);
     assert_eq!(
         ask("COPY (SELECT id, title, NULL AS n FROM shop ORDER BY id) TO STDOUT"),
@@ -138,11 +130,9 @@ fn copies_go_to_the_client() {
 
 #[test]
 fn errors_have_codes_and_the_connection_goes_on() {
-    if !there_is("psql") {
+    let Some((folder, server)) = for_psql(&[]) else {
         return;
-    }
-    let folder = shop();
-    let server = Server::start(folder.path(), &[]);
+    };
     for (sql, code, says) in [
         ("SELCT 1", "42601", "SELECT"),
         ("SELECT * FROM shopp", "42P01", "did you mean 'shop'"),
@@ -165,17 +155,7 @@ fn errors_have_codes_and_the_connection_goes_on() {
             "no-such/model",
         ),
     ] {
-        let mut psql = server.psql("");
-        let psql = psql.args([
-            "--tuples-only",
-            "-v",
-            "VERBOSITY=verbose",
-            "-c",
-            sql,
-            "-c",
-            "SELECT 'on'",
-        ]);
-        let done = crate::cli::Done::from(psql.output().unwrap());
+        let done = server.failing(sql);
         assert!(
             done.err.contains(&format!("ERROR:  {code}")),
             "{sql}: {}",
@@ -192,11 +172,9 @@ fn errors_have_codes_and_the_connection_goes_on() {
 
 #[test]
 fn writes_are_allowed_where_the_server_is_told_so() {
-    if !there_is("psql") {
+    let Some((_folder, server)) = for_psql(&["--allow-writes"]) else {
         return;
-    }
-    let folder = shop();
-    let server = Server::start(folder.path(), &["--allow-writes"]);
+    };
     let done = server.ask(&[
         "CREATE TABLE cheap AS SELECT * FROM shop WHERE price < 20",
         "INSERT INTO cheap VALUES (4, 'cup', 5)",
@@ -210,11 +188,9 @@ fn writes_are_allowed_where_the_server_is_told_so() {
 
 #[test]
 fn transactions_and_cursors_look_as_expected() {
-    if !there_is("psql") {
+    let Some((_folder, server)) = for_psql(&[]) else {
         return;
-    }
-    let folder = shop();
-    let server = Server::start(folder.path(), &[]);
+    };
     let done = server.ask(&["BEGIN; SELECT 1; COMMIT"]);
     assert_eq!(
         (done.code, done.out.as_str()),
@@ -265,23 +241,11 @@ fn transactions_and_cursors_look_as_expected() {
 
 #[test]
 fn a_query_larger_than_memory_fails_alone() {
-    if !there_is("psql") {
+    let Some((_folder, server)) = for_psql(&["--memory-limit", "1M"]) else {
         return;
-    }
-    let folder = shop();
-    let server = Server::start(folder.path(), &["--memory-limit", "1M"]);
+    };
     let sql = "SELECT count(*) FROM (SELECT array_agg(value) AS a FROM generate_series(1, 5000000)) WHERE cardinality(a) > 1";
-    let mut psql = server.psql("");
-    let psql = psql.args([
-        "--tuples-only",
-        "-v",
-        "VERBOSITY=verbose",
-        "-c",
-        sql,
-        "-c",
-        "SELECT 'on'",
-    ]);
-    let done = crate::cli::Done::from(psql.output().unwrap());
+    let done = server.failing(sql);
     assert!(done.err.contains("ERROR:  53200"), "{}", done.err);
     assert_eq!(done.out, "on\n");
 }

@@ -101,6 +101,15 @@ impl Server {
         psql.output().unwrap().into()
     }
 
+    /// What psql says to a command that fails, with its code, and to one behind
+    /// it that answers `on`.
+    pub fn failing(&self, sql: &str) -> Done {
+        let mut psql = self.psql("");
+        psql.args(["--tuples-only", "-v", "VERBOSITY=verbose"]);
+        psql.args(["-c", sql, "-c", "SELECT 'on'"]);
+        psql.output().unwrap().into()
+    }
+
     /// The rows of one query.
     pub fn rows(&self, sql: &str) -> String {
         let done = self.ask(&[sql]);
@@ -114,6 +123,27 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A shop that is served to psql; says so where there is no psql.
+pub fn for_psql(args: &[&str]) -> Option<(tempfile::TempDir, Server)> {
+    there_is("psql").then(|| {
+        let folder = shop();
+        let server = Server::start(folder.path(), args);
+        (folder, server)
+    })
+}
+
+/// A file of passwords that nobody else reads, in `folder`.
+pub fn passwords(folder: &Path, lines: &str) -> String {
+    let path = folder.join("users");
+    std::fs::write(&path, lines).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    path.to_str().unwrap().to_string()
 }
 
 /// Whether a program is on this machine; says so where it is not.

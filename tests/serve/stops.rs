@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use super::server::{Server, shop, signal, there_is};
+use super::server::{Server, for_psql, shop, signal};
 
 /// Endless for all that a test can wait for, with inference in it.
 const ENDLESS: &str =
@@ -30,11 +30,9 @@ fn under_way() {
 
 #[test]
 fn ctrl_c_in_psql_stops_the_query() {
-    if !there_is("psql") {
+    let Some((_folder, server)) = for_psql(&[]) else {
         return;
-    }
-    let folder = shop();
-    let server = Server::start(folder.path(), &[]);
+    };
     for sql in [
         ENDLESS,
         SILENT,
@@ -59,11 +57,9 @@ fn ctrl_c_in_psql_stops_the_query() {
 
 #[test]
 fn who_vanishes_frees_place_and_work() {
-    if !there_is("psql") {
+    let Some((_folder, server)) = for_psql(&["--max-connections", "1"]) else {
         return;
-    }
-    let folder = shop();
-    let server = Server::start(folder.path(), &["--max-connections", "1"]);
+    };
     for sql in [ENDLESS, SILENT] {
         let mut psql = start(&server, sql);
         under_way();
