@@ -6,7 +6,7 @@ usage: test_setup.py FOLDER [lint-tools | clients | python | debian]...
     FOLDER/lint-tools/    cargo-deny and hadolint; without them the lints fail
     FOLDER/clients/       Python with psycopg and SQLAlchemy
     FOLDER/python/        Python with what builds the wheel, and what it is tested with
-    debian: chromium and its driver, psql, Java and its JDBC driver: Debian's packages
+    debian: chromium and its driver, psql, Java and its JDBC driver, fonts: Debian's packages
 
 Where one of the last three lines cannot be had, its tests are skipped and say so.
 What is there is not fetched again.
@@ -41,6 +41,8 @@ DEBIAN = {
     "psql": "postgresql-client",
     "java": "default-jdk-headless",
     "/usr/share/java/postgresql.jar": "libpostgresql-jdbc-java",
+    "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf": "fonts-dejavu-core",
+    "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc": "fonts-wqy-microhei",
 }
 
 
@@ -91,7 +93,7 @@ def debian() -> None:
             why = (result.stderr.strip().splitlines() or ["apt-get said nothing"])[-1]
             say(f"not installed: {why}: {by_hand}")
             return
-    say("chromium, psql, java and the JDBC driver are there")
+    say("chromium, psql, java, the JDBC driver and fonts are there")
 
 
 def environment(folder: pathlib.Path, requirements: pathlib.Path) -> None:

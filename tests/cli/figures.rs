@@ -184,6 +184,35 @@ fn no_rows_make_a_chart_that_says_so() {
 }
 
 #[test]
+fn a_picture_shows_what_a_font_of_the_machine_has() {
+    let folder = shop();
+    // No font has one of private use.
+    let query = "SELECT * FROM (VALUES (chr(1114109), 3)) AS t(name, n)";
+    let done = copy(folder.path(), query, "a.png", "");
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert!(done.err.contains("no font on this machine"), "{}", done.err);
+    let fonts = "/usr/share/fonts/truetype";
+    for (font, name) in [
+        ("dejavu/DejaVuSans.ttf", "נעליים"),
+        ("wqy/wqy-microhei.ttc", "运动鞋"),
+    ] {
+        if !Path::new(fonts).join(font).exists() {
+            eprintln!("skipped: no {font} (`make test` says what to install)");
+            continue;
+        }
+        let query = format!("SELECT * FROM (VALUES ('{name}', 3)) AS t(name, n)");
+        let done = copy(folder.path(), &query, "a.png", "");
+        assert_eq!(done.code, Some(0), "{}", done.err);
+        assert!(!done.err.contains("no font"), "{name}: {}", done.err);
+        // What the program's own fonts have is drawn as ever: the same axis, bar and
+        // numbers as beside a name without any letters.
+        let other = chart(folder.path(), &query.replace(name, " "), "b.png", "");
+        let shown = fs::read(folder.path().join("a.png")).unwrap();
+        assert!(shown.len() > other.len(), "{name}");
+    }
+}
+
+#[test]
 fn hostile_texts_are_only_texts() {
     let folder = shop();
     let query =

@@ -52,11 +52,6 @@ fn a_search_by_index_gives_what_one_without_gives() {
             "SELECT id FROM 'points.parquet' ORDER BY cosine_distance(v, [1.0, 0.5, 0.2]) LIMIT 5",
             true,
         ),
-        // What a filter leaves need not be among the nearest.
-        (
-            "SELECT id FROM 'points.parquet' WHERE id > 100 ORDER BY cosine_distance(v, [1.0, 0.5, 0.2]) LIMIT 5",
-            false,
-        ),
         // NULL comes first here.
         (
             "SELECT id FROM 'points.parquet' ORDER BY cosine_similarity(v, [1.0, 0.5, 0.2]) DESC LIMIT 5",
@@ -110,6 +105,125 @@ fn a_search_by_index_gives_what_one_without_gives() {
     );
     run(folder, "DROP INDEX v_index ON 'points.parquet'");
     assert!(!names(folder).contains(&"points.parquet.v_index.hnsw".to_string()));
+}
+
+/// The nearest of those that pass a filter, their vectors among the columns or not.
+fn nearest(columns: &str, filter: &str, k: usize) -> String {
+    format!(
+        "SELECT {columns} FROM 'points.parquet' WHERE {filter}
+            ORDER BY cosine_distance(v, [1.0, 0.5, 0.2]) LIMIT {k}"
+    )
+}
+
+#[test]
+fn a_filter_applies_before_the_index_is_searched() {
+    let folder = points();
+    let folder = folder.path();
+    run(
+        folder,
+        "CREATE INDEX v_index ON 'points.parquet' USING hnsw (v)",
+    );
+    for (filter, k, indexed) in [
+        // What passes, in order: nearly all, few, none, one, those far away, and
+        // more with and without a vector than are wanted.
+        ("id > 100", 5, true),
+        ("id % 97 = 3", 5, true),
+        ("id > 5000", 5, true),
+        ("id = 1234", 5, true),
+        ("id BETWEEN 300 AND 500", 5, true),
+        ("id IN (499, 500, 501, 1000)", 5, true),
+        ("id % 2 = 0 AND id % 3 = 0", 5, true),
+        ("id > 1800 OR id < 20", 50, true),
+        ("v IS NOT NULL AND id < 300", 5, true),
+        // The order says as much.
+        ("cosine_distance(v, [1.0, 0.5, 0.2]) < 0.001", 5, true),
+        (
+            "cosine_distance(v, [1.0, 0.5, 0.2]) < 0.001 AND id > 700",
+            50,
+            true,
+        ),
+        // For these all vectors would be read.
+        ("cosine_distance(v, [1.0, 0.5, 0.2]) > 0.001", 5, false),
+        ("v[1] > 0", 5, false),
+        ("random() >= 0", 5, false),
+        (
+            "id IN (SELECT value FROM generate_series(1, 700))",
+            5,
+            false,
+        ),
+    ] {
+        for columns in ["id", "id, v"] {
+            let sql = nearest(columns, filter, k);
+            let plan = run(folder, &format!("EXPLAIN {sql}")).out;
+            assert_eq!(plan.contains("index=v_index"), indexed, "{sql}\n{plan}");
+            let rows = run(folder, &sql).out;
+            let exact = run(folder, &format!("SET ai.index_recall = 1; {sql}")).out;
+            assert_eq!(rows, exact, "{sql}");
+        }
+    }
+    // Only what the filter reads is read of all rows, and by what means.
+    let analyzed = run(
+        folder,
+        &format!("EXPLAIN ANALYZE {}", nearest("id", "id > 100", 5)),
+    )
+    .out;
+    for expected in [
+        "rows_passing=1.90 K",
+        "searches_by_graph=1",
+        "projection=[id, ",
+    ] {
+        assert!(analyzed.contains(expected), "{expected}\n{analyzed}");
+    }
+    // Nearer ones that do not pass are not in the way, whatever reads the rows.
+    let search = "FROM vector_search((SELECT id, v FROM 'points.parquet' WHERE id > 1000), [1.0, 0.5, 0.2], k => 3)";
+    let plan = run(folder, &format!("EXPLAIN SELECT id {search}")).out;
+    assert!(plan.contains("index=v_index"), "{plan}");
+    let rows = run(
+        folder,
+        &format!("SELECT id, round(score, 5) AS score {search}"),
+    )
+    .out;
+    let exact = format!("SET ai.index_recall = 1; SELECT id, round(score, 5) AS score {search}");
+    assert_eq!(rows, run(folder, &exact).out);
+    // Conditions that the scan itself applies, too.
+    let pushed = "SET datafusion.execution.parquet.pushdown_filters = true; ";
+    let sql = nearest("id", "id % 97 = 3 AND id > 100", 5);
+    let plan = run(folder, &format!("{pushed}EXPLAIN {sql}")).out;
+    assert!(plan.contains("index=v_index"), "{plan}");
+    let exact = run(folder, &format!("SET ai.index_recall = 1; {sql}")).out;
+    assert_eq!(run(folder, &format!("{pushed}{sql}")).out, exact);
+}
+
+#[test]
+fn rows_are_told_by_the_files_they_are_in() {
+    let folder = shop();
+    let folder = folder.path();
+    for (file, first) in [("a b", 0), ("c%20d", 1000), ("é", 2000)] {
+        let copy = POINTS.replace("value AS id", &format!("value + {first} AS id"));
+        let copy = copy.replace("value / 100.0", &format!("(value + {first}) / 700.0"));
+        run(
+            folder,
+            &copy.replace("points.parquet", &format!("parts/{file}.parquet")),
+        );
+    }
+    run(folder, "CREATE INDEX i ON 'parts/*.parquet' USING hnsw (v)");
+    for filter in [
+        "",
+        "WHERE id > 990",
+        "WHERE id BETWEEN 1490 AND 2100",
+        "WHERE id > 3990 OR id = 700",
+    ] {
+        for columns in ["id", "id, v"] {
+            let sql = format!(
+                "SELECT {columns} FROM 'parts/*.parquet' {filter}
+                    ORDER BY cosine_distance(v, [1.0, -0.5, 0.2]) LIMIT 7"
+            );
+            let plan = run(folder, &format!("EXPLAIN {sql}")).out;
+            assert!(plan.contains("index=i"), "{plan}");
+            let exact = run(folder, &format!("SET ai.index_recall = 1; {sql}")).out;
+            assert_eq!(run(folder, &sql).out, exact, "{sql}");
+        }
+    }
 }
 
 #[test]

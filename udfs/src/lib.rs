@@ -126,6 +126,7 @@ mod loading;
 pub mod models;
 pub mod options;
 pub mod plan;
+mod progress;
 pub mod relations;
 mod runtime;
 mod shares;
@@ -146,7 +147,8 @@ pub use backend::use_environment;
 pub use error::{Error, find as find_error, is_setup_error};
 pub use functions::{aggregate_functions, scalar_functions, window_functions};
 pub use options::AiOptions;
-pub use runtime::{ModelFacts, Progress, Runtime, Step};
+pub use progress::{Progress, Step};
+pub use runtime::{ModelFacts, Runtime};
 pub use taxonomy::{Example, Label, PRODUCT_CATEGORY_YAML, Taxonomy};
 
 /// Adds the AI functions and the settings `ai.*` to a session, with a

@@ -18,9 +18,9 @@ use crate::loading::Plan;
 use crate::models::hub::DownloadProgress;
 use crate::models::{Location, ModelSpec, Source, Tokenizer, WantedPrecision, fetch, locate};
 use crate::options::Settings;
+use crate::progress::{Counters, Progress, Queued, Watched};
 use crate::taxonomy::Taxonomy;
 use crate::trained::Registry;
-use crate::waiting::Watch;
 
 /// Dimensions of the deterministic backend.
 const DETERMINISTIC_DIMS: usize = 16;
@@ -43,7 +43,6 @@ pub struct Runtime {
     trained: Registry,
     elsewhere: AtomicBool,
     indexes: Opened,
-    step: Mutex<Option<Step>>,
 }
 
 /// Memory for the vectors of the queries that are under way.
@@ -54,55 +53,6 @@ type CacheKey = (String, Option<usize>);
 
 /// Classifiers kept in memory.
 const KEPT_CLASSIFIERS: usize = 64;
-
-/// Totals since the runtime began, and what goes on now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Distinct texts that wait for the model now.
-    pub texts_queued: u64,
-    pub texts_done: u64,
-    /// Tokens without padding.
-    pub tokens_done: u64,
-    /// Texts that were cut at the model's limit.
-    pub truncated: u64,
-    /// Texts on which the model failed and whose answer is NULL.
-    pub failed: u64,
-    /// Where work in steps is, if there is such work now.
-    pub step: Option<Step>,
-}
-
-/// How far work is that takes many steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The work, and what its steps are called.
-    pub what: &'static str,
-    pub at: u64,
-    pub of: u64,
-}
-
-/// Watches work until an interrupt, and has [`Runtime::progress`] tell how far
-/// it is.
-pub(crate) struct Watched<'a> {
-    runtime: &'a Runtime,
-    epoch: u64,
-}
-
-impl Watch for Watched<'_> {
-    fn halted(&self) -> bool {
-        self.runtime.epoch() != self.epoch
-    }
-
-    fn step(&self, what: &'static str, at: usize, of: usize) {
-        let (at, of) = (at as u64, of as u64);
-        *lock(&self.runtime.step) = Some(Step { what, at, of });
-    }
-}
-
-impl Drop for Watched<'_> {
-    fn drop(&mut self) {
-        *lock(&self.runtime.step) = None;
-    }
-}
 
 /// The place of one model, empty until it is loaded. Those who want the same
 /// model wait for each other, those who want another do not.
@@ -144,49 +94,6 @@ pub struct ModelFacts {
     pub pooling: String,
     /// What its vectors are computed in: `fp32`, `int8` or `fp16`.
     pub precision: String,
-}
-
-#[derive(Default)]
-pub(crate) struct Counters {
-    queued: AtomicU64,
-    done: AtomicU64,
-    tokens: AtomicU64,
-    truncated: AtomicU64,
-    failed: AtomicU64,
-}
-
-/// A request's texts in the queue; those that are not done when the request
-/// ends are taken out.
-pub(crate) struct Queued {
-    counters: Arc<Counters>,
-    waiting: AtomicU64,
-}
-
-impl Queued {
-    /// `texts` went through the model, with `tokens` tokens in all.
-    pub(crate) fn done(&self, texts: u64, tokens: u64) {
-        self.waiting.fetch_sub(texts, Relaxed);
-        self.counters.queued.fetch_sub(texts, Relaxed);
-        self.counters.done.fetch_add(texts, Relaxed);
-        self.counters.tokens.fetch_add(tokens, Relaxed);
-    }
-}
-
-impl Drop for Queued {
-    fn drop(&mut self) {
-        let waiting = self.waiting.load(Relaxed);
-        self.counters.queued.fetch_sub(waiting, Relaxed);
-    }
-}
-
-impl Counters {
-    pub(crate) fn truncated(&self, texts: u64) {
-        self.truncated.fetch_add(texts, Relaxed);
-    }
-
-    pub(crate) fn failed(&self, texts: u64) {
-        self.failed.fetch_add(texts, Relaxed);
-    }
 }
 
 struct Silent;
@@ -235,7 +142,6 @@ impl Runtime {
             trained: Registry::default(),
             elsewhere: AtomicBool::new(false),
             indexes: Opened::default(),
-            step: Mutex::default(),
         };
         if let Ok(taxonomy) = Taxonomy::built_in() {
             runtime.set_taxonomy(taxonomy);
@@ -255,10 +161,7 @@ impl Runtime {
 
     /// Watches work that begins now.
     pub(crate) fn watch(&self) -> Watched<'_> {
-        Watched {
-            runtime: self,
-            epoch: self.epoch(),
-        }
+        Watched::new(&self.counters, &self.interrupts)
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -267,11 +170,7 @@ impl Runtime {
 
     /// Counts `texts` as waiting for the model.
     pub(crate) fn queue(&self, texts: u64) -> Queued {
-        self.counters.queued.fetch_add(texts, Relaxed);
-        Queued {
-            counters: Arc::clone(&self.counters),
-            waiting: AtomicU64::new(texts),
-        }
+        self.counters.queue(texts)
     }
 
     /// The vectors of the queries that are under way, for as long as somebody
@@ -380,16 +279,9 @@ impl Runtime {
         self.turn.lock()
     }
 
+    /// How far its work is.
     pub fn progress(&self) -> Progress {
-        let c = &self.counters;
-        Progress {
-            texts_queued: c.queued.load(Relaxed),
-            texts_done: c.done.load(Relaxed),
-            tokens_done: c.tokens.load(Relaxed),
-            truncated: c.truncated.load(Relaxed),
-            failed: c.failed.load(Relaxed),
-            step: *lock(&self.step),
-        }
+        self.counters.progress()
     }
 
     /// The device on which inference ran, and the model; `None` before the

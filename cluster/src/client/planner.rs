@@ -34,6 +34,7 @@ use datafusion_proto::physical_plan::AsExecutionPlan;
 use datafusion_proto::protobuf::PhysicalPlanNode;
 use prost::Message;
 use semql::ShellError;
+use semql_udfs::index::IndexScanExec;
 use semql_udfs::plan::{InferExec, InferQueryPlanner};
 use semql_udfs::{AiOptions, Runtime};
 
@@ -122,7 +123,8 @@ impl Placing<'_> {
         plan: Arc<dyn ExecutionPlan>,
         replaceable: bool,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if !is_work(&plan)? {
+        // What passes a filter is for the index that waits for it.
+        if !is_work(&plan)? || plan.is::<IndexScanExec>() {
             return Ok(plan);
         }
         if replaceable && !stays(&plan) {
@@ -170,7 +172,7 @@ fn is_work(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
     let (mut asks, mut reads, mut computes) = (false, false, false);
     plan.apply(|plan| {
         asks |= plan.is::<InferExec>();
-        reads |= file_scan(plan).is_some();
+        reads |= file_scan(plan).is_some() || plan.is::<IndexScanExec>();
         computes |= !passes_on(plan);
         Ok(TreeNodeRecursion::Continue)
     })?;
@@ -210,7 +212,9 @@ fn file_scan(plan: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
 fn obstacle(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<String>> {
     let mut found = None;
     plan.apply(|plan| {
-        if plan.children().is_empty() {
+        if plan.is::<IndexScanExec>() {
+            found = Some("an index says which rows to read".to_string());
+        } else if plan.children().is_empty() {
             found = leaf(plan);
         } else if stays(plan) {
             found = Some(format!("{} is of this process", plan.name()));
@@ -231,10 +235,8 @@ fn leaf(plan: &Arc<dyn ExecutionPlan>) -> Option<String> {
         return Some(format!("{} gives its rows here alone", plan.name()));
     };
     let source = exec.data_source();
-    if let Some(files) = source.downcast_ref::<FileScanConfig>() {
-        let mut all = files.file_groups.iter().flat_map(|group| group.files());
-        let narrowed = all.any(|file| !file.extensions.is_empty());
-        return narrowed.then(|| "an index says which rows to read".to_string());
+    if source.is::<FileScanConfig>() {
+        return None;
     }
     let Some(table) = source.downcast_ref::<MemorySourceConfig>() else {
         return Some("a table gives its rows here alone".to_string());

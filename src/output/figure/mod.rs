@@ -101,7 +101,7 @@ fn unreadable(missing: &BTreeSet<char>) -> Option<String> {
         .collect();
     (!shown.is_empty()).then(|| {
         format!(
-            "the font of pictures cannot show some characters, such as {}; .svg and .html show what the reader's fonts have",
+            "no font on this machine can show some characters, such as {}: install one that does, or write .svg or .html, which show what the reader's fonts have",
             shown.join(" ")
         )
     })

@@ -1,5 +1,6 @@
 //! A drawing as pixels, with fonts that come with the program: the picture is
-//! the same on every machine.
+//! the same on every machine. Characters that those lack, as Chinese ones, come
+//! from the fonts of the machine.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -15,7 +16,8 @@ use crate::error::{Result, ShellError};
 /// Pixels of the picture for each of the drawing.
 const SCALE: f32 = 2.0;
 
-static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
+/// The fonts that come with the program.
+static OWN: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     let mut fonts = fontdb::Database::new();
     let all = [
         epaint_default_fonts::UBUNTU_LIGHT,
@@ -26,6 +28,34 @@ static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     for font in all {
         fonts.load_font_source(fontdb::Source::Binary(Arc::new(font)));
     }
+    take_first(&mut fonts);
+    Arc::new(fonts)
+});
+
+/// Those, and behind them the machine's: looked for once, and only where a text
+/// has need of them.
+static ALL: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
+    let mut fonts = OWN.as_ref().clone();
+    fonts.load_system_fonts();
+    // Of each only the plain form, as what stands beside it is plain.
+    let plain = |face: &fontdb::FaceInfo| {
+        face.style == fontdb::Style::Normal
+            && face.stretch == fontdb::Stretch::Normal
+            && face.weight <= fontdb::Weight::NORMAL
+    };
+    let others: Vec<fontdb::ID> = fonts
+        .faces()
+        .filter(|face| !plain(face))
+        .map(|face| face.id)
+        .collect();
+    others.into_iter().for_each(|face| fonts.remove_face(face));
+    // The machine's settings name another.
+    take_first(&mut fonts);
+    Arc::new(fonts)
+});
+
+/// Has the first font show all that it has.
+fn take_first(fonts: &mut fontdb::Database) {
     let first = fonts
         .faces()
         .next()
@@ -35,10 +65,9 @@ static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
         fonts.set_sans_serif_family(&name);
         fonts.set_serif_family(name);
     }
-    Arc::new(fonts)
-});
+}
 
-/// The picture, and the characters that the fonts do not have.
+/// The picture, and the characters that no font has.
 ///
 /// # Errors
 /// If there is no memory for it.
@@ -49,11 +78,16 @@ pub fn write(scene: &Scene, theme: Theme) -> Result<(Vec<u8>, BTreeSet<char>)> {
     let tree = {
         let default = FontResolver::default_fallback_selector();
         let options = Options {
-            fontdb: Arc::clone(&FONTS),
+            fontdb: Arc::clone(&OWN),
             font_family: "sans-serif".to_string(),
             font_resolver: FontResolver {
                 select_fallback: Box::new(|c, tried, fonts| {
-                    let found = default(c, tried, fonts);
+                    let mut found = default(c, tried, fonts);
+                    if found.is_none() {
+                        // The fonts that are known keep their numbers.
+                        *fonts = Arc::clone(&ALL);
+                        found = default(c, tried, fonts);
+                    }
                     if found.is_none() {
                         let mut missing = missing.lock().unwrap_or_else(PoisonError::into_inner);
                         missing.insert(c);

@@ -1,5 +1,7 @@
 //! A column of vectors as plain numbers.
 
+use std::cmp::Ordering;
+
 use arrow::array::ArrayRef;
 use arrow::datatypes::Float32Type;
 use datafusion::common::exec_err;
@@ -25,29 +27,36 @@ impl OrderedVectors {
     pub fn read(function: &str, column: &ArrayRef) -> Result<Self> {
         let column = Column::new(column)?;
         let mut dims = None;
-        let mut rows: Vec<(usize, &[f32])> = Vec::with_capacity(column.len());
+        // The first value stands beside the vector, which lies somewhere else.
+        let mut rows: Vec<(f32, usize, &[f32])> = Vec::with_capacity(column.len());
         for row in 0..column.len() {
             match column.vector(row, &mut dims) {
-                Ok(vector) => rows.extend(vector.map(|vector| (row, vector))),
+                Ok(vector) => rows.extend(vector.map(|vector| (plain(vector[0]), row, vector))),
                 Err(why) => return exec_err!("{function}: the vector of row {} {why}", row + 1),
             }
         }
-        rows.sort_unstable_by(|(row, a), (other, b)| {
+        rows.sort_unstable_by(|(first, row, a), (other_first, other, b)| {
             let mut orders = a
                 .iter()
                 .zip(*b)
                 .map(|(a, b)| plain(*a).total_cmp(&plain(*b)));
-            let unlike = orders.find(|order| order.is_ne());
-            unlike.unwrap_or_else(|| row.cmp(other))
+            let unlike = first.total_cmp(other_first).then_with(|| {
+                orders
+                    .find(|order| order.is_ne())
+                    .unwrap_or(Ordering::Equal)
+            });
+            unlike.then(row.cmp(other))
         });
         let mut of_rows = vec![None; column.len()];
-        for (number, (row, _)) in rows.iter().enumerate() {
+        let dims = dims.unwrap_or(0);
+        let mut values = Vec::with_capacity(rows.len() * dims);
+        for (number, (_, row, vector)) in rows.iter().enumerate() {
             of_rows[*row] = Some(number);
+            values.extend(vector.iter().map(|value| plain(*value)));
         }
-        let vectors = rows.iter().flat_map(|(_, vector)| *vector);
         Ok(Self {
-            dims: dims.unwrap_or(0),
-            values: vectors.map(|value| plain(*value)).collect(),
+            dims,
+            values,
             of_rows,
         })
     }
@@ -115,11 +124,18 @@ impl Column {
                 vector.len()
             ));
         }
-        match vector.iter().position(|value| !value.is_finite()) {
+        // Without an early end, many values are looked at in one step.
+        if vector
+            .iter()
+            .fold(true, |all, value| all & value.is_finite())
+        {
+            return Ok(Some(vector));
+        }
+        let mut broken = vector.iter().enumerate();
+        match broken.find(|(_, value)| !value.is_finite()) {
             None => Ok(Some(vector)),
-            Some(at) => Err(format!(
-                "has {} as its value {}; leave such rows out",
-                vector[at],
+            Some((at, value)) => Err(format!(
+                "has {value} as its value {}; leave such rows out",
                 at + 1
             )),
         }

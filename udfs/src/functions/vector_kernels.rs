@@ -18,7 +18,11 @@ use datafusion::logical_expr::{
 
 use super::arguments::{answer, constant};
 use super::vectors::{Vectors, check_space, coerce};
-use crate::vector::{Number, Reference, cosine, distance};
+use crate::vector::{Number, Reference, cosine, distance, prefetch};
+
+/// Rows between the one that is compared and the one that is fetched from
+/// memory meanwhile.
+const AHEAD: usize = 2;
 
 type Of<T> = fn(&[T], &Reference<'_, T>) -> Option<f64>;
 
@@ -123,6 +127,11 @@ impl Compare {
         let literal = literal.then(|| others.get(0).map(Reference::new));
         let mut figures = Float64Array::builder(rows);
         for row in 0..rows {
+            if row + AHEAD < rows
+                && let Some(soon) = column.get(row + AHEAD)
+            {
+                prefetch(soon);
+            }
             let of_row;
             let reference = match &literal {
                 Some(literal) => literal.as_ref(),

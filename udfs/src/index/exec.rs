@@ -1,5 +1,4 @@
-//! Stands above a narrowed scan: tells in EXPLAIN of the index, and gives the
-//! vectors that the index holds in place of the table's.
+//! The operator that searches by an index and gives the rows that it names.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,101 +6,163 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Statistics, internal_err};
+use datafusion::common::{DataFusionError, Statistics, internal_err};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
-    PhysicalExpr, PlanProperties,
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties,
+    Partitioning, PhysicalExpr, PlanProperties,
 };
-use futures::StreamExt;
+use futures::stream::select_all;
+use futures::{StreamExt, TryStreamExt};
 
 use super::file::IndexFile;
+use super::narrow::narrow;
+use super::passing;
+use super::search::{Hit, Search, Way, hits};
 
-/// Gives what its input gives, and the index's own vectors among it.
-#[derive(Debug)]
+/// Searches when it runs: first it hears from its input, if it has one, which
+/// rows pass the filter, and then it reads those that the index names.
+#[derive(Clone, Debug)]
 pub struct IndexScanExec {
-    input: Arc<dyn ExecutionPlan>,
     index: Arc<IndexFile>,
-    /// Rows that the index names.
-    rows: usize,
-    vectors: Option<Arc<IndexVectors>>,
+    search: Search,
+    /// The scan of all rows, which is narrowed down to those that are found.
+    scan: Arc<dyn ExecutionPlan>,
+    vectors: Option<VectorColumn>,
+    /// The numbers of the rows that pass; all do if there is none.
+    passing: Option<Arc<dyn ExecutionPlan>>,
     properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
 }
 
-/// A column of vectors that the input does not read, since the index has them.
-#[derive(Debug)]
-pub struct IndexVectors {
+/// A column of vectors that the scan does not read, since the index has them.
+#[derive(Clone, Debug)]
+pub struct VectorColumn {
     /// Its place among the columns.
     pub at: usize,
     pub field: FieldRef,
-    /// Per partition of the input, the numbers of the vectors of its rows.
-    pub of_partitions: Vec<Vec<u32>>,
 }
 
 impl IndexScanExec {
     pub fn new(
-        input: Arc<dyn ExecutionPlan>,
         index: Arc<IndexFile>,
-        rows: usize,
-        vectors: Option<IndexVectors>,
-    ) -> Result<Self> {
-        Self::of(input, index, rows, vectors.map(Arc::new))
+        search: Search,
+        scan: Arc<dyn ExecutionPlan>,
+        vectors: Option<VectorColumn>,
+        passing: Option<Arc<dyn ExecutionPlan>>,
+    ) -> Self {
+        let mut fields = scan.schema().fields().to_vec();
+        if let Some(vectors) = &vectors {
+            fields.insert(vectors.at, Arc::clone(&vectors.field));
+        }
+        let schema = Schema::new_with_metadata(fields, scan.schema().metadata().clone());
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(Arc::new(schema)),
+            Partitioning::UnknownPartitioning(1),
+            scan.pipeline_behavior(),
+            scan.boundedness(),
+        );
+        Self {
+            index,
+            search,
+            scan,
+            vectors,
+            passing,
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
     }
 
-    fn of(
-        input: Arc<dyn ExecutionPlan>,
-        index: Arc<IndexFile>,
-        rows: usize,
-        vectors: Option<Arc<IndexVectors>>,
-    ) -> Result<Self> {
-        let properties = match &vectors {
-            None => Arc::clone(input.properties()),
-            Some(vectors) => {
-                let partitions = input.output_partitioning().partition_count();
-                if partitions != vectors.of_partitions.len() {
-                    return internal_err!("the scan below an index has {partitions} partitions");
-                }
-                let mut fields = input.schema().fields().to_vec();
-                fields.insert(vectors.at, Arc::clone(&vectors.field));
-                let metadata = input.schema().metadata().clone();
-                let schema = Arc::new(Schema::new_with_metadata(fields, metadata));
-                Arc::new(PlanProperties::new(
-                    EquivalenceProperties::new(schema),
-                    Partitioning::UnknownPartitioning(partitions),
-                    input.pipeline_behavior(),
-                    input.boundedness(),
-                ))
-            }
+    /// The rows that are found among those that pass.
+    async fn found(&self, passing: Option<SendableRecordBatchStream>) -> Result<Vec<Hit>> {
+        let passing = match passing {
+            Some(rows) => Some(passing::read(rows, &self.index.about).await?),
+            None => None,
         };
-        Ok(Self {
-            input,
-            index,
-            rows,
-            vectors,
-            properties,
-        })
+        let count = |name: &'static str| MetricBuilder::new(&self.metrics).counter(name, 0);
+        if let Some(passing) = &passing {
+            count("rows_passing").add(passing.count_set_bits());
+        }
+        let (index, search) = (Arc::clone(&self.index), self.search.clone());
+        let search = SpawnedTask::spawn_blocking(move || hits(&index, &search, passing.as_ref()));
+        let (hits, way) = search
+            .await
+            .map_err(|e| DataFusionError::Execution(e.to_string()))?;
+        count("rows_found").add(hits.len());
+        let way = match way {
+            Way::Graph => "searches_by_graph",
+            Way::OneByOne => "searches_one_by_one",
+            Way::All => "searches_not_needed",
+        };
+        count(way).add(1);
+        Ok(hits)
+    }
+
+    /// Those rows, whichever come first.
+    fn rows(&self, hits: &[Hit], context: &Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let (scan, hits) = narrow(&self.scan, &self.index.about, hits)?;
+        let mut files = Vec::new();
+        for (at, hits) in hits.into_iter().enumerate() {
+            let (this, mut given) = (self.clone(), 0);
+            files.push(scan.execute(at, Arc::clone(context))?.map(move |batch| {
+                let batch = batch?;
+                let own = given..given + batch.num_rows();
+                given = own.end;
+                match hits.get(own) {
+                    Some(own) => this.with_vectors(batch, own),
+                    None => internal_err!("a narrowed scan gives rows that were not asked for"),
+                }
+            }));
+        }
+        let rows = RecordBatchStreamAdapter::new(self.schema(), select_all(files));
+        Ok(Box::pin(rows))
+    }
+
+    /// The rows of a batch, and the vectors of the index among their columns.
+    fn with_vectors(&self, batch: RecordBatch, hits: &[Hit]) -> Result<RecordBatch> {
+        let Some(own) = &self.vectors else {
+            return Ok(batch);
+        };
+        let mut columns = batch.columns().to_vec();
+        columns.insert(own.at, self.vectors_of(hits, own.field.data_type())?);
+        Ok(RecordBatch::try_new(self.schema(), columns)?)
+    }
+
+    /// The vectors of some rows, of the type that the column has.
+    fn vectors_of(&self, hits: &[Hit], data_type: &DataType) -> Result<ArrayRef> {
+        let view = self.index.view();
+        let nothing = vec![0.0; view.dims];
+        let values = hits.iter().flat_map(|hit| match hit.vector {
+            Some(vector) => view.vector(vector),
+            None => &nothing,
+        });
+        let values = Float32Array::from_iter_values(values.copied());
+        let nulls = hits.iter().map(|hit| hit.vector.is_some()).collect();
+        let item = Arc::new(Field::new_list_field(DataType::Float32, true));
+        let (dims, values) = (view.dims as i32, Arc::new(values));
+        let lists = FixedSizeListArray::try_new(item, dims, values, Some(nulls))?;
+        Ok(cast(&lists, data_type)?)
     }
 }
 
 impl DisplayAs for IndexScanExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
         let about = &self.index.about;
+        let vectors = match &self.vectors {
+            Some(_) => "index",
+            None => "table",
+        };
         write!(
             f,
-            "IndexScanExec: index={}, column={}, rows={}, vectors={}",
-            about.name,
-            about.column,
-            self.rows,
-            if self.vectors.is_some() {
-                "index"
-            } else {
-                "table"
-            }
+            "IndexScanExec: index={}, column={}, rows={}, vectors={vectors}",
+            about.name, about.column, self.search.rows
         )
     }
 }
@@ -116,15 +177,12 @@ impl ExecutionPlan for IndexScanExec {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
+        self.passing.iter().collect()
     }
 
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        let children = self.passing.iter();
+        children.map(|_| Distribution::SinglePartition).collect()
     }
 
     fn apply_expressions(
@@ -138,55 +196,35 @@ impl ExecutionPlan for IndexScanExec {
         self: Arc<Self>,
         mut children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Some(input) = children.pop() else {
-            return internal_err!("IndexScanExec has one input");
-        };
-        let (index, vectors) = (Arc::clone(&self.index), self.vectors.clone());
-        Ok(Arc::new(Self::of(input, index, self.rows, vectors)?))
+        if children.len() != self.children().len() {
+            return internal_err!("IndexScanExec has as many inputs as before");
+        }
+        Ok(Arc::new(Self {
+            passing: children.pop(),
+            metrics: ExecutionPlanMetricsSet::new(),
+            ..Self::clone(&self)
+        }))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
     }
 
     fn partition_statistics(&self, _: Option<usize>) -> Result<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(&self.schema());
-        statistics.num_rows = Precision::Inexact(self.rows);
+        statistics.num_rows = Precision::Inexact(self.search.rows);
         Ok(Arc::new(statistics))
     }
 
-    fn execute(&self, at: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let rows = self.input.execute(at, context)?;
-        let Some(vectors) = self.vectors.clone() else {
-            return Ok(rows);
+    fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let passing = self.passing.as_ref();
+        let passing = passing.map(|rows| rows.execute(0, Arc::clone(&context)));
+        let (this, passing) = (self.clone(), passing.transpose()?);
+        let rows = async move {
+            let hits = this.found(passing).await?;
+            this.rows(&hits, &context)
         };
-        let (index, schema) = (Arc::clone(&self.index), self.schema());
-        let mut given = 0;
-        let batches = rows.map({
-            let schema = Arc::clone(&schema);
-            move |batch| {
-                let batch = batch?;
-                let own = given..given + batch.num_rows();
-                given = own.end;
-                let Some(own) = vectors.of_partitions[at].get(own) else {
-                    return internal_err!(
-                        "the scan below an index gives rows that were not asked for"
-                    );
-                };
-                let column = vectors.column(&index, own)?;
-                let mut columns = batch.columns().to_vec();
-                columns.insert(vectors.at, column);
-                Ok(RecordBatch::try_new(Arc::clone(&schema), columns)?)
-            }
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
-    }
-}
-
-impl IndexVectors {
-    /// The vectors of some rows, of the type that the column has.
-    fn column(&self, index: &IndexFile, vectors: &[u32]) -> Result<ArrayRef> {
-        let view = index.view();
-        let values = vectors.iter().flat_map(|vector| view.vector(*vector));
-        let values = Float32Array::from_iter_values(values.copied());
-        let item = Arc::new(Field::new_list_field(DataType::Float32, true));
-        let lists = FixedSizeListArray::try_new(item, view.dims as i32, Arc::new(values), None)?;
-        Ok(cast(&lists, self.field.data_type())?)
+        let rows = futures::stream::once(rows).try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
     }
 }

@@ -8,17 +8,22 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::Result;
+use datafusion::logical_expr::expr_rewriter::unnormalize_col;
+use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
-    Expr, Limit, LogicalPlan, Projection, Sort, SubqueryAlias, TableScan,
+    BinaryExpr, Expr, Filter, Limit, LogicalPlan, Operator, Projection, Sort, SubqueryAlias,
+    TableScan,
 };
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::scalar::ScalarValue;
 
 use super::data::DataFiles;
 use super::file::IndexFile;
-use super::table::{IndexedTable, Search};
+use super::search::Search;
+use super::table::IndexedTable;
 use crate::functions::{Vectors, narrow, narrow_type};
 use crate::options::AiOptions;
+use crate::plan::is_cheap;
 use crate::vector::normalize;
 
 /// Rows of a search at most; beyond, looking at all is no slower.
@@ -31,8 +36,8 @@ const SPARE: usize = 8;
 const COSINES: &[&str] = &["cosine_similarity", "cosine_distance"];
 
 /// Narrows the scan of `ORDER BY cosine_distance(column, vector) LIMIT k`, with
-/// nothing between that would take rows away, down to the rows that a fresh
-/// index of the column names.
+/// nothing between but filters, down to the rows that a fresh index of the
+/// column names. Filters apply first: the index is searched for rows that pass.
 #[derive(Debug, Default)]
 pub struct SearchByIndex;
 
@@ -137,13 +142,16 @@ struct Wanted {
     nulls_first: bool,
     /// Whether all that is asked of the vectors is their direction.
     directions: bool,
+    /// What rows have to pass before they are compared, over the scan's columns.
+    filter: Option<Expr>,
 }
 
 fn wanted(sort: &Sort, above: Option<&Projection>) -> Option<Wanted> {
     let rows = sort.fetch.filter(|rows| *rows > 0 && *rows <= MOST)?;
     let key = sort.expr.first()?;
     let expr = through(&sort.input, key.expr.clone())?;
-    let Expr::ScalarFunction(call) = expr.unalias() else {
+    let expr = expr.unalias();
+    let Expr::ScalarFunction(call) = &expr else {
         return None;
     };
     match (call.name(), key.asc) {
@@ -158,13 +166,57 @@ fn wanted(sort: &Sort, above: Option<&Projection>) -> Option<Wanted> {
         | (Expr::Literal(query, _), Expr::Column(column)) => (column, query),
         _ => return None,
     };
+    let nearer = match key.asc {
+        true => [Operator::Lt, Operator::LtEq],
+        false => [Operator::Gt, Operator::GtEq],
+    };
+    let mut filters = Vec::new();
+    for filter in filters_of(&sort.input)? {
+        let implied = match &filter {
+            // Rows without a vector are the last to be found.
+            Expr::IsNotNull(of) => matches!(of.as_ref(), Expr::Column(own) if own == column),
+            // The nearest are the first to be found.
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+                **left == expr && nearer.contains(op) && matches!(**right, Expr::Literal(..))
+            }
+            _ => false,
+        };
+        let filter = unnormalize_col(filter);
+        // A scan may have been told of it too.
+        if implied || filters.contains(&filter) {
+            continue;
+        }
+        // Reading all vectors for a filter is what an index is to spare.
+        if filter.column_refs().iter().any(|of| of.name == column.name) || !is_cheap(&filter) {
+            return None;
+        }
+        filters.push(filter);
+    }
     Some(Wanted {
         column: column.clone(),
         query: unit(query)?,
         rows,
         nulls_first: key.nulls_first,
         directions: only_directions(&sort.input, needed(sort, above), column),
+        filter: conjunction(filters),
     })
+}
+
+/// All conditions between a sort and the scan, each over the columns of the
+/// scan; `None` where something else lies between.
+fn filters_of(plan: &LogicalPlan) -> Option<Vec<Expr>> {
+    match plan {
+        LogicalPlan::Projection(projection) => filters_of(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => filters_of(&alias.input),
+        LogicalPlan::Filter(filter) => {
+            let mut all = filters_of(&filter.input)?;
+            let own = through(&filter.input, filter.predicate.clone())?;
+            all.extend(split_conjunction_owned(own));
+            Some(all)
+        }
+        LogicalPlan::TableScan(scan) => Some(scan.filters.clone()),
+        _ => None,
+    }
 }
 
 /// The columns of a sort, by their places, whose values are needed.
@@ -194,6 +246,8 @@ fn need(expr: &Expr, schema: &DFSchema, needed: &mut BTreeSet<usize>) {
             let args = args.filter(|arg| !matches!(arg, Expr::Column(_)));
             args.for_each(|arg| need(arg, schema, needed));
         }
+        // An index knows which rows have none.
+        Expr::IsNull(of) | Expr::IsNotNull(of) if matches!(**of, Expr::Column(_)) => {}
         _ => {
             // Nothing here fails.
             let _ = expr.apply_children(|child| {
@@ -224,6 +278,11 @@ fn only_directions(plan: &LogicalPlan, needed: BTreeSet<usize>, column: &Column)
             only_directions(&projection.input, below, column)
         }
         LogicalPlan::SubqueryAlias(alias) => only_directions(&alias.input, needed, column),
+        LogicalPlan::Filter(filter) => {
+            let mut needed = needed;
+            need(&filter.predicate, filter.input.schema(), &mut needed);
+            only_directions(&filter.input, needed, column)
+        }
         LogicalPlan::TableScan(scan) => {
             let at = scan.projected_schema.maybe_index_of_column(column);
             at.is_some_and(|at| {
@@ -259,6 +318,7 @@ fn through(plan: &LogicalPlan, expr: Expr) -> Option<Expr> {
             });
             through(&alias.input, expr.ok()?)
         }
+        LogicalPlan::Filter(filter) => through(&filter.input, expr),
         LogicalPlan::TableScan(_) => Some(expr),
         _ => None,
     }
@@ -294,13 +354,19 @@ fn narrowed(
                 })
                 .transpose()
         }
+        LogicalPlan::Filter(filter) => {
+            let input = narrowed(&filter.input, wanted, options)?;
+            let over = |input| Filter::try_new(filter.predicate.clone(), Arc::new(input));
+            let filter = input.map(|input| over(input).map(LogicalPlan::Filter));
+            filter.transpose()
+        }
         LogicalPlan::TableScan(scan) => Ok(indexed(scan, wanted, options)),
         _ => Ok(None),
     }
 }
 
 fn indexed(scan: &TableScan, wanted: &Wanted, options: &AiOptions) -> Option<LogicalPlan> {
-    if !scan.filters.is_empty() || scan.fetch.is_some() {
+    if scan.fetch.is_some() {
         return None;
     }
     let table = source_as_provider(&scan.source).ok()?;
@@ -313,14 +379,20 @@ fn indexed(scan: &TableScan, wanted: &Wanted, options: &AiOptions) -> Option<Log
             .ok()?;
         serves(&index, &data, wanted, options).then_some(index)
     })?;
-    let search = Search {
-        query: wanted.query.clone(),
-        rows: wanted.rows + SPARE,
+    let narrowed = IndexedTable {
+        table,
+        index,
+        search: Search {
+            query: wanted.query.clone(),
+            rows: wanted.rows + SPARE,
+        },
         directions: wanted.directions,
+        filter: wanted.filter.clone(),
     };
-    let narrowed = IndexedTable::new(table, index, search);
     Some(LogicalPlan::TableScan(TableScan {
         source: provider_as_source(Arc::new(narrowed)),
+        // No row is found that does not pass them.
+        filters: Vec::new(),
         ..scan.clone()
     }))
 }

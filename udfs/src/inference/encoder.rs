@@ -10,7 +10,7 @@ use super::run::Run;
 use crate::backend::{Backend, TokenBatch};
 use crate::error::{Error, Result};
 use crate::models::{ModelSpec, Tokenized, Tokenizer};
-use crate::runtime::Queued;
+use crate::progress::Queued;
 
 /// A model with its tokenizer; the session behind it is opened by the first
 /// text, so that counting tokens loads no weights.

@@ -7,7 +7,7 @@ use std::collections::hash_map::Entry;
 
 use super::cache::Key;
 use crate::models::Tokenized;
-use crate::runtime::Queued;
+use crate::progress::Queued;
 
 /// A text for the model to read; `None` where there is nothing to read.
 pub type Reading<'a> = Option<Cow<'a, str>>;

@@ -8,7 +8,7 @@ use faer::{Mat, MatRef, Side};
 
 use crate::shares::each_share;
 use crate::vector::dot;
-use crate::vector::matrix::{Shape, multiply_transposed, transposed_multiply};
+use crate::vector::matrix::{Shape, column_products, multiply_transposed};
 use crate::waiting::Watch;
 
 /// Rows that are multiplied at a time; their sums go on in f64.
@@ -73,25 +73,90 @@ pub fn pca(rows: &[f32], dims: usize, wanted: usize, watch: &dyn Watch) -> Optio
 /// The rows less their mean, scaled so that no value is beyond 1, and what they
 /// were divided by; `None` where no two rows differ.
 pub fn centred(rows: &[f32], dims: usize) -> Option<(Vec<f32>, f32)> {
-    let mut mean = vec![0f64; dims];
-    for row in rows.chunks_exact(dims.max(1)) {
-        mean.iter_mut()
-            .zip(row)
-            .for_each(|(mean, v)| *mean += f64::from(*v));
-    }
-    let count = (rows.len() / dims.max(1)) as f64;
-    mean.iter_mut().for_each(|mean| *mean /= count);
-    let from_mean = || {
-        let values = rows.chunks_exact(dims.max(1));
-        values.flat_map(|row| row.iter().zip(&mean).map(|(v, mean)| f64::from(*v) - mean))
-    };
     let first = rows.get(..dims)?;
     if rows.chunks_exact(dims.max(1)).all(|row| row == first) {
         return None;
     }
-    let farthest = from_mean().fold(0f64, |far, v| far.max(v.abs()));
-    let centred = from_mean().map(|v| (v / farthest) as f32).collect();
+    let Spread { mean, farthest } = Spread::of(rows, dims);
+    let mut centred = vec![0f32; rows.len()];
+    let blocks = centred
+        .chunks_mut(ROWS * dims)
+        .zip(rows.chunks(ROWS * dims));
+    each_share(blocks, |(centred, block)| {
+        let centred = centred.chunks_exact_mut(dims);
+        for (centred, row) in centred.zip(block.chunks_exact(dims)) {
+            let values = centred.iter_mut().zip(row).zip(&mean);
+            values.for_each(|((c, v), mean)| *c = ((f64::from(*v) - mean) / farthest) as f32);
+        }
+    });
     Some((centred, farthest as f32))
+}
+
+/// Where rows lie.
+struct Spread {
+    /// Of each dimension.
+    mean: Vec<f64>,
+    /// How far any value is from the mean of its dimension at most.
+    farthest: f64,
+}
+
+impl Spread {
+    fn of(rows: &[f32], dims: usize) -> Self {
+        // Whichever core takes which block, sums are added in one order.
+        let blocks = rows.chunks(ROWS * dims);
+        let mut facts = vec![Facts::new(dims); blocks.len()];
+        each_share(blocks.zip(&mut facts), |(block, facts)| {
+            block.chunks_exact(dims).for_each(|row| facts.add(row));
+        });
+        let mut all = Facts::new(dims);
+        facts.iter().for_each(|facts| all.merge(facts));
+        let count = (rows.len() / dims) as f64;
+        let mean: Vec<f64> = all.sum.iter().map(|sum| sum / count).collect();
+        let sides = mean.iter().zip(all.least.iter().zip(&all.most));
+        let farthest = sides.fold(0f64, |far, (mean, (least, most))| {
+            far.max(mean - f64::from(*least))
+                .max(f64::from(*most) - mean)
+        });
+        Self { mean, farthest }
+    }
+}
+
+/// Of each dimension of some rows.
+#[derive(Clone)]
+struct Facts {
+    sum: Vec<f64>,
+    least: Vec<f32>,
+    most: Vec<f32>,
+}
+
+impl Facts {
+    fn new(dims: usize) -> Self {
+        Self {
+            sum: vec![0.0; dims],
+            least: vec![f32::INFINITY; dims],
+            most: vec![f32::NEG_INFINITY; dims],
+        }
+    }
+
+    fn add(&mut self, row: &[f32]) {
+        let sums = self.sum.iter_mut().zip(row);
+        sums.for_each(|(sum, v)| *sum += f64::from(*v));
+        self.widen(row, row);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        let sums = self.sum.iter_mut().zip(&other.sum);
+        sums.for_each(|(sum, v)| *sum += v);
+        self.widen(&other.least, &other.most);
+    }
+
+    /// Unlike `min` and `max`, comparisons know nothing of NaN and go by vectors.
+    fn widen(&mut self, least: &[f32], most: &[f32]) {
+        let lows = self.least.iter_mut().zip(least);
+        lows.for_each(|(low, v)| *low = if *v < *low { *v } else { *low });
+        let highs = self.most.iter_mut().zip(most);
+        highs.for_each(|(high, v)| *high = if *v > *high { *v } else { *high });
+    }
 }
 
 /// 1 or -1, so that the loading that is farthest from 0 becomes positive.
@@ -109,30 +174,18 @@ fn by_columns(
     watch: &dyn Watch,
 ) -> Option<Vec<Vec<f64>>> {
     let mut covariance = vec![0f64; dims * dims];
-    let strips = covariance.chunks_mut(COLUMNS * dims).enumerate();
+    // The largest first, so that no core waits long for the last.
+    let strips = covariance.chunks_mut(COLUMNS * dims).enumerate().rev();
     each_share(strips, |(strip, sums)| {
         let first = strip * COLUMNS;
-        let columns = sums.len() / dims;
         // The covariance is symmetric: what is above the diagonal is left out.
-        let width = first + columns;
-        let mut products = vec![0f32; columns * width];
-        let (mut own, mut others) = (Vec::new(), Vec::new());
+        let width = first + sums.len() / dims;
+        let mut products = vec![0f32; (width - first) * width];
         for block in centred.chunks(ROWS * dims) {
             if watch.halted() {
                 return;
             }
-            own.clear();
-            others.clear();
-            for row in block.chunks_exact(dims) {
-                own.extend_from_slice(&row[first..width]);
-                others.extend_from_slice(&row[..width]);
-            }
-            let shape = Shape {
-                rows: columns,
-                inner: block.len() / dims,
-                columns: width,
-            };
-            transposed_multiply(&mut products, &own, &others, shape);
+            column_products(&mut products, block, dims, first..width, 0..width);
             let sums = sums.chunks_exact_mut(dims);
             for (sums, products) in sums.zip(products.chunks_exact(width)) {
                 sums.iter_mut()

@@ -62,6 +62,11 @@ pub fn has_call(expr: &Expr) -> bool {
     any(expr, &mut |expr| is_liftable(expr))
 }
 
+/// Whether `expr` can be computed twice and elsewhere without a model.
+pub fn is_cheap(expr: &Expr) -> bool {
+    depends_on_its_row_alone(expr) && !has_call(expr)
+}
+
 fn any(expr: &Expr, test: &mut impl FnMut(&Expr) -> bool) -> bool {
     let mut found = false;
     let walked = expr.apply(|expr| {

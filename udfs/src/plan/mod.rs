@@ -24,7 +24,7 @@ use std::sync::Arc;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
 
-pub(crate) use calls::replace;
+pub(crate) use calls::{is_cheap, replace};
 pub use cascade::sample_size;
 pub use exec::{Computed, InferExec, PhysicalCall};
 pub use lift::LiftModelCalls;

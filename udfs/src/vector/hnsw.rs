@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Range;
 use std::sync::Mutex;
 
-use super::dot;
+use super::{dot, prefetch};
 use crate::shares::each_share;
 
 /// Links of a vector on the upper layers; on the lowest there are twice as many.
@@ -24,6 +24,10 @@ const BATCH: usize = 512;
 
 /// Layers at most.
 const LAYERS: usize = 16;
+
+/// Vectors that a core looks at before it takes the next ones, where all are
+/// looked at.
+const SHARE: usize = 1024;
 
 /// The end of a list of links that is not full.
 const END: u32 = u32::MAX;
@@ -134,11 +138,16 @@ impl Links for View<'_> {
     }
 
     fn len(&self) -> usize {
-        self.vectors.len().checked_div(self.dims).unwrap_or(0)
+        self.count()
     }
 }
 
 impl<'a> View<'a> {
+    /// How many vectors there are.
+    pub fn count(&self) -> usize {
+        self.vectors.len().checked_div(self.dims).unwrap_or(0)
+    }
+
     /// One of the vectors.
     pub fn vector(&self, vector: u32) -> &'a [f32] {
         &self.vectors[vector as usize * self.dims..][..self.dims]
@@ -178,15 +187,58 @@ impl<'a> View<'a> {
     /// `breadth` of them or fewer. The larger `breadth`, the surer that they
     /// are the nearest.
     pub fn search(&self, query: &[f32], breadth: usize, seen: &mut Seen) -> Vec<Found> {
+        let all = self.search_among(query, breadth, |_| true, usize::MAX, seen);
+        all.unwrap_or_default()
+    }
+
+    /// The same among the vectors that `passes` says; `None` once more than
+    /// `most` have been looked at. The way leads over others too.
+    pub fn search_among(
+        &self,
+        query: &[f32],
+        breadth: usize,
+        passes: impl Fn(u32) -> bool,
+        most: usize,
+        seen: &mut Seen,
+    ) -> Option<Vec<Found>> {
         if self.entry as usize >= self.len() {
-            return Vec::new();
+            return Some(Vec::new());
         }
         let mut near = vec![found(self, query, self.entry)];
         for layer in (1..self.layers(self.entry)).rev() {
             near = descend(self, query, near[0], layer);
         }
-        explore(self, query, &near, 0, breadth.max(1), seen)
+        let wanted = Wanted {
+            breadth: breadth.max(1),
+            passes,
+            most,
+        };
+        explore(self, query, &near, 0, wanted, seen)
     }
+
+    /// The nearest of `vectors`, the best first, by looking at each: up to
+    /// `count`, by all cores.
+    pub fn nearest_of(&self, query: &[f32], vectors: &[u32], count: usize) -> Vec<Found> {
+        let shares: Vec<&[u32]> = vectors.chunks(SHARE).collect();
+        let mut best = vec![Vec::new(); shares.len()];
+        each_share(shares.iter().zip(&mut best), |(share, best)| {
+            let own = share.iter().enumerate().map(|(at, vector)| {
+                if let Some(soon) = share.get(at + 1) {
+                    prefetch(self.vector(*soon));
+                }
+                found(self, query, *vector)
+            });
+            *best = best_of(own.collect(), count);
+        });
+        best_of(best.concat(), count)
+    }
+}
+
+/// The best of what is found, the very best first.
+fn best_of(mut found: Vec<Found>, count: usize) -> Vec<Found> {
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    found.truncate(count);
+    found
 }
 
 fn found(links: &impl Links, query: &[f32], vector: u32) -> Found {
@@ -214,38 +266,63 @@ fn descend(links: &impl Links, query: &[f32], from: Found, layer: usize) -> Vec<
     }
 }
 
-/// The best of a layer, going from `from`: the first is the best.
+/// What is looked for on a layer.
+struct Wanted<P> {
+    breadth: usize,
+    /// Which vectors may be found.
+    passes: P,
+    /// Vectors that may be looked at.
+    most: usize,
+}
+
+/// The best of a layer, going from `from`: the first is the best. `None` where
+/// it takes more looking than is wanted.
 fn explore(
     links: &impl Links,
     query: &[f32],
     from: &[Found],
     layer: usize,
-    breadth: usize,
+    wanted: Wanted<impl Fn(u32) -> bool>,
     seen: &mut Seen,
-) -> Vec<Found> {
+) -> Option<Vec<Found>> {
+    let Wanted {
+        breadth,
+        passes,
+        most,
+    } = wanted;
     seen.begin(links.len());
     let mut open: BinaryHeap<Found> = BinaryHeap::new();
     let mut best: BinaryHeap<Reverse<Found>> = BinaryHeap::with_capacity(breadth + 1);
     for found in from {
         if seen.first(found.vector) {
             open.push(*found);
-            best.push(Reverse(*found));
+            if passes(found.vector) {
+                best.push(Reverse(*found));
+            }
         }
     }
+    let mut looked = open.len();
+    let mut met = Vec::with_capacity(2 * LINKS);
     while let Some(next) = open.pop() {
         if best.len() >= breadth && best.peek().is_some_and(|worst| next < worst.0) {
             break;
         }
-        for link in links.of(next.vector, layer) {
-            if *link as usize >= links.len() {
-                break;
-            }
-            if !seen.first(*link) {
-                continue;
-            }
+        if looked > most {
+            return None;
+        }
+        let own = links.of(next.vector, layer).iter().copied();
+        let own = own.take_while(|link| (*link as usize) < links.len());
+        met.clear();
+        met.extend(own.filter(|link| seen.first(*link)));
+        met.iter().for_each(|link| prefetch(links.vector(*link)));
+        looked += met.len();
+        for link in &met {
             let found = found(links, query, *link);
             if best.len() < breadth || best.peek().is_some_and(|worst| found > worst.0) {
                 open.push(found);
+                if !passes(*link) {
+                    continue;
+                }
                 best.push(Reverse(found));
                 if best.len() > breadth {
                     best.pop();
@@ -253,9 +330,8 @@ fn explore(
             }
         }
     }
-    let mut best: Vec<Found> = best.into_iter().map(|found| found.0).collect();
-    best.sort_unstable_by(|a, b| b.cmp(a));
-    best
+    let best = best.into_iter().map(|found| found.0).collect();
+    Some(best_of(best, breadth))
 }
 
 /// A graph that grows.
@@ -381,7 +457,12 @@ impl Growing<'_> {
         for layer in (0..layers).rev() {
             let mut candidates = Vec::new();
             if layer < self.layers(entry) {
-                near = explore(self, query, &near, layer, BREADTH, seen);
+                let wanted = Wanted {
+                    breadth: BREADTH,
+                    passes: |_| true,
+                    most: usize::MAX,
+                };
+                near = explore(self, query, &near, layer, wanted, seen).unwrap_or_default();
                 candidates.extend_from_slice(&near);
             }
             let others = among_itself.iter().copied();

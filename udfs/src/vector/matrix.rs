@@ -1,5 +1,7 @@
 //! Products of matrices that lie in slices, row by row.
 
+use std::ops::Range;
+
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
@@ -42,6 +44,20 @@ pub fn multiply_add_transposed(out: &mut [f32], a: &[f32], b: &[f32], shape: Sha
 pub fn transposed_multiply(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape) {
     let a = plain(a, shape.inner).transpose();
     product(out, a, plain(b, shape.inner), Accum::Replace);
+}
+
+/// `out = lᵀ r`: `l` and `r` are columns `left` and `right` of a matrix that has
+/// `columns` of them.
+pub fn column_products(
+    out: &mut [f32],
+    matrix: &[f32],
+    columns: usize,
+    left: Range<usize>,
+    right: Range<usize>,
+) {
+    let rows = matrix.len().checked_div(columns).unwrap_or(0);
+    let own = |range: Range<usize>| plain(matrix, rows).subcols(range.start, range.len());
+    product(out, own(left).transpose(), own(right), Accum::Replace);
 }
 
 /// A slice as so many rows.
@@ -87,6 +103,10 @@ mod tests {
         multiply_transposed(&mut out, &a, &b_transposed, SHAPE);
         assert_eq!(out, expected);
         transposed_multiply(&mut out, &a_transposed, &b, SHAPE);
+        assert_eq!(out, expected);
+        // The columns of both, side by side.
+        let both = [1.0, 4.0, 1.0, 0.0, 2.0, 5.0, 0.0, 1.0, 3.0, 6.0, 1.0, 1.0];
+        column_products(&mut out, &both, 4, 0..2, 2..4);
         assert_eq!(out, expected);
         multiply_add(&mut out, &a, &b, SHAPE);
         multiply_add_transposed(&mut out, &a, &b_transposed, SHAPE);

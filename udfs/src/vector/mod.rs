@@ -7,9 +7,11 @@ pub mod matrix;
 mod normalize;
 mod pair;
 mod pairs;
+mod prefetch;
 
 pub use add_scaled::add_scaled;
 pub use dot::dot;
 pub use normalize::normalize;
 pub use pair::{Number, Reference, cosine, distance};
 pub use pairs::{Keep, Pair, Units, pairs};
+pub use prefetch::prefetch;

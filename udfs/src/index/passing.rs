@@ -1,0 +1,105 @@
+//! Which rows of a table pass a filter, by their numbers.
+
+use std::sync::Arc;
+
+use arrow::array::{AsArray, BooleanBufferBuilder};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{DFSchema, exec_err, internal_err};
+use datafusion::error::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::functions::core::{file_row_index, input_file_name};
+use datafusion::logical_expr::Expr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::PhysicalExpr;
+use datafusion::physical_plan::filter::FilterExecBuilder;
+use datafusion::physical_plan::projection::ProjectionExec;
+use futures::TryStreamExt;
+
+use super::file::About;
+
+/// A plan that gives of each row for which `filter` is true the file and the
+/// number in it. Only the columns that the filter reads are read.
+///
+/// # Errors
+/// If the table or the filter cannot be planned.
+pub async fn plan(
+    table: &dyn TableProvider,
+    filter: &Expr,
+    state: &dyn Session,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let schema = table.schema();
+    let mut columns: Vec<usize> = Vec::new();
+    for column in filter.column_refs() {
+        columns.push(schema.index_of(&column.name)?);
+    }
+    columns.sort_unstable();
+    let scan = table.scan(state, Some(&columns), std::slice::from_ref(filter), None);
+    let scan = scan.await?;
+    let read = DFSchema::try_from(scan.schema())?;
+    let predicate = state.create_physical_expr(filter.clone(), &read)?;
+    let mut exprs: Vec<(Arc<dyn PhysicalExpr>, String)> = Vec::new();
+    for (at, field) in scan.schema().fields().iter().enumerate() {
+        exprs.push((
+            Arc::new(Column::new(field.name(), at)),
+            field.name().clone(),
+        ));
+    }
+    // The scan knows these of each row, once they have got into it.
+    for of_row in [input_file_name(), file_row_index()] {
+        let call = of_row.call(vec![]);
+        let name = call.schema_name().to_string();
+        exprs.push((state.create_physical_expr(call, &read)?, name));
+    }
+    let projection = ProjectionExec::try_new(exprs, Arc::clone(&scan))?;
+    let Some(numbered) = scan.try_swapping_with_projection(&projection)? else {
+        return internal_err!("{} does not number its rows", scan.name());
+    };
+    let of_row = vec![columns.len(), columns.len() + 1];
+    let filter = FilterExecBuilder::new(predicate, numbered).apply_projection(Some(of_row))?;
+    Ok(Arc::new(filter.build()?))
+}
+
+/// What such a plan gives, as a bit for each row of the files of an index.
+///
+/// # Errors
+/// If the rows cannot be read, or the files have others than they had.
+pub async fn read(mut rows: SendableRecordBatchStream, about: &About) -> Result<BooleanBuffer> {
+    let all: u64 = about.rows.iter().sum();
+    let mut bits = BooleanBufferBuilder::new(all as usize);
+    bits.append_n(all as usize, false);
+    while let Some(batch) = rows.try_next().await? {
+        let files = cast(batch.column(0), &DataType::Utf8)?;
+        let files = files.as_string::<i32>();
+        let numbers = batch.column(1).as_primitive::<Int64Type>();
+        let mut of = ("", 0..0);
+        for row in 0..batch.num_rows() {
+            let path = files.value(row);
+            if of.0 != path {
+                of = (path, rows_of(path, about)?);
+            }
+            let at = of.1.start + numbers.value(row) as u64;
+            if !of.1.contains(&at) {
+                return exec_err!("{path} has more rows than it had when its index was made");
+            }
+            bits.set_bit(at as usize, true);
+        }
+    }
+    Ok(bits.finish())
+}
+
+/// The numbers of a file's rows, counted over all files.
+fn rows_of(path: &str, about: &About) -> Result<std::ops::Range<u64>> {
+    let name = path.rsplit('/').next();
+    let mut first = 0;
+    for (stamp, rows) in about.files.iter().zip(&about.rows) {
+        if Some(stamp.name.as_str()) == name {
+            return Ok(first..first + rows);
+        }
+        first += rows;
+    }
+    exec_err!("{path} is not among the files of the index")
+}
