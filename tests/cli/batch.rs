@@ -236,6 +236,19 @@ fn a_memory_limit_ends_what_cannot_spill_with_advice() {
         &["--memory-limit", "16M", "--format", "csv", "-c", sql],
     );
     assert_eq!(done.out, "m\n300000\n", "{}", done.err);
+    // Vectors of a group or a map are in memory, and count.
+    let sql = "SELECT count(c) AS n FROM (SELECT kmeans(v, 2) OVER () AS c FROM (SELECT
+        arrow_cast([value / 7.0, value % 5.0], 'FixedSizeList(2, Float32)') AS v FROM generate_series(1, 30000)))";
+    let grouped = |limit: &str| {
+        let args = ["--memory-limit", limit, "--format", "csv", "-c", sql];
+        semql(folder.path(), &args)
+    };
+    let done = grouped("500K");
+    assert_eq!(done.code, Some(1), "{}", done.out);
+    for expected in ["kmeans", "--memory-limit"] {
+        assert!(done.err.contains(expected), "{expected}: {}", done.err);
+    }
+    assert_eq!(grouped("16M").out, "n\n30000\n");
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Carried {
         let taxonomy = runtime.taxonomy(&settings.taxonomy).ok();
         let options = AiOptions {
             settings,
-            runtime: Arc::clone(runtime),
+            ..AiOptions::new(Arc::clone(runtime))
         };
         Self {
             taxonomy: taxonomy.filter(|_| chooses).map(Arc::unwrap_or_clone),

@@ -180,6 +180,7 @@ pub fn register_with(ctx: &SessionContext, runtime: Arc<Runtime>) -> Result<()> 
 /// Only if DataFusion refuses a registration.
 pub fn register_functions(ctx: &SessionContext, runtime: Arc<Runtime>) -> Result<()> {
     let mut options = AiOptions::new(runtime);
+    options.memory = Some(Arc::clone(&ctx.runtime_env().memory_pool));
     if let Some(own) = AiOptions::of(ctx) {
         options.settings = own.settings;
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
 use datafusion::common::config_err;
 use datafusion::error::Result;
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::prelude::SessionContext;
 
 use crate::backend::Device;
@@ -387,6 +388,9 @@ fn path(path: &Option<PathBuf>) -> String {
 pub struct AiOptions {
     pub settings: Settings,
     pub runtime: Arc<Runtime>,
+    /// The session's memory, for functions that keep much and that DataFusion
+    /// gives none; unbounded where it is not known.
+    pub memory: Option<Arc<dyn MemoryPool>>,
 }
 
 impl AiOptions {
@@ -394,6 +398,7 @@ impl AiOptions {
         Self {
             settings: Settings::default(),
             runtime,
+            memory: None,
         }
     }
 

@@ -4,9 +4,10 @@
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::error::Result;
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::logical_expr::function::{
     PartitionEvaluatorArgs, WindowFunctionSimplification, WindowUDFFieldArgs,
 };
@@ -41,6 +42,11 @@ pub trait OverVectors: Send + Sync + 'static {
         work: &Work<'_>,
     ) -> Result<Option<ArrayRef>>;
 }
+
+/// How many times the vectors of a partition are in memory: as DataFusion's
+/// operator holds them, which charges nobody for them, in the order that they
+/// alone decide, and as work changes them.
+const COPIES: usize = 3;
 
 /// The circumstances of a function at work.
 pub struct Work<'a> {
@@ -153,8 +159,15 @@ impl PartitionEvaluator for Evaluator {
             seed: options.settings.seed,
             watch: &options.runtime.watch(),
         };
+        let name = function.parameters().function;
+        let size = COPIES * values[0].to_data().get_slice_memory_size()?;
+        let pool = options.memory.as_ref();
+        let memory = pool.map(|pool| MemoryConsumer::new(name).register(pool));
+        if let Some(memory) = &memory {
+            memory.try_grow(size)?;
+        }
         let answers = blocking(|| {
-            let vectors = OrderedVectors::read(function.parameters().function, &values[0])?;
+            let vectors = OrderedVectors::read(name, &values[0])?;
             function.answers(&vectors, &self.literals, &work)
         })?;
         answers.ok_or_else(|| Error::Interrupted.into())

@@ -182,7 +182,7 @@ mod tests {
         // So few that the graph is not asked.
         assert_eq!(
             nearest(&|row| row % 1000 == 7),
-            (vec![7, 1007, 2007, 3007, 4007], Way::OneByOne)
+            (vec![7, 1007, 2007, 18_007, 19_007], Way::OneByOne)
         );
         // Fewer than are wanted, and those without a vector among them.
         assert_eq!(

@@ -144,7 +144,9 @@ impl Operation for Check {
     }
 
     fn run(&self, inputs: Vec<RecordBatch>, work: &Work) -> Result<Vec<RecordBatch>> {
-        let AiOptions { settings, runtime } = &self.options;
+        let AiOptions {
+            settings, runtime, ..
+        } = &self.options;
         let encoder = runtime.encoder(settings)?;
         let run = Run::new(runtime, settings)?;
         let taxonomy = runtime.taxonomy(&settings.taxonomy)?;

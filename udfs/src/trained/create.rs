@@ -82,7 +82,9 @@ fn vectors(
         0..=FEW_ROWS => Features::TokenVectors,
         _ => Features::Ngrams,
     });
-    let AiOptions { settings, runtime } = options;
+    let AiOptions {
+        settings, runtime, ..
+    } = options;
     let texts = rows.iter().flatten().flatten().copied();
     let reader = Reader::for_training(features, runtime, settings, examples.columns.len(), texts);
     let reader = match reader {

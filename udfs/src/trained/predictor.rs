@@ -52,7 +52,9 @@ impl Predictor {
         let mut opened = self.reader.lock().unwrap_or_else(|dead| dead.into_inner());
         if let (None, Some(source)) = (&*opened, &self.trained.source) {
             let columns = self.trained.about.columns.len();
-            let AiOptions { settings, runtime } = options;
+            let AiOptions {
+                settings, runtime, ..
+            } = options;
             let reader = Reader::for_prediction(source, runtime, settings, columns)?;
             *opened = reader.map(Arc::new);
         }
