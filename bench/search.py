@@ -112,6 +112,7 @@ class Bench:
             + [sql.replace(quoted(file), "kept") for sql in search],
             timed=[sql.replace(quoted(file), "kept") for sql in every],
         )
+
         def found(sql: list[str]) -> float:
             """The share of the exact answers that searches by the index find."""
             off = ["SET ai.index_recall = 1"]

@@ -46,7 +46,11 @@ pub fn hits(
             (found, Way::Graph)
         }
         Some(passing) => {
-            let passes = |vector: &u32| passing.value(rows[*vector as usize] as usize);
+            // What a damaged file says of rows may be anything.
+            let passes = |vector: &u32| {
+                let row = rows[*vector as usize] as usize;
+                row < passing.len() && passing.value(row)
+            };
             let vectors: Vec<u32> = (0..rows.len() as u32).filter(passes).collect();
             if vectors.len() < search.rows {
                 return (all(passing, rows), Way::All);
@@ -192,6 +196,29 @@ mod tests {
         assert_eq!(nearest(&|_| false), (vec![], Way::All));
         let (all, way) = hits(&index, &search, None);
         assert_eq!((all.len(), way), (5, Way::Graph));
+    }
+
+    #[test]
+    fn a_row_that_no_file_has_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("damaged.hnsw");
+        let vectors = [1.0, 0.0, 0.0, 1.0];
+        let graph = build(&vectors, 2, 0, &|_| false).unwrap();
+        let about = About {
+            vectors: 2,
+            rows: vec![2],
+            dims: 2,
+            ..About::default()
+        };
+        IndexFile::write(&path, about, &vectors, &[0, 99], &graph).unwrap();
+        let index = IndexFile::open(&path).unwrap();
+        let search = Search {
+            query: vec![0.0, 1.0],
+            rows: 1,
+        };
+        let passing = BooleanBuffer::new_set(2);
+        let (hits, way) = hits(&index, &search, Some(&passing));
+        assert_eq!((hits[0].row, hits.len(), way), (0, 1, Way::OneByOne));
     }
 
     #[test]
