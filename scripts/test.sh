@@ -14,7 +14,8 @@ step() {
 
 step "format" "$CARGO" fmt --all --check
 step "lints" "$CARGO" clippy --release --locked --workspace --all-targets --quiet -- -D warnings
-step "dependencies" "$TARGET/lint-tools/cargo-deny" --log-level error check bans licenses sources
+deny=$TARGET/lint-tools/cargo-deny
+step "dependencies" "$deny" --log-level error check bans licenses sources
 step "dockerfiles" "$TARGET/lint-tools/hadolint" docker/cpu.Dockerfile docker/cuda.Dockerfile
 # Of the dependencies it needs what the lints have checked already.
 step "documentation" env RUSTDOCFLAGS="-D warnings" \
@@ -22,8 +23,17 @@ step "documentation" env RUSTDOCFLAGS="-D warnings" \
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+
+# The database of advisories is a git repository, which not every machine reaches.
+if why=$("$deny" --log-level error fetch db 2>&1); then
+    step "advisories" "$deny" --log-level error --offline check advisories
+else
+    printf '\n== advisories\n'
+    echo "skipped: advisories: $(grep . <<<"$why" | tail -n 1)" | tee -a "$log"
+fi
+
 printf '\n== tests\n'
-"$CARGO" test --release --locked --workspace --no-fail-fast 2>&1 | tee "$log"
+"$CARGO" test --release --locked --workspace --no-fail-fast 2>&1 | tee -a "$log"
 [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
 
 printf '\n== Python\n'

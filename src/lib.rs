@@ -8,14 +8,17 @@ mod commands;
 mod dict;
 mod dictionary;
 mod download;
+mod duration;
 mod engine;
 mod error;
 mod explore;
 mod install;
 mod interrupt;
 mod last;
+mod memory;
 mod output;
 mod panic;
+mod policy;
 mod port;
 mod random;
 mod repl;
@@ -39,10 +42,11 @@ pub use args::{pair, size};
 pub use cluster::{Cluster, Remote};
 use download::Download;
 pub use engine::{Answer, Engine};
-pub use error::{ExitCode, Result, ShellError};
+pub use error::{ErrorKind, ExitCode, Result, ShellError};
 use interrupt::Interrupts;
 use output::sink::Sink;
 use output::{Format, Style};
+pub use policy::Policy;
 use session::Session;
 pub use session::SessionOptions;
 use shell::{Shell, report};
@@ -140,12 +144,17 @@ fn run_in(
         )));
     }
     let interactive = args.subcommand.is_none() && scripts.is_none();
+    let serves = matches!(args.subcommand, Some(Sub::Serve(_)));
     let options = SessionOptions {
         data_dict: args.data_dict.clone(),
         // `dict init > data_dict.yaml` finds the file empty that it is to fill.
         default_dictionary: !matches!(args.subcommand, Some(Sub::Dict(Dict::Init { .. }))),
         settings: args.settings.clone(),
-        memory_limit: args.memory_limit,
+        memory_limit: match args.memory_limit {
+            None if serves => memory::default_limit(),
+            limit => limit,
+        },
+        policy: policy(args)?,
         progress: !args.quiet && std::io::stderr().is_terminal(),
         remote: match (cluster, &args.cluster) {
             (Some(cluster), Some(url)) => Some(cluster.remote(url)?),
@@ -192,6 +201,24 @@ fn run_in(
         None => repl::run(runtime, &mut shell)?,
     }
     Ok(ExitCode::Success)
+}
+
+/// The policy of the session that the command line asks for: closed where
+/// statements come from elsewhere.
+fn policy(args: &Args) -> Result<Policy> {
+    match &args.subcommand {
+        Some(Sub::Serve(serve)) => serve.allow.policy("semql serve", serve.statement_timeout),
+        Some(Sub::Explore(explore)) if explore.export.is_none() => {
+            let mut policy = explore
+                .allow
+                .policy("semql explore", explore.statement_timeout)?;
+            if let Some(source) = &explore.source {
+                policy.allow_location(source)?;
+            }
+            Ok(policy)
+        }
+        _ => Ok(Policy::unrestricted()),
+    }
 }
 
 fn style(args: &Args) -> Style {

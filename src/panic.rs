@@ -39,12 +39,22 @@ thread_local! {
     static CONTAINED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Waits for a future whose panics are no defects of ours; `None` if it did.
-/// A reader of other people's bytes is such a one.
+/// Waits for a future whose panics are expected and not reported, such as that
+/// of a decoder of foreign bytes; `None` if it panicked.
 pub async fn contained<F: Future>(future: F) -> Option<F::Output> {
+    caught(future, true).await
+}
+
+/// Waits for a future whose panics are defects, and are reported; `None` if it
+/// panicked.
+pub async fn reported<F: Future>(future: F) -> Option<F::Output> {
+    caught(future, false).await
+}
+
+async fn caught<F: Future>(future: F, silent: bool) -> Option<F::Output> {
     let mut future = std::pin::pin!(future);
     poll_fn(|context| {
-        let before = CONTAINED.replace(true);
+        let before = CONTAINED.replace(silent);
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
         CONTAINED.set(before);
         match polled {

@@ -1,13 +1,13 @@
-//! Ports that cannot be had.
+//! Explains why a port cannot be bound.
 
 use std::io::{Error, ErrorKind};
 
-/// What is wrong with an address, behind its name.
-pub fn why_not(error: &Error) -> String {
+/// What is wrong with an address, to follow its name.
+pub fn bind_error(error: &Error) -> String {
     match error.kind() {
         ErrorKind::AddrInUse => "is in use".to_string(),
         ErrorKind::PermissionDenied => "is not allowed".to_string(),
-        ErrorKind::AddrNotAvailable => "is no address of this machine".to_string(),
-        _ => format!("cannot be had: {error}"),
+        ErrorKind::AddrNotAvailable => "is not an address of this machine".to_string(),
+        _ => format!("cannot be bound: {error}"),
     }
 }

@@ -10,13 +10,17 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use semql_udfs::AiOptions;
+use tokio_util::sync::CancellationToken;
+
 use crate::cluster::Remote;
 use crate::dictionary::{self, Dictionary};
 use crate::error::{Result, ShellError};
 use crate::output::progress::ProgressLine;
+use crate::policy::Policy;
 use crate::{sources, statement};
 
-/// Where the dictionary is looked for when nobody says.
+/// Default place of the dictionary.
 const DICTIONARY: &str = "data_dict.yaml";
 
 /// Consumers of memory that an out-of-memory error names.
@@ -36,8 +40,11 @@ pub struct SessionOptions {
     pub memory_limit: Option<usize>,
     /// Whether long queries show how far they are.
     pub progress: bool,
-    /// Where queries run; in this process if nobody says.
+    /// Where queries run; in this process by default.
     pub remote: Option<Arc<dyn Remote>>,
+    /// What statements may do, beside reading the tables of the dictionary. The
+    /// settings above are given before it holds.
+    pub policy: Policy,
 }
 
 /// A session over the files of the working folder.
@@ -45,6 +52,8 @@ pub struct Session {
     pub ctx: SessionContext,
     pub dictionary: Arc<Dictionary>,
     pub ai: Arc<semql_udfs::Runtime>,
+    pub policy: Arc<Policy>,
+    memory_limit: Option<usize>,
     progress: bool,
     line: Mutex<Option<ProgressLine>>,
 }
@@ -55,47 +64,85 @@ impl Session {
     /// # Errors
     /// A dictionary that is absent or wrong; a setting that does not exist.
     pub async fn open(options: &SessionOptions) -> Result<Self> {
+        let dictionary = Arc::new(read_dictionary(options)?);
+        let mut policy = options.policy.clone();
+        for table in dictionary.tables() {
+            if let Some(location) = &table.location {
+                policy.allow_location(&location.resolved)?;
+            }
+        }
+        let policy = Arc::new(policy);
         let config = match &options.remote {
             Some(remote) => remote.configured(config()),
             None => config(),
         };
         let ctx = SessionContext::new_with_config_rt(config, environment(options.memory_limit)?);
-        let ctx = sources::install(ctx)?;
+        let ctx = sources::install(ctx, Arc::clone(&policy))?;
         semql_udfs::register_all(&ctx)?;
         if let Some(remote) = &options.remote {
             remote.install(&ctx).await?;
         }
         let ai = semql_udfs::runtime(&ctx);
-        let dictionary = Arc::new(read_dictionary(options)?);
         for taxonomy in dictionary.taxonomies() {
             ai.set_taxonomy(taxonomy.clone());
         }
         dictionary::register(&ctx, &dictionary).await?;
-        let session = Self {
+        let mut session = Self {
             ctx,
             dictionary,
             ai,
+            policy: Arc::default(),
+            memory_limit: options.memory_limit,
             progress: options.progress,
             line: Mutex::default(),
         };
         for (key, value) in &options.settings {
             statement::set::assign(&session, key, value)
                 .await
-                .map_err(|error| ShellError::usage(format!("--set {key}={value}: {error}")))?;
+                .map_err(|error| ShellError {
+                    message: format!("--set {key}={value}: {}", error.message),
+                    ..ShellError::usage("")
+                })?;
         }
+        if let Some(options) = AiOptions::of(&session.ctx) {
+            session.ai.allow_model(options.settings.model);
+        }
+        session.ai.set_limits(policy.runtime_limits());
+        session.policy = policy;
         Ok(session)
     }
 
-    /// A session beside this one: the same tables, functions and models, and
-    /// settings of its own, which begin as these are now.
+    /// A session beside this one: the same tables, functions, models and policy,
+    /// and settings of its own, which begin as these are now.
     pub fn beside(&self) -> Self {
         let state = SessionStateBuilder::new_from_existing(self.ctx.state()).build();
         Self {
             ctx: SessionContext::new_with_state(state),
             dictionary: Arc::clone(&self.dictionary),
             ai: Arc::clone(&self.ai),
+            policy: Arc::clone(&self.policy),
+            memory_limit: self.memory_limit,
             progress: false,
             line: Mutex::default(),
+        }
+    }
+
+    /// Memory that queries may reserve, for people.
+    pub fn memory_limit_shown(&self) -> String {
+        match self.memory_limit {
+            Some(bytes) => format!("{} MiB", bytes >> 20),
+            None => "any amount".to_string(),
+        }
+    }
+
+    /// Ends models, training and index building of the statements that are
+    /// planned from now on when `token` is cancelled.
+    pub fn cancel_with(&self, token: CancellationToken) {
+        let state = self.ctx.state_ref();
+        let mut state = state.write();
+        let options = state.config_mut().options_mut();
+        if let Some(ai) = options.extensions.get_mut::<AiOptions>() {
+            ai.cancel = token;
         }
     }
 

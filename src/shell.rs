@@ -207,15 +207,25 @@ impl Shell {
         let text = sql.to_string();
         // In a task of its own, so that work which does not pause, such as
         // loading a model, cannot hold up Ctrl-C.
-        let mut task = Running::start(async move { statement::run(&session, &text).await });
-        let outcome = tokio::select! {
+        let mut task = Running::start(async move {
+            let mut statements = statement::parser::parse(&text)?;
+            let Some(last) = statements.pop() else {
+                return Ok::<_, ShellError>((Outcome::done(""), false));
+            };
+            // A variable may have brought several statements.
+            for statement in statements {
+                statement::drain(statement::run(&session, &statement).await?).await?;
+            }
+            let outcome = statement::run(&session, &last).await?;
+            Ok((outcome, last.keeps_result()))
+        });
+        let (outcome, keep) = tokio::select! {
             done = task.done() => ended(done)??,
             interrupted = self.interrupts.next() => {
                 task.stop().await;
                 return Err(interrupted);
             }
         };
-        let keep = statement::keeps_result(sql);
         self.show(outcome, seen, keep).await
     }
 
@@ -228,7 +238,7 @@ impl Shell {
     async fn show(&mut self, outcome: Outcome, seen: bool, keep: bool) -> Result<bool> {
         let (schema, stream) = match outcome {
             Outcome::Rows { schema, stream } => (schema, stream),
-            Outcome::Done { message } => {
+            Outcome::Done { message, .. } => {
                 self.session.hide_progress();
                 self.say(&message);
                 return Ok(false);

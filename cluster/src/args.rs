@@ -12,14 +12,20 @@ Examples, on one machine:
   semql --cluster localhost:50050 -f queries/03_aggregate.sql
 
 One executor for each GPU:
-  semql cluster executor --scheduler host:50050 --bind 10.0.0.2 --set ai.device=cuda:0
-  semql cluster executor --scheduler host:50050 --bind 10.0.0.2 --set ai.device=cuda:1
+  semql cluster executor --set ai.device=cuda:0
+  semql cluster executor --set ai.device=cuda:1
+
+On several machines, with a secret in a file that only its owner may read:
+  (umask 077; openssl rand -hex 32 > cluster.secret)   # and copy it to every machine
+  semql cluster scheduler --bind 10.0.0.1 --secret-file cluster.secret
+  semql cluster executor --scheduler 10.0.0.1:50050 --bind 10.0.0.2 --secret-file cluster.secret
+  SEMQL_CLUSTER_SECRET_FILE=cluster.secret semql --cluster 10.0.0.1:50050 -f big.sql
 
 Every machine needs the same version of semql, and the data and models under the
-same paths. Whoever reaches a scheduler or an executor can run queries and read
-files as the user it runs as: Ballista's protocol knows neither passwords nor
-encryption. Both listen on this machine alone unless --bind says otherwise; name
-an address of a network in which everybody is trusted.
+same paths. With a secret, every connection is encrypted (TLS), and processes
+without the same secret are refused. Without one, any user of this machine can
+run queries as the user of the scheduler and the executors; addresses that other
+machines reach are refused.
 ";
 
 /// Queries on several machines: one scheduler, and executors that do the work.
@@ -40,13 +46,18 @@ pub enum Role {
 
 #[derive(Debug, clap::Args)]
 pub struct Scheduler {
-    /// The address to listen on; any but this machine's own is open to its whole network
+    /// The address to listen on; one that other machines reach needs a secret
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub bind: IpAddr,
 
     /// The port; 0 for any free one
     #[arg(long, value_name = "N", default_value_t = 50050)]
     pub port: u16,
+
+    /// A file with the secret of the cluster, or the environment variable
+    /// SEMQL_CLUSTER_SECRET_FILE names it
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: Option<PathBuf>,
 
     /// Gives up an executor that has not been heard of for so long
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(8..))]
@@ -59,9 +70,15 @@ pub struct Executor {
     #[arg(long, value_name = "HOST:PORT", default_value = "localhost:50050")]
     pub scheduler: String,
 
-    /// The address to listen on, under which the others reach this machine
+    /// The address to listen on, under which the others reach this machine; one
+    /// that other machines reach needs a secret
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub bind: IpAddr,
+
+    /// A file with the secret of the cluster, or the environment variable
+    /// SEMQL_CLUSTER_SECRET_FILE names it
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: Option<PathBuf>,
 
     /// The name under which the others reach this machine, if it is not that of --bind
     #[arg(long, value_name = "NAME")]

@@ -5,20 +5,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrow_flight::flight_service_server::FlightServiceServer;
+use ballista_core::ConfigProducer;
 use ballista_core::config::TaskSchedulingPolicy;
+use ballista_core::error::BallistaError;
+use ballista_core::extension::SessionConfigExt;
+use ballista_core::utils::{GrpcServerConfig, create_grpc_server};
+use ballista_executor::ArrowFlightServerProvider;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
+use ballista_executor::flight_service::BallistaFlightService;
+use ballista_executor::shutdown::Shutdown;
 use datafusion::common::config::ExtensionOptions;
 use datafusion::prelude::SessionConfig;
 use semql::ShellError;
 use semql_udfs::backend::Device;
 use semql_udfs::{AiOptions, Runtime};
-use tonic::transport::{Channel, Endpoint};
 
 use crate::args::Executor;
 use crate::codec::Codec;
-use crate::process::{host_and_port, reach, say, warn_of_network};
+use crate::process::{host_and_port, say};
 use crate::session;
 use crate::stage::StageEngine;
+use crate::transport::{ConnectError, Transport};
 
 /// How long an executor waits for its scheduler to be started.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,29 +37,24 @@ const LARGEST: u32 = 64 << 20;
 /// Serves until the process is stopped.
 ///
 /// # Errors
-/// A setting that does not exist, a port that is taken, no scheduler.
+/// A setting that does not exist, a port that is taken, no scheduler, no secret
+/// for an address that other machines reach.
 pub async fn run(args: Executor) -> Result<(), ShellError> {
+    let transport = Transport::from_secret_file(args.secret_file.as_deref())?;
+    transport.check_bind(args.bind)?;
     let scheduler = host_and_port(&args.scheduler)?;
+    let place = format!("{}:{}", scheduler.0, scheduler.1);
     let ai = settings(&args.settings)?;
     let address = free(SocketAddr::new(args.bind, args.port))?;
     let folder = Folder::new(args.work_dir.clone(), address)?;
-    let url = format!("http://{}:{}", scheduler.0, scheduler.1);
-    let endpoint = Endpoint::from_shared(url).map_err(|error| {
-        ShellError::usage(format!("'{}' names no scheduler: {error}", args.scheduler))
-    })?;
-    await_scheduler(&scheduler).await?;
-    warn_of_network(&address);
-    let config = config(
-        &args,
-        &ai,
-        address,
-        &scheduler,
-        &folder.path,
-        endpoint.connect_lazy(),
-    )?;
+    await_scheduler(&transport, &place).await?;
+    let config = config(&args, &ai, address, &scheduler, &folder.path, &transport)?;
+    if transport.is_encrypted() {
+        say("connections are encrypted, and need the secret of this cluster");
+    }
     say(&format!(
-        "an executor at {address} works for the scheduler at {}:{}, {} at a time, with ai.device = '{}'",
-        scheduler.0, scheduler.1, config.vcores, ai.settings.device
+        "an executor at {address} works for the scheduler at {place}, {} at a time, with ai.device = '{}'",
+        config.vcores, ai.settings.device
     ));
     tokio::select! {
         ended = start_executor_process(Arc::new(config)) => {
@@ -97,30 +100,69 @@ fn free(address: SocketAddr) -> Result<SocketAddr, ShellError> {
         })
 }
 
-async fn await_scheduler((host, port): &(String, u16)) -> Result<(), ShellError> {
+/// Waits until there is a scheduler at `place`.
+async fn await_scheduler(transport: &Transport, place: &str) -> Result<(), ShellError> {
     let begun = Instant::now();
     let mut said = false;
     loop {
-        let (at, port) = (host.clone(), *port);
-        let reached = tokio::task::spawn_blocking(move || reach(&at, port)).await;
-        let error = match reached {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => error,
-            Err(error) => std::io::Error::other(error),
+        let cause = match transport.connect(place).await {
+            Ok(_) => return Ok(()),
+            Err(ConnectError::Absent { cause, .. }) if begun.elapsed() < PATIENCE => cause,
+            Err(error) => return Err(error.into()),
         };
-        if begun.elapsed() > PATIENCE {
-            return Err(ShellError::setup(format!(
-                "there is no scheduler at {host}:{port}: {error}; `semql cluster scheduler` starts one"
-            )));
-        }
         if !said {
             said = true;
-            say(&format!(
-                "waiting for the scheduler at {host}:{port} ({error})"
-            ));
+            say(&format!("waiting for the scheduler at {place} ({cause})"));
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// Configuration of tasks, whose shuffles read from other executors.
+fn task_config(ai: AiOptions, transport: &Transport) -> ConfigProducer {
+    let endpoint = transport.executor_override();
+    Arc::new(move || {
+        let config = session::config(ai.clone());
+        match &endpoint {
+            Some(endpoint) => {
+                config.with_ballista_override_create_grpc_client_endpoint(Arc::clone(endpoint))
+            }
+            None => config,
+        }
+    })
+}
+
+/// Server of results in place of Ballista's own, which cannot encrypt; none is
+/// needed without a secret.
+fn flight_server(transport: &Transport) -> Option<Arc<ArrowFlightServerProvider>> {
+    if !transport.is_encrypted() {
+        return None;
+    }
+    let transport = transport.clone();
+    Some(Arc::new(
+        move |folder: String, address: SocketAddr, shutdown: Shutdown, config: GrpcServerConfig| {
+            let transport = transport.clone();
+            tokio::spawn(serve_results(transport, folder, address, shutdown, config))
+        },
+    ))
+}
+
+/// Serves the results in `folder` until the executor ends.
+async fn serve_results(
+    transport: Transport,
+    folder: String,
+    address: SocketAddr,
+    mut shutdown: Shutdown,
+    config: GrpcServerConfig,
+) -> Result<(), BallistaError> {
+    let flight = FlightServiceServer::new(BallistaFlightService::new(folder))
+        .max_decoding_message_size(LARGEST as usize)
+        .max_encoding_message_size(LARGEST as usize);
+    let served = transport
+        .server(create_grpc_server(&config))?
+        .add_service(flight)
+        .serve_with_shutdown(address, shutdown.recv());
+    served.await.map_err(BallistaError::TonicError)
 }
 
 fn config(
@@ -129,7 +171,7 @@ fn config(
     address: SocketAddr,
     (scheduler_host, scheduler_port): &(String, u16),
     folder: &Path,
-    scheduler: Channel,
+    transport: &Transport,
 ) -> Result<ExecutorProcessConfig, ShellError> {
     // The cores of a GPU's machine only bring it its texts.
     let concurrency = match (args.concurrency, ai.settings.device) {
@@ -138,8 +180,10 @@ fn config(
         _ => std::thread::available_parallelism().map_or(1, usize::from),
     };
     let place = format!("executor {address}");
+    let scheduler = transport.scheduler_endpoint(&format!("{scheduler_host}:{scheduler_port}"))?;
+    let scheduler = scheduler.connect_lazy();
     let engine = StageEngine::new(&place, Arc::clone(&ai.runtime), scheduler);
-    let (of_config, spilled) = (ai.clone(), folder.to_path_buf());
+    let spilled = folder.to_path_buf();
     Ok(ExecutorProcessConfig {
         bind_host: match address {
             SocketAddr::V4(at) => at.ip().to_string(),
@@ -161,13 +205,15 @@ fn config(
         grpc_max_encoding_message_size: LARGEST,
         override_execution_engine: Some(Arc::new(engine)),
         override_function_registry: Some(Arc::new(session::functions(ai)?)),
-        override_config_producer: Some(Arc::new(move || session::config(of_config.clone()))),
+        override_config_producer: Some(task_config(ai.clone(), transport)),
         override_runtime_producer: Some(Arc::new(move |_: &SessionConfig| {
             session::environment()
                 .with_temp_file_path(spilled.clone())
                 .build_arc()
         })),
         override_physical_codec: Some(Arc::new(Codec::new(ai.clone()))),
+        override_arrow_flight_service: flight_server(transport),
+        override_create_grpc_client_endpoint: transport.scheduler_override(),
         ..ExecutorProcessConfig::default()
     })
 }

@@ -6,15 +6,18 @@
 //! of ours) nor needs models, and answers are those of one process.
 
 mod args;
+mod certificate;
 mod client;
 mod codec;
 mod executor;
 mod handshake;
 mod process;
 mod scheduler;
+mod secret;
 mod session;
 mod stage;
 mod told;
+mod transport;
 
 use std::ffi::OsString;
 use std::sync::Arc;

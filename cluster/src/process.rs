@@ -1,6 +1,5 @@
 //! A process that serves until it is stopped.
 
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use semql::{ExitCode, ShellError};
@@ -8,9 +7,6 @@ use semql::{ExitCode, ShellError};
 /// Stack of the threads: reading a plan recurses once for each level of an
 /// expression.
 const STACK: usize = 8 << 20;
-
-/// How long a host may take to take a connection.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs `serve` up to its end or Ctrl-C.
 ///
@@ -48,43 +44,6 @@ pub fn host_and_port(url: &str) -> Result<(String, u16), ShellError> {
         _ => Err(ShellError::usage(format!(
             "'{url}' names no scheduler; write its host and port, such as localhost:50050"
         ))),
-    }
-}
-
-/// Whether something listens there.
-///
-/// # Errors
-/// What is in the way.
-pub fn reach(host: &str, port: u16) -> std::io::Result<()> {
-    connect(host, port).map(|_| ())
-}
-
-/// A connection to the first of the host's addresses that takes one.
-///
-/// # Errors
-/// What is in the way.
-pub fn connect(host: &str, port: u16) -> std::io::Result<TcpStream> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let mut last = None;
-    for address in (bare, port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(stream) => {
-                stream.set_read_timeout(Some(PATIENCE))?;
-                return Ok(stream);
-            }
-            Err(error) => last = Some(error),
-        }
-    }
-    Err(last.unwrap_or_else(|| std::io::ErrorKind::AddrNotAvailable.into()))
-}
-
-/// A warning for those who listen on more than this machine.
-pub fn warn_of_network(address: &SocketAddr) {
-    if !address.ip().is_loopback() {
-        say(&format!(
-            "{address} is open to its network, without password or encryption: whoever reaches it can run queries \
-             and read files of this user"
-        ));
     }
 }
 

@@ -3,19 +3,32 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::extract::ConnectInfo;
+use axum::http::StatusCode;
+use axum::routing::get;
 use ballista_core::config::TaskSchedulingPolicy;
+use ballista_core::error::BallistaError;
+use ballista_core::serde::protobuf::scheduler_grpc_server::SchedulerGrpcServer;
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::{SchedulerConfig, TaskDistributionPolicy};
 use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
+use ballista_scheduler::scheduler_server::SchedulerServer;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use semql::ShellError;
 use semql_udfs::{AiOptions, Runtime};
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Status};
 
 use crate::args::Scheduler;
 use crate::codec::Codec;
 use crate::handshake::Handshake;
-use crate::process::{say, warn_of_network};
+use crate::process::say;
 use crate::session;
+use crate::transport::{HEALTH_PATH, READY_PATH, Transport};
 
 /// How long results are kept for a client that neither fetched them nor went
 /// away, in seconds.
@@ -24,13 +37,19 @@ const KEPT: u64 = 3600;
 /// The largest plan that may come in; small tables travel within it.
 const LARGEST: u32 = 64 << 20;
 
+/// The scheduler of Ballista.
+type BallistaScheduler = SchedulerServer<LogicalPlanNode, PhysicalPlanNode>;
+
 /// Serves until the process is stopped.
 ///
 /// # Errors
-/// If it cannot listen there.
+/// If it cannot listen there, or has no secret for an address that other machines
+/// reach.
 pub async fn run(args: Scheduler) -> Result<(), ShellError> {
+    let transport = Transport::from_secret_file(args.secret_file.as_deref())?;
+    transport.check_bind(args.bind)?;
     let wanted = SocketAddr::new(args.bind, args.port);
-    let listener = tokio::net::TcpListener::bind(wanted).await;
+    let listener = TcpListener::bind(wanted).await;
     let listener = listener.map_err(|error| {
         ShellError::setup(format!(
             "the scheduler cannot listen on {wanted}: {error}; --port and --bind name another place"
@@ -38,21 +57,71 @@ pub async fn run(args: Scheduler) -> Result<(), ShellError> {
     })?;
     let address = listener.local_addr()?;
     let failed = |error| ShellError::query(format!("the scheduler stopped: {error}"));
-    let config = config(&args, address);
+    let config = config(&args, address, &transport);
     let cluster = BallistaCluster::new_from_config(&config).await;
     let cluster = cluster.map_err(failed)?;
     let scheduler =
         create_scheduler::<LogicalPlanNode, PhysicalPlanNode>(cluster, Arc::new(config)).await;
-    warn_of_network(&address);
+    let scheduler = scheduler.map_err(failed)?;
+    if transport.is_encrypted() {
+        say("connections are encrypted, and need the secret of this cluster");
+    }
     say(&format!("the scheduler listens on {address}"));
-    let served = start_grpc_service_with_listener(listener, scheduler.map_err(failed)?);
     tokio::select! {
-        served = served => served.map_err(failed),
+        served = serve(listener, scheduler, &transport) => served.map_err(failed),
         _ = tokio::signal::ctrl_c() => Ok(()),
     }
 }
 
-fn config(args: &Scheduler, address: SocketAddr) -> SchedulerConfig {
+/// Accepts connections: in plain with Ballista's own server, which cannot encrypt,
+/// and encrypted with one of the same services.
+async fn serve(
+    listener: TcpListener,
+    scheduler: BallistaScheduler,
+    transport: &Transport,
+) -> Result<(), BallistaError> {
+    if !transport.is_encrypted() {
+        return start_grpc_service_with_listener(listener, scheduler).await;
+    }
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let served = transport
+        .server(Server::builder())?
+        .add_routes(routes(scheduler))
+        .serve_with_incoming(incoming);
+    served.await.map_err(BallistaError::TonicError)
+}
+
+/// The scheduler's gRPC service, and the paths that clients ask before a query.
+fn routes(scheduler: BallistaScheduler) -> Routes {
+    let scheduler = Arc::new(scheduler);
+    let grpc = SchedulerGrpcServer::from_arc(Arc::clone(&scheduler))
+        .max_decoding_message_size(LARGEST as usize)
+        .max_encoding_message_size(LARGEST as usize);
+    let ready = move || {
+        let status = match scheduler.is_ready() {
+            true => StatusCode::OK,
+            false => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        std::future::ready(status)
+    };
+    let router = Routes::new(InterceptedService::new(grpc, add_peer_address))
+        .into_axum_router()
+        .route(HEALTH_PATH, get(|| std::future::ready(StatusCode::OK)))
+        .route(READY_PATH, get(ready));
+    Routes::from(router)
+}
+
+/// Adds the address of the peer where Ballista looks for the host of an executor
+/// that names none.
+fn add_peer_address(mut request: Request<()>) -> Result<Request<()>, Status> {
+    let address = request
+        .remote_addr()
+        .ok_or_else(|| Status::internal("the address of the peer is unknown"))?;
+    request.extensions_mut().insert(ConnectInfo(address));
+    Ok(request)
+}
+
+fn config(args: &Scheduler, address: SocketAddr, transport: &Transport) -> SchedulerConfig {
     let ai = AiOptions::new(Arc::new(Runtime::new()));
     let place = format!("scheduler {address}");
     let (of_config, of_state) = (ai.clone(), ai.clone());
@@ -76,6 +145,7 @@ fn config(args: &Scheduler, address: SocketAddr) -> SchedulerConfig {
             session::state(config, &of_state)
         })),
         override_physical_codec: Some(Arc::new(Codec::new(ai))),
+        override_create_grpc_client_endpoint: transport.executor_override(),
         ..SchedulerConfig::default()
     }
 }

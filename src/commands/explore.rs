@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::TableReference;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::Documentation;
 use datafusion::physical_plan::memory::MemoryStream;
@@ -12,25 +13,32 @@ use datafusion::physical_plan::memory::MemoryStream;
 use super::Call;
 use crate::error::{Result, ShellError};
 use crate::shell::{Flow, Shell};
-use crate::statement::{self, Outcome, describe, show};
+use crate::statement::{self, Outcome, describe, parser};
 
 pub async fn describe(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
     let Some(name) = call.first() else {
         return tables(shell).await;
     };
     // A file may be named with and without quotes.
-    let table = if name.contains(['/', '.']) && std::path::Path::new(name).exists() {
-        datafusion::common::TableReference::bare(name)
-    } else {
-        show::reference(call.rest)
-    };
+    let table = table_of(name, call.rest)?;
     let session = Arc::clone(&shell.session);
     let outcome = shell
         .unless_interrupted(describe::run(&session, &table))
-        .await
-        .map_err(|error| statement::help(&session, error))?;
+        .await?;
     shell.show_outcome(outcome).await?;
     Ok(Flow::Continue)
+}
+
+/// The table, or the file, that an argument of a command names.
+///
+/// # Errors
+/// Syntax.
+pub fn table_of(word: &str, written: &str) -> Result<TableReference> {
+    // A file may be named with and without quotes.
+    match word.contains(['/', '.']) && std::path::Path::new(word).exists() {
+        true => Ok(TableReference::bare(word)),
+        false => parser::table_in(written),
+    }
 }
 
 pub async fn tables(shell: &mut Shell) -> Result<Flow> {
@@ -45,7 +53,7 @@ pub async fn tables(shell: &mut Shell) -> Result<Flow> {
 pub async fn models(shell: &mut Shell) -> Result<Flow> {
     let session = Arc::clone(&shell.session);
     let outcome = shell
-        .unless_interrupted(statement::run(&session, "SHOW MODELS"))
+        .unless_interrupted(statement::run_text(&session, "SHOW MODELS"))
         .await?;
     shell.show_outcome(outcome).await?;
     Ok(Flow::Continue)

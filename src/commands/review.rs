@@ -14,7 +14,7 @@ use super::Call;
 use crate::error::{Result, ShellError};
 use crate::output::value::{cut, one_line};
 use crate::shell::{Flow, Shell};
-use crate::statement::show;
+use crate::statement::{diagnose, parser};
 use answers::{Answer, Answers};
 use keys::{Key, Keys};
 
@@ -115,13 +115,12 @@ fn labels(row: &Row) -> Vec<String> {
 /// The rows that are not answered yet, the least certain first.
 async fn uncertain(shell: &mut Shell, table: &str, answers: &Answers) -> Result<Vec<Row>> {
     let session = std::sync::Arc::clone(&shell.session);
-    let reference = if std::path::Path::new(table).exists() {
-        TableReference::bare(table)
-    } else {
-        show::reference(table)
+    let reference = match std::path::Path::new(table).exists() {
+        true => TableReference::bare(table),
+        false => parser::table_in(table)?,
     };
-    let frame = session.ctx.table(reference.clone()).await;
-    let frame = frame.map_err(|error| crate::statement::help(&session, error.into()))?;
+    diagnose::check_table(&session, &reference).await?;
+    let frame = session.ctx.table(reference.clone()).await?;
     let column = |names: &[&str]| first_called(frame.schema().fields(), names, |_| true);
     let wanted = [(column(TITLES), "title"), (column(TEXTS), "text")];
     if wanted.iter().all(|(column, _)| column.is_none()) {

@@ -4,6 +4,8 @@ mod problems;
 mod tables;
 mod taxonomies;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -18,10 +20,30 @@ use problems::Problems;
 /// The version of the file format that this program reads.
 const VERSION: u64 = 1;
 
+/// Largest dictionary or taxonomy file.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// Most parts of a file that its aliases (`*name`) may repeat, and the deepest
+/// nesting of aliases within aliases.
+const MAX_ALIASED_EVENTS: usize = 100_000;
+const MAX_ALIAS_DEPTH: usize = 16;
+
 /// See [`Dictionary::load`].
 pub fn load(path: &Path) -> Result<Dictionary> {
+    let text = read(path).map_err(|error| {
+        ShellError::setup(format!(
+            "cannot read the data dictionary '{}': {error}",
+            path.display()
+        ))
+    })?;
+    from_text(path, &text)
+}
+
+/// Reads the text of the dictionary at `path`, in whose folder locations and
+/// taxonomy files are looked for.
+fn from_text(path: &Path, text: &str) -> Result<Dictionary> {
     let file = path.display().to_string();
-    let document: Document = parse(&file, &read(path, "data dictionary")?)?;
+    let document: Document = parse(&file, text)?;
     let mut problems = Problems::new(&file);
     if document.version.value != VERSION {
         problems.at(
@@ -46,13 +68,29 @@ pub fn load(path: &Path) -> Result<Dictionary> {
     })
 }
 
-fn read(path: &Path, what: &str) -> Result<String> {
-    std::fs::read_to_string(path)
-        .map_err(|e| ShellError::setup(format!("cannot read the {what} '{}': {e}", path.display())))
+/// The text of a dictionary or taxonomy file.
+fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?
+        .take(MAX_FILE_BYTES + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(std::io::Error::other(format!(
+            "it is larger than {} MiB",
+            MAX_FILE_BYTES >> 20
+        )));
+    }
+    Ok(text)
 }
 
 fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T> {
-    let options = serde_saphyr::options! { with_snippet: false };
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: MAX_ALIASED_EVENTS,
+            max_replay_stack_depth: MAX_ALIAS_DEPTH,
+        },
+    };
     serde_saphyr::from_str_with_options(text, options)
         .map_err(|e| ShellError::setup(explain(file, &e)))
 }

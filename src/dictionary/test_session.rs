@@ -20,7 +20,8 @@ pub async fn context(folder: &Path) -> (SessionContext, Arc<Dictionary>) {
     let dictionary = Arc::new(dictionary);
     let mut config = SessionConfig::new().with_information_schema(true);
     config.options_mut().execution.parquet.skip_metadata = false;
-    let ctx = crate::sources::install(SessionContext::new_with_config(config)).unwrap();
+    let ctx =
+        crate::sources::install(SessionContext::new_with_config(config), Arc::default()).unwrap();
     super::register(&ctx, &dictionary).await.unwrap();
     (ctx, dictionary)
 }

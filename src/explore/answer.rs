@@ -10,7 +10,7 @@ use crate::dictionary::types::sql_name;
 use crate::error::Result;
 use crate::output::value::{Cells, is_number};
 use crate::session::Session;
-use crate::statement::{self, Outcome};
+use crate::statement::{self, Outcome, parser};
 
 /// Rows that are shown; nobody reads more of them on a page.
 pub const MOST_ROWS: usize = 1_000;
@@ -39,14 +39,15 @@ pub struct Column {
     pub nested: bool,
 }
 
-/// Runs one statement.
+/// Runs the one statement in `sql`.
 ///
 /// # Errors
 /// Whatever is wrong with it.
 pub async fn answer(session: &Session, sql: &str) -> Result<Answer> {
-    let (schema, mut stream) = match statement::run(session, sql).await? {
+    let statement = parser::parse_one(sql)?;
+    let (schema, mut stream) = match statement::run(session, &statement).await? {
         Outcome::Rows { schema, stream } => (schema, stream),
-        Outcome::Done { message } => {
+        Outcome::Done { message, .. } => {
             return Ok(Answer {
                 columns: Vec::new(),
                 rows: Vec::new(),

@@ -48,9 +48,12 @@ pub async fn run(shell: &mut Shell, options: &Explore) -> Result<ExitCode> {
             shell.say(
                 "The page is at the following address, for this machine only; Ctrl-C ends it.",
             );
+            for line in shell.session.policy.describe() {
+                shell.say(&line);
+            }
             shell.write_text(&door.address())?;
             let session = Arc::clone(&shell.session);
-            let serving = server::serve(door, session, prepared, options.allow_writes);
+            let serving = server::serve(door, session, prepared);
             shell.unless_interrupted(serving).await?;
             Ok(ExitCode::Success)
         }

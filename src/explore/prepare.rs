@@ -18,7 +18,7 @@ use crate::dictionary::sql::{identifier, number, string};
 use crate::error::{Result, ShellError};
 use crate::output::progress::grouped;
 use crate::session::Session;
-use crate::statement::{self, Outcome, query};
+use crate::statement::{self, Outcome, diagnose};
 
 /// The tables that the queries build on, and that the page's SQL can read.
 const ROWS: &str = "explored";
@@ -77,11 +77,9 @@ pub async fn prepare(
     options: Explore,
     tell: Tell,
 ) -> Result<Prepared> {
-    let table = session
-        .ctx
-        .table_provider(TableReference::bare(source.as_str()))
-        .await
-        .map_err(|error| statement::help(&session, error.into()))?;
+    let named = TableReference::bare(source.as_str());
+    diagnose::check_table(&session, &named).await?;
+    let table = session.ctx.table_provider(named).await?;
     let columns = Columns::of(&table.schema(), &source, &options)?;
     let work = Work {
         session: &session,
@@ -421,7 +419,7 @@ impl Work<'_> {
 
 /// All rows of a query as one batch.
 async fn ask(session: &Session, sql: &str) -> Result<RecordBatch> {
-    let outcome = query::run(session, sql).await;
+    let outcome = statement::run_text(session, sql).await;
     let rows = match outcome {
         Ok(Outcome::Rows { schema, stream }) => stream
             .try_collect::<Vec<_>>()

@@ -12,17 +12,16 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::prepare::{FOUND_ROWS, NEAR_ROWS, Prepared, meaning};
 use super::vectors::{Near, Vectors};
 use super::{answer, page, token};
-use crate::error::{Result, ShellError};
+use crate::error::{ErrorKind, Result, ShellError};
 use crate::port;
 use crate::session::Session;
-use crate::statement::read_only;
 use crate::task::Running;
-
-const REFUSAL: &str = "this page only reads; start `semql explore` with --allow-writes to run";
 
 /// The header that a request for data carries.
 const TOKEN: &str = "x-semql-token";
@@ -60,7 +59,7 @@ impl Door {
     /// If it is taken or not allowed.
     pub fn open(port: u16) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
-            let why = port::why_not(&error);
+            let why = port::bind_error(&error);
             ShellError::usage(format!(
                 "the port {port} {why}; choose another with --port N, or any free one with --port 0"
             ))
@@ -86,7 +85,6 @@ struct Desk {
     script: Bytes,
     vectors: Vectors,
     model: Option<String>,
-    allow_writes: bool,
     token: String,
     hosts: [String; 2],
 }
@@ -97,19 +95,13 @@ type Shared = State<Arc<Desk>>;
 ///
 /// # Errors
 /// If the port is lost.
-pub async fn serve(
-    door: Door,
-    session: Arc<Session>,
-    prepared: Prepared,
-    allow_writes: bool,
-) -> Result<()> {
+pub async fn serve(door: Door, session: Arc<Session>, prepared: Prepared) -> Result<()> {
     let desk = Arc::new(Desk {
         session,
         data: page::json(&prepared.page)?.into(),
         script: page::script().into(),
         vectors: prepared.vectors,
         model: prepared.model,
-        allow_writes,
         token: door.token,
         hosts: ["127.0.0.1", "localhost"].map(|name| format!("{name}:{}", door.port)),
     });
@@ -286,13 +278,23 @@ async fn sql(
         Ok(statement) => statement,
         Err(error) => return refused(error.status(), &error.body_text()),
     };
+    let token = CancellationToken::new();
+    let _cancels_with_request = token.clone().drop_guard();
     finished(Running::start(async move {
-        let sql = read_only::single(&sql)?;
-        if !desk.allow_writes {
-            read_only::check(&desk.session, &sql, REFUSAL).await?;
-        }
-        let answer = answer::answer(&desk.session, &sql).await;
-        desk.session.hide_progress();
+        // A session for the request, so that its end stops its work alone.
+        let session = desk.session.beside();
+        session.cancel_with(token.clone());
+        let answer = answer::answer(&session, &sql);
+        let answer = match desk.session.policy.statement_timeout {
+            Some(limit) => timeout(limit, answer).await.unwrap_or_else(|_| {
+                Err(ShellError::of_kind(
+                    ErrorKind::Canceled,
+                    format!("the statement took longer than {} s", limit.as_secs_f64()),
+                ))
+            }),
+            None => answer.await,
+        };
+        token.cancel();
         answer.map_err(|error| placed(error, &sql))
     }))
     .await

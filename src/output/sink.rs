@@ -60,10 +60,7 @@ impl Sink {
             let device = device.map_err(|e| failed(&crate::script::plain_io(&e)))?;
             return Ok(Self(Kind::Device(BufWriter::new(device))));
         }
-        let folder = match target.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let folder = folder_of(&target);
         let folder_failed = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => {
                 failed(&format!("there is no folder {}", folder.display()))
@@ -111,12 +108,33 @@ impl Sink {
         if let Kind::File { target, partial } = self.0 {
             let file = partial.into_inner().map_err(|e| e.into_error())?;
             file.as_file().sync_all()?;
-            file.persist(&target).map_err(|e| {
-                ShellError::query(format!("cannot write {}: {}", target.display(), e.error))
-            })?;
+            let failed = |error: std::io::Error| {
+                ShellError::query(format!("cannot write {}: {error}", target.display()))
+            };
+            file.persist(&target).map_err(|e| failed(e.error))?;
+            sync_folder(folder_of(&target)).map_err(failed)?;
         }
         Ok(())
     }
+}
+
+fn folder_of(target: &Path) -> &Path {
+    match target.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Waits until a folder's entries, and so a rename in it, are on the disk.
+#[cfg(unix)]
+pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Other systems do not open folders as files.
+#[cfg(not(unix))]
+pub fn sync_folder(_: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// Temporary files are their owner's alone; results are for whom the umask

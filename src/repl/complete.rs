@@ -103,7 +103,7 @@ impl SqlCompleter {
             Takes::File => files(word),
             Takes::Table => {
                 let mut all: BTreeSet<String> =
-                    starting(word, statement::tables(&self.session)).collect();
+                    starting(word, statement::diagnose::tables(&self.session)).collect();
                 if !word.is_empty() {
                     all.extend(files(word));
                 }
@@ -150,7 +150,7 @@ impl SqlCompleter {
     }
 
     fn words(&self, line: &str, word: &str) -> BTreeSet<String> {
-        let tables = statement::tables(&self.session);
+        let tables = statement::diagnose::tables(&self.session);
         let mut all: BTreeSet<String> = starting(word, self.columns(line, &tables)).collect();
         // `table.` asks for columns and nothing else.
         if let Some((qualifier, column)) = word.rsplit_once('.') {

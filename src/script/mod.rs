@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Result, ShellError};
 
 pub use arguments::words;
-pub use split::{Cursor, Item, Kind, first_words, split};
+pub use split::{Cursor, Item, Kind, split};
 pub use variables::Variables;
 
 /// A text to run, and what to call it in messages.

@@ -1,61 +1,84 @@
-//! One client: its session, its settings, and what it runs.
+//! One client: its session, its settings, its transaction, and what it runs.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use pgwire::api::ClientInfo;
-use pgwire::error::{PgWireError, PgWireResult};
+use pgwire::error::PgWireResult;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::cancel::{CancelHandle, CancelToken, Registration};
 use super::cursor::Cursors;
-use super::door::House;
-use super::errors::{self, State};
-use super::settings::Settings;
-use super::stop::{Asked, Place, Stop};
+use super::errors::{self, SqlState};
+use super::listener::ServerState;
+use super::metrics::ConnectionOutcome;
+use super::settings::ClientSettings;
 use crate::error::Result;
 use crate::session::Session;
+use crate::statement::parsed::Access;
 use crate::statement::set;
 use crate::task::Running;
 
 pub struct Connection {
-    pub house: Arc<House>,
-    pub stop: Stop,
-    pub settings: Mutex<Settings>,
+    pub server: Arc<ServerState>,
+    /// Number of the connection, for the log.
+    pub id: u64,
+    pub peer: SocketAddr,
+    pub cancel: Arc<CancelHandle>,
+    pub settings: Mutex<ClientSettings>,
     pub cursors: Mutex<Cursors>,
-    permit: Mutex<Option<OwnedSemaphorePermit>>,
-    inside: Mutex<Option<Inside>>,
+    transaction: Mutex<Option<Access>>,
+    slot: Mutex<Option<OwnedSemaphorePermit>>,
+    authenticated: Mutex<Option<AuthenticatedSession>>,
+    /// Held until the client has authenticated.
+    unauthenticated: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
-/// What a client has once it is let in.
-struct Inside {
+/// What a client has once it has authenticated.
+struct AuthenticatedSession {
     session: Arc<Session>,
-    _place: Place,
+    user: String,
+    _registration: Registration,
 }
 
 impl Connection {
-    pub fn new(house: Arc<House>) -> Self {
+    pub fn new(
+        server: Arc<ServerState>,
+        id: u64,
+        peer: SocketAddr,
+        unauthenticated: OwnedSemaphorePermit,
+    ) -> Self {
         Self {
-            house,
-            stop: Stop::default(),
+            server,
+            id,
+            peer,
+            cancel: Arc::default(),
             settings: Mutex::default(),
             cursors: Mutex::default(),
-            permit: Mutex::default(),
-            inside: Mutex::default(),
+            transaction: Mutex::default(),
+            slot: Mutex::default(),
+            authenticated: Mutex::default(),
+            unauthenticated: Mutex::new(Some(unauthenticated)),
         }
     }
 
-    /// Takes one of the places there are, for good.
+    /// Takes a connection slot, for as long as the connection lasts.
     ///
     /// # Errors
     /// If all are taken.
-    pub fn take_place(&self) -> PgWireResult<()> {
-        let mut permit = lock(&self.permit);
-        if permit.is_none() {
-            let places = Arc::clone(&self.house.places);
-            *permit = Some(places.try_acquire_owned().map_err(|_| {
-                let most = self.house.max_connections;
+    pub fn take_slot(&self) -> PgWireResult<()> {
+        let mut slot = lock(&self.slot);
+        if slot.is_none() {
+            let slots = Arc::clone(&self.server.slots);
+            *slot = Some(slots.try_acquire_owned().map_err(|_| {
+                self.server
+                    .metrics
+                    .connection_attempt(ConnectionOutcome::Refused);
+                let most = self.server.max_connections;
                 errors::fatal(
-                    State::TooManyConnections,
+                    SqlState::TooManyConnections,
                     format!(
                         "all {most} connections are taken (--max-connections); try again later"
                     ),
@@ -65,58 +88,120 @@ impl Connection {
         Ok(())
     }
 
-    /// Gives the client its session; it has shown who it is.
+    /// Gives the client its session, after it has authenticated.
     ///
     /// # Errors
     /// If the settings that it asks for cannot be.
     pub async fn enter(&self, client: &impl ClientInfo) -> PgWireResult<()> {
-        let session = Arc::new(self.house.session.beside());
-        let asked = client.metadata().get("options");
-        for (key, value) in asked.map(|text| options(text)).unwrap_or_default() {
+        let session = Arc::new(self.server.session.beside());
+        let metadata = client.metadata();
+        let options = metadata.get("options").map(|text| options(text));
+        for (key, value) in options.unwrap_or_default() {
             self.assign(&session, key, &value)
                 .await
-                .map_err(|error| errors::fatal(State::InvalidParameter, error.message))?;
+                .map_err(|error| errors::ending(errors::wire(error)))?;
         }
-        if let Some(name) = client.metadata().get("application_name") {
-            lock(&self.settings).put("application_name", name);
+        if let Some(name) = metadata.get("application_name") {
+            // A name is any text.
+            let _ = lock(&self.settings).set("application_name", Some(name));
         }
+        let user = metadata.get("user").cloned().unwrap_or_default();
         let (pid, secret) = client.pid_and_secret_key();
-        let place = self.house.stops.enter(pid, secret, self.stop.clone());
-        *lock(&self.inside) = Some(Inside {
+        let registration = self
+            .server
+            .cancels
+            .register(pid, secret, Arc::clone(&self.cancel));
+        tracing::info!(connection = self.id, peer = %self.peer, user = ?user, "connected");
+        self.server
+            .metrics
+            .connection_attempt(ConnectionOutcome::Authenticated);
+        *lock(&self.authenticated) = Some(AuthenticatedSession {
             session,
-            _place: place,
+            user,
+            _registration: registration,
         });
+        lock(&self.unauthenticated).take();
         Ok(())
     }
 
     async fn assign(&self, session: &Session, key: &str, value: &str) -> Result<()> {
-        if lock(&self.settings).put(key, value) {
-            return Ok(());
+        let own = lock(&self.settings).set(key, Some(value))?;
+        match own {
+            Some(_) => Ok(()),
+            None => set::assign(session, key, value).await,
         }
-        set::assign(session, key, value).await
     }
 
     /// The client's session.
     ///
     /// # Errors
-    /// If it has not shown who it is.
+    /// If it has not authenticated.
     pub fn session(&self) -> PgWireResult<Arc<Session>> {
-        match &*lock(&self.inside) {
-            Some(inside) => Ok(Arc::clone(&inside.session)),
+        match &*lock(&self.authenticated) {
+            Some(authenticated) => Ok(Arc::clone(&authenticated.session)),
             None => Err(errors::fatal(
-                State::ProtocolViolation,
-                "nobody has logged in on this connection",
+                SqlState::ProtocolViolation,
+                "this connection has not authenticated",
             )),
         }
     }
 
+    /// The user who has authenticated; empty before.
+    pub fn user(&self) -> String {
+        let authenticated = lock(&self.authenticated);
+        authenticated
+            .as_ref()
+            .map_or_else(String::new, |authenticated| authenticated.user.clone())
+    }
+
+    pub fn is_authenticated(&self) -> bool {
+        lock(&self.authenticated).is_some()
+    }
+
     /// Forgets what the client has set, declared and prepared.
     pub fn reset(&self) {
-        if let Some(inside) = &mut *lock(&self.inside) {
-            inside.session = Arc::new(self.house.session.beside());
+        if let Some(authenticated) = &mut *lock(&self.authenticated) {
+            authenticated.session = Arc::new(self.server.session.beside());
         }
-        *lock(&self.settings) = Settings::default();
+        *lock(&self.settings) = ClientSettings::default();
         *lock(&self.cursors) = Cursors::default();
+        *lock(&self.transaction) = None;
+    }
+
+    /// Begins or ends a transaction with this access; `None` is the session's.
+    pub fn set_access(&self, access: Option<Access>) {
+        *lock(&self.transaction) = access;
+    }
+
+    /// Whether the client itself has asked to read only.
+    pub fn reads_only(&self) -> bool {
+        let access = *lock(&self.transaction);
+        match access {
+            Some(access) => access == Access::ReadOnly,
+            None => lock(&self.settings).default_read_only(),
+        }
+    }
+
+    /// Time that a statement may take: the server's bound, and the client's
+    /// where that is shorter.
+    pub fn statement_timeout(&self) -> Option<Duration> {
+        let own = lock(&self.settings).statement_timeout();
+        let bound = self.server.session.policy.statement_timeout;
+        [own, bound].into_iter().flatten().min()
+    }
+
+    /// Token of a statement that begins now.
+    pub fn begin(&self) -> CancelToken {
+        self.cancel.begin(self.statement_timeout())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.is_authenticated() {
+            self.server.metrics.disconnected();
+            tracing::info!(connection = self.id, "disconnected");
+        }
     }
 }
 
@@ -141,22 +226,22 @@ fn options(text: &str) -> HashMap<&str, String> {
 }
 
 /// Runs `work` in a task of its own, so that work which does not pause cannot
-/// hold up a wish to stop. It ends when nobody waits for it any more.
+/// delay a cancellation. It ends when the returned future is dropped.
 ///
 /// # Errors
-/// Those of `work`, and the wish.
+/// Those of `work`; the cancellation; that it panicked.
 pub async fn run<T: Send + 'static>(
-    mut asked: Asked,
+    token: &CancelToken,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> PgWireResult<T> {
     let mut running = Running::start(work);
-    tokio::select! {
-        done = running.done() => match done {
+    let done = async {
+        match running.done().await {
             Ok(done) => done.map_err(errors::wire),
             Err(_) => Err(errors::internal()),
-        },
-        () = asked.asked() => Err(PgWireError::QueryCanceled),
-    }
+        }
+    };
+    token.unless_cancelled(done).await
 }
 
 #[cfg(test)]

@@ -5,11 +5,7 @@ use std::sync::Arc;
 
 use arrow_pg::encoder::{Encoder, encode_value};
 use bytes::Bytes;
-use datafusion::sql::sqlparser::ast::{
-    CopyLegacyCsvOption, CopyLegacyOption, CopyOption, CopySource, CopyTarget, Statement as Ast,
-};
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::ast::{CopyLegacyCsvOption, CopyLegacyOption, CopyOption};
 use futures::{Sink, SinkExt, TryStreamExt};
 use pgwire::api::portal::Format;
 use pgwire::api::results::{CopyCsvOptions, CopyEncoder, CopyTextOptions, Tag};
@@ -18,16 +14,9 @@ use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::copy::{CopyData, CopyDone, CopyOutResponse};
 
 use super::rows::{self, Rows};
-use crate::error::{Result, ShellError};
-use crate::script::first_words;
+use crate::error::{ErrorKind, Result, ShellError};
 
-/// A copy that a client asks for.
-#[derive(Debug)]
-pub struct Ask {
-    pub query: String,
-    pub format: CopyFormat,
-}
-
+/// How the rows of a copy are written.
 #[derive(Clone, Debug)]
 pub enum CopyFormat {
     Text(CopyTextOptions),
@@ -37,66 +26,17 @@ pub enum CopyFormat {
     },
 }
 
-/// A copy on its way.
+/// A copy whose rows are to be sent.
 pub struct CopyOut {
     pub rows: Rows,
     pub format: CopyFormat,
 }
 
-/// Reads `COPY (query | table) TO STDOUT ...`; `None` for every other
-/// statement, a COPY into a file among them.
+/// The format that the options of a statement ask for.
 ///
 /// # Errors
-/// `FROM STDIN`; options that there are not.
-pub fn read(sql: &str) -> Result<Option<Ask>> {
-    let (words, _) = first_words(sql, 1);
-    if words.first().map(String::as_str) != Some("COPY") {
-        return Ok(None);
-    }
-    let Ok(mut statements) = Parser::parse_sql(&GenericDialect {}, sql) else {
-        return Ok(None);
-    };
-    let Some(Ast::Copy {
-        source,
-        to,
-        target,
-        options,
-        legacy_options,
-        ..
-    }) = statements.pop()
-    else {
-        return Ok(None);
-    };
-    match (target, to) {
-        (CopyTarget::Stdout, true) => {}
-        (CopyTarget::Stdin, false) => {
-            return Err(ShellError::query(
-                "COPY ... FROM STDIN is not taken; put the data into a file and query the file",
-            ));
-        }
-        _ => return Ok(None),
-    }
-    let query = match source {
-        CopySource::Query(query) => query.to_string(),
-        CopySource::Table {
-            table_name,
-            columns,
-        } => {
-            let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
-            let columns = match columns.is_empty() {
-                true => "*".to_string(),
-                false => columns.join(", "),
-            };
-            format!("SELECT {columns} FROM {table_name}")
-        }
-    };
-    Ok(Some(Ask {
-        query,
-        format: format(&options, &legacy_options)?,
-    }))
-}
-
-fn format(options: &[CopyOption], legacy: &[CopyLegacyOption]) -> Result<CopyFormat> {
+/// For options that are not known or do not go together.
+pub fn format(options: &[CopyOption], legacy: &[CopyLegacyOption]) -> Result<CopyFormat> {
     let mut csv = false;
     let mut header = false;
     let mut delimiter = None;
@@ -174,17 +114,20 @@ fn format(options: &[CopyOption], legacy: &[CopyLegacyOption]) -> Result<CopyFor
 }
 
 fn unknown(option: &str) -> ShellError {
-    ShellError::query(format!(
-        "COPY ... TO STDOUT knows no {option}; it knows FORMAT text and csv, HEADER, DELIMITER, NULL and QUOTE"
-    ))
+    ShellError::of_kind(
+        ErrorKind::NotSupported,
+        format!(
+            "COPY ... TO STDOUT does not support {option}; it supports FORMAT text and csv, HEADER, DELIMITER, NULL and QUOTE"
+        ),
+    )
 }
 
 impl CopyOut {
-    /// Sends the rows, and gives what the client is told at their end.
+    /// Sends the rows; gives the tag of the end, and their number.
     ///
     /// # Errors
     /// Those of the query; a client that reads no more.
-    pub async fn send<C>(self, client: &mut C) -> PgWireResult<Tag>
+    pub async fn send<C>(self, client: &mut C) -> PgWireResult<(Tag, usize)>
     where
         C: Sink<PgWireBackendMessage> + Unpin,
         C::Error: Debug,
@@ -231,7 +174,7 @@ impl CopyOut {
         client
             .send(PgWireBackendMessage::CopyDone(CopyDone::new()))
             .await?;
-        Ok(Tag::new("COPY").with_rows(count))
+        Ok((Tag::new("COPY").with_rows(count), count))
     }
 }
 
@@ -256,32 +199,36 @@ fn header_line(names: &[&str], options: &CopyCsvOptions) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statement::parsed::{Command, ConnectionCommand};
+    use crate::statement::parser;
+
+    fn of(sql: &str) -> Result<CopyFormat> {
+        match parser::parse_one(sql)?.command {
+            Command::Connection(ConnectionCommand::CopyOut(copy)) => {
+                format(&copy.options, &copy.legacy_options)
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
 
     #[test]
-    fn copies_to_the_client_are_told_from_others() {
-        let ask = |sql: &str| read(sql).unwrap();
-        assert_eq!(ask("COPY t TO STDOUT").unwrap().query, "SELECT * FROM t");
-        assert_eq!(
-            ask("copy t (a, b) to stdout").unwrap().query,
-            "SELECT a, b FROM t"
-        );
+    fn options_say_the_format() {
+        assert!(matches!(
+            of("COPY t TO STDOUT").unwrap(),
+            CopyFormat::Text(_)
+        ));
         for csv in [
             "COPY (SELECT 1 AS x) TO STDOUT (FORMAT csv, HEADER true, DELIMITER ';')",
             "COPY (SELECT 1 AS x) TO STDOUT WITH CSV HEADER",
         ] {
-            let ask = ask(csv).unwrap();
-            assert_eq!(ask.query, "SELECT 1 AS x");
+            let format = of(csv).unwrap();
             assert!(
-                matches!(ask.format, CopyFormat::Csv { header: true, .. }),
+                matches!(format, CopyFormat::Csv { header: true, .. }),
                 "{csv}"
             );
         }
-        assert!(ask("COPY t TO 'x.parquet'").is_none());
-        assert!(ask("COPY (SELECT 1) TO 'x.svg' OPTIONS (chart 'bar')").is_none());
-        assert!(ask("SELECT 1").is_none());
-        assert!(read("COPY t FROM STDIN").is_err());
-        assert!(read("COPY t TO STDOUT (FORMAT binary)").is_err());
-        assert!(read("COPY t TO STDOUT (HEADER true)").is_err());
+        assert!(of("COPY t TO STDOUT (FORMAT binary)").is_err());
+        assert!(of("COPY t TO STDOUT (HEADER true)").is_err());
     }
 
     #[test]

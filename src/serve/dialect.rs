@@ -1,72 +1,182 @@
-//! Two ways of reading SQL: semql's own, and Postgres' as clients write it when
-//! they look at the catalogue.
+//! Statements about Postgres' catalogue, which clients write in Postgres' SQL.
+//! Whether a statement is one is decided on its syntax tree; any other one is
+//! planned as it is.
 
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
-use datafusion::logical_expr::LogicalPlan;
-use datafusion::sql::parser::Statement;
+use datafusion::sql::parser::{ExplainStatement, Statement as EngineStatement};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Function, FunctionArguments, Ident, ObjectName, Query, SelectItem, SetExpr,
-    Statement as Ast, VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, DataType, Expr, Function, FunctionArguments, Ident, ObjectName,
+    Query, SelectItem, SetExpr, Statement as Ast, Visit, VisitMut, Visitor, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
+use datafusion_pg_catalog::pg_catalog::PG_CATALOG_TABLES;
 use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 
-use crate::error::{Result, ShellError};
-use crate::session::Session;
-use crate::statement::query;
+use crate::error::Result;
+use crate::statement::Statement;
+use crate::statement::parsed::{Command, ConnectionCommand};
+use crate::statement::parser;
 
-/// What Postgres' SQL has and semql's has not.
-const POSTGRES: &[&str] = &[
-    "pg_",
-    "::reg",
-    "operator(",
+/// Schemas of the catalogue.
+const SCHEMAS: &[&str] = &["pg_catalog", "information_schema"];
+
+/// Functions that are written without their schema and are about the catalogue,
+/// besides those of [`CATALOG_REWRITES`].
+const FUNCTIONS: &[&str] = &[
     "current_schema",
+    "current_schemas",
     "format_type",
-    "_description(",
-    "to_reg",
+    "pg_get_expr",
+    "pg_get_userbyid",
+    "pg_table_is_visible",
+    "pg_get_constraintdef",
+    "pg_encoding_to_char",
+    "pg_backend_pid",
+    "pg_relation_is_publishable",
 ];
 
 static POSTGRES_PARSER: LazyLock<PostgresCompatibilityParser> =
     LazyLock::new(PostgresCompatibilityParser::new);
 
-/// The plan of one statement, whichever way it is written; `None` for COPY,
-/// which has none before it runs.
+/// Parses the statements of a client.
 ///
 /// # Errors
-/// Those of the way that it looks like.
-pub async fn plan(session: &Session, sql: &str) -> Result<Option<LogicalPlan>> {
-    let lower = sql.to_lowercase();
-    if POSTGRES.iter().any(|words| lower.contains(words)) {
-        return match postgres(session, sql, true).await {
-            Ok(plan) => Ok(Some(plan)),
-            Err(error) => query::plan(session, sql).await.map_err(|_| error),
-        };
+/// As [`parser::parse`].
+pub fn parse(text: &str) -> Result<Vec<Statement>> {
+    let statements = parser::parse_of_client(text)?;
+    Ok(statements.into_iter().map(rewritten).collect())
+}
+
+/// The statement, in the engine's SQL where it is about the catalogue.
+fn rewritten(mut statement: Statement) -> Statement {
+    let text = statement.text.clone();
+    match &mut statement.command {
+        Command::Engine(engine) => rewrite(engine, Some(&text)),
+        Command::Explain(explain) => rewrite_explained(explain),
+        Command::Connection(ConnectionCommand::Declare { query, .. }) => rewrite_inner(query),
+        Command::Connection(ConnectionCommand::CopyOut(copy)) => rewrite_inner(&mut copy.query),
+        _ => {}
     }
-    match query::plan(session, sql).await {
-        Ok(plan) => Ok(plan),
-        Err(error) => match postgres(session, sql, false).await {
-            Ok(plan) => Ok(Some(plan)),
-            Err(_) => Err(error),
-        },
+    statement
+}
+
+fn rewrite_inner(statement: &mut Statement) {
+    if let Command::Engine(engine) = &mut statement.command {
+        rewrite(engine, None);
     }
 }
 
-/// `catalogue` is whether the statement looks at Postgres' catalogue.
-async fn postgres(session: &Session, sql: &str, catalogue: bool) -> Result<LogicalPlan> {
-    let mut statements = POSTGRES_PARSER
-        .parse(&qualified(sql))
-        .map_err(|error| ShellError::query(error.to_string()))?;
-    let (Some(mut statement), true) = (statements.pop(), statements.is_empty()) else {
-        return Err(ShellError::query("there is not one statement"));
-    };
-    if catalogue {
-        replace_functions(&mut statement);
+fn rewrite_explained(explain: &mut ExplainStatement) {
+    match explain.statement.as_mut() {
+        EngineStatement::Explain(inner) => rewrite_explained(inner),
+        engine => rewrite(engine, None),
     }
-    let statement = Statement::Statement(Box::new(statement));
-    Ok(session.ctx.state().statement_to_plan(statement).await?)
+}
+
+/// `text` is that of the whole statement, where it is known: the library has
+/// replacements for texts that well-known clients send, and gives a tree again.
+fn rewrite(engine: &mut EngineStatement, text: Option<&str>) {
+    let EngineStatement::Statement(ast) = engine else {
+        return;
+    };
+    if !is_about_catalog(ast) {
+        return;
+    }
+    let known = text.and_then(|text| POSTGRES_PARSER.parse(&qualified(text)).ok());
+    let mut catalog = match known.map(<[Ast; 1]>::try_from) {
+        Some(Ok([ast])) => ast,
+        _ => POSTGRES_PARSER.rewrite(ast.as_ref().clone()),
+    };
+    replace_functions(&mut catalog);
+    **ast = catalog;
+}
+
+/// Whether a statement references relations or functions of the catalogue.
+fn is_about_catalog(ast: &Ast) -> bool {
+    struct References;
+
+    impl Visitor for References {
+        type Break = ();
+
+        fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
+            stop_if(is_relation_of_catalog(name))
+        }
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            stop_if(match expr {
+                Expr::Function(function) => is_function_of_catalog(&function.name),
+                Expr::Cast { data_type, .. } => is_type_of_catalog(data_type),
+                Expr::BinaryOp { op, .. } => {
+                    matches!(op, BinaryOperator::PGCustomBinaryOperator(_))
+                }
+                _ => false,
+            })
+        }
+    }
+
+    ast.visit(&mut References).is_break()
+}
+
+fn stop_if(found: bool) -> ControlFlow<()> {
+    match found {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    }
+}
+
+/// The parts of a name, in lower case.
+fn parts(name: &ObjectName) -> Vec<String> {
+    let parts = name.0.iter().filter_map(|part| part.as_ident());
+    parts.map(|part| part.value.to_lowercase()).collect()
+}
+
+fn is_of(schemas: &[&str], name: &str) -> bool {
+    schemas.contains(&name)
+}
+
+fn is_relation_of_catalog(name: &ObjectName) -> bool {
+    match parts(name).as_slice() {
+        [table] => PG_CATALOG_TABLES.contains(&table.as_str()),
+        [.., schema, _] => is_of(SCHEMAS, schema),
+        [] => false,
+    }
+}
+
+fn is_function_of_catalog(name: &ObjectName) -> bool {
+    match parts(name).as_slice() {
+        [function] => {
+            let rewrites = CATALOG_REWRITES.iter().map(|(name, _)| *name);
+            // Those two are also ordinary SQL.
+            let mut own = rewrites.filter(|name| !is_of(&["array", "generate_subscripts"], name));
+            own.any(|name| name == function) || is_of(FUNCTIONS, function)
+        }
+        [.., schema, _] => is_of(SCHEMAS, schema),
+        [] => false,
+    }
+}
+
+fn is_type_of_catalog(data_type: &DataType) -> bool {
+    const TYPES: &[&str] = &[
+        "regclass",
+        "regtype",
+        "regproc",
+        "regprocedure",
+        "regnamespace",
+        "regrole",
+        "regoper",
+    ];
+    match data_type {
+        DataType::Regclass => true,
+        DataType::Custom(name, _) => match parts(name).as_slice() {
+            [name] => is_of(TYPES, name),
+            [.., schema, _] => is_of(SCHEMAS, schema),
+            [] => false,
+        },
+        _ => false,
+    }
 }
 
 /// `'pg_class'::regclass` with its schema, which Postgres finds by itself and
@@ -92,7 +202,7 @@ fn qualified(sql: &str) -> String {
 /// Functions of Postgres' catalogue, and what stands in their place: `{0}` is
 /// the first argument, `{1}` the second. A function of ours could not read
 /// tables; what there is nothing of is NULL.
-const IN_PLACE: &[(&str, &str)] = &[
+const CATALOG_REWRITES: &[(&str, &str)] = &[
     (
         "obj_description",
         "(SELECT max(d.description) FROM pg_catalog.pg_description d WHERE d.objoid = {0} AND d.objsubid = 0)",
@@ -191,7 +301,7 @@ fn in_place_of(function: &Function) -> Option<Expr> {
     let mut text = match (joined, listed) {
         (true, _) => "''".to_string(),
         (_, true) => NO_NUMBER.to_string(),
-        _ => IN_PLACE
+        _ => CATALOG_REWRITES
             .iter()
             .find(|(known, _)| *known == name)?
             .1
@@ -275,6 +385,8 @@ fn expression(text: &str) -> Option<Expr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::{Session, SessionOptions};
+    use crate::statement::query;
 
     #[test]
     fn tables_of_the_catalogue_get_their_schema() {
@@ -332,5 +444,91 @@ mod tests {
             of("SELECT array_agg(a.x ORDER BY a.y) FROM a"),
             "SELECT array_agg(a.x) FROM a"
         );
+    }
+
+    fn is_rewritten(sql: &str) -> bool {
+        let before = parser::parse_of_client(sql).unwrap().remove(0);
+        let after = parse(sql).unwrap().remove(0);
+        let shown = |statement: &Statement| match &statement.command {
+            Command::Engine(engine) => engine.to_string(),
+            other => panic!("{sql}: {other:?}"),
+        };
+        shown(&before) != shown(&after)
+    }
+
+    #[test]
+    fn statements_about_the_catalogue_are_told_by_their_trees() {
+        for sql in [
+            "SELECT array_agg(attname ORDER BY attnum) FROM pg_catalog.pg_attribute",
+            "SELECT (SELECT typname FROM pg_type t WHERE t.oid = a.atttypid) FROM pg_attribute a",
+            "SELECT obj_description(1, 'pg_class')",
+        ] {
+            assert!(is_rewritten(sql), "{sql}");
+        }
+        for sql in [
+            "SELECT jpg_url, 'pg_class', \"to_reg\" FROM shop",
+            "SELECT array_agg(x ORDER BY pg_rank) FROM shop -- pg_catalog.pg_class",
+            "SELECT (SELECT price FROM shop s WHERE s.id = t.id) FROM shop t WHERE t.note = '::regclass'",
+            "SELECT reloptions, (t.a).b FROM t",
+            "SELECT ARRAY(SELECT 1)",
+        ] {
+            assert!(!is_rewritten(sql), "{sql}");
+        }
+    }
+
+    /// Any statement that is not about the catalogue is planned unchanged.
+    #[tokio::test]
+    async fn other_statements_are_planned_unchanged() {
+        const WORDS: &[&str] = &[
+            "a",
+            "jpg_url",
+            "pg_rank",
+            "'pg_class'",
+            "array_agg(a ORDER BY pg_rank)",
+            "count(*)",
+            "(SELECT max(a) FROM t)",
+            "(SELECT u.a FROM t u WHERE u.pg_rank = t.a LIMIT 1)",
+            "a + 1",
+            "upper(jpg_url)",
+            "CASE WHEN a > 1 THEN jpg_url END",
+            "[a, 2][1]",
+            "NULL",
+            "coalesce(reloptions, 'x')",
+            "a::text",
+            "'::regclass'",
+            "current_schema_of",
+        ];
+        let session = Session::open(&SessionOptions::default()).await.unwrap();
+        let table = "CREATE TABLE t AS SELECT 1 AS a, 'x' AS jpg_url, 2 AS pg_rank, 'y' AS reloptions, 'z' AS current_schema_of";
+        crate::statement::run_text(&session, table).await.unwrap();
+        let mut seed = 7u64;
+        let mut next = |below: usize| {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as usize % below
+        };
+        let mut planned = 0;
+        for _ in 0..300 {
+            let columns: Vec<&str> = (0..1 + next(4)).map(|_| WORDS[next(WORDS.len())]).collect();
+            let filter = WORDS[next(WORDS.len())];
+            let sql = format!(
+                "SELECT {} FROM t WHERE {filter} IS NOT NULL",
+                columns.join(", ")
+            );
+            let direct = parser::parse(&sql).unwrap().remove(0);
+            let client = parse(&sql).unwrap().remove(0);
+            let direct = query::plan_of(&session, &direct).await;
+            let client = query::plan_of(&session, &client).await;
+            match (direct, client) {
+                (Ok(direct), Ok(client)) => {
+                    planned += 1;
+                    assert_eq!(direct, client, "{sql}");
+                }
+                (Err(direct), Err(client)) => assert_eq!(direct.message, client.message, "{sql}"),
+                (direct, client) => panic!("{sql}: {direct:?} and {client:?}"),
+            }
+        }
+        assert!(planned > 50, "{planned}");
     }
 }

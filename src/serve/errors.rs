@@ -2,36 +2,40 @@
 
 use pgwire::error::{ErrorInfo, PgWireError};
 
-use crate::error::{ExitCode, ShellError};
+use crate::error::{ErrorKind, ShellError};
 
-/// SQLSTATE: what kind of error it is.
+/// SQLSTATE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum SqlState {
     ProtocolViolation,
     NotAuthorized,
     TooManyConnections,
     InvalidParameter,
     FailedTransaction,
     ReadOnly,
-    Queue,
+    InsufficientPrivilege,
+    QueueFull,
     NotSupported,
     UndefinedCursor,
     DuplicateCursor,
     Syntax,
+    StatementTooComplex,
     UndefinedTable,
     UndefinedColumn,
     UndefinedFunction,
     UndefinedObject,
     OutOfMemory,
-    Setup,
+    System,
     Canceled,
+    AdminShutdown,
+    IdleTimeout,
     Internal,
-    /// Everything that the statement itself is to blame for.
-    Statement,
+    /// Everything else that the statement itself is to blame for.
+    SyntaxOrAccess,
 }
 
-impl State {
-    fn code(self) -> &'static str {
+impl SqlState {
+    pub fn code(self) -> &'static str {
         match self {
             Self::ProtocolViolation => "08P01",
             Self::NotAuthorized => "28000",
@@ -39,70 +43,67 @@ impl State {
             Self::InvalidParameter => "22023",
             Self::FailedTransaction => "25P02",
             Self::ReadOnly => "25006",
-            Self::Queue => "53400",
+            Self::InsufficientPrivilege => "42501",
+            Self::QueueFull => "53400",
             Self::NotSupported => "0A000",
             Self::UndefinedCursor => "34000",
             Self::DuplicateCursor => "42P03",
             Self::Syntax => "42601",
+            Self::StatementTooComplex => "54001",
             Self::UndefinedTable => "42P01",
             Self::UndefinedColumn => "42703",
             Self::UndefinedFunction => "42883",
             Self::UndefinedObject => "42704",
             Self::OutOfMemory => "53200",
-            Self::Setup => "58000",
+            Self::System => "58000",
             Self::Canceled => "57014",
+            Self::AdminShutdown => "57P01",
+            Self::IdleTimeout => "57P05",
             Self::Internal => "XX000",
-            Self::Statement => "42000",
+            Self::SyntaxOrAccess => "42000",
         }
     }
 }
 
-/// What messages say, and what kind of error says so. The first that fits.
-const SAYINGS: &[(&str, State)] = &[
-    ("sql parser error", State::Syntax),
-    ("Expected: ", State::Syntax),
-    ("begins no statement", State::Syntax),
-    ("Unterminated ", State::Syntax),
-    ("there is no table or file", State::UndefinedTable),
-    ("there is no table function", State::UndefinedFunction),
-    ("there is no table", State::UndefinedTable),
-    ("No field named", State::UndefinedColumn),
-    ("there is no column", State::UndefinedColumn),
-    ("Invalid function", State::UndefinedFunction),
-    ("there is no setting", State::UndefinedObject),
-    ("out of memory", State::OutOfMemory),
-    ("not implemented", State::NotSupported),
-];
-
-/// What the text of an error says about its kind.
-fn state(error: &ShellError) -> State {
-    match error.code {
-        ExitCode::Setup => State::Setup,
-        ExitCode::Interrupted => State::Canceled,
-        _ => SAYINGS
-            .iter()
-            .find(|(words, _)| error.message.contains(words))
-            .map_or(State::Statement, |(_, state)| *state),
+impl From<ErrorKind> for SqlState {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Statement => Self::SyntaxOrAccess,
+            ErrorKind::Syntax => Self::Syntax,
+            ErrorKind::TooComplex => Self::StatementTooComplex,
+            ErrorKind::UndefinedTable => Self::UndefinedTable,
+            ErrorKind::UndefinedColumn => Self::UndefinedColumn,
+            ErrorKind::UndefinedFunction => Self::UndefinedFunction,
+            ErrorKind::UndefinedObject => Self::UndefinedObject,
+            ErrorKind::InvalidValue => Self::InvalidParameter,
+            ErrorKind::NotSupported => Self::NotSupported,
+            ErrorKind::ReadOnly => Self::ReadOnly,
+            ErrorKind::Forbidden => Self::InsufficientPrivilege,
+            ErrorKind::OutOfMemory => Self::OutOfMemory,
+            ErrorKind::Setup => Self::System,
+            ErrorKind::Canceled => Self::Canceled,
+            ErrorKind::Internal => Self::Internal,
+        }
     }
 }
 
-fn with(severity: &str, state: State, message: String) -> PgWireError {
+fn with(severity: &str, state: SqlState, message: String) -> PgWireError {
     let info = ErrorInfo::new(severity.into(), state.code().into(), message);
     PgWireError::UserError(Box::new(info))
 }
 
-pub fn error(state: State, message: impl Into<String>) -> PgWireError {
+pub fn error(state: SqlState, message: impl Into<String>) -> PgWireError {
     with("ERROR", state, message.into())
 }
 
 /// An error that ends the connection.
-pub fn fatal(state: State, message: impl Into<String>) -> PgWireError {
+pub fn fatal(state: SqlState, message: impl Into<String>) -> PgWireError {
     with("FATAL", state, message.into())
 }
 
 /// An error of the shell's, for the client.
 pub fn wire(error: ShellError) -> PgWireError {
-    let state = state(&error);
+    let state = SqlState::from(error.kind);
     let message = match error.line {
         Some(line) if line > 1 => format!("line {line}: {}", error.message),
         _ => error.message,
@@ -110,10 +111,11 @@ pub fn wire(error: ShellError) -> PgWireError {
     with("ERROR", state, message)
 }
 
+/// The error of a panic, which has been written to standard error.
 pub fn internal() -> PgWireError {
     error(
-        State::Internal,
-        "the statement was stopped by an internal error; the terminal of `semql serve` has more",
+        SqlState::Internal,
+        "the statement was stopped by an internal error; the log of `semql serve` has more",
     )
 }
 
@@ -129,20 +131,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_tell_the_kind() {
-        let of = |message: &str| state(&ShellError::query(message));
-        assert_eq!(of("there is no table or file 'x'"), State::UndefinedTable);
-        assert_eq!(of("sql parser error: Expected: )"), State::Syntax);
-        assert_eq!(of("something else"), State::Statement);
-        assert_eq!(state(&ShellError::interrupted()), State::Canceled);
-        assert_eq!(state(&ShellError::setup("no model")), State::Setup);
+    fn kinds_become_codes() {
+        let code = |error: ShellError| ErrorInfo::from(wire(error)).code;
+        assert_eq!(code(ShellError::interrupted()), "57014");
+        assert_eq!(code(ShellError::setup("no model")), "58000");
+        let of = |kind| code(ShellError::of_kind(kind, "x"));
+        assert_eq!(of(ErrorKind::UndefinedTable), "42P01");
+        assert_eq!(of(ErrorKind::Forbidden), "42501");
+        assert_eq!(of(ErrorKind::TooComplex), "54001");
     }
 
     #[test]
     fn every_error_can_end_a_connection() {
         let ended = ending(PgWireError::NotReadyForQuery);
         assert!(ErrorInfo::from(ended).is_fatal());
-        let ended = ending(error(State::Syntax, "x"));
+        let ended = ending(error(SqlState::Syntax, "x"));
         assert!(ErrorInfo::from(ended).is_fatal());
     }
 }

@@ -2,24 +2,34 @@
 
 use std::collections::BTreeMap;
 
+use arrow::compute::CastOptions;
 use arrow::datatypes::DataType;
 use arrow_pg::datatypes::{df, into_pg_type};
 use datafusion::common::ParamValues;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::scalar::ScalarValue;
 use pgwire::api::Type;
 use pgwire::api::portal::Portal;
 use pgwire::error::{PgWireError, PgWireResult};
 
+use super::errors::{self, SqlState};
 use crate::error::{Result, ShellError};
 
 /// Parameters that a statement may have, as in Postgres.
-const MOST: usize = 65_535;
+const MAX_PARAMETERS: usize = 65_535;
 
-/// The types of the parameters, in order; text where the statement does not
-/// say.
+/// The types of the parameters, in order.
 #[derive(Clone, Debug, Default)]
-pub struct Parameters(Vec<DataType>);
+pub struct Parameters(Vec<Parameter>);
+
+#[derive(Clone, Debug)]
+struct Parameter {
+    /// Text where the statement does not say.
+    data_type: DataType,
+    /// Whether the statement says.
+    planned: bool,
+}
 
 impl Parameters {
     /// Finds the parameters of a plan.
@@ -48,8 +58,14 @@ impl Parameters {
         })?;
         let last = found.keys().next_back().copied().unwrap_or(0);
         let types = (1..=last).map(|number| match found.remove(&number).flatten() {
-            Some(DataType::Null) | None => DataType::Utf8,
-            Some(data_type) => data_type,
+            Some(DataType::Null) | None => Parameter {
+                data_type: DataType::Utf8,
+                planned: false,
+            },
+            Some(data_type) => Parameter {
+                data_type,
+                planned: true,
+            },
         });
         Ok(Self(types.collect()))
     }
@@ -59,7 +75,10 @@ impl Parameters {
     /// # Errors
     /// A type that Postgres has not.
     pub fn wire(&self) -> PgWireResult<Vec<Type>> {
-        self.0.iter().map(into_pg_type).collect()
+        self.0
+            .iter()
+            .map(|parameter| into_pg_type(&parameter.data_type))
+            .collect()
     }
 
     /// The values that a client has bound. A type that the client names is the
@@ -78,18 +97,21 @@ impl Parameters {
         let wire: Vec<Option<&Type>> = wire.iter().map(Some).collect();
         let types = self.0.iter().enumerate();
         let types: Vec<Option<&DataType>> = types
-            .map(|(at, data_type)| (!named(at)).then_some(data_type))
+            .map(|(at, parameter)| (!named(at)).then_some(&parameter.data_type))
             .collect();
         let values = df::deserialize_parameters_with_server_types(portal, &types, &wire)?;
         let ParamValues::List(values) = values else {
             return Ok(values);
         };
-        let values = values.into_iter().zip(&self.0).map(|(mut value, wanted)| {
-            if value.value.data_type().is_string() && !wanted.is_string() {
-                value.value = value
-                    .value
-                    .cast_to(wanted)
-                    .map_err(|error| PgWireError::FailedToParseParameter(Box::new(error)))?;
+        // A client may declare another type than the statement was planned with,
+        // such as int2 for a bigint column.
+        let values = values.into_iter().zip(&self.0);
+        let values = values.map(|(mut value, parameter)| {
+            let wanted = &parameter.data_type;
+            let given = value.value.data_type();
+            let text_given = given.is_string() && !wanted.is_string();
+            if given != *wanted && (parameter.planned || text_given) {
+                value.value = cast(&value.value, wanted)?;
             }
             Ok(value)
         });
@@ -101,10 +123,20 @@ impl Parameters {
     }
 }
 
+/// The value in another type; one that does not fit is an error, not NULL.
+fn cast(value: &ScalarValue, wanted: &DataType) -> PgWireResult<ScalarValue> {
+    let options = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    let cast = value.cast_to_with_options(wanted, &options);
+    cast.map_err(|error| errors::error(SqlState::InvalidParameter, ShellError::from(error).message))
+}
+
 fn number(name: &str) -> Result<usize> {
     name.strip_prefix('$')
         .and_then(|digits| digits.parse().ok())
-        .filter(|number| (1..=MOST).contains(number))
+        .filter(|number| (1..=MAX_PARAMETERS).contains(number))
         .ok_or_else(|| {
             ShellError::query(format!(
                 "the parameter {name} is written $1, $2, ... over this protocol"
@@ -116,12 +148,14 @@ fn number(name: &str) -> Result<usize> {
 mod tests {
     use super::*;
     use crate::session::{Session, SessionOptions};
-    use crate::statement::query;
+    use crate::statement::{parser, query};
 
     async fn types(sql: &str) -> Vec<DataType> {
         let session = Session::open(&SessionOptions::default()).await.unwrap();
-        let plan = query::plan(&session, sql).await.unwrap().unwrap();
-        Parameters::of(&plan).unwrap().0
+        let statement = parser::parse_one(sql).unwrap();
+        let plan = query::plan_of(&session, &statement).await.unwrap().unwrap();
+        let parameters = Parameters::of(&plan).unwrap().0;
+        parameters.into_iter().map(|p| p.data_type).collect()
     }
 
     #[tokio::test]

@@ -1,86 +1,72 @@
-//! The two ways in which clients ask: a text that is run at once, and a
-//! statement that is prepared, bound and run.
+//! The two protocols of queries: a text that is run at once, and a statement
+//! that is prepared, bound and executed.
 
 use std::fmt::Debug;
+use std::ops::DerefMut;
 use std::sync::{Arc, Mutex};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::logical_expr::LogicalPlan;
-use futures::{Sink, SinkExt};
-use pgwire::api::portal::{Format, Portal};
+use futures::{Sink, SinkExt, StreamExt};
+use pgwire::api::portal::{Format, Portal, PortalExecutionState};
 use pgwire::api::query::{
     ExtendedQueryHandler, SimpleQueryHandler, send_describe_response, send_execution_response,
-    send_query_response, send_ready_for_query,
+    send_ready_for_query,
 };
-use pgwire::api::results::{DescribePortalResponse, FieldInfo, Response};
+use pgwire::api::results::{
+    DescribePortalResponse, FieldInfo, QueryResponse, Response as WireResponse, Tag,
+};
 use pgwire::api::stmt::QueryParser;
-use pgwire::api::store::PortalStore;
-use pgwire::api::{ClientInfo, ClientPortalStore, PgWireConnectionState, Type};
+use pgwire::api::store::{Entry, PortalStore};
+use pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, PgWireConnectionState, Type};
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
-use pgwire::messages::extendedquery::{Describe, TARGET_TYPE_BYTE_PORTAL};
+use pgwire::messages::data::RowDescription;
+use pgwire::messages::extendedquery::{
+    Describe, Execute, PortalSuspended, TARGET_TYPE_BYTE_PORTAL,
+};
 use pgwire::messages::response::{EmptyQueryResponse, TransactionStatus};
 use pgwire::messages::simplequery::Query;
 use pgwire::messages::startup::ParameterStatus;
 
-use super::connection::{self, Connection, lock};
-use super::cursor;
+use super::cancel::CancelToken;
+use super::connection::{Connection, lock};
 use super::dialect;
-use super::errors::{self, State};
+use super::errors::{self, SqlState};
+use super::execute::{Response, Transaction};
+use super::log::StatementLog;
 use super::parameters::Parameters;
 use super::rows;
-use super::settings;
-use super::statement::{self as what, Reply, Statement, Transaction};
-use crate::error::ShellError;
-use crate::script::{self, Kind};
-use crate::statement::{self, Effect};
+use crate::error::{ErrorKind, ShellError};
+use crate::statement::parsed::{Command, ConnectionCommand};
+use crate::statement::{Effect, Statement};
 
-/// Answers the questions of one connection.
+/// Answers the queries of one connection.
 pub struct Queries {
     connection: Arc<Connection>,
-    parser: Arc<Preparing>,
+    parser: Arc<StatementParser>,
 }
 
 impl Queries {
     pub fn new(connection: Arc<Connection>) -> Self {
         Self {
-            parser: Arc::new(Preparing(Arc::clone(&connection))),
+            parser: Arc::new(StatementParser(Arc::clone(&connection))),
             connection,
         }
     }
 }
 
-/// The statements in a text.
-fn statements(text: &str) -> PgWireResult<Vec<String>> {
-    let (items, unfinished) = script::split(text);
-    if let Some(unfinished) = unfinished {
-        return Err(errors::error(State::Syntax, unfinished.message));
-    }
-    if let Some(command) = items.iter().find(|item| item.kind == Kind::Command) {
-        let name = command.text.split_whitespace().next().unwrap_or_default();
-        return Err(errors::error(
-            State::Syntax,
-            format!(
-                "{name} is a command of the prompt of semql; over this protocol there is SQL only"
-            ),
-        ));
-    }
-    Ok(items.into_iter().map(|item| item.text).collect())
-}
-
 /// After an error nothing runs until the transaction ends, as clients expect.
-fn refuse_in_failed(status: TransactionStatus, sql: &str) -> PgWireResult<()> {
-    let ends = || {
-        matches!(
-            Statement::read(sql),
-            Ok(Statement::Transaction(Transaction::End, _))
-        )
-    };
+fn refuse_in_failed(status: TransactionStatus, statement: &Statement) -> PgWireResult<()> {
+    let ends = matches!(
+        statement.command,
+        Command::Connection(ConnectionCommand::End { .. } | ConnectionCommand::RollbackTo)
+    );
     match status {
-        TransactionStatus::Error if !ends() => Err(errors::error(
-            State::FailedTransaction,
-            "the transaction has failed; nothing runs before ROLLBACK",
+        TransactionStatus::Error if !ends => Err(errors::error(
+            SqlState::FailedTransaction,
+            "current transaction is aborted, commands ignored until end of transaction block",
         )),
         _ => Ok(()),
     }
@@ -90,11 +76,13 @@ fn after(status: TransactionStatus, transaction: Transaction) -> TransactionStat
     match transaction {
         Transaction::Begin => status.to_in_transaction_state(),
         Transaction::End => status.to_idle_state(),
+        Transaction::RollbackTo if status == TransactionStatus::Idle => status,
+        Transaction::RollbackTo => TransactionStatus::Transaction,
         Transaction::Within => status,
     }
 }
 
-/// Tells the client of a setting that has changed.
+/// Reports a setting that has changed to the client.
 async fn report<C>(client: &mut C, changed: Option<(&'static str, String)>) -> PgWireResult<()>
 where
     C: Sink<PgWireBackendMessage> + Unpin,
@@ -106,6 +94,40 @@ where
             .feed(PgWireBackendMessage::ParameterStatus(status))
             .await?;
     }
+    Ok(())
+}
+
+/// Sends up to `max_rows` rows of a response, one after the other; all for 0.
+/// Gives their number, and whether there may be more.
+async fn send_rows<C>(
+    client: &mut C,
+    response: &mut QueryResponse,
+    max_rows: usize,
+) -> PgWireResult<(usize, bool)>
+where
+    C: Sink<PgWireBackendMessage> + Unpin,
+    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+{
+    let mut count = 0;
+    while max_rows == 0 || count < max_rows {
+        let Some(row) = response.data_rows().next().await else {
+            return Ok((count, false));
+        };
+        client.feed(PgWireBackendMessage::DataRow(row?)).await?;
+        count += 1;
+    }
+    Ok((count, true))
+}
+
+async fn send_complete<C>(client: &mut C, tag: &str, rows: usize) -> PgWireResult<()>
+where
+    C: Sink<PgWireBackendMessage> + Unpin,
+    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+{
+    let tag = Tag::new(tag).with_rows(rows);
+    client
+        .feed(PgWireBackendMessage::CommandComplete(tag.into()))
+        .await?;
     Ok(())
 }
 
@@ -122,11 +144,13 @@ impl SimpleQueryHandler for Queries {
         if !matches!(client.state(), PgWireConnectionState::ReadyForQuery) {
             return Err(PgWireError::NotReadyForQuery);
         }
-        // Before anything is read of what is asked.
+        // Before the text is read.
         self.connection.session()?;
         client.set_state(PgWireConnectionState::QueryInProgress);
-        let asked = self.connection.stop.begin();
-        let statements = statements(&query.query)?;
+        let statements = dialect::parse(&query.query).map_err(|error| {
+            StatementLog::begin(&self.connection, "UNKNOWN", &query.query)
+                .failed(errors::wire(error))
+        })?;
         if statements.is_empty() {
             client
                 .feed(PgWireBackendMessage::EmptyQueryResponse(
@@ -134,35 +158,19 @@ impl SimpleQueryHandler for Queries {
                 ))
                 .await?;
         }
-        for sql in statements {
-            refuse_in_failed(client.transaction_status(), &sql)?;
-            match self.connection.reply(&sql, asked.clone()).await? {
-                Reply::Rows(rows) => {
-                    send_query_response(client, rows.response(&Format::UnifiedText)?, true).await?;
-                }
-                Reply::Copy(copy) => {
-                    let tag = copy.send(client).await?;
-                    send_execution_response(client, tag).await?;
-                }
-                Reply::Transaction(transaction, tag) => {
-                    send_execution_response(client, tag).await?;
-                    client.set_transaction_status(after(client.transaction_status(), transaction));
-                }
-                Reply::Done {
-                    tag,
-                    report: changed,
-                } => {
-                    report(client, changed).await?;
-                    send_execution_response(client, tag).await?;
-                }
+        for statement in &statements {
+            let log = StatementLog::begin(&self.connection, statement.tag(), &statement.text);
+            match self.answer(client, statement).await {
+                Ok(rows) => log.done(rows),
+                Err(error) => return Err(log.failed(error)),
             }
         }
         client.set_state(PgWireConnectionState::ReadyForQuery);
         send_ready_for_query(client, client.transaction_status()).await
     }
 
-    /// Not asked: `on_query` does it all.
-    async fn do_query<C>(&self, _: &mut C, _: &str) -> PgWireResult<Vec<Response>>
+    /// Not called: `on_query` does it all.
+    async fn do_query<C>(&self, _: &mut C, _: &str) -> PgWireResult<Vec<WireResponse>>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::PortalStore: PortalStore,
@@ -173,76 +181,104 @@ impl SimpleQueryHandler for Queries {
     }
 }
 
+impl Queries {
+    /// Executes a statement of the simple protocol and sends what it gives; the
+    /// number of rows.
+    async fn answer<C>(&self, client: &mut C, statement: &Statement) -> PgWireResult<usize>
+    where
+        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        refuse_in_failed(client.transaction_status(), statement)?;
+        let token = self.connection.begin();
+        match self.connection.execute(statement, &token).await? {
+            Response::Rows(rows) => {
+                let mut response = rows.response(&Format::UnifiedText)?;
+                let fields = response.row_schema();
+                let description = RowDescription::new(fields.iter().map(Into::into).collect());
+                client
+                    .feed(PgWireBackendMessage::RowDescription(description))
+                    .await?;
+                let sent = send_rows(client, &mut response, 0);
+                let (count, _) = token.unless_cancelled(sent).await?;
+                send_complete(client, response.command_tag(), count).await?;
+                Ok(count)
+            }
+            Response::Copy(copy) => {
+                let (tag, rows) = token.unless_cancelled(copy.send(client)).await?;
+                send_execution_response(client, tag).await?;
+                Ok(rows)
+            }
+            Response::Transaction(transaction, tag) => {
+                send_execution_response(client, tag).await?;
+                client.set_transaction_status(after(client.transaction_status(), transaction));
+                Ok(0)
+            }
+            Response::Done {
+                tag,
+                report: changed,
+            } => {
+                report(client, changed).await?;
+                send_execution_response(client, tag).await?;
+                Ok(0)
+            }
+        }
+    }
+}
+
 /// A prepared statement.
 #[derive(Clone)]
 pub struct Prepared {
-    sql: String,
-    /// The plan with its parameters open; `None` where the text is run.
+    statement: Arc<Statement>,
+    /// The plan with its parameters open; `None` where the statement is run as a
+    /// whole.
     plan: Option<Arc<LogicalPlan>>,
     parameters: Parameters,
     /// The columns of its answer; `None` if it gives no rows.
     schema: Option<SchemaRef>,
-    /// An answer that had to be worked out to know its columns. The first run
-    /// takes it.
-    ready: Arc<Mutex<Option<Reply>>>,
+    /// An answer that had to be worked out to know its columns. The first
+    /// execution takes it.
+    ready: Arc<Mutex<Option<Response>>>,
 }
 
-/// Prepares statements for one connection.
-pub struct Preparing(Arc<Connection>);
+/// Prepares the statements of one connection.
+pub struct StatementParser(Arc<Connection>);
 
-impl Preparing {
-    async fn prepare(&self, sql: String) -> PgWireResult<Prepared> {
-        let session = self.0.session()?;
+impl StatementParser {
+    async fn prepare(&self, statement: Statement) -> PgWireResult<Prepared> {
+        let connection = &self.0;
+        let token = connection.begin();
         let mut prepared = Prepared {
-            sql,
+            statement: Arc::new(statement),
             plan: None,
             parameters: Parameters::default(),
             schema: None,
             ready: Arc::default(),
         };
-        let asked = self.0.stop.begin();
-        let sql = prepared.sql.clone();
-        let plan_of = match Statement::read(&sql).map_err(errors::wire)? {
-            Statement::Setting(settings::Ask::Show(_)) => {
-                prepared.work_out(&self.0, asked.clone()).await?;
-                None
-            }
-            Statement::Cursor(cursor::Ask::Fetch {
+        let statement = Arc::clone(&prepared.statement);
+        match &statement.command {
+            Command::Connection(ConnectionCommand::Fetch {
                 name, shown: true, ..
-            }) => {
-                prepared.schema = Some(lock(&self.0.cursors).schema(&name)?);
-                None
-            }
-            Statement::Ours => {
-                self.0.admit(&sql)?;
-                match (statement::is_own(&sql), statement::effect(&sql)) {
-                    (_, Effect::Nothing) | (true, Effect::Planned) => {
-                        prepared.work_out(&self.0, asked.clone()).await?;
-                        None
-                    }
-                    (false, Effect::Planned) => Some(sql),
-                    (_, Effect::Settings | Effect::Writes) => None,
+            }) => prepared.schema = Some(lock(&connection.cursors).schema(name)?),
+            Command::Connection(_) | Command::Set { .. } | Command::Reset { .. } => {}
+            Command::Engine(_) | Command::Explain(_) => {
+                if let Some(plan) = connection.plan(&statement, &token).await? {
+                    prepared.parameters = Parameters::of(&plan).map_err(errors::wire)?;
+                    prepared.schema = answer_of(&plan);
+                    prepared.plan = Some(Arc::new(plan));
                 }
             }
-            _ => None,
-        };
-        let Some(sql) = plan_of else {
-            return Ok(prepared);
-        };
-        let allow_writes = self.0.house.allow_writes;
-        let plan = connection::run(asked, async move {
-            let plan = dialect::plan(&session, &sql)
-                .await
-                .map_err(|error| statement::help(&session, error))?;
-            if let Some(plan) = &plan {
-                what::verify(plan, allow_writes)?;
+            _ if statement.effect() == Effect::Writes => connection.check(&statement)?,
+            // Statements of semql's own that only read: their columns show when
+            // they have run.
+            _ => {
+                let response = connection.execute(&statement, &token).await?;
+                if let Response::Rows(rows) = &response {
+                    prepared.schema = Some(rows.schema());
+                }
+                *lock(&prepared.ready) = Some(response);
             }
-            Ok(plan)
-        });
-        if let Some(plan) = plan.await? {
-            prepared.parameters = Parameters::of(&plan).map_err(errors::wire)?;
-            prepared.schema = answer_of(&plan);
-            prepared.plan = Some(Arc::new(plan));
         }
         Ok(prepared)
     }
@@ -261,34 +297,18 @@ fn answer_of(plan: &LogicalPlan) -> Option<SchemaRef> {
 }
 
 impl Prepared {
-    /// Runs a statement that changes nothing, to know its columns.
-    async fn work_out(
-        &mut self,
-        connection: &Arc<Connection>,
-        asked: super::stop::Asked,
-    ) -> PgWireResult<()> {
-        let reply = connection.reply(&self.sql, asked).await?;
-        if let Reply::Rows(rows) = &reply {
-            self.schema = Some(rows.schema());
-        }
-        *lock(&self.ready) = Some(reply);
-        Ok(())
-    }
-
-    async fn run(
+    async fn execute(
         &self,
         connection: &Arc<Connection>,
         portal: &Portal<Self>,
-    ) -> PgWireResult<Reply> {
-        if let Some(reply) = lock(&self.ready).take() {
-            return Ok(reply);
+        token: &CancelToken,
+    ) -> PgWireResult<Response> {
+        if let Some(response) = lock(&self.ready).take() {
+            return Ok(response);
         }
-        let asked = connection.stop.begin();
         let Some(plan) = &self.plan else {
-            return connection.reply(&self.sql, asked).await;
+            return connection.execute(&self.statement, token).await;
         };
-        connection.admit(&self.sql)?;
-        let session = connection.session()?;
         let plan = plan.as_ref().clone();
         let plan = match self.parameters.is_empty() {
             true => plan,
@@ -296,15 +316,12 @@ impl Prepared {
                 .replace_params_with_values(&self.parameters.values(portal)?)
                 .map_err(|error| errors::wire(ShellError::from(error)))?,
         };
-        let outcome = connection::run(asked.clone(), async move {
-            what::run_plan(&session, plan).await
-        });
-        Ok(what::reply(&self.sql, outcome.await?, asked))
+        connection.run_plan(&self.statement, plan, token).await
     }
 }
 
 #[async_trait]
-impl QueryParser for Preparing {
+impl QueryParser for StatementParser {
     type Statement = Prepared;
 
     async fn parse_sql<C>(
@@ -316,17 +333,23 @@ impl QueryParser for Preparing {
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
-        let mut statements = statements(sql)?;
+        self.0.session()?;
+        let failed =
+            |kind: &'static str, error| StatementLog::begin(&self.0, kind, sql).failed(error);
+        let parsed = dialect::parse(sql);
+        let mut statements = parsed.map_err(|error| failed("UNKNOWN", errors::wire(error)))?;
         match (statements.pop(), statements.is_empty()) {
             (None, _) => Ok(None),
-            (Some(sql), true) => {
-                refuse_in_failed(client.transaction_status(), &sql)?;
-                self.prepare(sql).await.map(Some)
+            (Some(statement), true) => {
+                refuse_in_failed(client.transaction_status(), &statement)?;
+                let kind = statement.tag();
+                let prepared = self.prepare(statement).await;
+                prepared.map(Some).map_err(|error| failed(kind, error))
             }
-            (Some(_), false) => Err(errors::error(
-                State::Syntax,
+            (Some(_), false) => Err(errors::wire(ShellError::of_kind(
+                ErrorKind::Syntax,
                 "several statements cannot be prepared as one; send them one at a time",
-            )),
+            ))),
         }
     }
 
@@ -352,9 +375,9 @@ impl QueryParser for Preparing {
 #[async_trait]
 impl ExtendedQueryHandler for Queries {
     type Statement = Prepared;
-    type QueryParser = Preparing;
+    type QueryParser = StatementParser;
 
-    fn query_parser(&self) -> Arc<Preparing> {
+    fn query_parser(&self) -> Arc<StatementParser> {
         Arc::clone(&self.parser)
     }
 
@@ -382,12 +405,69 @@ impl ExtendedQueryHandler for Queries {
         }
     }
 
+    /// Executes a portal, or goes on with one that is suspended. Rows are sent
+    /// as they come and never collected.
+    async fn on_execute<C>(&self, client: &mut C, message: Execute) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        if !matches!(client.state(), PgWireConnectionState::ReadyForQuery) {
+            return Err(PgWireError::NotReadyForQuery);
+        }
+        let name = message.name.as_deref().unwrap_or(DEFAULT_NAME);
+        let portal = match client.portal_store().get_portal(name) {
+            Some(Entry::Value(portal)) => portal,
+            Some(Entry::Empty) => {
+                client
+                    .feed(PgWireBackendMessage::EmptyQueryResponse(
+                        EmptyQueryResponse::new(),
+                    ))
+                    .await?;
+                return Ok(());
+            }
+            None => return Err(PgWireError::PortalNotFound(name.to_owned())),
+        };
+        client.set_state(PgWireConnectionState::QueryInProgress);
+        let statement = Arc::clone(&portal.statement.statement.statement);
+        let log = StatementLog::begin(&self.connection, statement.tag(), &statement.text);
+        // Postgres takes 0 and less for all rows.
+        let max_rows = usize::try_from(message.max_rows).unwrap_or(0);
+        match self.execute_portal(client, &portal, max_rows).await {
+            Ok(rows) => log.done(rows),
+            Err(error) => return Err(log.failed(error)),
+        }
+        client.set_state(PgWireConnectionState::ReadyForQuery);
+        Ok(())
+    }
+
+    /// Not called: `on_execute` does it all.
     async fn do_query<C>(
+        &self,
+        _: &mut C,
+        _: &Portal<Prepared>,
+        _: usize,
+    ) -> PgWireResult<WireResponse>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        Err(errors::internal())
+    }
+}
+
+impl Queries {
+    /// Executes a portal and sends what it gives; the number of rows.
+    async fn execute_portal<C>(
         &self,
         client: &mut C,
         portal: &Portal<Prepared>,
-        _: usize,
-    ) -> PgWireResult<Response>
+        max_rows: usize,
+    ) -> PgWireResult<usize>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::PortalStore: PortalStore<Statement = Prepared>,
@@ -395,45 +475,80 @@ impl ExtendedQueryHandler for Queries {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let prepared = &portal.statement.statement;
-        refuse_in_failed(client.transaction_status(), &prepared.sql)?;
-        match prepared.run(&self.connection, portal).await? {
-            Reply::Rows(rows) => Ok(Response::Query(
-                rows.response(&portal.result_column_format)?,
-            )),
-            Reply::Copy(copy) => Ok(Response::Execution(copy.send(client).await?)),
-            Reply::Transaction(Transaction::Begin, tag) => Ok(Response::TransactionStart(tag)),
-            Reply::Transaction(Transaction::End, tag) => Ok(Response::TransactionEnd(tag)),
-            Reply::Transaction(Transaction::Within, tag) => Ok(Response::Execution(tag)),
-            Reply::Done {
-                tag,
-                report: changed,
-            } => {
-                report(client, changed).await?;
-                Ok(Response::Execution(tag))
+        refuse_in_failed(client.transaction_status(), &prepared.statement)?;
+        let token = self.connection.begin();
+        let state = portal.state();
+        let mut state = state.lock().await;
+        if matches!(*state, PortalExecutionState::Initial) {
+            match prepared.execute(&self.connection, portal, &token).await? {
+                Response::Rows(rows) => {
+                    let response = rows.response(&portal.result_column_format)?;
+                    *state = PortalExecutionState::Suspended(response);
+                }
+                Response::Copy(copy) => {
+                    let (tag, rows) = token.unless_cancelled(copy.send(client)).await?;
+                    send_execution_response(client, tag).await?;
+                    return Ok(rows);
+                }
+                Response::Transaction(transaction, tag) => {
+                    send_execution_response(client, tag).await?;
+                    client.set_transaction_status(after(client.transaction_status(), transaction));
+                    if transaction == Transaction::End {
+                        client.portal_store().rm_portal(DEFAULT_NAME);
+                    }
+                    return Ok(0);
+                }
+                Response::Done {
+                    tag,
+                    report: changed,
+                } => {
+                    report(client, changed).await?;
+                    send_execution_response(client, tag).await?;
+                    return Ok(0);
+                }
             }
         }
+        let PortalExecutionState::Suspended(response) = state.deref_mut() else {
+            // It has given all its rows before.
+            send_complete(client, prepared.statement.tag(), 0).await?;
+            return Ok(0);
+        };
+        let sent = send_rows(client, response, max_rows);
+        let (count, more) = match token.unless_cancelled(sent).await {
+            Ok(sent) => sent,
+            Err(error) => {
+                // What produces the rows ends with them.
+                *state = PortalExecutionState::Finished;
+                return Err(error);
+            }
+        };
+        match more {
+            true => {
+                client
+                    .feed(PgWireBackendMessage::PortalSuspended(PortalSuspended::new()))
+                    .await?;
+            }
+            false => {
+                send_complete(client, response.command_tag(), count).await?;
+                *state = PortalExecutionState::Finished;
+            }
+        }
+        Ok(count)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn texts_hold_statements() {
-        assert_eq!(
-            statements("SELECT ';'; -- one\nSELECT 2").unwrap(),
-            ["SELECT ';'", "SELECT 2"]
-        );
-        assert!(statements(" ; ;").unwrap().is_empty());
-        assert!(statements("SELECT 'x").is_err());
-        assert!(statements("\\d").is_err());
-    }
+    use crate::statement::parser::parse_one;
 
     #[test]
     fn a_failed_transaction_only_ends() {
-        assert!(refuse_in_failed(TransactionStatus::Error, "SELECT 1").is_err());
-        assert!(refuse_in_failed(TransactionStatus::Error, "ROLLBACK").is_ok());
-        assert!(refuse_in_failed(TransactionStatus::Transaction, "SELECT 1").is_ok());
+        let refused =
+            |status, sql: &str| refuse_in_failed(status, &parse_one(sql).unwrap()).is_err();
+        assert!(refused(TransactionStatus::Error, "SELECT 1"));
+        assert!(!refused(TransactionStatus::Error, "ROLLBACK TO s"));
+        assert!(!refused(TransactionStatus::Error, "ROLLBACK"));
+        assert!(!refused(TransactionStatus::Transaction, "SELECT 1"));
     }
 }

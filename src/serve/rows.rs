@@ -10,35 +10,38 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use pgwire::api::portal::Format;
 use pgwire::api::results::{FieldInfo, QueryResponse};
-use pgwire::error::{PgWireError, PgWireResult};
+use pgwire::error::PgWireResult;
+use tokio_util::sync::DropGuard;
 
 use super::errors;
-use super::stop::Asked;
 use crate::error::Result;
 use crate::output::value::Cells;
 use crate::task::ReadAhead;
 
 pub struct Rows {
     schema: SchemaRef,
-    batches: BoxStream<'static, PgWireResult<RecordBatch>>,
+    batches: Option<BoxStream<'static, PgWireResult<RecordBatch>>>,
     tag: String,
     /// What was read and not yet asked for.
     rest: Option<RecordBatch>,
+    /// Ends models and the like when the rows are dropped.
+    work: Option<DropGuard>,
 }
 
 impl Rows {
     /// The rows of a stream, which is read in a task of its own, a little
-    /// ahead, until the client wants it to stop or nobody reads any more.
-    pub fn of(schema: SchemaRef, from: SendableRecordBatchStream, asked: Asked) -> Self {
-        let rows = ReadAhead::of(from);
-        let reading = Reading { rows, asked };
-        let batches = stream::unfold(Some(reading), Reading::next);
+    /// ahead, until these rows are dropped; `work` is cancelled then.
+    pub fn of(schema: SchemaRef, from: SendableRecordBatchStream, work: DropGuard) -> Self {
+        let batches = stream::unfold(Some(ReadAhead::of(from)), next);
         let shown = presentable(&schema);
         let batches = batches.map({
             let shown = Arc::clone(&shown);
             move |batch| present(&batch?, &shown).map_err(errors::wire)
         });
-        Self::new(shown, batches.boxed())
+        Self {
+            work: Some(work),
+            ..Self::new(shown, batches.boxed())
+        }
     }
 
     pub fn ready_made(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
@@ -48,9 +51,10 @@ impl Rows {
     fn new(schema: SchemaRef, batches: BoxStream<'static, PgWireResult<RecordBatch>>) -> Self {
         Self {
             schema,
-            batches,
+            batches: Some(batches),
             tag: "SELECT".to_string(),
             rest: None,
+            work: None,
         }
     }
 
@@ -64,22 +68,31 @@ impl Rows {
         Arc::clone(&self.schema)
     }
 
-    /// The next `count` rows, or those that are left.
+    /// The next `count` rows, or those that are left; all for `None`. Once there
+    /// are none left, further calls give none.
     ///
     /// # Errors
-    /// Those of the query; the client's wish to stop.
-    pub async fn fetch(&mut self, count: usize, mut asked: Asked) -> PgWireResult<Fetched> {
+    /// Those of the query.
+    pub async fn fetch(&mut self, count: Option<u64>) -> PgWireResult<Fetched> {
         let mut fetched = Vec::new();
+        let count = count.map_or(usize::MAX, |count| {
+            usize::try_from(count).unwrap_or(usize::MAX)
+        });
         let mut wanted = count;
         while wanted > 0 {
-            let batch = match self.rest.take() {
-                Some(batch) => batch,
-                None => tokio::select! {
-                    batch = self.batches.try_next() => match batch? {
-                        Some(batch) => batch,
-                        None => break,
-                    },
-                    () = asked.asked() => return Err(PgWireError::QueryCanceled),
+            let batch = match (self.rest.take(), &mut self.batches) {
+                (Some(batch), _) => batch,
+                (None, None) => break,
+                (None, Some(batches)) => match batches.try_next().await {
+                    Ok(Some(batch)) => batch,
+                    Ok(None) => {
+                        self.batches = None;
+                        break;
+                    }
+                    Err(error) => {
+                        self.batches = None;
+                        return Err(error);
+                    }
                 },
             };
             let taken = wanted.min(batch.num_rows());
@@ -102,7 +115,8 @@ impl Rows {
     /// ruled out.
     pub fn response(self, format: &Format) -> PgWireResult<QueryResponse> {
         let fields = fields(&self.schema, format)?;
-        let rows = self.batches.map({
+        let tag = self.tag.clone();
+        let rows = self.into_batches().map({
             let fields = Arc::clone(&fields);
             move |batch| match batch {
                 Ok(batch) => stream::iter(encode_recordbatch(Arc::clone(&fields), batch)).boxed(),
@@ -110,13 +124,20 @@ impl Rows {
             }
         });
         let mut response = QueryResponse::new(fields, rows.flatten());
-        response.set_command_tag(&self.tag);
+        response.set_command_tag(&tag);
         Ok(response)
     }
 
-    /// The batches, as they come.
+    /// The batches, in order. The work behind them ends when they are dropped.
     pub fn into_batches(self) -> BoxStream<'static, PgWireResult<RecordBatch>> {
-        self.batches
+        let work = self.work;
+        let rest = stream::iter(self.rest.map(Ok));
+        let batches = self.batches.unwrap_or_else(|| stream::empty().boxed());
+        rest.chain(batches)
+            .inspect(move |_| {
+                let _held = &work;
+            })
+            .boxed()
     }
 }
 
@@ -189,33 +210,20 @@ fn as_text(column: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(texts.collect::<Result<StringArray>>()?))
 }
 
-/// A stream that is being read.
-struct Reading {
-    rows: ReadAhead,
-    asked: Asked,
-}
-
-impl Reading {
-    /// The next batch, and what is left; nothing is left after an error.
-    async fn next(reading: Option<Self>) -> Option<(PgWireResult<RecordBatch>, Option<Self>)> {
-        let mut reading = reading?;
-        let batch = tokio::select! {
-            batch = reading.rows.next() => batch,
-            () = reading.asked.asked() => return Some((Err(PgWireError::QueryCanceled), None)),
-        };
-        match batch {
-            Ok(Ok(batch)) => Some((Ok(batch?), Some(reading))),
-            Ok(Err(error)) => Some((Err(errors::wire(error)), None)),
-            // It panicked, and has said so on standard error.
-            Err(_) => Some((Err(errors::internal()), None)),
-        }
+/// The next batch, and what is left; nothing is left after an error.
+async fn next(rows: Option<ReadAhead>) -> Option<(PgWireResult<RecordBatch>, Option<ReadAhead>)> {
+    let mut rows = rows?;
+    match rows.next().await {
+        Ok(Ok(batch)) => Some((Ok(batch?), Some(rows))),
+        Ok(Err(error)) => Some((Err(errors::wire(error)), None)),
+        // It panicked, and has said so on standard error.
+        Err(_) => Some((Err(errors::internal()), None)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::stop::Stop;
     use arrow::array::{DurationSecondArray, Int64Array};
 
     fn numbers(values: &[i64]) -> RecordBatch {
@@ -227,12 +235,11 @@ mod tests {
     async fn rows_are_fetched_across_batches() {
         let batches = vec![numbers(&[1, 2, 3]), numbers(&[4, 5])];
         let mut rows = Rows::ready_made(batches[0].schema(), batches);
-        let stop = Stop::default();
         let mut counts = Vec::new();
-        for wanted in [2, 2, 10, 1] {
-            counts.push(rows.fetch(wanted, stop.begin()).await.unwrap().count());
+        for wanted in [Some(2), Some(2), Some(10), Some(1), None] {
+            counts.push(rows.fetch(wanted).await.unwrap().count());
         }
-        assert_eq!(counts, [2, 2, 1, 0]);
+        assert_eq!(counts, [2, 2, 1, 0, 0]);
     }
 
     #[test]

@@ -1,9 +1,12 @@
-//! Settings that are Postgres' own: clients set and read them without being
-//! asked to. What they mean is fixed here, so most can only have one value.
+//! Settings of Postgres that clients set and read by themselves. What most of
+//! them mean is fixed here, so they can have one value only; a value that would
+//! change something that the server does not do is refused.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use crate::script::first_words;
+use crate::duration;
+use crate::error::{ErrorKind, Result, ShellError};
 
 /// The version whose catalogue and protocol clients may expect.
 pub const SERVER_VERSION: &str = concat!("16.6 (semql ", env!("CARGO_PKG_VERSION"), ")");
@@ -14,6 +17,8 @@ enum Values {
     Any,
     /// Values that begin so, in capitals.
     Like(&'static [&'static str]),
+    /// A time in milliseconds, or with a unit; 0 is none.
+    Time,
     /// It can be read only.
     Fixed,
 }
@@ -51,6 +56,9 @@ const fn reported(
 
 const BOOLEAN: Values = Values::Like(&["ON", "OFF", "TRUE", "FALSE", "1", "0", "YES", "NO"]);
 
+const STATEMENT_TIMEOUT: &str = "statement_timeout";
+const READ_ONLY: &str = "default_transaction_read_only";
+
 const SETTINGS: &[Setting] = &[
     reported("application_name", "", Values::Any, "application_name"),
     reported(
@@ -85,22 +93,26 @@ const SETTINGS: &[Setting] = &[
         "read committed",
         Values::Any,
     ),
-    setting("default_transaction_read_only", "off", BOOLEAN),
+    setting(READ_ONLY, "off", BOOLEAN),
     setting("escape_string_warning", "on", BOOLEAN),
     setting("extra_float_digits", "1", Values::Any),
-    setting("idle_in_transaction_session_timeout", "0", Values::Any),
+    setting(
+        "idle_in_transaction_session_timeout",
+        "0",
+        Values::Like(&["0", "DEFAULT"]),
+    ),
     setting("integer_datetimes", "on", Values::Fixed),
     setting("lock_timeout", "0", Values::Any),
     setting("max_identifier_length", "63", Values::Fixed),
-    setting("row_security", "on", BOOLEAN),
+    setting("row_security", "on", Values::Like(&["ON", "TRUE", "YES"])),
     setting("search_path", "\"$user\", public", Values::Any),
     setting("server_encoding", "UTF8", Values::Fixed),
     setting("server_version", SERVER_VERSION, Values::Fixed),
     setting("server_version_num", "160006", Values::Fixed),
-    setting("session_authorization", "", Values::Any),
-    setting("statement_timeout", "0", Values::Like(&["0", "DEFAULT"])),
+    setting("session_authorization", "", Values::Fixed),
+    setting(STATEMENT_TIMEOUT, "0", Values::Time),
     setting("transaction_isolation", "read committed", Values::Any),
-    setting("transaction_read_only", "off", BOOLEAN),
+    setting("transaction_read_only", "off", Values::Fixed),
     setting("xmloption", "content", Values::Any),
 ];
 
@@ -112,16 +124,49 @@ fn find(name: &str) -> Option<&'static Setting> {
 
 /// What a client has set.
 #[derive(Default)]
-pub struct Settings(HashMap<&'static str, String>);
+pub struct ClientSettings(HashMap<&'static str, String>);
 
-impl Settings {
-    /// Sets it if it is one of ours; whether it is.
-    pub fn put(&mut self, name: &str, value: &str) -> bool {
+/// A setting that was changed.
+pub struct Changed {
+    /// The name under which clients are told, and the value.
+    pub report: Option<(&'static str, String)>,
+}
+
+impl ClientSettings {
+    /// Gives a setting a value, or its default for `None`; gives `None` where it
+    /// is not a setting of Postgres.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`].
+    pub fn set(&mut self, name: &str, value: Option<&str>) -> Result<Option<Changed>> {
         let Some(setting) = find(name) else {
-            return false;
+            return Ok(None);
         };
-        self.0.insert(setting.name, value.to_string());
-        true
+        let value = match value {
+            Some(value) => {
+                let value = checked(setting, value)?;
+                self.0.insert(setting.name, value.clone());
+                value
+            }
+            None => {
+                self.0.remove(setting.name);
+                setting.default.to_string()
+            }
+        };
+        Ok(Some(Changed {
+            report: setting.reported.map(|name| (name, value)),
+        }))
+    }
+
+    /// Name and value of a setting; `None` where it is not one of Postgres.
+    pub fn show(&self, name: &str) -> Option<(&'static str, String)> {
+        let name = match name {
+            "transaction.isolation.level" => "transaction_isolation",
+            "time.zone" => "timezone",
+            other => other,
+        };
+        let setting = find(name)?;
+        Some((setting.name, self.get(setting).to_string()))
     }
 
     fn get(&self, setting: &'static Setting) -> &str {
@@ -130,194 +175,138 @@ impl Settings {
             .map_or(setting.default, String::as_str)
     }
 
-    /// Carries out what a statement asks of these settings.
-    ///
-    /// # Errors
-    /// What is wrong with the value.
-    pub fn run(&mut self, ask: &Ask) -> Result<Answer, String> {
-        match ask {
-            Ask::Show(setting) => Ok(Answer::Value {
-                name: setting.name,
-                value: self.get(setting).to_string(),
-            }),
-            Ask::Set(setting, value) => {
-                check(setting, value)?;
-                let value = match value.eq_ignore_ascii_case("default") {
-                    true => setting.default.to_string(),
-                    false => value.clone(),
-                };
-                self.0.insert(setting.name, value.clone());
-                Ok(Answer::Done {
-                    tag: "SET",
-                    report: setting.reported.map(|name| (name, value)),
-                })
-            }
-            Ask::Reset(setting) => {
-                self.0.remove(setting.name);
-                Ok(Answer::Done {
-                    tag: "RESET",
-                    report: setting
-                        .reported
-                        .map(|name| (name, setting.default.to_string())),
-                })
-            }
-            Ask::Nothing => Ok(Answer::Done {
-                tag: "SET",
-                report: None,
-            }),
-        }
+    fn value(&self, name: &'static str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Time that a statement may take, where the client has set one.
+    pub fn statement_timeout(&self) -> Option<Duration> {
+        let value = self.value(STATEMENT_TIMEOUT)?;
+        let timeout = duration::parse_with(value, Duration::from_millis(1)).ok()?;
+        (!timeout.is_zero()).then_some(timeout)
+    }
+
+    /// Whether transactions read only unless they say otherwise.
+    pub fn default_read_only(&self) -> bool {
+        self.value(READ_ONLY).is_some_and(is_on)
     }
 }
 
-fn check(setting: &Setting, value: &str) -> Result<(), String> {
+fn is_on(value: &str) -> bool {
+    ["on", "true", "1", "yes"]
+        .iter()
+        .any(|on| value.eq_ignore_ascii_case(on))
+}
+
+/// The value in the form in which it is shown.
+fn checked(setting: &Setting, value: &str) -> Result<String> {
     let upper = value.to_uppercase();
-    let fits = match setting.values {
-        Values::Any => true,
-        Values::Like(values) => upper == "DEFAULT" || values.iter().any(|v| upper.starts_with(v)),
-        Values::Fixed => false,
+    let value_of = |fits: bool| fits.then(|| value.to_string());
+    let checked = match setting.values {
+        Values::Any => value_of(true),
+        Values::Like(values) => value_of(values.iter().any(|v| upper.starts_with(v))),
+        Values::Time => duration::parse_with(value, Duration::from_millis(1))
+            .ok()
+            .map(duration::shown),
+        Values::Fixed => None,
     };
-    match fits {
-        true => Ok(()),
-        false => Err(format!(
-            "{} is {} here and cannot become {value:?}",
-            setting.name, setting.default
-        )),
+    if let Some(checked) = checked {
+        return Ok(checked);
     }
-}
-
-/// What a statement asks of these settings.
-pub enum Ask {
-    Show(&'static Setting),
-    Set(&'static Setting, String),
-    Reset(&'static Setting),
-    /// It has no meaning here, and no harm in it.
-    Nothing,
-}
-
-pub enum Answer {
-    Value {
-        name: &'static str,
-        value: String,
-    },
-    Done {
-        tag: &'static str,
-        /// A name and its value that the client is to be told.
-        report: Option<(&'static str, String)>,
-    },
-}
-
-/// Reads `SET`, `SHOW` and `RESET` of these settings; `None` for everything
-/// else, the settings of the engine among it.
-pub fn read(sql: &str) -> Option<Ask> {
-    let (words, _) = first_words(sql, 4);
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let rest = |count| first_words(sql, count).1;
-    match words.as_slice() {
-        ["SET", "TRANSACTION" | "CONSTRAINTS" | "ROLE", ..]
-        | ["SET", "SESSION", "CHARACTERISTICS" | "AUTHORIZATION", ..] => Some(Ask::Nothing),
-        ["SHOW", "TRANSACTION", "ISOLATION", "LEVEL"] => {
-            find("transaction_isolation").map(Ask::Show)
-        }
-        ["SHOW", "TIME", "ZONE"] => find("timezone").map(Ask::Show),
-        ["SET", "TIME", "ZONE", ..] => Some(Ask::Set(find("timezone")?, value(rest(3)))),
-        ["SET", "SESSION" | "LOCAL", "TIME", "ZONE"] => {
-            Some(Ask::Set(find("timezone")?, value(rest(4))))
-        }
-        ["SET", "NAMES", ..] => Some(Ask::Set(find("client_encoding")?, value(rest(2)))),
-        ["SET", "SESSION" | "LOCAL", name, ..] => Some(Ask::Set(find(name)?, value(rest(3)))),
-        ["SET", name, ..] => Some(Ask::Set(find(name)?, value(rest(2)))),
-        ["SHOW", name] => find(name).map(Ask::Show),
-        ["RESET", name] => find(name).map(Ask::Reset),
-        _ => None,
-    }
-}
-
-/// The value in `= 'value'`, `TO value` or `value`.
-fn value(rest: &str) -> String {
-    let rest = rest.trim().trim_end_matches(';').trim_end();
-    let rest = match rest.get(..3) {
-        Some(to) if to.trim_end().eq_ignore_ascii_case("to") => &rest[3..],
-        _ => rest.strip_prefix('=').unwrap_or(rest),
+    let message = match setting.values {
+        Values::Time => format!(
+            "{} cannot be '{value}': it is a time such as 500, '500ms' or '5s', and 0 is none",
+            setting.name
+        ),
+        _ => format!(
+            "{} is {} here and cannot become '{value}'",
+            setting.name,
+            match setting.default {
+                "" => "empty",
+                default => default,
+            }
+        ),
     };
-    rest.trim().trim_matches('\'').to_string()
+    Err(ShellError::of_kind(ErrorKind::InvalidValue, message))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn set(settings: &mut Settings, sql: &str) -> Result<Answer, String> {
-        settings.run(&read(sql).unwrap_or_else(|| panic!("{sql}")))
-    }
-
-    fn shown(settings: &mut Settings, sql: &str) -> String {
-        match set(settings, sql) {
-            Ok(Answer::Value { value, .. }) => value,
-            _ => panic!("{sql}"),
-        }
-    }
-
     #[test]
     fn clients_set_and_read_their_own() {
-        let mut settings = Settings::default();
-        for sql in [
-            "SET application_name = 'report'",
-            "set session application_name to report",
-            "SET LOCAL application_name TO 'report'",
-        ] {
-            settings = Settings::default();
-            assert!(matches!(
-                set(&mut settings, sql),
-                Ok(Answer::Done {
-                    report: Some(("application_name", _)),
-                    ..
-                })
-            ));
-            assert_eq!(shown(&mut settings, "SHOW application_name"), "report");
-        }
-        set(&mut settings, "RESET application_name").unwrap();
-        assert_eq!(shown(&mut settings, "show APPLICATION_NAME"), "");
+        let mut settings = ClientSettings::default();
+        let changed = settings.set("Application_Name", Some("report")).unwrap();
+        let report = changed.and_then(|changed| changed.report);
+        assert_eq!(report, Some(("application_name", "report".to_string())));
+        let shown = |settings: &ClientSettings, name: &str| settings.show(name).map(|(_, v)| v);
         assert_eq!(
-            shown(&mut settings, "SHOW TRANSACTION ISOLATION LEVEL"),
-            "read committed"
+            shown(&settings, "application_name").as_deref(),
+            Some("report")
         );
-        assert_eq!(shown(&mut settings, "SHOW server_version_num"), "160006");
+        settings.set("application_name", None).unwrap();
+        assert_eq!(shown(&settings, "application_name").as_deref(), Some(""));
+        assert_eq!(
+            shown(&settings, "transaction.isolation.level").as_deref(),
+            Some("read committed")
+        );
+        assert_eq!(
+            shown(&settings, "server_version_num").as_deref(),
+            Some("160006")
+        );
+        assert_eq!(shown(&settings, "ai.model"), None);
+        assert!(settings.set("ai.model", Some("x")).unwrap().is_none());
     }
 
     #[test]
-    fn what_cannot_be_is_refused() {
-        let mut settings = Settings::default();
-        for sql in [
-            "SET client_encoding TO 'LATIN1'",
-            "SET NAMES 'LATIN1'",
-            "SET DateStyle = 'German'",
-            "SET TIME ZONE 'America/New_York'",
-            "SET server_version = '9.6'",
-            "SET standard_conforming_strings = off",
+    fn values_that_would_do_nothing_are_refused() {
+        let mut settings = ClientSettings::default();
+        for (name, value) in [
+            ("client_encoding", "LATIN1"),
+            ("DateStyle", "German"),
+            ("timezone", "America/New_York"),
+            ("server_version", "9.6"),
+            ("standard_conforming_strings", "off"),
+            ("session_authorization", "boss"),
+            ("statement_timeout", "soon"),
+            ("statement_timeout", "-1"),
+            ("row_security", "off"),
+            ("transaction_read_only", "off"),
         ] {
-            assert!(set(&mut settings, sql).is_err(), "{sql}");
+            let error = settings.set(name, Some(value)).err();
+            let kind = error.map(|error| error.kind);
+            assert_eq!(kind, Some(ErrorKind::InvalidValue), "{name} {value}");
         }
-        for sql in [
-            "SET NAMES 'utf8'",
-            "SET datestyle TO ISO",
-            "SET TIME ZONE 'UTC'",
-            "SET timezone = DEFAULT",
+        for (name, value) in [
+            ("client_encoding", "utf8"),
+            ("datestyle", "ISO, DMY"),
+            ("timezone", "UTC"),
+            ("lock_timeout", "0"),
         ] {
-            assert!(set(&mut settings, sql).is_ok(), "{sql}");
+            assert!(settings.set(name, Some(value)).unwrap().is_some(), "{name}");
         }
     }
 
     #[test]
-    fn the_engines_settings_are_not_ours() {
-        for sql in [
-            "SET ai.model = 'x'",
-            "SHOW ALL",
-            "SHOW ai.model",
-            "SHOW TABLES",
-            "SELECT 1",
-            "RESET ai.model",
+    fn timeouts_and_read_only_are_read() {
+        let mut settings = ClientSettings::default();
+        assert_eq!(settings.statement_timeout(), None);
+        for (value, milliseconds) in [
+            ("250", Some(250)),
+            ("5s", Some(5_000)),
+            ("2min", Some(120_000)),
+            ("0", None),
         ] {
-            assert!(read(sql).is_none(), "{sql}");
+            settings.set("statement_timeout", Some(value)).unwrap();
+            assert_eq!(
+                settings.statement_timeout(),
+                milliseconds.map(Duration::from_millis),
+                "{value}"
+            );
         }
+        assert!(!settings.default_read_only());
+        settings.set(READ_ONLY, Some("on")).unwrap();
+        assert!(settings.default_read_only());
     }
 }

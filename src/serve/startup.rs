@@ -1,7 +1,8 @@
-//! The greeting: TLS or not, a place, a password, the server's facts.
+//! Start of a connection: TLS, password, slot, and the parameters of the server.
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use futures::Sink;
@@ -19,21 +20,21 @@ use pgwire::messages::startup::Startup;
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 
 use super::connection::Connection;
-use super::door::House;
-use super::errors::{self, State};
+use super::errors::{self, SqlState};
+use super::listener::ServerState;
 use super::queries::Queries;
 use super::settings;
 
 /// What answers the messages of one connection.
 pub struct Handlers {
-    greeter: Arc<Greeter>,
+    authenticator: Arc<Authenticator>,
     queries: Arc<Queries>,
 }
 
 impl Handlers {
     pub fn of(connection: Arc<Connection>) -> Self {
         Self {
-            greeter: Arc::new(Greeter::new(Arc::clone(&connection))),
+            authenticator: Arc::new(Authenticator::new(Arc::clone(&connection))),
             queries: Arc::new(Queries::new(connection)),
         }
     }
@@ -41,7 +42,7 @@ impl Handlers {
 
 impl PgWireServerHandlers for Handlers {
     fn startup_handler(&self) -> Arc<impl StartupHandler> {
-        Arc::clone(&self.greeter)
+        Arc::clone(&self.authenticator)
     }
 
     fn simple_query_handler(&self) -> Arc<impl SimpleQueryHandler> {
@@ -53,39 +54,42 @@ impl PgWireServerHandlers for Handlers {
     }
 
     fn cancel_handler(&self) -> Arc<impl CancelHandler> {
-        Arc::clone(&self.greeter.connection.house.stops)
+        Arc::clone(&self.authenticator.connection.server.cancels)
     }
 }
 
-pub struct Greeter {
+pub struct Authenticator {
     connection: Arc<Connection>,
-    facts: Arc<DefaultServerParameterProvider>,
+    parameters: Arc<DefaultServerParameterProvider>,
     /// Asks for the password, where there is one.
     password: Option<SASLAuthStartupHandler<DefaultServerParameterProvider>>,
+    /// Password messages so far.
+    messages: AtomicU32,
 }
 
-impl Greeter {
+impl Authenticator {
     fn new(connection: Arc<Connection>) -> Self {
-        let facts = Arc::new(facts(&connection.house));
-        let password = connection.house.users.clone().map(|users| {
+        let parameters = Arc::new(parameters(&connection.server));
+        let password = connection.server.users.clone().map(|users| {
             let mut scram = ScramAuth::new(users);
-            if let Some(pem) = &connection.house.certificate {
+            if let Some(pem) = &connection.server.certificate {
                 // A certificate of another kind than SCRAM can bind to still
                 // serves TLS; the password is then not bound to it.
                 let _ = scram.configure_certificate(pem);
             }
-            SASLAuthStartupHandler::new(Arc::clone(&facts))
+            SASLAuthStartupHandler::new(Arc::clone(&parameters))
                 .with_scram(scram)
-                .with_pid_secret_key_generator(Arc::clone(&connection.house.pids) as _)
+                .with_pid_secret_key_generator(Arc::clone(&connection.server.pids) as _)
         });
         Self {
             connection,
-            facts,
+            parameters,
             password,
+            messages: AtomicU32::new(0),
         }
     }
 
-    async fn greet<C>(&self, client: &mut C, message: PgWireFrontendMessage) -> PgWireResult<()>
+    async fn start<C>(&self, client: &mut C, message: PgWireFrontendMessage) -> PgWireResult<()>
     where
         C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::Error: Debug,
@@ -93,23 +97,30 @@ impl Greeter {
     {
         let first = matches!(client.state(), PgWireConnectionState::AwaitingStartup);
         match (&message, first) {
-            (PgWireFrontendMessage::Startup(startup), true) => self.admit(client, startup)?,
-            (PgWireFrontendMessage::PasswordMessageFamily(_), false) => {}
+            (PgWireFrontendMessage::Startup(startup), true) => self.check(client, startup)?,
+            (PgWireFrontendMessage::PasswordMessageFamily(_), false) => {
+                // SCRAM takes two messages of the client, and the second one
+                // proves the password: a slot is taken no earlier than that.
+                if self.messages.fetch_add(1, Ordering::Relaxed) > 0 {
+                    self.connection.take_slot()?;
+                }
+            }
             _ => {
                 return Err(errors::fatal(
-                    State::ProtocolViolation,
-                    "this message does not belong into the start of a connection",
+                    SqlState::ProtocolViolation,
+                    "unexpected message during start-up",
                 ));
             }
         }
         match (&self.password, &message) {
             (Some(password), _) => password.on_startup(client, message).await?,
             (None, PgWireFrontendMessage::Startup(startup)) => {
+                self.connection.take_slot()?;
                 protocol_negotiation(client, startup).await?;
                 save_startup_parameters_to_metadata(client, startup);
-                let (pid, secret) = self.connection.house.pids.generate(client);
+                let (pid, secret) = self.connection.server.pids.generate(client);
                 client.set_pid_and_secret_key(pid, secret);
-                finish_authentication(client, self.facts.as_ref()).await?;
+                finish_authentication(client, self.parameters.as_ref()).await?;
             }
             (None, _) => return Err(PgWireError::InvalidStartupMessage),
         }
@@ -119,10 +130,10 @@ impl Greeter {
         Ok(())
     }
 
-    fn admit(&self, client: &impl ClientInfo, startup: &Startup) -> PgWireResult<()> {
-        if self.connection.house.tls_only && !client.is_secure() {
+    fn check(&self, client: &impl ClientInfo, startup: &Startup) -> PgWireResult<()> {
+        if self.connection.server.tls_only && !client.is_secure() {
             return Err(errors::fatal(
-                State::NotAuthorized,
+                SqlState::NotAuthorized,
                 "this server speaks TLS only; connect with sslmode=require or stricter",
             ));
         }
@@ -132,16 +143,16 @@ impl Greeter {
             .is_some_and(|value| value != "false")
         {
             return Err(errors::fatal(
-                State::NotSupported,
-                "there is nothing to replicate",
+                SqlState::NotSupported,
+                "replication is not supported",
             ));
         }
-        self.connection.take_place()
+        Ok(())
     }
 }
 
 #[async_trait]
-impl StartupHandler for Greeter {
+impl StartupHandler for Authenticator {
     async fn on_startup<C>(
         &self,
         client: &mut C,
@@ -154,14 +165,14 @@ impl StartupHandler for Greeter {
     {
         // A connection that fails here must not live on: what follows a
         // failure that does not end it is taken for a query.
-        self.greet(client, message).await.map_err(errors::ending)
+        self.start(client, message).await.map_err(errors::ending)
     }
 }
 
-fn facts(house: &House) -> DefaultServerParameterProvider {
-    let mut facts = DefaultServerParameterProvider::default();
-    facts.server_version = settings::SERVER_VERSION.to_string();
-    facts.is_superuser = false;
-    facts.default_transaction_read_only = !house.allow_writes;
-    facts
+fn parameters(server: &ServerState) -> DefaultServerParameterProvider {
+    let mut parameters = DefaultServerParameterProvider::default();
+    parameters.server_version = settings::SERVER_VERSION.to_string();
+    parameters.is_superuser = false;
+    parameters.default_transaction_read_only = !server.session.policy.allows_writes();
+    parameters
 }

@@ -1,7 +1,7 @@
 //! Delimited text: which delimiter and which escapes a file uses, whether its
 //! records are even, and the types of its columns.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use arrow::csv::reader::Format as Reader;
 use arrow::datatypes::{DataType, Field, Schema};
@@ -11,6 +11,9 @@ use crate::error::{Result, ShellError};
 
 /// Delimiters that are looked for, the likeliest first.
 const DELIMITERS: &[u8] = b",;\t|";
+
+/// Most columns of a file.
+const MAX_COLUMNS: usize = 16_384;
 
 /// How much of a sample the choice of a delimiter looks at.
 const LOOK: usize = 256 << 10;
@@ -209,6 +212,13 @@ pub fn schema(sample: &Sample, dialect: Dialect) -> Result<Schema> {
             "'{name}' line {line}: a field begins with a quote that never closes"
         )));
     }
+    if found.fields > MAX_COLUMNS {
+        return Err(ShellError::query(format!(
+            "'{name}' has {}, and at most {MAX_COLUMNS} are read (delimiter {})",
+            counted(found.fields),
+            shown(dialect.delimiter)
+        )));
+    }
     // A record that the sample cuts off would look uneven.
     let end = if sample.whole || found.end == 0 {
         sample.bytes.len()
@@ -228,7 +238,7 @@ pub fn schema(sample: &Sample, dialect: Dialect) -> Result<Schema> {
     for piece in &sample.pieces {
         look_further(piece, dialect, &mut types, &mut codes);
     }
-    let mut taken = HashSet::new();
+    let mut names = Names::default();
     let fields: Vec<Field> = inferred
         .fields()
         .iter()
@@ -240,7 +250,7 @@ pub fn schema(sample: &Sample, dialect: Dialect) -> Result<Schema> {
                 DataType::Int64 if codes.contains(&position) => DataType::Utf8,
                 known => known,
             };
-            Field::new(unique(field.name(), position, &mut taken), data_type, true)
+            Field::new(names.unique(field.name(), position), data_type, true)
         })
         .collect();
     if fields.is_empty() {
@@ -284,21 +294,35 @@ fn look_further(
     codes.extend(found.codes);
 }
 
-/// A name for each column: blank ones get their number, repeated ones a count.
-fn unique(name: &str, position: usize, taken: &mut HashSet<String>) -> String {
-    let name = name.trim_start_matches('\u{feff}');
-    let base = if name.trim().is_empty() {
-        format!("column_{}", position + 1)
-    } else {
-        name.to_string()
-    };
-    let mut candidate = base.clone();
-    let mut count = 2;
-    while !taken.insert(candidate.clone()) {
-        candidate = format!("{base}_{count}");
-        count += 1;
+/// Names of columns, no two of them equal.
+#[derive(Default)]
+struct Names {
+    taken: HashSet<String>,
+    /// The count that a name is tried with next.
+    next: HashMap<String, usize>,
+}
+
+impl Names {
+    /// The name of a column: blank ones get their number, repeated ones a count.
+    fn unique(&mut self, name: &str, position: usize) -> String {
+        let name = name.trim_start_matches('\u{feff}');
+        let base = if name.trim().is_empty() {
+            format!("column_{}", position + 1)
+        } else {
+            name.to_string()
+        };
+        if self.taken.insert(base.clone()) {
+            return base;
+        }
+        let count = self.next.entry(base.clone()).or_insert(2);
+        loop {
+            let candidate = format!("{base}_{count}");
+            *count += 1;
+            if self.taken.insert(candidate.clone()) {
+                return candidate;
+            }
+        }
     }
-    candidate
 }
 
 /// Joins the columns of the next file to those of the first. Fields are found
@@ -351,6 +375,7 @@ fn shown(delimiter: u8) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sources::fuzz::{self, Random};
 
     fn sample(text: &str) -> Sample {
         Sample {
@@ -433,6 +458,37 @@ mod tests {
             .map(|(name, _)| name)
             .collect();
         assert_eq!(names, ["a", "a_2", "column_3", "b"]);
+    }
+
+    #[test]
+    fn columns_are_bounded() {
+        let header = ",".repeat(MAX_COLUMNS);
+        let sample = sample(&format!("{header}\n"));
+        let error = schema(&sample, dialect(&sample, b',', true)).unwrap_err();
+        assert!(error.message.contains("at most 16384"), "{error}");
+    }
+
+    #[test]
+    fn random_bytes_have_a_dialect_and_columns_or_an_error() {
+        let likely = b"ab01,;\t|\"\"\\\n\n\r .-";
+        let all: Vec<u8> = (0..=u8::MAX).collect();
+        let mut random = Random::new(4);
+        for case in 0..fuzz::cases(20_000) {
+            let alphabet: &[u8] = if case % 8 == 0 { &all } else { likely };
+            let pieces = random.below(3);
+            let sample = Sample {
+                bytes: random.bytes(alphabet, 120),
+                pieces: (0..pieces).map(|_| random.bytes(alphabet, 60)).collect(),
+                whole: random.below(2) == 0,
+                name: "x.csv".into(),
+            };
+            let dialect = dialect(&sample, b',', random.below(2) == 0);
+            assert!(DELIMITERS.contains(&dialect.delimiter));
+            if let Ok(schema) = schema(&sample, dialect) {
+                let names: HashSet<&String> = schema.fields().iter().map(|f| f.name()).collect();
+                assert_eq!(names.len(), schema.fields().len(), "{:?}", sample.bytes);
+            }
+        }
     }
 
     #[test]

@@ -17,11 +17,15 @@ use object_store::{
 use serde::Deserialize;
 use url::Url;
 
-use super::web::{WebClient, other, read_only, setup};
+use super::web::{UrlCheck, WebClient, other, read_only, setup};
 use crate::error::ShellError;
 
 const ENDPOINT: &str = "https://huggingface.co";
 const REVISION: &str = "main";
+
+/// Most files and most pages of one listing.
+const MAX_LISTED_FILES: usize = 1_000_000;
+const MAX_LISTED_PAGES: usize = 10_000;
 
 /// Branches whose names hold slashes, and how many.
 const DEEP_REVISIONS: &[(&str, usize)] = &[("refs/convert/", 3), ("refs/pr/", 3)];
@@ -66,12 +70,14 @@ struct Entry {
 
 impl HubStore {
     /// Opens the store of a `hf://` address, with `HF_ENDPOINT`, `HF_TOKEN` and
-    /// `HF_HUB_OFFLINE` as they are now.
+    /// `HF_HUB_OFFLINE` as they are now. `check` is called with each URL outside
+    /// the hub, to which the hub redirects, before it is requested: opening the
+    /// store allows the hub itself.
     ///
     /// # Errors
     /// Set-up errors: the hub may not be used, its address is wrong; anything
     /// but datasets is asked for.
-    pub fn new(url: &Url) -> crate::error::Result<Self> {
+    pub fn new(url: &Url, check: UrlCheck) -> crate::error::Result<Self> {
         if url.host_str() != Some("datasets") {
             return Err(ShellError::query(format!(
                 "'{url}' is not a dataset; write hf://datasets/OWNER/NAME/PATH"
@@ -84,8 +90,13 @@ impl HubStore {
             .ok_or_else(|| {
                 ShellError::setup(format!("HF_ENDPOINT is not a web address: {endpoint}"))
             })?;
+        let hub_origin = endpoint.origin();
+        let check_others: UrlCheck = Arc::new(move |url: &Url| match url.origin() == hub_origin {
+            true => Ok(()),
+            false => check(url),
+        });
         let hub = Hub {
-            client: WebClient::new()?,
+            client: WebClient::new(check_others)?,
             endpoint,
             token: token(),
             known: Mutex::default(),
@@ -203,7 +214,7 @@ impl Hub {
         let mut url = self.url(&["api", "datasets"], &place, "tree");
         url.set_query(Some("recursive=true"));
         let mut found = Vec::new();
-        loop {
+        for _ in 0..MAX_LISTED_PAGES {
             // The next page may lie elsewhere; the token stays here.
             let ours = url.origin() == self.endpoint.origin();
             let token = self.token.as_deref().filter(|_| ours);
@@ -232,16 +243,34 @@ impl Hub {
                 Some(Err(error)) => {
                     return Err(other(format!("the hub's listing goes on nowhere: {error}")));
                 }
-                None => break,
+                None => {
+                    self.remember(&found);
+                    return Ok(found);
+                }
+            }
+            if found.len() > MAX_LISTED_FILES {
+                break;
             }
         }
+        Err(other(format!(
+            "the dataset {} has more files than are listed ({MAX_LISTED_FILES}, on {MAX_LISTED_PAGES} \
+             pages); name a folder within it",
+            place.repository
+        )))
+    }
+
+    /// Keeps what a listing says about files, in place of older listings where
+    /// there would be too much.
+    fn remember(&self, found: &[ObjectMeta]) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() + found.len() > MAX_LISTED_FILES {
+            known.clear();
+        }
         known.extend(
             found
                 .iter()
                 .map(|meta| (meta.location.clone(), meta.clone())),
         );
-        Ok(found)
     }
 
     fn known(&self, location: &Path) -> Option<ObjectMeta> {

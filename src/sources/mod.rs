@@ -9,11 +9,14 @@
 mod csv;
 mod files;
 pub mod format;
-mod glob;
+#[cfg(test)]
+pub mod fuzz;
+pub mod glob;
 mod hub;
 mod json;
 mod objects;
 pub mod place;
+mod policed;
 pub mod remote;
 mod sample;
 mod web;
@@ -30,23 +33,24 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::SessionContext;
 
 use crate::error::Result;
+use crate::policy::Policy;
 use files::Shapes;
 
 /// The session with files as tables, under their paths, and with remote stores
-/// that open themselves on first use.
+/// that open themselves on first use, as far as the policy allows.
 ///
 /// # Errors
 /// If the runtime environment cannot be rebuilt, which no input causes.
-pub fn install(ctx: SessionContext) -> Result<SessionContext> {
+pub fn install(ctx: SessionContext, policy: Arc<Policy>) -> Result<SessionContext> {
     let old = ctx.runtime_env();
-    let stores = remote::Stores::new(Arc::clone(&old.object_store_registry));
+    let stores = remote::Stores::new(Arc::clone(&old.object_store_registry), Arc::clone(&policy));
     let runtime = RuntimeEnvBuilder::from_runtime_env(&old)
         .with_object_store_registry(Arc::new(stores))
         // A folder's listing would be kept for good, also when files are added.
         .with_object_list_cache_limit(0)
         .build_arc()?;
 
-    let tables = Arc::new(FileTables::default());
+    let tables = Arc::new(FileTables::new(policy));
     let catalogs = Arc::clone(ctx.state().catalog_list());
     let factory = Arc::clone(&tables) as Arc<dyn UrlTableFactory>;
     let session_id = ctx.session_id();
@@ -79,13 +83,21 @@ pub async fn register_table(ctx: &SessionContext, name: &str, location: &str) ->
 type StateNow = Box<dyn Fn() -> Option<SessionState> + Send + Sync>;
 
 /// Opens what a statement names as a table and the catalogue does not know.
-#[derive(Default)]
 struct FileTables {
     state: OnceLock<StateNow>,
     shapes: Shapes,
+    policy: Arc<Policy>,
 }
 
 impl FileTables {
+    fn new(policy: Arc<Policy>) -> Self {
+        Self {
+            state: OnceLock::new(),
+            shapes: Shapes::default(),
+            policy,
+        }
+    }
+
     /// The session owns its catalogue, which owns this: hence the weak way back.
     fn attach(&self, ctx: &SessionContext) {
         let weak = ctx.state_weak_ref();
@@ -113,6 +125,9 @@ impl UrlTableFactory for FileTables {
         let Some(state) = self.state.get().and_then(|now| now()) else {
             return Ok(None);
         };
+        // Before the file system is asked, so that a refusal tells nothing.
+        place::check_allowed(&self.policy, name)
+            .map_err(|error| DataFusionError::External(Box::new(error)))?;
         files::open(&state, &self.shapes, name)
             .await
             .map(Some)

@@ -1,6 +1,7 @@
 //! From a location to files: a path, a folder, a pattern or a URL.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,15 +10,29 @@ use datafusion::execution::context::SessionState;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::format::{self, Named};
 use super::glob::{self, Glob};
-use crate::error::{Result, ShellError};
+use crate::error::{ErrorKind, Result, ShellError, ours_below};
+use crate::policy::Policy;
 use crate::suggest::{closest, hint};
 
 /// How many files are asked about at the same time.
 const LOOKUPS: usize = 16;
+
+/// Most entries of folders that are listed for one location.
+const MAX_LISTED_FILES: usize = 1_000_000;
+
+/// Most folders below one another that are entered.
+const MAX_DEPTH: usize = 64;
+
+/// Most entries that are listed to tell whether a word names a folder of data.
+const MAX_PROBED_FILES: usize = 10_000;
+
+/// Most names that are compared with a missing one, for a suggestion.
+const MAX_COMPARED_NAMES: usize = 10_000;
 
 /// The longest ending of a name that is taken for an extension.
 const LONGEST_EXTENSION: usize = 10;
@@ -43,12 +58,27 @@ pub fn is_location(name: &str) -> bool {
         let word = last.chars().all(|c| c.is_ascii_alphanumeric());
         word && (1..=LONGEST_EXTENSION).contains(&last.len())
     };
-    let folder = || {
-        let path = Path::new(name);
-        path.is_dir()
-            && walk(path, Depth::Partitions).is_ok_and(|names| !in_folder(names).is_empty())
+    name.contains('/')
+        || glob::is_pattern(name)
+        || extension()
+        || holds_data(Path::new(name), MAX_PROBED_FILES)
+}
+
+/// Whether a folder has a data file among its first entries, or so many entries
+/// that only a listing can tell.
+fn holds_data(folder: &Path, max_entries: usize) -> bool {
+    if !folder.is_dir() {
+        return false;
+    }
+    let mut visit = |name: String| match is_data_file(&name) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
     };
-    name.contains('/') || glob::is_pattern(name) || extension() || folder()
+    let mut walk = Walk::new(max_entries, None, &mut visit);
+    match walk.enter(folder, "", Depth::Partitions, 0) {
+        Ok(flow) => flow.is_break(),
+        Err(_) => walk.entries > max_entries,
+    }
 }
 
 /// `~/x` with the home folder in its place.
@@ -76,6 +106,22 @@ pub fn local_path(location: &str) -> Result<Option<PathBuf>> {
         .map_err(|()| ShellError::query(format!("'{location}' is not a path on this machine")))
 }
 
+/// Checks that a policy lets a location be read.
+///
+/// # Errors
+/// The refusal; a location that is no URL.
+pub fn check_allowed(policy: &Policy, location: &str) -> Result<()> {
+    match local_path(location)? {
+        Some(path) if glob::is_pattern(location) && !path.exists() => {
+            let text = path.to_string_lossy();
+            let (folder, _) = glob::split(&text);
+            policy.check_read_path(Path::new(if folder.is_empty() { "." } else { folder }))
+        }
+        Some(path) => policy.check_read_path(&path),
+        None => policy.check_url(&parse_url(location)?),
+    }
+}
+
 fn parse_url(location: &str) -> Result<Url> {
     Url::parse(location)
         .map_err(|error| ShellError::query(format!("'{location}' is not a URL: {error}")))
@@ -94,9 +140,58 @@ pub async fn find(state: &SessionState, location: &str) -> Result<Found> {
 }
 
 async fn local(state: &SessionState, location: &str, path: &Path) -> Result<Found> {
+    let LocalFiles {
+        mut urls,
+        named,
+        partitions,
+    } = list_off_worker(location, path).await?;
+    let Some(first) = urls.first() else {
+        return Err(ShellError::query(format!("there is no file '{location}'")));
+    };
+    let store = state.runtime_env().object_store(first)?;
+    let files = heads(location, &store, &urls).await?;
+    let partitioned = partitions.is_some();
+    if let Some(folder) = partitions {
+        urls = vec![folder];
+    }
+    Ok(Found {
+        store,
+        files,
+        urls,
+        named,
+        partitioned,
+    })
+}
+
+/// Files of a location on this machine, all of one format.
+struct LocalFiles {
+    urls: Vec<ListingTableUrl>,
+    named: Named,
+    /// The folder, where names of folders within it hold columns.
+    partitions: Option<ListingTableUrl>,
+}
+
+/// Lists the files of a location on a thread for blocking work. The listing ends
+/// when the future is dropped.
+async fn list_off_worker(location: &str, path: &Path) -> Result<LocalFiles> {
+    let cancelled = CancellationToken::new();
+    let _cancel_on_drop = cancelled.clone().drop_guard();
+    let (owned_location, owned_path) = (location.to_string(), path.to_path_buf());
+    let listing =
+        tokio::task::spawn_blocking(move || list_local(&owned_location, &owned_path, &cancelled));
+    listing.await.map_err(|error| {
+        ShellError::of_kind(
+            ErrorKind::Internal,
+            format!("cannot list '{location}': {error}"),
+        )
+    })?
+}
+
+fn list_local(location: &str, path: &Path, cancelled: &CancellationToken) -> Result<LocalFiles> {
     let (root, names) = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => {
-            let names = in_folder(walk(path, Depth::Partitions)?);
+            let mut names = walk(path, Depth::Partitions, cancelled)?;
+            names.retain(|name| is_data_file(name));
             (
                 path.to_path_buf(),
                 one_format(location, names, Source::Folder)?,
@@ -109,29 +204,8 @@ async fn local(state: &SessionState, location: &str, path: &Path) -> Result<Foun
             (folder, (named, vec![name]))
         }
         Err(_) if glob::is_pattern(location) => {
-            let text = path.to_string_lossy();
-            let (folder, pattern) = glob::split(&text);
-            let glob = Glob::new(pattern)
-                .map_err(|why| ShellError::query(format!("'{location}' {why}")))?;
-            let folder = if folder.is_empty() {
-                Path::new(".")
-            } else {
-                Path::new(folder)
-            };
-            if !folder.is_dir() {
-                return Err(nothing(location, folder));
-            }
-            let depth = if pattern.contains("**") {
-                Depth::Any
-            } else {
-                Depth::Folders(pattern.matches('/').count())
-            };
-            let mut names = walk(folder, depth)?;
-            names.retain(|name| glob.matches(name));
-            (
-                folder.to_path_buf(),
-                one_format(location, names, Source::Pattern)?,
-            )
+            let (folder, names) = list_pattern(location, path, cancelled)?;
+            (folder, one_format(location, names, Source::Pattern)?)
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(nothing(location, path));
@@ -147,24 +221,51 @@ async fn local(state: &SessionState, location: &str, path: &Path) -> Result<Foun
     // lead to a name without an extension.
     let root = fs::canonicalize(&root)
         .map_err(|error| ShellError::query(format!("cannot open '{location}': {error}")))?;
-    let partitioned = path.is_dir() && names.iter().any(|name| name.contains('/'));
     let mut urls = Vec::with_capacity(names.len());
     for name in &names {
         urls.push(file_url(location, &root.join(name))?);
     }
-    let store = state.runtime_env().object_store(&urls[0])?;
-    let files = heads(location, &store, &urls).await?;
-    if partitioned {
-        let url = Url::from_directory_path(&root).map_err(|()| not_a_path(location))?;
-        urls = vec![ListingTableUrl::try_new(url, None)?];
-    }
-    Ok(Found {
-        store,
-        files,
+    let partitioned = path.is_dir() && names.iter().any(|name| name.contains('/'));
+    let partitions = match partitioned {
+        true => {
+            let url = Url::from_directory_path(&root).map_err(|()| not_a_path(location))?;
+            Some(ListingTableUrl::try_new(url, None)?)
+        }
+        false => None,
+    };
+    Ok(LocalFiles {
         urls,
         named,
-        partitioned,
+        partitions,
     })
+}
+
+/// The folder of a pattern, and the names below it that fit.
+fn list_pattern(
+    location: &str,
+    path: &Path,
+    cancelled: &CancellationToken,
+) -> Result<(PathBuf, Vec<String>)> {
+    let text = path.to_string_lossy();
+    let (folder, pattern) = glob::split(&text);
+    let glob =
+        Glob::new(pattern).map_err(|why| ShellError::query(format!("'{location}' {why}")))?;
+    let folder = if folder.is_empty() {
+        Path::new(".")
+    } else {
+        Path::new(folder)
+    };
+    if !folder.is_dir() {
+        return Err(nothing(location, folder));
+    }
+    let depth = if pattern.contains("**") {
+        Depth::Any
+    } else {
+        Depth::Folders(pattern.matches('/').count())
+    };
+    let mut names = walk(folder, depth, cancelled)?;
+    names.retain(|name| !cancelled.is_cancelled() && glob.matches(name));
+    Ok((folder.to_path_buf(), names))
 }
 
 fn split_path(location: &str, path: &Path) -> Result<(PathBuf, String)> {
@@ -205,6 +306,7 @@ fn nothing(location: &str, path: &Path) -> ShellError {
     let names: Vec<String> = fs::read_dir(folder.unwrap_or(Path::new(".")))
         .into_iter()
         .flatten()
+        .take(MAX_COMPARED_NAMES)
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
     let wanted = missing
@@ -241,56 +343,122 @@ enum Depth {
 
 /// The files below `folder`, as relative paths with `/`, in order. Names that
 /// are not UTF-8 cannot be said in SQL and are left out.
-fn walk(folder: &Path, depth: Depth) -> Result<Vec<String>> {
+fn walk(folder: &Path, depth: Depth, cancelled: &CancellationToken) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    walk_into(folder, "", depth, &mut found).map_err(|error| {
-        ShellError::query(format!(
+    let mut visit = |name: String| {
+        found.push(name);
+        ControlFlow::Continue(())
+    };
+    let walked =
+        Walk::new(MAX_LISTED_FILES, Some(cancelled), &mut visit).enter(folder, "", depth, 0);
+    if let Err(error) = walked {
+        return Err(ShellError::query(format!(
             "cannot list the folder '{}': {error}",
             folder.display()
-        ))
-    })?;
+        )));
+    }
     found.sort();
     Ok(found)
 }
 
-fn walk_into(
-    folder: &Path,
-    before: &str,
-    depth: Depth,
-    found: &mut Vec<String>,
-) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
-        };
-        let path = format!("{before}{name}");
-        // Links to folders are not followed: they may lead in circles.
-        if entry.file_type()?.is_dir() {
-            let deeper = match depth {
-                Depth::Folders(0) => None,
-                Depth::Folders(more) => Some(Depth::Folders(more - 1)),
-                Depth::Any => Some(depth),
-                Depth::Partitions => name.contains('=').then_some(depth),
-            };
-            if let Some(deeper) = deeper {
-                walk_into(&entry.path(), &format!("{path}/"), deeper, found)?;
-            }
-        } else if entry.path().is_file() {
-            found.push(path);
-        }
-    }
-    Ok(())
+/// Traversal of the files below a folder.
+struct Walk<'a> {
+    max_entries: usize,
+    entries: usize,
+    cancelled: Option<&'a CancellationToken>,
+    /// Called with the relative path of each file; ends the traversal by `Break`.
+    visit: &'a mut dyn FnMut(String) -> ControlFlow<()>,
 }
 
-/// What of a folder's listing counts as data: names that do not begin with a
+impl<'a> Walk<'a> {
+    fn new(
+        max_entries: usize,
+        cancelled: Option<&'a CancellationToken>,
+        visit: &'a mut dyn FnMut(String) -> ControlFlow<()>,
+    ) -> Self {
+        Self {
+            max_entries,
+            entries: 0,
+            cancelled,
+            visit,
+        }
+    }
+
+    /// Visits the files below `folder`, which lies at the relative path `before`,
+    /// `level` folders down.
+    ///
+    /// # Errors
+    /// A folder that cannot be read, too many entries or levels, cancellation.
+    fn enter(
+        &mut self,
+        folder: &Path,
+        before: &str,
+        depth: Depth,
+        level: usize,
+    ) -> std::io::Result<ControlFlow<()>> {
+        if level > MAX_DEPTH {
+            return Err(std::io::Error::other(format!(
+                "'{before}' is more than {MAX_DEPTH} folders below it; name a folder that is nearer"
+            )));
+        }
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            self.count()?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            let path = format!("{before}{name}");
+            // Links to folders are not followed: they may lead in circles.
+            let flow = if entry.file_type()?.is_dir() {
+                match depth.below(&name) {
+                    Some(deeper) => {
+                        self.enter(&entry.path(), &format!("{path}/"), deeper, level + 1)?
+                    }
+                    None => ControlFlow::Continue(()),
+                }
+            } else if entry.path().is_file() {
+                (self.visit)(path)
+            } else {
+                ControlFlow::Continue(())
+            };
+            if flow.is_break() {
+                return Ok(flow);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn count(&mut self) -> std::io::Result<()> {
+        if self.cancelled.is_some_and(CancellationToken::is_cancelled) {
+            return Err(std::io::Error::other("the statement was cancelled"));
+        }
+        self.entries += 1;
+        if self.entries > self.max_entries {
+            return Err(std::io::Error::other(format!(
+                "it holds more than {} files and folders; name a folder within it",
+                self.max_entries
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl Depth {
+    /// How deep to go in a folder of that name; `None` leaves it out.
+    fn below(self, name: &str) -> Option<Self> {
+        match self {
+            Self::Folders(more) => more.checked_sub(1).map(Self::Folders),
+            Self::Any => Some(self),
+            Self::Partitions => name.contains('=').then_some(self),
+        }
+    }
+}
+
+/// Whether a file of a folder counts as data: names that do not begin with a
 /// dot or an underscore, which mark what writers leave beside the data.
-fn in_folder(mut names: Vec<String>) -> Vec<String> {
-    names.retain(|name| {
-        let base = name.rsplit('/').next().unwrap_or(name);
-        !base.starts_with(['.', '_']) && format::of_name(base).is_ok()
-    });
-    names
+fn is_data_file(name: &str) -> bool {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    !base.starts_with(['.', '_']) && format::of_name(base).is_ok()
 }
 
 #[derive(Clone, Copy)]
@@ -352,9 +520,16 @@ async fn listed(
 ) -> Result<Vec<(String, ObjectMeta)>> {
     let mut metas: Vec<ObjectMeta> = store
         .list(Some(folder))
+        .take(MAX_LISTED_FILES + 1)
         .try_collect()
         .await
         .map_err(|error| unreachable_place(location, &error))?;
+    if metas.len() > MAX_LISTED_FILES {
+        return Err(ShellError::query(format!(
+            "cannot list '{location}': there are more than {MAX_LISTED_FILES} files; \
+             name a folder within it"
+        )));
+    }
     metas.sort_by(|a, b| a.location.cmp(&b.location));
     let relative = |meta: ObjectMeta| {
         let rest = meta.location.as_ref().strip_prefix(folder.as_ref())?;
@@ -410,7 +585,7 @@ async fn remote(state: &SessionState, location: &str) -> Result<Found> {
                 }
                 let (names, files): (Vec<_>, Vec<_>) = found
                     .into_iter()
-                    .filter(|(name, _)| !in_folder(vec![name.clone()]).is_empty())
+                    .filter(|(name, _)| is_data_file(name))
                     .unzip();
                 (files, names, Source::Folder)
             }
@@ -483,15 +658,16 @@ fn bad_path(location: &str, error: &object_store::path::Error) -> ShellError {
 /// A store's refusal, in words about the location.
 pub fn unreachable_place(location: &str, error: &object_store::Error) -> ShellError {
     use object_store::Error;
-    // A store of our own may have said it in our words already.
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(inner) = source {
-        if let Some(ours) = inner.downcast_ref::<ShellError>() {
-            let mut said = ShellError::query(format!("cannot read '{location}': {}", ours.message));
-            said.code = ours.code;
-            return said;
-        }
-        source = inner.source();
+    // A store of our own, or the policy, may have said it in our words already.
+    if let Some(ours) = ours_below(error) {
+        return ShellError {
+            message: match ours.kind {
+                ErrorKind::Forbidden => ours.message.clone(),
+                _ => format!("cannot read '{location}': {}", ours.message),
+            },
+            code: ours.code,
+            ..ShellError::of_kind(ours.kind, "")
+        };
     }
     ShellError::query(match error {
         Error::NotFound { .. } => format!("there is no file '{location}'"),
@@ -523,6 +699,62 @@ mod tests {
         for table in ["products", "my table", "_", "v1.", "a. b"] {
             assert!(!is_location(table), "{table}");
         }
+    }
+
+    fn names(folder: &Path, depth: Depth) -> Result<Vec<String>> {
+        walk(folder, depth, &CancellationToken::new())
+    }
+
+    #[test]
+    fn a_walk_goes_as_deep_as_it_may() {
+        let home = tempfile::tempdir().unwrap();
+        let deep = home.path().join("a/k=1/b");
+        fs::create_dir_all(&deep).unwrap();
+        fs::create_dir_all(home.path().join("k=2")).unwrap();
+        for file in ["x.csv", "a/y.csv", "a/k=1/b/z.csv", "k=2/p.csv"] {
+            fs::write(home.path().join(file), "a\n1\n").unwrap();
+        }
+        let found = |depth| names(home.path(), depth).unwrap();
+        assert_eq!(found(Depth::Folders(0)), ["x.csv"]);
+        assert_eq!(found(Depth::Folders(1)), ["a/y.csv", "k=2/p.csv", "x.csv"]);
+        assert_eq!(found(Depth::Partitions), ["k=2/p.csv", "x.csv"]);
+        assert_eq!(found(Depth::Any).len(), 4);
+    }
+
+    #[test]
+    fn a_walk_is_bounded_and_can_be_cancelled() {
+        let home = tempfile::tempdir().unwrap();
+        for file in ["a.csv", "b.csv", "c.csv"] {
+            fs::write(home.path().join(file), "a\n1\n").unwrap();
+        }
+        let mut visit = |_: String| ControlFlow::Continue(());
+        let mut walk_two = Walk::new(2, None, &mut visit);
+        let error = walk_two.enter(home.path(), "", Depth::Any, 0).unwrap_err();
+        assert!(error.to_string().contains("more than 2"), "{error}");
+
+        let cancelled = CancellationToken::new();
+        cancelled.cancel();
+        assert!(walk(home.path(), Depth::Any, &cancelled).is_err());
+
+        let mut deep = home.path().to_path_buf();
+        deep.extend(std::iter::repeat_n("d", MAX_DEPTH + 1));
+        fs::create_dir_all(&deep).unwrap();
+        let error = names(home.path(), Depth::Any).unwrap_err();
+        assert!(error.message.contains("folders below it"), "{error}");
+    }
+
+    #[test]
+    fn a_probe_ends_at_the_first_data_file() {
+        let home = tempfile::tempdir().unwrap();
+        assert!(!holds_data(home.path(), 2));
+        for file in ["_a", "_b"] {
+            fs::write(home.path().join(file), "").unwrap();
+        }
+        assert!(!holds_data(home.path(), 2));
+        // More than the probe may look at: the listing decides.
+        assert!(holds_data(home.path(), 1));
+        fs::write(home.path().join("c.csv"), "a\n1\n").unwrap();
+        assert!(holds_data(home.path(), 3));
     }
 
     #[test]

@@ -10,10 +10,12 @@ use object_store::{ObjectStore, RetryConfig};
 use url::Url;
 
 use super::hub::HubStore;
-use super::web::WebStore;
+use super::policed::PolicedStore;
+use super::web::{UrlCheck, WebStore};
 use crate::error::ShellError;
+use crate::policy::Policy;
 
-type Open = fn(&Url) -> crate::error::Result<Arc<dyn ObjectStore>>;
+type Open = fn(&Url, UrlCheck) -> crate::error::Result<Arc<dyn ObjectStore>>;
 
 struct Scheme {
     name: &'static str,
@@ -24,27 +26,27 @@ struct Scheme {
 const SCHEMES: &[Scheme] = &[
     Scheme {
         name: "http",
-        open: |url| Ok(Arc::new(WebStore::new(url)?)),
+        open: |url, check| Ok(Arc::new(WebStore::new(url, check)?)),
         writable: false,
     },
     Scheme {
         name: "https",
-        open: |url| Ok(Arc::new(WebStore::new(url)?)),
+        open: |url, check| Ok(Arc::new(WebStore::new(url, check)?)),
         writable: false,
     },
     Scheme {
         name: "s3",
-        open: |url| Ok(Arc::new(bucket(url)?)),
+        open: |url, _| Ok(Arc::new(bucket(url)?)),
         writable: true,
     },
     Scheme {
         name: "s3a",
-        open: |url| Ok(Arc::new(bucket(url)?)),
+        open: |url, _| Ok(Arc::new(bucket(url)?)),
         writable: true,
     },
     Scheme {
         name: "hf",
-        open: |url| Ok(Arc::new(HubStore::new(url)?)),
+        open: |url, check| Ok(Arc::new(HubStore::new(url, check)?)),
         writable: false,
     },
 ];
@@ -55,15 +57,30 @@ pub fn is_writable(url: &Url) -> bool {
     known.is_none_or(|scheme| scheme.writable)
 }
 
-/// The stores of a session.
+/// The stores of a session, as far as its policy allows them.
 #[derive(Debug)]
 pub struct Stores {
     inner: Arc<dyn ObjectStoreRegistry>,
+    policy: Arc<Policy>,
 }
 
 impl Stores {
-    pub fn new(inner: Arc<dyn ObjectStoreRegistry>) -> Self {
-        Self { inner }
+    pub fn new(inner: Arc<dyn ObjectStoreRegistry>, policy: Arc<Policy>) -> Self {
+        Self { inner, policy }
+    }
+
+    /// The check of each URL that a store requests, redirects included.
+    fn url_check(&self) -> UrlCheck {
+        let policy = Arc::clone(&self.policy);
+        Arc::new(move |url: &Url| policy.check_url(url))
+    }
+
+    /// The store behind what the policy checks at every access.
+    fn policed(&self, url: &Url, store: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
+        match self.policy.is_restricted() {
+            true => Arc::new(PolicedStore::new(store, url, Arc::clone(&self.policy))),
+            false => store,
+        }
     }
 }
 
@@ -81,8 +98,13 @@ impl ObjectStoreRegistry for Stores {
     }
 
     fn get_store(&self, url: &Url) -> Result<Arc<dyn ObjectStore>> {
+        if url.scheme() != "file" {
+            self.policy
+                .check_url(url)
+                .map_err(|error| DataFusionError::External(Box::new(error)))?;
+        }
         if let Ok(store) = self.inner.get_store(url) {
-            return Ok(store);
+            return Ok(self.policed(url, store));
         }
         let Some(scheme) = SCHEMES.iter().find(|scheme| scheme.name == url.scheme()) else {
             let known = SCHEMES.iter().map(|scheme| format!("{}://", scheme.name));
@@ -93,10 +115,10 @@ impl ObjectStoreRegistry for Stores {
                 known.join(", ")
             )));
         };
-        let store =
-            (scheme.open)(url).map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let store = (scheme.open)(url, self.url_check())
+            .map_err(|error| DataFusionError::External(Box::new(error)))?;
         self.inner.register_store(url, Arc::clone(&store));
-        Ok(store)
+        Ok(self.policed(url, store))
     }
 }
 

@@ -13,10 +13,8 @@ use super::*;
 use crate::error::ShellError;
 
 fn context() -> SessionContext {
-    install(SessionContext::new_with_config(
-        SessionConfig::new().with_information_schema(true),
-    ))
-    .unwrap()
+    let config = SessionConfig::new().with_information_schema(true);
+    install(SessionContext::new_with_config(config), Arc::default()).unwrap()
 }
 
 async fn query(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>> {

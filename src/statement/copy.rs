@@ -19,6 +19,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef, UInt64Type};
 use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileOutputMode, FileSinkConfig};
+use datafusion::error::DataFusionError;
 use datafusion::execution::cache::cache_manager::TableScopedPath;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -26,12 +27,13 @@ use datafusion::logical_expr::dml::InsertOp;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, collect};
-use datafusion::sql::parser::{CopyToSource, CopyToStatement, Statement};
-use datafusion::sql::sqlparser::ast::{Statement as SqlStatement, Value};
+use datafusion::sql::parser::{CopyToSource, CopyToStatement};
+use datafusion::sql::sqlparser::ast::Value;
 use url::Url;
 
 use super::Outcome;
-use super::query::rows;
+use super::parser::select;
+use super::query::{self, rows};
 use crate::dictionary::annotate::annotate;
 use crate::error::{Result, ShellError};
 use crate::session::Session;
@@ -45,32 +47,45 @@ use staging::Staging;
 /// # Errors
 /// Whatever is wrong with the query, the format or the target. The target is
 /// then as it was before.
-pub async fn run(session: &Session, statement: CopyToStatement) -> Result<Outcome> {
-    if let Some(format) = figure::format(&statement) {
-        return figure::run(session, &statement, format).await;
+pub async fn run(session: &Session, statement: &CopyToStatement) -> Result<Outcome> {
+    check_allowed(session, &statement.target)?;
+    if let Some(format) = figure::format(statement) {
+        return figure::run(session, statement, format).await;
     }
     let state = session.ctx.state();
-    let target = Target::of(&statement)?;
-    let mut input = source(&state, &statement.source).await?;
+    let target = Target::of(statement)?;
+    let mut input = source(session, &statement.source).await?;
     let mut note = None;
     if target.refresh {
         let refreshed = refresh::reuse(session, input, &statement.target).await?;
         (input, note) = refreshed;
     }
     let input = state.create_physical_plan(&input).await?;
-    let schema = described(session, &statement, input.schema());
-    check_columns(&statement, &schema)?;
+    let schema = described(session, statement, input.schema());
+    check_columns(statement, &schema)?;
     let copied = match local_path(&statement.target)? {
-        Some(path) => local(session, &state, &statement, &target, &path, input, schema).await?,
+        Some(path) => local(session, &state, statement, &target, &path, input, schema).await?,
         None => {
             let url = remote_target(&statement.target)?;
-            write(session, &state, &target, url, &statement, input, schema).await?
+            write(session, &state, &target, url, statement, input, schema).await?
         }
     };
     let note = note.map_or(String::new(), |note| format!("; {note}"));
     Ok(Outcome::Done {
         message: format!("copied {} to {}{note}", rows(copied), statement.target),
+        rows: Some(copied),
     })
+}
+
+/// Checks that the policy lets the target be written.
+fn check_allowed(session: &Session, target: &str) -> Result<()> {
+    match local_path(target)? {
+        Some(path) => session.policy.check_write_path(&path),
+        None => {
+            session.policy.check_write("COPY")?;
+            session.policy.check_url(&remote_target(target)?)
+        }
+    }
 }
 
 /// What is to be written.
@@ -215,20 +230,12 @@ fn options(given: &[(String, Value)]) -> Result<HashMap<String, String>> {
     Ok(options)
 }
 
-async fn source(state: &SessionState, source: &CopyToSource) -> Result<LogicalPlan> {
-    Ok(match source {
-        CopyToSource::Relation(name) => {
-            state
-                .create_logical_plan(&format!("SELECT * FROM {name}"))
-                .await?
-        }
-        CopyToSource::Query(query) => {
-            let query = SqlStatement::Query(query.clone());
-            state
-                .statement_to_plan(Statement::Statement(Box::new(query)))
-                .await?
-        }
-    })
+async fn source(session: &Session, source: &CopyToSource) -> Result<LogicalPlan> {
+    let query = match source {
+        CopyToSource::Relation(name) => select(name, Vec::new()).map_err(DataFusionError::from)?,
+        CopyToSource::Query(query) => query.clone(),
+    };
+    query::plan_query(session, query).await
 }
 
 /// The columns with what the dictionary says about the table they come from

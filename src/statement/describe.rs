@@ -8,7 +8,7 @@ use arrow::datatypes::{Field, Schema};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::common::stats::Precision;
-use datafusion::logical_expr::TableType;
+use datafusion::logical_expr::{LogicalPlan, TableType};
 use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::prelude::SessionContext;
@@ -16,9 +16,9 @@ use datafusion::prelude::SessionContext;
 use crate::dictionary::annotate::DESCRIPTION;
 use crate::dictionary::types::sql_name;
 use crate::dictionary::{Dictionary, Table, missing};
-use crate::error::{Result, ShellError};
+use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
-use crate::statement::Outcome;
+use crate::statement::{Outcome, diagnose};
 
 /// The prefix of the metadata keys that say how a vector was made.
 const PROVENANCE: &str = "semql.";
@@ -29,7 +29,14 @@ const PROVENANCE: &str = "semql.";
 /// # Errors
 /// If there is no such table, or its data cannot be opened.
 pub async fn run(session: &Session, table: &TableReference) -> Result<Outcome> {
-    outcome(table_columns(&session.ctx, &session.dictionary, table).await?)
+    match table_columns(&session.ctx, &session.dictionary, table).await {
+        Ok(columns) => outcome(columns),
+        Err(error) if error.kind == ErrorKind::Statement => {
+            diagnose::check_table(session, table).await?;
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn table_columns(
@@ -42,7 +49,10 @@ async fn table_columns(
         Err(e) => {
             let known = declared(ctx, dictionary, table);
             let absent = known.and_then(|known| missing(dictionary, &known.name));
-            return Err(absent.map_or_else(|| e.into(), ShellError::query));
+            return Err(absent.map_or_else(
+                || e.into(),
+                |why| ShellError::of_kind(ErrorKind::UndefinedTable, why),
+            ));
         }
     };
     columns(&provider.schema(), declared(ctx, dictionary, table))
@@ -50,8 +60,10 @@ async fn table_columns(
 
 /// `DESCRIBE SELECT ...`: one row a column of what the query would give. The
 /// query is planned, not run.
-pub async fn query(session: &Session, sql: &str) -> Result<Outcome> {
-    let plan = session.ctx.state().create_logical_plan(sql).await?;
+///
+/// # Errors
+/// If the rows cannot be made, which no plan causes.
+pub fn query(plan: &LogicalPlan) -> Result<Outcome> {
     outcome(columns(plan.schema().as_arrow(), None)?)
 }
 

@@ -9,6 +9,7 @@ use arrow::util::display::array_value_to_string;
 use datafusion::physical_plan::memory::MemoryStream;
 use futures::TryStreamExt;
 
+use super::parsed::Statement;
 use super::{Outcome, query};
 use crate::error::Result;
 use crate::session::Session;
@@ -18,8 +19,16 @@ use crate::session::Session;
 ///
 /// # Errors
 /// Those of the statement that is explained; with `ANALYZE`, of its run too.
-pub async fn run(session: &Session, sql: &str) -> Result<Outcome> {
-    match query::run(session, sql).await? {
+pub async fn run(session: &Session, statement: &Statement) -> Result<Outcome> {
+    by_line(query::run(session, statement).await?).await
+}
+
+/// The outcome of `EXPLAIN` with a line of the plan in each row.
+///
+/// # Errors
+/// Those of the run.
+pub async fn by_line(outcome: Outcome) -> Result<Outcome> {
+    match outcome {
         Outcome::Rows { schema, stream } if schema.fields().len() == 2 => {
             lines(&stream.try_collect::<Vec<_>>().await?)
         }

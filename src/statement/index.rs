@@ -4,70 +4,121 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::catalog::TableProvider;
+use datafusion::common::TableReference;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Token;
 use semql_udfs::AiOptions;
 use semql_udfs::index::{self, Created, DataFiles, IndexFile, Wanted};
 
 use super::counting::Counting;
-use super::model::{done, rows, unquoted};
-use super::show::reference;
-use super::{Outcome, Statement};
-use crate::error::{Result, ShellError};
-use crate::script::first_words;
+use super::model::rows;
+use super::parser::{name, table, word};
+use super::{Outcome, diagnose};
+use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
 
-const CREATE: &str = "CREATE [OR REPLACE] INDEX name ON table USING hnsw (column)";
+/// `CREATE [OR REPLACE] INDEX name ON table USING hnsw (column)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateIndex {
+    pub name: String,
+    pub table: TableReference,
+    pub column: String,
+    pub replace: bool,
+}
 
-/// Runs `CREATE [OR REPLACE] INDEX name ON table USING hnsw (column)`; the rows
-/// say how well it finds.
+impl CreateIndex {
+    /// Reads the statement from a parser that stands before its `CREATE`.
+    ///
+    /// # Errors
+    /// Syntax.
+    pub fn parse(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
+        Self::parts(parser).map_err(|error| match error {
+            ParserError::ParserError(why) => ParserError::ParserError(format!(
+                "{why}; the statement is CREATE [OR REPLACE] INDEX name ON table USING hnsw (column)"
+            )),
+            other => other,
+        })
+    }
+
+    fn parts(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
+        parser.expect_keyword(Keyword::CREATE)?;
+        let replace = parser.parse_keywords(&[Keyword::OR, Keyword::REPLACE]);
+        parser.expect_keyword(Keyword::INDEX)?;
+        let index = name(parser)?;
+        parser.expect_keyword(Keyword::ON)?;
+        let table = table(parser)?;
+        parser.expect_keyword(Keyword::USING)?;
+        word(parser, "hnsw")?;
+        parser.expect_token(&Token::LParen)?;
+        let column = name(parser)?;
+        parser.expect_token(&Token::RParen)?;
+        Ok(Self {
+            name: index,
+            table,
+            column,
+            replace,
+        })
+    }
+}
+
+/// `DROP INDEX name ON table`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DropIndex {
+    pub name: String,
+    pub table: TableReference,
+}
+
+impl DropIndex {
+    /// Reads the statement from a parser that stands before its `DROP`.
+    ///
+    /// # Errors
+    /// Syntax.
+    pub fn parse(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
+        parser.expect_keyword(Keyword::DROP)?;
+        parser.expect_keyword(Keyword::INDEX)?;
+        let index = name(parser)?;
+        parser.expect_keyword(Keyword::ON)?;
+        Ok(Self {
+            name: index,
+            table: table(parser)?,
+        })
+    }
+}
+
+/// Runs `CREATE [OR REPLACE] INDEX`; the rows say how well it finds.
 ///
 /// # Errors
 /// For a table that cannot have one, and if one is there that is not to be
 /// replaced; what was there is then as it was.
-pub async fn create(session: &Session, statement: &Statement<'_>) -> Result<Outcome> {
-    let usage = || ShellError::query(format!("the statement is {CREATE}"));
-    let (begin, _) = first_words(statement.sql, 2);
-    let replace = begin.last().is_some_and(|word| word == "OR");
-    let (name, table, rest) = named(statement.rest).ok_or_else(usage)?;
-    let (words, columns) = first_words(rest, 2);
-    let column = columns.trim().trim_end_matches(';').trim_end();
-    let column = column
-        .strip_prefix('(')
-        .and_then(|column| column.strip_suffix(')'))
-        .filter(|_| words == ["USING", "HNSW"]);
-    let column = unquoted(column.ok_or_else(usage)?);
-    let provider = session.ctx.table_provider(reference(table)).await?;
+pub async fn create(session: &Session, statement: &CreateIndex) -> Result<Outcome> {
+    session.policy.check_write("CREATE INDEX")?;
+    diagnose::check_table(session, &statement.table).await?;
+    let provider = session.ctx.table_provider(statement.table.clone()).await?;
+    if let Some(data) = DataFiles::of(provider.as_ref()) {
+        session
+            .policy
+            .check_write_path(&data.index_path(&statement.name))?;
+    }
     let options =
         AiOptions::of(&session.ctx).ok_or_else(|| ShellError::query("ai.* is not registered"))?;
-    let pool = &session.ctx.runtime_env().memory_pool;
-    let line = Counting::new(|done| format!("indexing: {done} vectors"));
+    let pool = Arc::clone(&session.ctx.runtime_env().memory_pool);
     let wanted = Wanted {
-        name,
-        column,
-        replace,
+        name: statement.name.clone(),
+        column: statement.column.clone(),
+        replace: statement.replace,
     };
-    let created = index::create(provider.as_ref(), &wanted, &options, pool, &|done| {
-        line.show(done)
+    // It reads files and computes for long: not on a thread that serves others.
+    let created = tokio::task::spawn_blocking(move || {
+        let line = Counting::new(|done| format!("indexing: {done} vectors"));
+        index::create(provider.as_ref(), &wanted, &options, &pool, &|done| {
+            line.show(done)
+        })
     });
-    std::mem::drop(line);
+    let created = created
+        .await
+        .map_err(|_| ShellError::of_kind(ErrorKind::Internal, "CREATE INDEX ended unexpectedly"))?;
     rows(summary(&created.map_err(into)?)?)
-}
-
-/// `name ON table ...`.
-fn named(text: &str) -> Option<(String, &str, &str)> {
-    let (name, rest) = text.trim().split_once(char::is_whitespace)?;
-    let (words, rest) = first_words(rest, 1);
-    if words != ["ON"] {
-        return None;
-    }
-    let quoted = |quote: char| {
-        let inside = rest.strip_prefix(quote)?;
-        inside.find(quote).map(|end| end + 2)
-    };
-    let end = quoted('\'').or_else(|| quoted('"'));
-    let end = end.or_else(|| rest.find(char::is_whitespace));
-    let (table, rest) = rest.split_at(end.unwrap_or(rest.len()));
-    let table = table.trim().trim_end_matches(';');
-    (!table.is_empty()).then(|| (unquoted(name), table, rest))
 }
 
 fn summary(created: &Created) -> Result<RecordBatch> {
@@ -90,24 +141,29 @@ fn summary(created: &Created) -> Result<RecordBatch> {
 ///
 /// # Errors
 /// If there is no such index.
-pub async fn drop(session: &Session, statement: &Statement<'_>) -> Result<Outcome> {
-    let usage = || ShellError::query("the statement is DROP INDEX name ON table");
-    let (name, table, _) = named(statement.rest).ok_or_else(usage)?;
+pub async fn drop(session: &Session, statement: &DropIndex) -> Result<Outcome> {
+    let DropIndex { name, table } = statement;
+    session.policy.check_write("DROP INDEX")?;
     let data = data(session, table).await?;
-    let path = data.index_path(&name);
+    let path = data.index_path(name);
+    session.policy.check_write_path(&path)?;
     std::fs::remove_file(&path).map_err(|_| {
         let known = data.indexes().join(", ");
         let known = if known.is_empty() { "none" } else { &known };
-        ShellError::query(format!("{table} has no index {name}; it has {known}"))
+        ShellError::of_kind(
+            ErrorKind::UndefinedObject,
+            format!("{table} has no index {name}; it has {known}"),
+        )
     })?;
-    Ok(done(format!("dropped index {name}")))
+    Ok(Outcome::done(format!("dropped index {name}")))
 }
 
-async fn data(session: &Session, table: &str) -> Result<DataFiles> {
-    let provider: Arc<dyn TableProvider> = session.ctx.table_provider(reference(table)).await?;
+async fn data(session: &Session, table: &TableReference) -> Result<DataFiles> {
+    diagnose::check_table(session, table).await?;
+    let provider: Arc<dyn TableProvider> = session.ctx.table_provider(table.clone()).await?;
     DataFiles::of(provider.as_ref()).ok_or_else(|| {
         ShellError::query(format!(
-            "{table} has no indexes: it is no table of Parquet files on this machine"
+            "{table} cannot have indexes: only tables of Parquet files on this machine can"
         ))
     })
 }
@@ -116,12 +172,7 @@ async fn data(session: &Session, table: &str) -> Result<DataFiles> {
 ///
 /// # Errors
 /// For a table that cannot have any.
-pub async fn show(session: &Session, statement: &Statement<'_>) -> Result<Outcome> {
-    let (words, table) = first_words(statement.rest, 1);
-    let table = table.trim().trim_end_matches(';').trim_end();
-    if !matches!(words.first().map(String::as_str), Some("ON" | "FROM")) || table.is_empty() {
-        return Err(ShellError::query("the statement is SHOW INDEXES ON table"));
-    }
+pub async fn show(session: &Session, table: &TableReference) -> Result<Outcome> {
     let data = data(session, table).await?;
     let stamps = data.stamps().map_err(into)?;
     let names = data.indexes();
@@ -151,20 +202,4 @@ pub async fn show(session: &Session, statement: &Statement<'_>) -> Result<Outcom
 
 fn into(error: semql_udfs::Error) -> ShellError {
     datafusion::error::DataFusionError::from(error).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_tables_are_told_apart() {
-        assert_eq!(
-            named("V_idx ON 'a b.parquet' USING hnsw (v)"),
-            Some(("v_idx".to_string(), "'a b.parquet'", " USING hnsw (v)"))
-        );
-        assert_eq!(named("i on t;"), Some(("i".to_string(), "t", "")));
-        assert_eq!(named("i t"), None);
-        assert_eq!(named("i ON"), None);
-    }
 }

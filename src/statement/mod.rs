@@ -1,27 +1,29 @@
-//! Statements: which part of the shell runs which.
+//! Statements: how a text becomes one ([`parser`]), what it is ([`parsed`]), and
+//! which part of the shell runs it.
 
+mod assignment;
 pub mod copy;
 mod counting;
+mod depth;
 pub mod describe;
-mod explain;
+pub mod diagnose;
+pub mod explain;
 mod index;
-mod missing;
+mod limits;
 mod model;
+pub mod parsed;
+pub mod parser;
 pub mod query;
-pub mod read_only;
 pub mod set;
-pub mod show;
+mod show;
 pub mod summarize;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
-use futures::FutureExt;
-use futures::future::{BoxFuture, ready};
 
-pub use missing::{help, tables};
+pub use parsed::{Command, Effect, Statement};
 
-use crate::error::Result;
-use crate::script::first_words;
+use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
 
 /// What a statement gives back.
@@ -31,218 +33,84 @@ pub enum Outcome {
         schema: SchemaRef,
         stream: SendableRecordBatchStream,
     },
-    /// Something was done; `message` says what, and is empty where that goes
-    /// without saying.
-    Done { message: String },
+    /// Something was done.
+    Done {
+        /// What was done, for people; empty where that goes without saying.
+        message: String,
+        /// Rows that were written, where the statement counts them.
+        rows: Option<u64>,
+    },
 }
 
-type Run = for<'a> fn(&'a Session, &'a Statement<'a>) -> BoxFuture<'a, Result<Outcome>>;
-
-/// A statement as its runner sees it.
-pub struct Statement<'a> {
-    /// All of it, variables put in.
-    pub sql: &'a str,
-    /// What follows the words that chose the runner.
-    pub rest: &'a str,
-}
-
-/// What a statement does besides answering.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    Nothing,
-    /// It changes the session alone.
-    Settings,
-    /// It writes files, or changes what other statements find.
-    Writes,
-    /// Its plan says.
-    Planned,
-}
-
-struct Kind {
-    /// The words it begins with.
-    words: &'static [&'static str],
-    run: Run,
-    effect: Effect,
-    /// Whether its rows become the table `_`.
-    keeps_result: bool,
-}
-
-/// Statements that the shell knows better than the engine does. The first that
-/// fits is taken; every other statement is the engine's.
-const KINDS: &[Kind] = &[
-    Kind {
-        words: &["SUMMARIZE"],
-        run: |session, statement| summarize::run(session, statement.rest).boxed(),
-        effect: Effect::Nothing,
-        keeps_result: true,
-    },
-    Kind {
-        words: &["SUMMARISE"],
-        run: |session, statement| summarize::run(session, statement.rest).boxed(),
-        effect: Effect::Nothing,
-        keeps_result: true,
-    },
-    Kind {
-        words: &["CREATE", "MODEL"],
-        run: |session, statement| model::create(session, statement.sql).boxed(),
-        effect: Effect::Writes,
-        keeps_result: false,
-    },
-    Kind {
-        words: &["CREATE", "OR", "REPLACE", "MODEL"],
-        run: |session, statement| model::create(session, statement.sql).boxed(),
-        effect: Effect::Writes,
-        keeps_result: false,
-    },
-    Kind {
-        words: &["CREATE", "INDEX"],
-        run: |session, statement| index::create(session, statement).boxed(),
-        effect: Effect::Writes,
-        keeps_result: false,
-    },
-    Kind {
-        words: &["CREATE", "OR", "REPLACE", "INDEX"],
-        run: |session, statement| index::create(session, statement).boxed(),
-        effect: Effect::Writes,
-        keeps_result: false,
-    },
-    Kind {
-        words: &["DROP", "INDEX"],
-        run: |session, statement| index::drop(session, statement).boxed(),
-        effect: Effect::Writes,
-        keeps_result: false,
-    },
-    Kind {
-        words: &["SHOW", "INDEXES"],
-        run: |session, statement| index::show(session, statement).boxed(),
-        effect: Effect::Nothing,
-        keeps_result: false,
-    },
-    Kind {
-        words: &["DROP", "MODEL"],
-        run: |session, statement| ready(model::drop(session, statement.rest)).boxed(),
-        effect: Effect::Writes,
-        keeps_result: false,
-    },
-    Kind {
-        words: &["EXPORT", "MODEL"],
-        run: |session, statement| ready(model::export(session, statement.rest)).boxed(),
-        effect: Effect::Writes,
-        keeps_result: false,
-    },
-    Kind {
-        words: &["DESCRIBE", "MODEL"],
-        run: |session, statement| ready(model::describe(session, statement.rest)).boxed(),
-        effect: Effect::Nothing,
-        keeps_result: false,
-    },
-    Kind {
-        words: &["DESCRIBE"],
-        run: |session, statement| show::describe(session, statement.rest).boxed(),
-        effect: Effect::Nothing,
-        keeps_result: false,
-    },
-    Kind {
-        words: &["DESC"],
-        run: |session, statement| show::describe(session, statement.rest).boxed(),
-        effect: Effect::Nothing,
-        keeps_result: false,
-    },
-    Kind {
-        words: &["SHOW", "MODELS"],
-        run: |session, _| query::run(session, show::MODELS).boxed(),
-        effect: Effect::Nothing,
-        keeps_result: false,
-    },
-    Kind {
-        words: &["SHOW", "TABLES"],
-        run: |session, _| describe::list_tables(session).boxed(),
-        effect: Effect::Nothing,
-        keeps_result: false,
-    },
-    Kind {
-        words: &["SHOW"],
-        run: |session, statement| query::run(session, statement.sql).boxed(),
-        effect: Effect::Nothing,
-        keeps_result: false,
-    },
-    Kind {
-        words: &["EXPLAIN"],
-        run: |session, statement| explain::run(session, statement.sql).boxed(),
-        effect: Effect::Planned,
-        keeps_result: false,
-    },
-    Kind {
-        words: &["SET"],
-        run: |session, statement| set::run(session, statement.sql).boxed(),
-        effect: Effect::Settings,
-        keeps_result: false,
-    },
-    Kind {
-        words: &["RESET"],
-        run: |session, statement| set::run(session, statement.sql).boxed(),
-        effect: Effect::Settings,
-        keeps_result: false,
-    },
-];
-
-const ENGINE: Kind = Kind {
-    words: &[],
-    run: |session, statement| query::run(session, statement.sql).boxed(),
-    effect: Effect::Planned,
-    keeps_result: true,
-};
-
-/// Words that choose a runner, at most.
-const MOST_WORDS: usize = 4;
-
-fn kind(sql: &str) -> &'static Kind {
-    let (words, _) = first_words(sql, MOST_WORDS);
-    KINDS
-        .iter()
-        .find(|kind| {
-            kind.words.len() <= words.len() && kind.words.iter().zip(&words).all(|(a, b)| a == b)
-        })
-        .unwrap_or(&ENGINE)
+impl Outcome {
+    pub fn done(message: impl Into<String>) -> Self {
+        Self::Done {
+            message: message.into(),
+            rows: None,
+        }
+    }
 }
 
 /// Runs one statement.
 ///
 /// # Errors
-/// Whatever is wrong with it; misspelt names come with a "did you mean".
-pub async fn run(session: &Session, sql: &str) -> Result<Outcome> {
-    let kind = kind(sql);
-    let (_, rest) = first_words(sql, kind.words.len());
-    (kind.run)(session, &Statement { sql, rest })
-        .await
-        .map_err(|error| help(session, error))
+/// What the policy of the session refuses; whatever is wrong with the statement.
+/// Misspelt names come with a "did you mean".
+pub async fn run(session: &Session, statement: &Statement) -> Result<Outcome> {
+    if statement.effect() == Effect::Writes {
+        session.policy.check_write(statement.tag())?;
+    }
+    match &statement.command {
+        Command::Engine(_) | Command::Show { .. } => query::run(session, statement).await,
+        Command::Explain(_) => explain::run(session, statement).await,
+        Command::CopyTo(copy) => copy::run(session, copy).await,
+        Command::Set { key, value } => set::set(session, key, value.as_deref()).await,
+        Command::Reset { key } => set::set(session, key, None).await,
+        Command::ShowTables => describe::list_tables(session).await,
+        Command::ShowModels => show::models(session).await,
+        Command::ShowIndexes(table) => index::show(session, table).await,
+        Command::Describe(source) => show::describe(session, source).await,
+        Command::DescribeModel(name) => model::describe(session, name),
+        Command::Summarize(source) => summarize::run(session, source).await,
+        Command::CreateModel(create) => model::create(session, create).await,
+        Command::DropModel(drop) => model::drop(session, drop),
+        Command::ExportModel(export) => model::export(session, export),
+        Command::CreateIndex(create) => index::create(session, create).await,
+        Command::DropIndex(drop) => index::drop(session, drop).await,
+        Command::Connection(_) => Err(ShellError::of_kind(
+            ErrorKind::NotSupported,
+            format!(
+                "{} is for clients of `semql serve`; here every statement stands for itself",
+                statement.tag()
+            ),
+        )),
+    }
 }
 
-/// What this statement does besides answering, as far as its words tell.
-pub fn effect(sql: &str) -> Effect {
-    kind(sql).effect
+/// Runs all statements of a text, and gives what the last one gave.
+///
+/// # Errors
+/// The first error.
+pub async fn run_text(session: &Session, text: &str) -> Result<Outcome> {
+    let mut last = Outcome::done("");
+    for statement in parser::parse(text)? {
+        drain(last).await?;
+        last = run(session, &statement).await?;
+    }
+    Ok(last)
 }
 
-/// Whether the shell runs this statement itself.
-pub fn is_own(sql: &str) -> bool {
-    !kind(sql).words.is_empty()
-}
-
-/// Whether the rows of this statement become the table `_`.
-pub fn keeps_result(sql: &str) -> bool {
-    kind(sql).keeps_result
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_longest_fitting_words_win() {
-        assert_eq!(kind("show models").words, ["SHOW", "MODELS"]);
-        assert_eq!(kind("SHOW ALL").words, ["SHOW"]);
-        assert_eq!(kind("-- x\nsummarize 'a.csv'").words, ["SUMMARIZE"]);
-        assert!(kind("SELECT 1").words.is_empty());
-        assert!(kind("").words.is_empty());
+/// Takes rows to their end, as a statement that is followed by another.
+///
+/// # Errors
+/// Those of the rows.
+pub async fn drain(outcome: Outcome) -> Result<()> {
+    use futures::TryStreamExt;
+    match outcome {
+        Outcome::Rows { stream, .. } => {
+            stream.try_for_each(|_| async { Ok(()) }).await?;
+            Ok(())
+        }
+        Outcome::Done { .. } => Ok(()),
     }
 }

@@ -5,22 +5,72 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use semql_udfs::AiOptions;
 use semql_udfs::trained::{self, CreateModel, Trained};
 
 use super::counting::Counting;
+use super::parser::{name, word};
 use super::{Outcome, query};
-use crate::error::{Result, ShellError};
-use crate::script::first_words;
+use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
+
+/// `DROP MODEL [IF EXISTS] name`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DropModel {
+    pub name: String,
+    pub if_exists: bool,
+}
+
+impl DropModel {
+    /// Reads the statement from a parser that stands before its `DROP`.
+    ///
+    /// # Errors
+    /// Syntax.
+    pub fn parse(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
+        parser.expect_keyword(Keyword::DROP)?;
+        word(parser, "MODEL")?;
+        let if_exists = parser.parse_keywords(&[Keyword::IF, Keyword::EXISTS]);
+        Ok(Self {
+            name: name(parser)?,
+            if_exists,
+        })
+    }
+}
+
+/// `EXPORT MODEL name TO 'file.onnx'`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportModel {
+    pub name: String,
+    pub file: String,
+}
+
+impl ExportModel {
+    /// Reads the statement from a parser that stands before its `EXPORT`.
+    ///
+    /// # Errors
+    /// Syntax.
+    pub fn parse(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
+        word(parser, "EXPORT")?;
+        word(parser, "MODEL")?;
+        let name = name(parser)?;
+        parser.expect_keyword(Keyword::TO)?;
+        Ok(Self {
+            name,
+            file: parser.parse_literal_string()?,
+        })
+    }
+}
 
 /// Runs `CREATE [OR REPLACE] MODEL ...`; the rows say how good it is.
 ///
 /// # Errors
 /// Those of the query and of training. A model of the same name is then as it was.
-pub async fn create(session: &Session, sql: &str) -> Result<Outcome> {
-    let create = CreateModel::parse(sql).map_err(ShellError::query)?;
-    let Outcome::Rows { stream, .. } = query::run(session, &create.query).await? else {
+pub async fn create(session: &Session, create: &CreateModel) -> Result<Outcome> {
+    session.policy.check_write("CREATE MODEL")?;
+    let plan = query::plan_query(session, create.query.clone()).await?;
+    let Outcome::Rows { stream, .. } = query::run_plan(session, plan).await? else {
         return Err(ShellError::query("the query of CREATE MODEL gives no rows"));
     };
     let pool = &session.ctx.runtime_env().memory_pool;
@@ -31,7 +81,7 @@ pub async fn create(session: &Session, sql: &str) -> Result<Outcome> {
     };
     let options =
         AiOptions::of(&session.ctx).ok_or_else(|| ShellError::query("ai.* is not registered"))?;
-    let trained = trained::create(&options, pool, &create, stream, &halted).await;
+    let trained = trained::create(&options, pool, create, stream, &halted).await;
     std::mem::drop(line);
     rows(summary(&*trained?)?)
 }
@@ -42,7 +92,7 @@ pub async fn create(session: &Session, sql: &str) -> Result<Outcome> {
 /// # Errors
 /// If there is no such model.
 pub fn describe(session: &Session, name: &str) -> Result<Outcome> {
-    let trained = session.ai.trained().get(&unquoted(name)).map_err(into)?;
+    let trained = session.ai.trained().get(name).map_err(into)?;
     let mut of_labels = Vec::new();
     for level in &trained.about.levels {
         let labels = level.labels.iter().zip(&level.of_labels);
@@ -79,64 +129,34 @@ pub fn describe(session: &Session, name: &str) -> Result<Outcome> {
 ///
 /// # Errors
 /// If there is no such model, unless the statement allows for it.
-pub fn drop(session: &Session, rest: &str) -> Result<Outcome> {
-    let (words, after) = first_words(rest, 2);
-    let (may_lack, name) = match words.as_slice() {
-        [first, second] if first == "IF" && second == "EXISTS" => (true, after),
-        _ => (false, rest),
-    };
-    let name = unquoted(name);
-    if may_lack && !trained::names().contains(&name) {
-        return Ok(done(format!("there is no model {name}")));
+pub fn drop(session: &Session, statement: &DropModel) -> Result<Outcome> {
+    session.policy.check_write("DROP MODEL")?;
+    let name = &statement.name;
+    if !trained::names().contains(name) {
+        let message = format!("there is no model {name}");
+        return match statement.if_exists {
+            true => Ok(Outcome::done(message)),
+            false => Err(ShellError::of_kind(ErrorKind::UndefinedObject, message)),
+        };
     }
-    session.ai.trained().remove(&name).map_err(into)?;
-    Ok(done(format!("dropped model {name}")))
+    session.ai.trained().remove(name).map_err(into)?;
+    Ok(Outcome::done(format!("dropped model {name}")))
 }
 
 /// Runs `EXPORT MODEL name TO 'file.onnx'`.
 ///
 /// # Errors
 /// If there is no such model, or the file cannot be written.
-pub fn export(session: &Session, rest: &str) -> Result<Outcome> {
-    let usage = || ShellError::query("the statement is EXPORT MODEL name TO 'file.onnx'");
-    let (name, after) = rest
-        .trim()
-        .split_once(char::is_whitespace)
-        .ok_or_else(usage)?;
-    let (words, file) = first_words(after, 1);
-    let file = unquoted_file(file)
-        .filter(|_| words == ["TO"])
-        .ok_or_else(usage)?;
-    let trained = session.ai.trained().get(&unquoted(name)).map_err(into)?;
-    trained::export(&trained, Path::new(file)).map_err(into)?;
-    Ok(done(format!("wrote {file}")))
-}
-
-fn unquoted_file(text: &str) -> Option<&str> {
-    let text = text.trim().trim_end_matches(';').trim_end();
-    text.strip_prefix('\'')?.strip_suffix('\'')
+pub fn export(session: &Session, statement: &ExportModel) -> Result<Outcome> {
+    let file = Path::new(&statement.file);
+    session.policy.check_write_path(file)?;
+    let trained = session.ai.trained().get(&statement.name).map_err(into)?;
+    trained::export(&trained, file).map_err(into)?;
+    Ok(Outcome::done(format!("wrote {}", statement.file)))
 }
 
 fn into(error: semql_udfs::Error) -> ShellError {
     datafusion::error::DataFusionError::from(error).into()
-}
-
-pub(super) fn done(message: String) -> Outcome {
-    Outcome::Done { message }
-}
-
-/// A name as SQL has it: in lower case unless it is quoted.
-pub(super) fn unquoted(name: &str) -> String {
-    let name = name.trim().trim_end_matches(';').trim_end();
-    for quote in ['"', '\''] {
-        let inner = name
-            .strip_prefix(quote)
-            .and_then(|rest| rest.strip_suffix(quote));
-        if let Some(inner) = inner {
-            return inner.to_string();
-        }
-    }
-    name.to_lowercase()
 }
 
 fn summary(trained: &Trained) -> Result<RecordBatch> {

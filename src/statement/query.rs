@@ -1,133 +1,176 @@
-//! Everything the engine runs: queries, DDL, INSERT, COPY.
+//! Everything the engine runs: queries, DDL, DML, settings of its own.
 
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::logical_expr::{DdlStatement, LogicalPlan, WriteOp};
-use datafusion::physical_plan::{execute_stream, stream::RecordBatchStreamAdapter};
-use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use futures::{StreamExt, TryStreamExt};
+use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlannedStatement, WriteOp};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::sql::parser::Statement as EngineStatement;
+use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
+use futures::TryStreamExt;
+use futures::future::{BoxFuture, FutureExt};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
-use super::{Outcome, copy};
-use crate::error::{Result, ShellError};
+use super::assignment;
+use super::parsed::{Command, Statement};
+use super::{Outcome, diagnose, set};
+use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
 
-/// Plans and runs `sql`. Rows come as a stream: nothing is computed before the
-/// first is asked for.
+/// Plans and runs a statement of the engine. Rows come as a stream: nothing is
+/// computed before the first is asked for.
 ///
 /// # Errors
-/// Syntax, planning and, for all but queries, execution.
-pub async fn run(session: &Session, sql: &str) -> Result<Outcome> {
-    let mut statements = parse(session, sql)?;
-    let Some(last) = statements.pop() else {
-        return Ok(done(""));
+/// Planning and, for all but queries, execution.
+pub async fn run(session: &Session, statement: &Statement) -> Result<Outcome> {
+    match plan_of(session, statement).await? {
+        Some(plan) => run_plan(session, plan).await,
+        None => Err(ShellError::query("the engine does not run this statement")),
+    }
+}
+
+/// The plan of a statement that the engine plans; `None` for all others.
+///
+/// # Errors
+/// Planning; misspelt names come with a "did you mean".
+pub async fn plan_of(session: &Session, statement: &Statement) -> Result<Option<LogicalPlan>> {
+    let engine = match &statement.command {
+        Command::Engine(engine) => engine.as_ref().clone(),
+        Command::Explain(explain) => EngineStatement::Explain(explain.as_ref().clone()),
+        Command::Show { statement, .. } => statement.as_ref().clone(),
+        _ => return Ok(None),
     };
-    // A variable may have brought several statements.
-    for statement in statements {
-        if let Outcome::Rows { stream, .. } = one(session, statement).await? {
-            stream.try_for_each(|_| async { Ok(()) }).await?;
-        }
-    }
-    one(session, last).await
+    plan(session, engine).await.map(Some)
 }
 
-fn parse(session: &Session, sql: &str) -> Result<Vec<Statement>> {
-    let state = session.ctx.state();
-    let limit = state.config_options().sql_parser.recursion_limit.get();
-    let statements = DFParserBuilder::new(sql)
-        .with_dialect(&GenericDialect {})
-        .with_recursion_limit(limit)
-        .build()?
-        .parse_statements()?;
-    Ok(statements.into())
-}
-
-async fn one(session: &Session, statement: Statement) -> Result<Outcome> {
-    if let Statement::CopyTo(statement) = statement {
-        return copy::run(session, statement).await;
-    }
-    let plan = session.ctx.state().statement_to_plan(statement).await?;
-    run_plan(session, plan).await
-}
-
-/// The plan of one statement; `None` for `COPY`, which has none before it runs.
+/// The plan of a query.
 ///
 /// # Errors
-/// Syntax and planning; several statements.
-pub async fn plan(session: &Session, sql: &str) -> Result<Option<LogicalPlan>> {
-    let mut statements = parse(session, sql)?;
-    match (statements.pop(), statements.is_empty()) {
-        (None | Some(Statement::CopyTo(_)), _) => Ok(None),
-        (Some(statement), true) => {
-            let plan = session.ctx.state().statement_to_plan(statement).await?;
-            Ok(Some(plan))
-        }
-        (Some(_), false) => Err(ShellError::query(
-            "there are several statements; run them one at a time",
+/// As [`plan_of`].
+pub async fn plan_query(session: &Session, query: Box<Query>) -> Result<LogicalPlan> {
+    let ast = Ast::Query(query);
+    plan(session, EngineStatement::Statement(Box::new(ast))).await
+}
+
+async fn plan(session: &Session, statement: EngineStatement) -> Result<LogicalPlan> {
+    let state = session.ctx.state();
+    let planned = off_workers({
+        let statement = statement.clone();
+        async move { Ok(state.statement_to_plan(statement).await?) }
+    });
+    match planned.await {
+        Ok(plan) => Ok(plan),
+        Err(error) => Err(diagnose::explain(session, &statement, error).await),
+    }
+}
+
+/// Runs planning on a thread that may block: it reads files and models, and
+/// calls on literals are answered by a model. It ends at its next pause once
+/// the returned future is dropped.
+///
+/// # Errors
+/// Those of `work`; that it panicked.
+async fn off_workers<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let token = CancellationToken::new();
+    let _ends_with_this = token.clone().drop_guard();
+    let handle = Handle::current();
+    let done = tokio::task::spawn_blocking(move || {
+        handle.block_on(async move { token.run_until_cancelled(work).await })
+    });
+    match done.await {
+        Ok(Some(result)) => result,
+        Ok(None) => Err(ShellError::interrupted()),
+        Err(_) => Err(ShellError::of_kind(
+            ErrorKind::Internal,
+            "planning was stopped by an internal error, which is on standard error",
         )),
     }
 }
 
-/// Runs what [`plan`] planned.
+/// Runs a plan.
 ///
 /// # Errors
-/// Planning what is left and, for all but queries, execution.
-pub async fn run_plan(session: &Session, plan: LogicalPlan) -> Result<Outcome> {
-    match plan {
-        LogicalPlan::Ddl(ref ddl) => {
-            let message = message(ddl);
-            session
-                .ctx
-                .execute_logical_plan(plan)
-                .await?
-                .collect()
-                .await?;
-            Ok(Outcome::Done { message })
-        }
-        LogicalPlan::Dml(ref dml) => {
-            let verb = match dml.op {
-                WriteOp::Insert(_) => "inserted",
-                WriteOp::Delete => "deleted",
-                WriteOp::Update => "updated",
-                _ => "wrote",
-            };
-            let batches: Vec<RecordBatch> = stream(session, plan).await?.try_collect().await?;
-            Ok(done(&format!("{verb} {}", rows(count(&batches)))))
-        }
-        LogicalPlan::Statement(_) => {
-            let frame = session.ctx.execute_logical_plan(plan).await?;
-            if frame.schema().fields().is_empty() {
-                return Ok(done(""));
+/// What the policy refuses; planning what is left and, for all but queries,
+/// execution.
+pub fn run_plan(session: &Session, plan: LogicalPlan) -> BoxFuture<'_, Result<Outcome>> {
+    async move {
+        verify(session, &plan)?;
+        match plan {
+            LogicalPlan::Ddl(ref ddl) => {
+                let message = message(ddl);
+                let frame = session.ctx.execute_logical_plan(plan).await?;
+                frame.collect().await?;
+                Ok(Outcome::done(message))
             }
-            // EXECUTE of a prepared query
-            let plan = frame.into_unoptimized_plan();
-            rows_of(session, plan).await
+            LogicalPlan::Dml(ref dml) => {
+                let verb = match dml.op {
+                    WriteOp::Insert(_) => "inserted",
+                    WriteOp::Delete => "deleted",
+                    WriteOp::Update => "updated",
+                    _ => "wrote",
+                };
+                let plan = assignment::cast(plan)?;
+                let batches: Vec<RecordBatch> = stream(session, plan).await?.try_collect().await?;
+                let count = count(&batches);
+                Ok(Outcome::Done {
+                    message: format!("{verb} {}", rows(count)),
+                    rows: Some(count),
+                })
+            }
+            LogicalPlan::Statement(PlannedStatement::SetVariable(set)) => {
+                set::set(session, &set.variable, Some(&set.value)).await
+            }
+            LogicalPlan::Statement(PlannedStatement::ResetVariable(reset)) => {
+                set::set(session, &reset.variable, None).await
+            }
+            LogicalPlan::Statement(PlannedStatement::Execute(_)) => {
+                let frame = session.ctx.execute_logical_plan(plan).await?;
+                run_plan(session, frame.into_unoptimized_plan()).await
+            }
+            LogicalPlan::Statement(_) => {
+                session.ctx.execute_logical_plan(plan).await?;
+                Ok(Outcome::done(""))
+            }
+            plan => {
+                let stream = stream(session, plan).await?;
+                Ok(Outcome::Rows {
+                    schema: stream.schema(),
+                    stream,
+                })
+            }
         }
-        plan => rows_of(session, plan).await,
+    }
+    .boxed()
+}
+
+/// Refuses a plan that writes where the policy allows reading only.
+fn verify(session: &Session, plan: &LogicalPlan) -> Result<()> {
+    if session.policy.allows_writes() {
+        return Ok(());
+    }
+    let reads = SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .verify_plan(plan);
+    match reads {
+        Ok(()) => Ok(()),
+        Err(_) => session.policy.check_write("this statement"),
     }
 }
 
-async fn rows_of(session: &Session, plan: LogicalPlan) -> Result<Outcome> {
-    let stream = stream(session, plan).await?;
-    Ok(Outcome::Rows {
-        schema: stream.schema(),
-        stream,
-    })
-}
-
 async fn stream(session: &Session, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
-    let frame = session.ctx.execute_logical_plan(plan).await?;
-    let task = Arc::new(frame.task_ctx());
-    let plan = frame.create_physical_plan().await?;
-    let schema = plan.schema();
+    let state = session.ctx.state();
+    let task = state.task_ctx();
+    let plan: Arc<dyn ExecutionPlan> =
+        off_workers(async move { Ok(state.create_physical_plan(&plan).await?) }).await?;
     session.show_progress(&plan);
-    let stream = execute_stream(plan, task)?;
-    // A result without rows has no batch of its own; the schema carries over.
-    let stream = stream.map(|batch| batch);
-    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream)))
+    Ok(execute_stream(plan, task)?)
 }
 
 /// The number in the one cell that DML gives back.
@@ -144,12 +187,6 @@ fn count(batches: &[RecordBatch]) -> u64 {
 pub fn rows(count: u64) -> String {
     let s = if count == 1 { "" } else { "s" };
     format!("{count} row{s}")
-}
-
-fn done(message: &str) -> Outcome {
-    Outcome::Done {
-        message: message.to_string(),
-    }
 }
 
 fn message(ddl: &DdlStatement) -> String {

@@ -3,52 +3,72 @@
 use std::sync::Arc;
 
 use datafusion::common::config::{ConfigExtension, ExtensionOptions};
+use datafusion::logical_expr::{
+    LogicalPlan, ResetVariable, SetVariable, Statement as PlannedStatement,
+};
 use semql_udfs::AiOptions;
 
-use super::{Outcome, query};
-use crate::error::{Result, ShellError};
+use super::Outcome;
+use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
 use crate::suggest::closest;
 
-/// Runs `SET key = value` or `RESET key`.
+/// Other names of settings, as the engine has them.
+const ALIASES: &[(&str, &str)] = &[
+    ("timezone", "datafusion.execution.time_zone"),
+    ("time.zone", "datafusion.execution.time_zone"),
+];
+
+/// Prefix of settings that belong to the runtime, which the engine does not list
+/// among the others.
+const RUNTIME: &str = "datafusion.runtime.";
+
+/// Gives the setting `key` a value, or its default for `None`.
 ///
 /// # Errors
-/// If there is no such setting, or it cannot have that value.
-pub async fn run(session: &Session, sql: &str) -> Result<Outcome> {
-    // The engine knows no defaults of an extension's settings.
-    let sql = match own_default(session, sql) {
-        Some((key, value)) => format!("SET {key} = '{}'", value.replace('\'', "''")),
-        None => sql.to_string(),
+/// If the policy does not allow it, there is no such setting, or it cannot have
+/// that value.
+pub async fn set(session: &Session, key: &str, value: Option<&str>) -> Result<Outcome> {
+    let key = key.to_lowercase();
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == key);
+    let key = alias.map_or(key, |(_, name)| (*name).to_string());
+    session
+        .policy
+        .check_setting(&key, value.unwrap_or_default())?;
+    // The engine does not know the defaults of an extension's settings.
+    let default = match value {
+        None => own_default(session, &key),
+        Some(_) => None,
     };
-    let sql = sql.as_str();
-    match query::run(session, sql).await {
-        Ok(outcome) => Ok(outcome),
-        Err(error) => Err(explain(session, sql, error)),
+    let statement = match value.map(str::to_string).or(default) {
+        Some(value) => PlannedStatement::SetVariable(SetVariable {
+            variable: key.clone(),
+            value,
+        }),
+        None => PlannedStatement::ResetVariable(ResetVariable {
+            variable: key.clone(),
+        }),
+    };
+    let plan = LogicalPlan::Statement(statement);
+    match session.ctx.execute_logical_plan(plan).await {
+        Ok(_) => Ok(Outcome::done("")),
+        Err(error) => Err(explain(session, &key, error.into())),
     }
 }
 
-/// For `RESET ai.key`, the key and its default.
-fn own_default(session: &Session, sql: &str) -> Option<(String, String)> {
-    let verb = sql.split_whitespace().next()?;
-    let key = key_of(sql)?;
-    if !verb.eq_ignore_ascii_case("reset") || !key.starts_with("ai.") {
-        return None;
-    }
+/// The default of a setting `ai.*`.
+fn own_default(session: &Session, key: &str) -> Option<String> {
     let defaults = AiOptions::new(Arc::clone(&session.ai)).entries();
     let entry = defaults.into_iter().find(|entry| entry.key == key)?;
-    Some((key, entry.value.unwrap_or_default()))
+    Some(entry.value.unwrap_or_default())
 }
 
 /// Gives the setting `key` a value, as `SET key = 'value'` does.
+///
+/// # Errors
+/// As [`set`].
 pub async fn assign(session: &Session, key: &str, value: &str) -> Result<()> {
-    let known = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || "._".contains(c));
-    if !known {
-        return Err(ShellError::query(format!(
-            "'{key}' is not the name of a setting"
-        )));
-    }
-    let sql = format!("SET {key} = '{}'", value.replace('\'', "''"));
-    run(session, &sql).await.map(|_| ())
+    set(session, key, Some(value)).await.map(|_| ())
 }
 
 /// The names of all settings, semql's first.
@@ -72,49 +92,29 @@ pub fn keys(session: &Session) -> Vec<String> {
     own.chain(others).collect()
 }
 
-/// Where the key is the problem, says which key was perhaps meant.
-fn explain(session: &Session, sql: &str, error: ShellError) -> ShellError {
-    let Some(key) = key_of(sql) else {
-        return error;
-    };
+/// Where the key is the problem, names the key that was perhaps meant.
+fn explain(session: &Session, key: &str, error: ShellError) -> ShellError {
     let keys = keys(session);
-    if keys.contains(&key) || key.starts_with("datafusion.runtime.") {
-        return error;
+    if keys.iter().any(|known| known == key) || key.starts_with(RUNTIME) {
+        return ShellError {
+            kind: ErrorKind::InvalidValue,
+            ..error
+        };
     }
     // Few type `datafusion.execution.` in front of what they remember.
     let tail = |full: &str| full.rsplit('.').next().unwrap_or_default().to_string();
     let near = keys
         .iter()
-        .find(|full| tail(full) == tail(&key))
+        .find(|full| tail(full) == tail(key))
         .map(String::as_str)
-        .or_else(|| closest(&key, keys.iter().map(String::as_str)));
+        .or_else(|| closest(key, keys.iter().map(String::as_str)));
     let near = near.map_or_else(
         || "SHOW ALL lists the settings".to_string(),
         |near| format!("did you mean '{near}'?"),
     );
     ShellError {
         message: format!("there is no setting '{key}'; {near}"),
+        kind: ErrorKind::UndefinedObject,
         ..error
-    }
-}
-
-/// The key in `SET key = value` or `RESET key`.
-fn key_of(sql: &str) -> Option<String> {
-    let key = sql
-        .split(|c: char| c.is_whitespace() || c == '=' || c == ';')
-        .filter(|word| !word.is_empty())
-        .nth(1)?;
-    Some(key.trim_matches('"').to_lowercase())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::key_of;
-
-    #[test]
-    fn the_key_is_the_second_word() {
-        assert_eq!(key_of("SET ai.devise='cpu'").as_deref(), Some("ai.devise"));
-        assert_eq!(key_of("reset  AI.model").as_deref(), Some("ai.model"));
-        assert_eq!(key_of("SET"), None);
     }
 }

@@ -16,12 +16,13 @@ use datafusion::functions_nested::expr_fn::array_length;
 use datafusion::logical_expr::{AggregateUDF, Expr, cast as cast_expr, lit};
 use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::physical_plan::{ExecutionPlan, collect};
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::DataFrame;
+use datafusion::sql::sqlparser::ast::Query;
 
 use crate::dictionary::types::{is_text, sql_name};
-use crate::error::{Result, ShellError};
+use crate::error::Result;
 use crate::session::Session;
-use crate::statement::Outcome;
+use crate::statement::{Outcome, query};
 use frequent::{MostFrequent, shortened};
 
 /// What is measured of a column, and so the parts of one column's result.
@@ -49,8 +50,10 @@ enum Measure {
 ///
 /// # Errors
 /// If the table or query is wrong, or reading the data fails.
-pub async fn run(session: &Session, what: &str) -> Result<Outcome> {
-    let batch = summarize(&session.ctx, what, |plan| session.show_progress(plan)).await;
+pub async fn run(session: &Session, query: &Query) -> Result<Outcome> {
+    let plan = query::plan_query(session, Box::new(query.clone())).await?;
+    let frame = DataFrame::new(session.ctx.state(), plan);
+    let batch = summarize(frame, |plan| session.show_progress(plan)).await;
     session.hide_progress();
     let batch = batch?;
     let schema = batch.schema();
@@ -61,34 +64,11 @@ pub async fn run(session: &Session, what: &str) -> Result<Outcome> {
     })
 }
 
-fn is_query(what: &str) -> bool {
-    let first: String = what
-        .chars()
-        .take_while(|c| c.is_ascii_alphabetic() || *c == '(')
-        .collect();
-    first.starts_with('(')
-        || ["SELECT", "WITH", "VALUES", "TABLE"]
-            .iter()
-            .any(|word| first.eq_ignore_ascii_case(word))
-}
-
 /// The profile as one batch; `watch` sees the plan before it runs.
 async fn summarize(
-    ctx: &SessionContext,
-    what: &str,
+    frame: DataFrame,
     watch: impl FnOnce(&Arc<dyn ExecutionPlan>),
 ) -> Result<RecordBatch> {
-    let what = what.trim().trim_end_matches(';').trim_end();
-    if what.is_empty() {
-        let message = "SUMMARIZE what? Name a table, a 'file' or a query";
-        return Err(ShellError::query(message));
-    }
-    let sql = if is_query(what) {
-        what.to_string()
-    } else {
-        format!("SELECT * FROM {what}")
-    };
-    let frame = ctx.sql(&sql).await?;
     let schema = frame.schema().clone();
     let frequent = AggregateUDF::from(MostFrequent::default());
     let mut aggregates = vec![count(lit(1i64)).alias("rows")];

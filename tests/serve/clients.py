@@ -3,6 +3,7 @@
 import collections
 import datetime
 import os
+import socket
 import sys
 import threading
 import time
@@ -10,6 +11,16 @@ import time
 import psycopg
 import sqlalchemy
 
+# Every so many queries of a client under load are followed by a disturbance.
+DISTURBANCE_INTERVAL = 8
+# Milliseconds.
+LOAD_STATEMENT_TIMEOUT = 200
+# Clients that leave a connection at the same time, so that connection slots suffice.
+MAX_DISCONNECTING = 10
+# Seconds.
+CANCEL_INTERVAL = 0.2
+
+SILENT = "SELECT value FROM generate_series(1, 1000000000000) WHERE value % 7 = 8"
 ENDLESS = "SELECT count(embed('text ' || value)) FROM generate_series(1, 1000000000000)"
 
 
@@ -125,10 +136,77 @@ def cancel(port: int) -> None:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
+class CanceledByTimer:
+    """Cancels what a connection runs, again and again until the block ends: the
+    statement may not have begun when the first request arrives."""
+
+    def __init__(self, connection: psycopg.Connection):
+        self.connection = connection
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self) -> None:
+        while not self.ended.wait(CANCEL_INTERVAL):
+            self.connection.cancel()
+
+    def __enter__(self) -> None:
+        self.thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        self.thread.join()
+
+
+def expect_canceled(connection: psycopg.Connection, sql: str) -> None:
+    try:
+        connection.execute(sql)
+    except psycopg.errors.QueryCanceled:
+        return
+    raise AssertionError(f"not stopped: {sql}")
+
+
+class LoadClient:
+    """A client that queries, and in between cancels, times out and disconnects."""
+
+    disconnecting = threading.Semaphore(MAX_DISCONNECTING)
+
+    def __init__(self, port: int, number: int):
+        self.port = port
+        self.turn = number
+        self.connection = connect(port, autocommit=True)
+
+    def disturb(self, done: collections.Counter) -> None:
+        kinds = [self.cancel, self.time_out, self.disconnect]
+        kind = kinds[self.turn // DISTURBANCE_INTERVAL % len(kinds)]
+        kind()
+        done[kind.__name__] += 1
+
+    def cancel(self) -> None:
+        with CanceledByTimer(self.connection):
+            expect_canceled(self.connection, (ENDLESS, SILENT)[self.turn % 2])
+
+    def time_out(self) -> None:
+        self.connection.execute(f"SET statement_timeout = {LOAD_STATEMENT_TIMEOUT}")
+        expect_canceled(self.connection, (SILENT, ENDLESS)[self.turn % 2])
+        self.connection.execute("SET statement_timeout = 0")
+
+    def disconnect(self) -> None:
+        """Leaves while a statement runs, and comes back."""
+        with self.disconnecting:
+            left = self.connection.pgconn
+            left.send_query((ENDLESS, SILENT)[self.turn % 2].encode())
+            # The socket is closed without the message that ends a connection.
+            with socket.socket(fileno=os.dup(left.socket)) as left_socket:
+                left_socket.shutdown(socket.SHUT_RDWR)
+            self.connection.close()
+            self.connection = connect(self.port, autocommit=True)
+
+
 def load(port: int) -> None:
     clients, seconds = 50, float(os.environ.get("SEMQL_LOAD_SECONDS") or 5)
     until = time.monotonic() + seconds
-    done, errors = collections.Counter(), []
+    done, disturbances, errors = collections.Counter(), collections.Counter(), []
+    lock = threading.Lock()
     queries = [
         ("SELECT count(*) FROM shop WHERE price > %s", [3], lambda rows: rows == [(2,)]),
         ("SELECT title FROM shop WHERE id = %s", [3], lambda rows: rows == [("pen; blue",)]),
@@ -140,17 +218,22 @@ def load(port: int) -> None:
 
     def work(number: int) -> None:
         try:
-            with connect(port, autocommit=True) as connection:
-                turn = number
-                while time.monotonic() < until:
-                    sql, values, fits = queries[turn % len(queries)]
-                    rows = connection.execute(sql, values).fetchall()
-                    if not fits(rows):
-                        errors.append(f"{sql}: {rows}")
-                    done[number] += 1
-                    turn += 1
+            client = LoadClient(port, number)
+            mine = collections.Counter()
+            while time.monotonic() < until:
+                sql, values, fits = queries[client.turn % len(queries)]
+                rows = client.connection.execute(sql, values).fetchall()
+                if not fits(rows):
+                    errors.append(f"{sql}: {rows}")
+                done[number] += 1
+                client.turn += 1
+                if client.turn % DISTURBANCE_INTERVAL == 0:
+                    client.disturb(mine)
+            client.connection.close()
+            with lock:
+                disturbances.update(mine)
         except Exception as error:
-            errors.append(f"client {number}: {error}")
+            errors.append(f"client {number}: {error!r}")
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(clients)]
     for thread in threads:
@@ -160,10 +243,15 @@ def load(port: int) -> None:
     counts = [done[number] for number in range(clients)]
     print(
         f"{clients} clients, {seconds:.0f} s: {sum(counts)} queries, {len(errors)} errors; "
-        f"the client with the fewest had {min(counts)}, the one with the most {max(counts)}"
+        f"the client with the fewest had {min(counts)}, the one with the most {max(counts)}; "
+        f"{dict(disturbances)}"
     )
     assert not errors, errors[:5]
     assert min(counts) > 0, counts
+    assert len(disturbances) == 3, disturbances
+    # The server answers, and what was left or stopped holds nothing up.
+    with connect(port, autocommit=True) as connection:
+        assert connection.execute("SELECT count(*) FROM shop").fetchone() == (3,)
 
 
 PARTS = {

@@ -16,7 +16,12 @@ pub enum Error {
     Invalid(String),
     /// Inference itself failed for reasons outside the query.
     Failed(String),
-    /// [`Runtime::interrupt`](crate::Runtime::interrupt) was called meanwhile.
+    /// The limits of the runtime do not allow it. The message says what was
+    /// refused and who may change it.
+    Forbidden(String),
+    /// The token of the options, [`AiOptions::cancel`](crate::AiOptions::cancel),
+    /// was cancelled, or [`Runtime::interrupt`](crate::Runtime::interrupt) was
+    /// called.
     Interrupted,
 }
 
@@ -25,9 +30,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Setup(message) | Error::Invalid(message) | Error::Failed(message) => {
-                f.write_str(message)
-            }
+            Error::Setup(message)
+            | Error::Invalid(message)
+            | Error::Failed(message)
+            | Error::Forbidden(message) => f.write_str(message),
             Error::Interrupted => f.write_str("interrupted"),
         }
     }
@@ -79,5 +85,13 @@ mod tests {
             .context("running");
         assert!(is_setup_error(&error));
         assert!(!is_setup_error(&DataFusionError::Plan("typo".into())));
+    }
+
+    #[test]
+    fn a_forbidden_error_keeps_its_type_through_datafusion() {
+        let forbidden = Error::Forbidden("downloads are not allowed".into());
+        let error = DataFusionError::from(forbidden.clone()).context("planning");
+        assert_eq!(find(&error), Some(&forbidden));
+        assert!(!is_setup_error(&error));
     }
 }

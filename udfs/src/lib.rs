@@ -49,8 +49,9 @@
 //! No async runtime is made here: queries run in the program's own. While a
 //! model runs, tokio's multi-threaded runtime gets a thread for its other tasks;
 //! the single-threaded one waits. Models have threads of their own, as many as
-//! `ai.threads` says, and [`Runtime::interrupt`] ends what is under way within
-//! a batch.
+//! `ai.threads` says. The token [`AiOptions::cancel`] ends the work of one
+//! session or query within a batch, and [`Runtime::interrupt`] that of all.
+//! [`Runtime::set_limits`] narrows what the sessions may load and download.
 //!
 //! # ONNX Runtime
 //!
@@ -118,12 +119,17 @@ pub mod backend;
 pub mod carry;
 mod error;
 mod evaluation;
+mod files;
 mod functions;
 pub mod index;
 pub mod inference;
 mod learning;
+mod limits;
 mod loading;
+mod lru;
 pub mod models;
+#[cfg(test)]
+mod mutations;
 pub mod options;
 pub mod plan;
 mod progress;
@@ -146,6 +152,7 @@ pub use {datafusion, ort};
 pub use backend::use_environment;
 pub use error::{Error, find as find_error, is_setup_error};
 pub use functions::{aggregate_functions, scalar_functions, window_functions};
+pub use limits::{DEFAULT_MAX_DOWNLOAD_BYTES, DEFAULT_MAX_MODELS, RuntimeLimits};
 pub use options::AiOptions;
 pub use progress::{Progress, Step};
 pub use runtime::{ModelFacts, Runtime};
@@ -174,7 +181,7 @@ pub fn register_with(ctx: &SessionContext, runtime: Arc<Runtime>) -> Result<()> 
 /// Adds the functions and settings alone, and leaves the session's planning as
 /// it is. Answers are the same; a call is then computed wherever, and as often
 /// as, the expression it stands in. Settings `ai.*` that the session's
-/// configuration has already are kept.
+/// configuration has already are kept, and so is its token.
 ///
 /// # Errors
 /// Only if DataFusion refuses a registration.
@@ -183,6 +190,7 @@ pub fn register_functions(ctx: &SessionContext, runtime: Arc<Runtime>) -> Result
     options.memory = Some(Arc::clone(&ctx.runtime_env().memory_pool));
     if let Some(own) = AiOptions::of(ctx) {
         options.settings = own.settings;
+        options.cancel = own.cancel;
     }
     ctx.state_ref()
         .write()

@@ -1,7 +1,9 @@
 //! Which graph of a model is opened on which device, in which precision.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
+
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use crate::backend::{Backend, Device, Onnx, OnnxOptions, TokenBatch};
 use crate::error::{Error, Result};
@@ -12,6 +14,7 @@ use crate::models::{
 };
 use crate::options::Settings;
 use crate::vector::dot;
+use crate::waiting::Cancellation;
 
 /// Padded tokens of a batch while a graph is calibrated or checked.
 const CHECK_TOKENS: usize = 1024;
@@ -72,11 +75,11 @@ impl Plan {
 
     /// The precision that [`open`](Self::open) will give, where it can be told
     /// without opening; the first time for a model this measures what 8 bits
-    /// are worth, which takes seconds.
+    /// are worth, which takes seconds and can be cancelled.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
-    pub fn foreseen(&self) -> Result<Option<Precision>> {
+    /// As [`open`](Self::open), and [`Error::Interrupted`].
+    pub fn foreseen(&self, cancellation: &Cancellation) -> Result<Option<Precision>> {
         let cpu = match self.device {
             Device::Cpu => true,
             Device::Auto => !self.gpu_may_serve()?,
@@ -85,8 +88,8 @@ impl Plan {
         if !cpu {
             return Ok(None);
         }
-        self.precision_on_cpu(&Graphs::of(&self.folder, &self.spec)?)
-            .map(Some)
+        let graphs = Graphs::of(&self.folder, &self.spec)?;
+        self.precision_on_cpu(&graphs, cancellation).map(Some)
     }
 
     fn gpu_may_serve(&self) -> Result<bool> {
@@ -133,7 +136,8 @@ impl Plan {
     }
 
     fn open_cpu(&self, graphs: &Graphs) -> Result<Onnx> {
-        let precision = self.precision_on_cpu(graphs)?;
+        // The session is opened for all queries: none of them cancels it.
+        let precision = self.precision_on_cpu(graphs, &uncancelled())?;
         let graph = match precision {
             Precision::Int8 => self.int8(graphs)?,
             _ => graphs.floats(Style::Cpu, false)?,
@@ -141,7 +145,7 @@ impl Plan {
         Onnx::open(&graph, &self.options(Device::Cpu, precision))
     }
 
-    fn precision_on_cpu(&self, graphs: &Graphs) -> Result<Precision> {
+    fn precision_on_cpu(&self, graphs: &Graphs, cancellation: &Cancellation) -> Result<Precision> {
         match (self.precision, graphs.published()) {
             (WantedPrecision::Exactly(Precision::Fp16), _) => Err(Error::Setup(
                 "fp16 needs a GPU, and inference runs on the CPU here: \
@@ -151,7 +155,7 @@ impl Plan {
             (WantedPrecision::Exactly(Precision::Int8), Some(_)) => Err(published(Precision::Int8)),
             (WantedPrecision::Exactly(precision), _) => Ok(precision),
             (WantedPrecision::Auto, Some(_)) => Ok(Precision::Fp32),
-            (WantedPrecision::Auto, None) => Ok(if self.verdict(graphs)?.passes() {
+            (WantedPrecision::Auto, None) => Ok(if self.verdict(graphs, cancellation)?.passes() {
                 Precision::Int8
             } else {
                 Precision::Fp32
@@ -160,9 +164,9 @@ impl Plan {
     }
 
     /// What 8 bits are worth for this model, measured once on a machine.
-    fn verdict(&self, graphs: &Graphs) -> Result<Verdict> {
+    fn verdict(&self, graphs: &Graphs, cancellation: &Cancellation) -> Result<Verdict> {
         static MEASURING: Mutex<()> = Mutex::new(());
-        let _one_at_a_time = MEASURING.lock().unwrap_or_else(|dead| dead.into_inner());
+        let _one_at_a_time = cancellation.lock(&MEASURING)?;
         if let Some(verdict) = graphs.verdict() {
             return Ok(verdict);
         }
@@ -171,11 +175,13 @@ impl Plan {
             let mut onnx = Onnx::open(&graph, &self.options(Device::Cpu, precision))?;
             let mut vectors = Vec::new();
             for batch in &batches {
+                cancellation.check()?;
                 onnx.encode(batch, self.spec.dims, &mut vectors)?;
             }
             Ok(vectors)
         };
         let exact = vectors(graphs.floats(Style::Cpu, false)?, Precision::Fp32)?;
+        cancellation.check()?;
         let rounded = vectors(self.int8(graphs)?, Precision::Int8)?;
         let cosines: Vec<f32> = exact
             .chunks_exact(self.spec.dims)
@@ -221,8 +227,13 @@ impl Opener for Plan {
     }
 
     fn precision(&self) -> Result<Option<&'static str>> {
-        Ok(self.foreseen()?.map(Precision::name))
+        Ok(self.foreseen(&uncancelled())?.map(Precision::name))
     }
+}
+
+/// Cancellation of work that nothing cancels.
+fn uncancelled() -> Cancellation {
+    Cancellation::new(&CancellationToken::new(), &CancellationToken::new())
 }
 
 fn published(precision: Precision) -> Error {

@@ -7,16 +7,19 @@ use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use datafusion::common::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
+use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::common::config_err;
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::prelude::SessionContext;
+use tokio_util::sync::CancellationToken;
 
 use crate::backend::Device;
 use crate::inference::cache::{Error as CacheError, Setting as CacheSetting};
 use crate::models::WantedPrecision;
+use crate::progress::Watched;
 use crate::runtime::Runtime;
+use crate::waiting::Cancellation;
 
 /// What a row does when the model fails on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -391,15 +394,38 @@ pub struct AiOptions {
     /// The session's memory, for functions that keep much and that DataFusion
     /// gives none; unbounded where it is not known.
     pub memory: Option<Arc<dyn MemoryPool>>,
+    /// Cancels the work that runs with these options: model runs, downloads,
+    /// training, index building. Clones share it.
+    pub cancel: CancellationToken,
 }
 
 impl AiOptions {
+    /// Default settings, and a token that nothing has cancelled.
     pub fn new(runtime: Arc<Runtime>) -> Self {
         Self {
             settings: Settings::default(),
             runtime,
             memory: None,
+            cancel: CancellationToken::new(),
         }
+    }
+
+    /// Whether the setting `key`, named as in `SET`, describes the query rather
+    /// than the machine; `None` for an unknown setting.
+    pub fn is_query_setting(key: &str) -> Option<bool> {
+        let key = key.strip_prefix(Self::PREFIX)?.strip_prefix('.')?;
+        let setting = SETTINGS.iter().find(|setting| setting.key == key)?;
+        Some(setting.of == Of::Query)
+    }
+
+    /// Cancellation of work that begins now.
+    pub(crate) fn cancellation(&self) -> Cancellation {
+        self.runtime.cancellation(&self.cancel)
+    }
+
+    /// Progress and cancellation of work that begins now.
+    pub(crate) fn watch(&self) -> Watched<'_> {
+        Watched::new(self.runtime.counters(), self.cancellation())
     }
 
     /// The names of all settings, as `SET` has them.
@@ -453,6 +479,15 @@ impl AiOptions {
             .get::<Self>()
             .cloned()
     }
+}
+
+/// The token of the options in `config`; one that nothing cancels where there
+/// are none.
+pub(crate) fn cancel_token(config: &ConfigOptions) -> CancellationToken {
+    config
+        .extensions
+        .get::<AiOptions>()
+        .map_or_else(CancellationToken::new, |options| options.cancel.clone())
 }
 
 impl fmt::Debug for AiOptions {
@@ -524,6 +559,8 @@ impl ExtensionOptions for AiOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::waiting::Watch;
+    use crate::{Error, find_error, register_functions, register_with};
 
     #[test]
     fn every_setting_reads_back_what_it_shows() {
@@ -547,6 +584,84 @@ mod tests {
         assert_eq!(there.settings.device, Device::Auto);
         let unknown = BTreeMap::from([("speed".to_string(), "11".to_string())]);
         assert!(there.with_query(&unknown).is_err());
+    }
+
+    #[test]
+    fn settings_describe_the_query_or_the_machine() {
+        assert_eq!(AiOptions::is_query_setting("ai.model"), Some(true));
+        assert_eq!(AiOptions::is_query_setting("ai.onnxruntime"), Some(false));
+        for unknown in ["model", "ai.speed", "ai.", "aimodel", "datafusion.model"] {
+            assert_eq!(AiOptions::is_query_setting(unknown), None, "{unknown}");
+        }
+        for key in AiOptions::keys() {
+            assert!(AiOptions::is_query_setting(&key).is_some(), "{key}");
+        }
+    }
+
+    #[test]
+    fn clones_share_the_token_and_new_options_have_another() {
+        let options = AiOptions::new(Arc::new(Runtime::new()));
+        let other = AiOptions::new(Arc::clone(&options.runtime));
+        let watch = options.watch();
+        options.clone().cancel.cancel();
+        assert!(options.cancel.is_cancelled());
+        assert!(watch.halted());
+        assert!(!other.watch().halted());
+        assert_eq!(options, other, "the token is no part of equality");
+    }
+
+    /// Runs `sql` twice, and cancels the session's token in between.
+    async fn run_and_cancel(ctx: SessionContext, sql: &str) {
+        let run = || async { ctx.sql(sql).await?.collect().await };
+        ctx.sql("SET ai.model = 'deterministic'").await.unwrap();
+        run().await.unwrap();
+        AiOptions::of(&ctx).unwrap().cancel.cancel();
+        let error = run().await.unwrap_err();
+        let found = find_error(&error);
+        assert_eq!(found, Some(&Error::Interrupted), "{sql}: {error}");
+    }
+
+    #[tokio::test]
+    async fn the_token_of_a_session_ends_its_queries() {
+        let runtime = Arc::new(Runtime::new());
+        for sql in [
+            "SELECT embed(column1) FROM (VALUES ('a'), ('b'))",
+            "SELECT ai_count_tokens(column1) FROM (VALUES ('a'), ('b'))",
+            "SELECT word2vec(column1, 2, 1, 1) FROM (VALUES ('red shirt'), ('red laptop'))",
+            "SELECT kmeans(column1, 2) OVER () FROM (VALUES ([1.0, 2.0]), ([5.0, 3.0]), ([9.0, 8.0]))",
+        ] {
+            let ctx = SessionContext::new();
+            register_with(&ctx, Arc::clone(&runtime)).unwrap();
+            run_and_cancel(ctx, sql).await;
+        }
+        let ctx = SessionContext::new();
+        register_functions(&ctx, runtime).unwrap();
+        run_and_cancel(ctx, "SELECT embed(column1) FROM (VALUES ('a'), ('b'))").await;
+    }
+
+    /// Gives a session another token, as for its next statement.
+    fn replace_token(ctx: &SessionContext) -> CancellationToken {
+        let (cancel, state) = (CancellationToken::new(), ctx.state_ref());
+        let mut state = state.write();
+        let extensions = &mut state.config_mut().options_mut().extensions;
+        extensions.get_mut::<AiOptions>().unwrap().cancel = cancel.clone();
+        cancel
+    }
+
+    #[tokio::test]
+    async fn the_token_of_one_statement_does_not_end_the_next() {
+        let ctx = SessionContext::new();
+        register_functions(&ctx, Arc::new(Runtime::new())).unwrap();
+        let cancel = replace_token(&ctx);
+        ctx.sql("SET ai.model = 'deterministic'").await.unwrap();
+        cancel.cancel();
+        let sql = "SELECT embed(column1) FROM (VALUES ('a'), ('b'))";
+        let cancel = replace_token(&ctx);
+        let frame = ctx.sql(sql).await.unwrap();
+        frame.clone().collect().await.unwrap();
+        cancel.cancel();
+        let error = frame.collect().await.unwrap_err();
+        assert_eq!(find_error(&error), Some(&Error::Interrupted), "{error}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::waiting::Watch;
+use crate::waiting::{Cancellation, Watch};
 
 /// Totals since the runtime began, and what goes on now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,28 +99,24 @@ impl Drop for Queued {
     }
 }
 
-/// Watches work until an interrupt, and counts its steps.
+/// Progress and cancellation of work in steps.
 pub(crate) struct Watched<'a> {
     counters: &'a Counters,
-    interrupts: &'a AtomicU64,
-    /// Interrupts that there had been when it began.
-    before: u64,
+    cancellation: Cancellation,
 }
 
 impl<'a> Watched<'a> {
-    /// Work that begins now and ends when `interrupts` changes.
-    pub(crate) fn new(counters: &'a Counters, interrupts: &'a AtomicU64) -> Self {
+    pub(crate) fn new(counters: &'a Counters, cancellation: Cancellation) -> Self {
         Self {
             counters,
-            interrupts,
-            before: interrupts.load(Relaxed),
+            cancellation,
         }
     }
 }
 
 impl Watch for Watched<'_> {
     fn halted(&self) -> bool {
-        self.interrupts.load(Relaxed) != self.before
+        self.cancellation.is_cancelled()
     }
 
     fn step(&self, what: &'static str, at: usize, of: usize) {

@@ -3,24 +3,30 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
 
 use parking_lot::{FairMutex, FairMutexGuard};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use crate::backend::{Backend, Deterministic, Device, check_environment};
 use crate::error::{Error, Result};
 use crate::index::Opened;
 use crate::inference::cache::{Cache, Limits, Setting as CacheSetting};
 use crate::inference::{Classifier, Encoder, Identity, Metered, Rate, Run};
+use crate::limits::RuntimeLimits;
 use crate::loading::Plan;
+use crate::lru::LruMap;
 use crate::models::hub::DownloadProgress;
-use crate::models::{Location, ModelSpec, Source, Tokenizer, WantedPrecision, fetch, locate};
+use crate::models::{
+    Location, ModelSpec, Source, Tokenizer, WantedPrecision, fetch, locate_within,
+};
 use crate::options::Settings;
-use crate::progress::{Counters, Progress, Queued, Watched};
+use crate::progress::{Counters, Progress, Queued};
 use crate::taxonomy::Taxonomy;
 use crate::trained::Registry;
+use crate::waiting::Cancellation;
 
 /// Dimensions of the deterministic backend.
 const DETERMINISTIC_DIMS: usize = 16;
@@ -28,16 +34,20 @@ const DETERMINISTIC_DIMS: usize = 16;
 /// Loaded models, taxonomies and counters behind the AI functions of one or
 /// more sessions.
 pub struct Runtime {
-    encoders: Mutex<HashMap<EncoderKey, Slot>>,
-    facts: Mutex<HashMap<EncoderKey, ModelFacts>>,
+    limits: RwLock<RuntimeLimits>,
+    /// Names of models that the program itself has chosen.
+    chosen: RwLock<Vec<String>>,
+    encoders: Mutex<LruMap<EncoderKey, Slot>>,
+    facts: Mutex<LruMap<EncoderKey, ModelFacts>>,
     classifiers: Mutex<HashMap<String, Arc<Classifier>>>,
     taxonomies: RwLock<BTreeMap<String, Arc<Taxonomy>>>,
     counters: Arc<Counters>,
-    interrupts: AtomicU64,
+    /// Cancelled and replaced by the next interrupt.
+    interrupt: Mutex<CancellationToken>,
     /// Those who wait get it in the order in which they came.
     turn: FairMutex<()>,
     recent: Mutex<Weak<Cache>>,
-    caches: Mutex<HashMap<CacheKey, Arc<Cache>>>,
+    caches: Mutex<LruMap<CacheKey, Arc<Cache>>>,
     downloads: RwLock<Arc<dyn DownloadProgress + Send + Sync>>,
     notes: Mutex<Vec<String>>,
     trained: Registry,
@@ -54,9 +64,15 @@ type CacheKey = (String, Option<usize>);
 /// Classifiers kept in memory.
 const KEPT_CLASSIFIERS: usize = 64;
 
+/// Models whose facts are kept.
+const MAX_FACTS: usize = 256;
+
+/// Caches that stay open when no query uses them.
+const MAX_CACHES: usize = 8;
+
 /// The place of one model, empty until it is loaded. Those who want the same
 /// model wait for each other, those who want another do not.
-type Slot = Arc<Mutex<Option<Arc<Encoder>>>>;
+type Slot = Arc<parking_lot::Mutex<Option<Arc<Encoder>>>>;
 
 /// The settings that make one loaded model differ from another.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -96,6 +112,30 @@ pub struct ModelFacts {
     pub precision: String,
 }
 
+/// Progress of a download that cancellation ends, too.
+struct CancellableDownload<'a> {
+    progress: &'a dyn DownloadProgress,
+    cancellation: &'a Cancellation,
+}
+
+impl DownloadProgress for CancellableDownload<'_> {
+    fn start(&self, file: &str, total: Option<u64>) {
+        self.progress.start(file, total);
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.progress.advance(bytes);
+    }
+
+    fn finish(&self) {
+        self.progress.finish();
+    }
+
+    fn cancelled(&self) -> bool {
+        self.cancellation.is_cancelled() || self.progress.cancelled()
+    }
+}
+
 struct Silent;
 
 impl DownloadProgress for Silent {
@@ -128,12 +168,14 @@ impl Runtime {
     /// A runtime with the built-in taxonomy and no model loaded.
     pub fn new() -> Self {
         let runtime = Self {
+            limits: RwLock::default(),
+            chosen: RwLock::default(),
             encoders: Mutex::default(),
             facts: Mutex::default(),
             classifiers: Mutex::default(),
             taxonomies: RwLock::default(),
             counters: Arc::default(),
-            interrupts: AtomicU64::new(0),
+            interrupt: Mutex::default(),
             turn: FairMutex::new(()),
             recent: Mutex::default(),
             caches: Mutex::default(),
@@ -149,19 +191,37 @@ impl Runtime {
         runtime
     }
 
+    /// The limits of its sessions.
+    pub fn limits(&self) -> RuntimeLimits {
+        *self.limits.read().unwrap_or_else(|dead| dead.into_inner())
+    }
+
+    /// Replaces the limits of its sessions. Loaded models are dropped, since the
+    /// new limits may rule them out; queries that run keep theirs.
+    pub fn set_limits(&self, limits: RuntimeLimits) {
+        *self.limits.write().unwrap_or_else(|dead| dead.into_inner()) = limits;
+        lock(&self.facts).clear();
+        lock(&self.encoders).clear();
+    }
+
+    /// Allows a model by its name, a folder's too, whatever the limits are: one
+    /// that the program itself has chosen for its sessions.
+    pub fn allow_model(&self, name: String) {
+        let mut chosen = self.chosen.write().unwrap_or_else(|dead| dead.into_inner());
+        chosen.push(name);
+    }
+
     /// Makes every request that is under way end with
     /// [`Error::Interrupted`] after its current batch.
     pub fn interrupt(&self) {
-        self.interrupts.fetch_add(1, Relaxed);
+        let interrupted = std::mem::take(&mut *lock(&self.interrupt));
+        interrupted.cancel();
     }
 
-    pub(crate) fn epoch(&self) -> u64 {
-        self.interrupts.load(Relaxed)
-    }
-
-    /// Watches work that begins now.
-    pub(crate) fn watch(&self) -> Watched<'_> {
-        Watched::new(&self.counters, &self.interrupts)
+    /// Cancellation of work that begins now, by `options` or by
+    /// [`interrupt`](Self::interrupt).
+    pub(crate) fn cancellation(&self, options: &CancellationToken) -> Cancellation {
+        Cancellation::new(options, &lock(&self.interrupt))
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -214,6 +274,9 @@ impl Runtime {
         let cache = Cache::open(&settings.cache, limits);
         let cache = Arc::new(cache.map_err(|e| Error::Setup(e.to_string()))?);
         caches.insert(key, Arc::clone(&cache));
+        let evicted = caches.shrink_to(MAX_CACHES);
+        drop(caches);
+        evicted.iter().flat_map(warnings).for_each(|w| self.note(w));
         Ok(Some(cache))
     }
 
@@ -250,14 +313,8 @@ impl Runtime {
     /// What fast mode, indexes and the caches have to say to people, each thing once.
     pub fn take_notes(&self) -> Vec<String> {
         let caches: Vec<_> = lock(&self.caches).values().cloned().collect();
-        let all_of = |cache: &Arc<Cache>| {
-            std::iter::from_fn({
-                let cache = Arc::clone(cache);
-                move || cache.take_warning()
-            })
-        };
         let mut notes = std::mem::take(&mut *lock(&self.notes));
-        notes.extend(caches.iter().flat_map(all_of));
+        notes.extend(caches.iter().flat_map(warnings));
         notes
     }
 
@@ -299,7 +356,7 @@ impl Runtime {
         // would hold up a progress line.
         slots
             .iter()
-            .filter_map(|slot| slot.try_lock().ok()?.clone())
+            .filter_map(|slot| slot.try_lock()?.clone())
             .collect()
     }
 
@@ -355,19 +412,45 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Error::Setup`] for a model that is not found or a library that is not
-    /// on this machine.
+    /// on this machine; [`Error::Forbidden`] for a model that the
+    /// [limits](Self::limits) rule out.
     pub fn facts(&self, settings: &Settings) -> Result<ModelFacts> {
+        self.facts_with_cancel(settings, &CancellationToken::new())
+    }
+
+    /// The same, and ends once `cancel` is cancelled.
+    ///
+    /// # Errors
+    /// Those of [`facts`](Self::facts); [`Error::Interrupted`].
+    pub fn facts_with_cancel(
+        &self,
+        settings: &Settings,
+        cancel: &CancellationToken,
+    ) -> Result<ModelFacts> {
         let key = EncoderKey::of(settings);
         if let Some(facts) = lock(&self.facts).get(&key) {
             return Ok(facts.clone());
         }
-        let facts = self.find_facts(settings)?;
-        lock(&self.facts).insert(key, facts.clone());
+        let facts = self.find_facts(settings, cancel)?;
+        let mut known = lock(&self.facts);
+        known.insert(key, facts.clone());
+        known.shrink_to(MAX_FACTS);
         Ok(facts)
     }
 
-    fn find_facts(&self, settings: &Settings) -> Result<ModelFacts> {
-        let location = locate(&settings.model, settings.model_dir.as_deref())?;
+    /// The model of `settings`, if the limits allow it.
+    fn locate(&self, settings: &Settings) -> Result<Location> {
+        let folder = settings.model_dir.as_deref();
+        let mut limits = self.limits();
+        let chosen = self.chosen.read().unwrap_or_else(|dead| dead.into_inner());
+        limits.model_paths |= chosen.contains(&settings.model);
+        Ok(locate_within(&settings.model, folder, &limits)?)
+    }
+
+    fn find_facts(&self, settings: &Settings, cancel: &CancellationToken) -> Result<ModelFacts> {
+        let cancellation = self.cancellation(cancel);
+        cancellation.check()?;
+        let location = self.locate(settings)?;
         // Another process has devices and a library of its own.
         let exactly = match settings.precision {
             WantedPrecision::Exactly(precision) if self.elsewhere.load(Relaxed) => Some(precision),
@@ -376,7 +459,7 @@ impl Runtime {
         if exactly.is_none() && matches!(settings.device, Device::Cuda(_) | Device::TensorRt(_)) {
             // Whether a GPU serves shows only when a session is opened on it,
             // and who asks for one by name is to know before a row is read.
-            self.encoder(settings)?.warm_up()?;
+            self.encoder_with_cancel(settings, cancel)?.warm_up()?;
         }
         if exactly.is_none() && location.source != Source::Deterministic {
             check_environment(settings.onnxruntime.as_deref())?;
@@ -401,48 +484,102 @@ impl Runtime {
                 precision.name(),
             ));
         }
-        let folder = self.fetch(&location)?;
+        let folder = self.fetch(&location, &cancellation)?;
         let spec = ModelSpec::read(&folder, location.entry)?;
         let (dims, pooling) = (spec.dims, spec.pooling.to_string());
         let foreseen = match exactly {
             Some(precision) => Some(precision),
-            None => Plan::new(folder, spec, settings).foreseen()?,
+            None => Plan::new(folder, spec, settings).foreseen(&cancellation)?,
         };
         let precision = match foreseen {
             Some(precision) => precision.name(),
-            None => self.encoder(settings)?.sure_precision()?,
+            None => self
+                .encoder_with_cancel(settings, cancel)?
+                .sure_precision()?,
         };
         Ok(facts(dims, pooling, precision))
     }
 
-    fn fetch(&self, location: &Location) -> Result<PathBuf> {
+    fn fetch(&self, location: &Location, cancellation: &Cancellation) -> Result<PathBuf> {
         let progress = self
             .downloads
             .read()
             .unwrap_or_else(|dead| dead.into_inner())
             .clone();
-        Ok(fetch(location, progress.as_ref())?)
+        let progress = CancellableDownload {
+            progress: progress.as_ref(),
+            cancellation,
+        };
+        let max_bytes = self.limits().max_download_bytes;
+        Ok(fetch(location, max_bytes, &progress)?)
     }
 
-    /// The model of `settings`, loaded once and shared from then on.
+    /// The model of `settings`, loaded once and shared as long as it is one of
+    /// the [`max_models`](RuntimeLimits::max_models) that were used last.
     ///
     /// # Errors
-    /// [`Error::Setup`] for anything missing or damaged.
+    /// [`Error::Setup`] for anything missing or damaged; [`Error::Forbidden`]
+    /// for a model that the [limits](Self::limits) rule out.
     pub fn encoder(&self, settings: &Settings) -> Result<Arc<Encoder>> {
-        let key = EncoderKey::of(settings);
-        // Only those who want the same model wait for it.
-        let slot = lock(&self.encoders).entry(key).or_default().clone();
-        let mut slot = lock(&slot);
-        if let Some(encoder) = slot.as_ref() {
-            return Ok(encoder.clone());
-        }
-        let encoder = Arc::new(self.load(settings)?);
-        *slot = Some(encoder.clone());
-        Ok(encoder)
+        self.encoder_with_cancel(settings, &CancellationToken::new())
     }
 
-    fn load(&self, settings: &Settings) -> Result<Encoder> {
-        let location = locate(&settings.model, settings.model_dir.as_deref())?;
+    /// The same, and ends once `cancel` is cancelled.
+    ///
+    /// # Errors
+    /// Those of [`encoder`](Self::encoder); [`Error::Interrupted`].
+    pub fn encoder_with_cancel(
+        &self,
+        settings: &Settings,
+        cancel: &CancellationToken,
+    ) -> Result<Arc<Encoder>> {
+        let cancellation = self.cancellation(cancel);
+        cancellation.check()?;
+        let key = EncoderKey::of(settings);
+        let slot = self.slot(&key);
+        // Only those who want the same model wait for it.
+        let mut place = cancellation.lock(&slot)?;
+        if let Some(encoder) = place.as_ref() {
+            return Ok(encoder.clone());
+        }
+        match self.load(settings, &cancellation) {
+            Ok(encoder) => {
+                let encoder = Arc::new(encoder);
+                *place = Some(Arc::clone(&encoder));
+                self.keep_slot(key, &slot);
+                Ok(encoder)
+            }
+            Err(error) => {
+                lock(&self.encoders).remove_if(&key, |own| Arc::ptr_eq(own, &slot));
+                Err(error)
+            }
+        }
+    }
+
+    /// Keeps a slot whose model is loaded, and evicts the models that are too
+    /// many. A model that cannot be loaded never gets here, and evicts none.
+    fn keep_slot(&self, key: EncoderKey, slot: &Slot) {
+        let max_models = self.limits().max_models.max(1);
+        let mut encoders = lock(&self.encoders);
+        encoders.insert(key, Arc::clone(slot));
+        let evicted = encoders.shrink_to(max_models);
+        // Closing a session takes time, and is done after the lock is released.
+        drop(encoders);
+        drop(evicted);
+    }
+
+    fn slot(&self, key: &EncoderKey) -> Slot {
+        let mut encoders = lock(&self.encoders);
+        if let Some(slot) = encoders.get(key) {
+            return Arc::clone(slot);
+        }
+        let slot = Slot::default();
+        encoders.insert(key.clone(), Arc::clone(&slot));
+        slot
+    }
+
+    fn load(&self, settings: &Settings, cancellation: &Cancellation) -> Result<Encoder> {
+        let location = self.locate(settings)?;
         if location.source == Source::Deterministic {
             return Ok(Encoder::new(
                 identity(&location),
@@ -452,7 +589,8 @@ impl Runtime {
                 Box::new(|| Ok(Box::new(Deterministic) as Box<dyn Backend>)),
             ));
         }
-        let folder = self.fetch(&location)?;
+        let folder = self.fetch(&location, cancellation)?;
+        cancellation.check()?;
         let spec = ModelSpec::read(&folder, location.entry)?;
         let tokenizer = Tokenizer::open(&folder, &spec)?;
         let plan = Plan::new(folder, spec.clone(), settings);
@@ -476,7 +614,9 @@ impl Runtime {
         encoder: &Arc<Encoder>,
         run: &Run,
     ) -> Result<Arc<Classifier>> {
-        let key = format!("{:p}|{taxonomy:?}", Arc::as_ptr(encoder));
+        // Not the address of the encoder: after an eviction, another model may
+        // be loaded there.
+        let key = format!("{}|{taxonomy:?}", encoder.fingerprint()?);
         if let Some(classifier) = lock(&self.classifiers).get(&key) {
             return Ok(classifier.clone());
         }
@@ -489,6 +629,12 @@ impl Runtime {
         kept.insert(key, classifier.clone());
         Ok(classifier)
     }
+}
+
+/// Warnings of a cache that no query has taken yet.
+fn warnings(cache: &Arc<Cache>) -> impl Iterator<Item = String> + use<> {
+    let cache = Arc::clone(cache);
+    std::iter::from_fn(move || cache.take_warning())
 }
 
 /// The settings that change a model's speed.
@@ -514,5 +660,194 @@ pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
         _ => work(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inference::Reading;
+    use crate::models::DETERMINISTIC;
+
+    /// A model that differs from those of other values of `threads`.
+    fn settings(threads: usize) -> Settings {
+        Settings {
+            threads,
+            ..named(DETERMINISTIC)
+        }
+    }
+
+    fn named(model: &str) -> Settings {
+        Settings {
+            model: model.to_string(),
+            ..Settings::default()
+        }
+    }
+
+    #[test]
+    fn a_model_that_the_program_has_chosen_is_allowed() {
+        let runtime = limited(RuntimeLimits {
+            model_paths: false,
+            ..RuntimeLimits::default()
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            model: folder.path().display().to_string(),
+            ..Settings::default()
+        };
+        let refused = runtime.facts(&settings).unwrap_err();
+        assert!(matches!(refused, Error::Forbidden(_)), "{refused:?}");
+        runtime.allow_model(settings.model.clone());
+        let empty = runtime.facts(&settings).unwrap_err();
+        assert!(matches!(empty, Error::Setup(_)), "{empty:?}");
+    }
+
+    fn limited(limits: RuntimeLimits) -> Arc<Runtime> {
+        let runtime = Arc::new(Runtime::new());
+        runtime.set_limits(limits);
+        assert_eq!(runtime.limits(), limits);
+        runtime
+    }
+
+    fn two_models() -> Arc<Runtime> {
+        limited(RuntimeLimits {
+            max_models: 2,
+            ..RuntimeLimits::default()
+        })
+    }
+
+    #[test]
+    fn the_least_recently_used_model_is_evicted() {
+        let runtime = two_models();
+        let load = |threads| runtime.encoder(&settings(threads)).unwrap();
+        let (one, two) = (load(1), load(2));
+        assert!(Arc::ptr_eq(&one, &load(1)));
+        let three = load(3);
+        assert_eq!(runtime.loaded().len(), 2);
+        assert!(Arc::ptr_eq(&one, &load(1)));
+        assert!(Arc::ptr_eq(&three, &load(3)));
+        assert!(!Arc::ptr_eq(&two, &load(2)), "two was evicted");
+
+        let run = Run::new(&runtime, &settings(2)).unwrap();
+        let texts: [Reading<'_>; 1] = [Some("an evicted model works while it is held".into())];
+        assert!(two.encode(&texts, &run).unwrap().get(0).is_some());
+    }
+
+    #[test]
+    fn a_model_that_cannot_be_loaded_evicts_none() {
+        let runtime = two_models();
+        let loaded = [1, 2].map(|threads| runtime.encoder(&settings(threads)).unwrap());
+        for number in 0..4 {
+            assert!(
+                runtime
+                    .encoder(&named(&format!("./none-{number}")))
+                    .is_err()
+            );
+        }
+        assert_eq!(lock(&runtime.encoders).values().count(), 2);
+        for (threads, encoder) in [1, 2].into_iter().zip(&loaded) {
+            let again = runtime.encoder(&settings(threads)).unwrap();
+            assert!(Arc::ptr_eq(encoder, &again));
+        }
+    }
+
+    #[test]
+    fn models_facts_and_caches_do_not_pile_up() {
+        let runtime = Runtime::new();
+        for at in 1..=MAX_FACTS + 10 {
+            let settings = Settings {
+                cache: CacheSetting::Memory,
+                cache_size: Some(at),
+                ..settings(at)
+            };
+            runtime.facts(&settings).unwrap();
+            runtime.encoder(&settings).unwrap();
+            assert!(runtime.cache(&settings).unwrap().is_some());
+        }
+        assert_eq!(lock(&runtime.facts).values().count(), MAX_FACTS);
+        assert_eq!(runtime.loaded().len(), runtime.limits().max_models);
+        assert_eq!(lock(&runtime.caches).values().count(), MAX_CACHES);
+    }
+
+    #[test]
+    fn an_evicted_model_keeps_its_label_sets() {
+        let runtime = two_models();
+        let run = Run::new(&runtime, &settings(1)).unwrap();
+        let taxonomy = Taxonomy::from_labels(&["shirt".to_string(), "laptop".to_string()]);
+        let classifier = |threads| {
+            let encoder = runtime.encoder(&settings(threads)).unwrap();
+            runtime.classifier(&taxonomy, &encoder, &run).unwrap()
+        };
+        let first = classifier(1);
+        for threads in 2..5 {
+            runtime.encoder(&settings(threads)).unwrap();
+        }
+        assert!(Arc::ptr_eq(&first, &classifier(1)));
+    }
+
+    #[test]
+    fn what_the_limits_rule_out_is_refused_with_its_type() {
+        let runtime = limited(RuntimeLimits {
+            downloads: false,
+            model_paths: false,
+            ..RuntimeLimits::default()
+        });
+        for model in ["semql-tests/not-there", "/semql-tests", "../semql-tests"] {
+            let refusals = [
+                runtime.facts(&named(model)).err(),
+                runtime.encoder(&named(model)).err(),
+            ];
+            for refusal in refusals {
+                assert!(
+                    matches!(&refusal, Some(Error::Forbidden(why)) if why.contains(model)),
+                    "{refusal:?}"
+                );
+            }
+        }
+        assert!(runtime.facts(&settings(0)).is_ok());
+    }
+
+    #[test]
+    fn new_limits_apply_to_what_is_loaded() {
+        let runtime = Runtime::new();
+        runtime.encoder(&settings(1)).unwrap();
+        runtime.set_limits(RuntimeLimits::default());
+        assert!(runtime.loaded().is_empty());
+    }
+
+    #[test]
+    fn a_cancelled_token_ends_planning_and_loading() {
+        let (runtime, cancel) = (Runtime::new(), CancellationToken::new());
+        cancel.cancel();
+        let facts = runtime.facts_with_cancel(&settings(1), &cancel);
+        assert_eq!(facts, Err(Error::Interrupted));
+        let encoder = runtime.encoder_with_cancel(&settings(1), &cancel);
+        assert_eq!(encoder.err(), Some(Error::Interrupted));
+        assert!(runtime.facts(&settings(1)).is_ok());
+        assert!(runtime.encoder(&settings(1)).is_ok());
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_work_that_is_under_way() {
+        let runtime = Runtime::new();
+        let before = runtime.cancellation(&CancellationToken::new());
+        assert_eq!(before.check(), Ok(()));
+        runtime.interrupt();
+        assert_eq!(before.check(), Err(Error::Interrupted));
+        let after = runtime.cancellation(&CancellationToken::new());
+        assert_eq!(after.check(), Ok(()));
+    }
+
+    #[test]
+    fn cancellation_reaches_a_download() {
+        let cancel = CancellationToken::new();
+        let cancellation = Runtime::new().cancellation(&cancel);
+        let download = CancellableDownload {
+            progress: &Silent,
+            cancellation: &cancellation,
+        };
+        assert!(!download.cancelled());
+        cancel.cancel();
+        assert!(download.cancelled());
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ballista_core::client::BallistaClient;
+use ballista_core::extension::BallistaConfigGrpcEndpoint;
 use ballista_core::serde::protobuf::execute_query_params::Query;
 use ballista_core::serde::protobuf::execute_query_result::Result as Submitted;
 use ballista_core::serde::protobuf::job_status::Status;
@@ -86,15 +87,15 @@ impl Drop for Running {
 /// No scheduler, no executor; what the scheduler or an executor says.
 pub async fn run(submission: Submission) -> Result<Rows> {
     let scheduler = &submission.scheduler;
-    scheduler.await_executor().await.map_err(ours)?;
     let client = scheduler.client().await.map_err(ours)?;
     let mut running = submit(client, &submission).await?;
     let locations = finished(&mut running, scheduler).await?;
     running.finished = true;
     report(&mut running, &submission).await;
+    let endpoint = scheduler.executor_endpoint();
     let parts = stream::iter(locations).map(Ok::<_, DataFusionError>);
     let rows = parts
-        .and_then(fetch)
+        .and_then(move |location| fetch(location, endpoint.clone()))
         .try_flatten()
         // The results lie on the executors until all are here.
         .map(move |batch| {
@@ -169,7 +170,10 @@ async fn finished(running: &mut Running, scheduler: &Scheduler) -> Result<Vec<Pa
 }
 
 /// The rows of one part of the result.
-async fn fetch(location: PartitionLocation) -> Result<SendableRecordBatchStream> {
+async fn fetch(
+    location: PartitionLocation,
+    endpoint: Option<Arc<BallistaConfigGrpcEndpoint>>,
+) -> Result<SendableRecordBatchStream> {
     let layout = location.layout();
     let (Some(executor), Some(part)) = (location.executor_meta, location.partition_id) else {
         return Err(failure("the scheduler does not say where the result is"));
@@ -181,10 +185,18 @@ async fn fetch(location: PartitionLocation) -> Result<SendableRecordBatchStream>
              run the query again"
         )))
     };
-    let mut client =
-        BallistaClient::try_new(host, port, LARGEST, false, None, TRIES, BETWEEN_TRIES, 0, 0)
-            .await
-            .map_err(lost)?;
+    let client = BallistaClient::try_new(
+        host,
+        port,
+        LARGEST,
+        false,
+        endpoint,
+        TRIES,
+        BETWEEN_TRIES,
+        0,
+        0,
+    );
+    let mut client = client.await.map_err(lost)?;
     let fetched = client
         .fetch_partition(&executor.id, &part.into(), location.file_id, layout, true)
         .await;

@@ -19,6 +19,7 @@ use semql_udfs::AiOptions;
 
 use crate::codec::Codec;
 use crate::handshake::Handshake;
+use crate::transport::Transport;
 use planner::ClusterPlanner;
 use scheduler::Scheduler;
 
@@ -34,11 +35,14 @@ pub struct Client {
 }
 
 impl Client {
+    /// The client of the scheduler at `url`, with the secret of the environment.
+    ///
     /// # Errors
-    /// If `url` names no scheduler.
+    /// If `url` names no scheduler, or the file of the secret is not fit for one.
     pub fn new(url: &str) -> Result<Self, ShellError> {
+        let transport = Transport::from_secret_file(None)?;
         Ok(Self {
-            scheduler: Arc::new(Scheduler::new(url)?),
+            scheduler: Arc::new(Scheduler::new(url, transport)?),
         })
     }
 }

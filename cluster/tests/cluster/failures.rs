@@ -167,7 +167,11 @@ fn without_a_scheduler_or_an_executor_it_says_what_to_start() {
     assert!(done.err.contains("ai.speed"), "{}", done.err);
     let done = run(&["cluster", "--help"]);
     assert_eq!(done.code, Some(0), "{}", done.err);
-    assert!(done.out.contains("neither passwords nor"), "{}", done.out);
+    assert!(
+        done.out.contains("SEMQL_CLUSTER_SECRET_FILE"),
+        "{}",
+        done.out
+    );
 }
 
 #[test]

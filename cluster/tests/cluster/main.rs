@@ -3,4 +3,5 @@
 mod answers;
 mod failures;
 mod processes;
+mod security;
 mod traps;

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+/// Environment variable that names the file of the secret.
+pub const SECRET_VARIABLE: &str = "SEMQL_CLUSTER_SECRET_FILE";
+
 /// The shell in `folder`, out of reach of whoever runs the tests, with the
 /// models of this machine.
 pub fn program(folder: &Path) -> Command {
@@ -21,6 +24,7 @@ pub fn program(folder: &Path) -> Command {
         .env_remove("XDG_STATE_HOME")
         .env_remove("SEMQLRC")
         .env_remove("SEMQL_HISTORY")
+        .env_remove(SECRET_VARIABLE)
         .stdin(Stdio::null());
     command
 }
@@ -115,6 +119,8 @@ pub struct Cluster {
     pub address: String,
     /// Where clients run.
     pub folder: TempDir,
+    /// The file of the secret that all processes have.
+    secret: Option<PathBuf>,
 }
 
 impl Cluster {
@@ -124,27 +130,53 @@ impl Cluster {
 
     /// `change` is made to each executor's command.
     pub fn with(executors: usize, change: impl Fn(&mut Command)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let scheduler = scheduler(folder.path(), "0");
-        let address = scheduler.says("listens on ");
-        let mut cluster = Self {
-            scheduler,
-            executors: Vec::new(),
-            address,
-            folder,
-        };
-        for at in 0..executors {
-            let mut command = program(cluster.folder.path());
-            command.args(["cluster", "executor", "--scheduler", &cluster.address]);
-            command.arg("--concurrency=2").arg("--work-dir");
-            command.arg(cluster.work(at));
-            change(&mut command);
-            cluster.executors.push(Server::start(command));
+        let mut cluster = Self::without_executors(None);
+        for _ in 0..executors {
+            cluster.add_executor(&change);
         }
         if executors > 0 {
             cluster.await_executors(executors);
         }
         cluster
+    }
+
+    /// A cluster whose processes have a secret. Clients wait for its executors.
+    pub fn secured(executors: usize, secret: &str) -> Self {
+        let mut cluster = Self::without_executors(Some(secret));
+        for _ in 0..executors {
+            cluster.add_executor(|_| {});
+        }
+        cluster
+    }
+
+    fn without_executors(secret: Option<&str>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = secret.map(|secret| secret_file(folder.path(), "cluster.secret", secret));
+        let mut command = scheduler_command(folder.path(), "0");
+        if let Some(secret) = &secret {
+            command.arg("--secret-file").arg(secret);
+        }
+        let scheduler = Server::start(command);
+        let address = scheduler.says("listens on ");
+        Self {
+            scheduler,
+            executors: Vec::new(),
+            address,
+            folder,
+            secret,
+        }
+    }
+
+    fn add_executor(&mut self, change: impl Fn(&mut Command)) {
+        let mut command = program(self.folder.path());
+        command.args(["cluster", "executor", "--scheduler", &self.address]);
+        command.arg("--concurrency=2").arg("--work-dir");
+        command.arg(self.work(self.executors.len()));
+        if let Some(secret) = &self.secret {
+            command.arg("--secret-file").arg(secret);
+        }
+        change(&mut command);
+        self.executors.push(Server::start(command));
     }
 
     /// The folder of an executor's results.
@@ -169,6 +201,9 @@ impl Cluster {
         let mut command = program(self.path());
         command.args(["--cluster", &self.address, "--no-rc", "--format", "csv"]);
         command.args(args);
+        if let Some(secret) = &self.secret {
+            command.env(SECRET_VARIABLE, secret);
+        }
         command
     }
 
@@ -208,6 +243,10 @@ impl Cluster {
 
 /// A scheduler that gives up executors soon.
 pub fn scheduler(folder: &Path, port: &str) -> Server {
+    Server::start(scheduler_command(folder, port))
+}
+
+fn scheduler_command(folder: &Path, port: &str) -> Command {
     let mut command = program(folder);
     command.args([
         "cluster",
@@ -216,8 +255,25 @@ pub fn scheduler(folder: &Path, port: &str) -> Server {
         "--port",
         port,
     ]);
-    Server::start(command)
+    command
 }
+
+/// A file with a secret, which only its owner may read.
+pub fn secret_file(folder: &Path, name: &str, secret: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, secret).unwrap();
+    set_mode(&path, 0o600);
+    path
+}
+
+#[cfg(unix)]
+pub fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[cfg(not(unix))]
+pub fn set_mode(_: &Path, _: u32) {}
 
 fn get(address: &str, path: &str) -> String {
     let Ok(mut stream) = TcpStream::connect(address) else {

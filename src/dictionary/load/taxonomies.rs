@@ -6,8 +6,8 @@ use std::path::Path;
 use semql_udfs::{Label, Taxonomy};
 use serde_saphyr::{Location as Place, Spanned};
 
-use super::parse;
 use super::problems::Problems;
+use super::{parse, read as read_file};
 use crate::dictionary::document::TaxonomyEntry;
 use crate::error::Result;
 
@@ -68,7 +68,7 @@ fn from_file(
     problems: &mut Problems,
 ) -> Result<Option<Taxonomy>> {
     let path = folder.join(&file.value);
-    let text = match std::fs::read_to_string(&path) {
+    let text = match read_file(&path) {
         Ok(text) => text,
         Err(e) => {
             let what = format!("taxonomy '{name}': cannot read '{}': {e}", path.display());

@@ -3,6 +3,7 @@ use std::fs;
 use super::*;
 use crate::dictionary::model::Accepted;
 use crate::error::ExitCode;
+use crate::sources::fuzz::{self, Random};
 
 const GOOD: &str = r#"version: 1
 tables:
@@ -290,4 +291,91 @@ fn a_taxonomy_may_lie_in_a_file_of_its_own() {
         message.contains("sizes.yaml:3:5: unknown key 'nam'; did you mean 'name'?"),
         "{message}"
     );
+}
+
+#[test]
+fn files_and_their_aliases_are_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data_dict.yaml");
+    let file = fs::File::create(&path).unwrap();
+    file.set_len(MAX_FILE_BYTES + 1).unwrap();
+    let message = load(&path).unwrap_err().message;
+    assert!(message.contains("larger than 64 MiB"), "{message}");
+
+    let tags = |aliases: usize| {
+        let aliases = ", *tag".repeat(aliases);
+        GOOD.replace("[products, sample]", &format!("[&tag products{aliases}]"))
+    };
+    let tagged = load_text(&tags(3)).unwrap();
+    assert_eq!(tagged.tables()[0].tags, ["products"; 4]);
+    assert!(load_text(&tags(MAX_ALIASED_EVENTS + 1)).is_err());
+}
+
+/// Pieces of YAML that change the meaning of what is around them.
+const FRAGMENTS: &[&str] = &[
+    "&a ",
+    "*a",
+    "<<: *a",
+    "- ",
+    ": ",
+    "{",
+    "}",
+    "[",
+    "]",
+    "|",
+    ">-",
+    "!!binary ",
+    "\t",
+    "\n",
+    "---\n",
+    "...\n",
+    "'",
+    "\"",
+    "#",
+    "? ",
+    "%",
+    "~",
+    "-1",
+    "1e999",
+    "18446744073709551616",
+    "\u{feff}",
+    "\u{0}",
+    "\u{1f980}",
+    "version: 1\n",
+    "  ",
+];
+
+fn mutated(random: &mut Random) -> String {
+    let mut text: Vec<char> = GOOD.chars().collect();
+    for _ in 0..=random.below(4) {
+        let at = random.below(text.len());
+        let end = (at + random.below(40)).min(text.len());
+        match random.below(3) {
+            0 => {
+                let fragment = random.pick(FRAGMENTS);
+                text.splice(at..at, fragment.chars());
+            }
+            1 => {
+                text.drain(at..end);
+            }
+            _ => {
+                let piece = text[at..end].to_vec();
+                let target = random.below(text.len());
+                text.splice(target..target, piece);
+            }
+        }
+    }
+    text.into_iter().collect()
+}
+
+#[test]
+fn mutated_files_are_read_or_refused() {
+    let mut random = Random::new(3);
+    for _ in 0..fuzz::cases(3_000) {
+        let text = mutated(&mut random);
+        match from_text(Path::new("data_dict.yaml"), &text) {
+            Ok(dictionary) => assert!(dictionary.path().is_some()),
+            Err(error) => assert_eq!(error.code, ExitCode::Setup, "{text}"),
+        }
+    }
 }

@@ -50,7 +50,7 @@ pub async fn run(
     }
     let spec = spec(statement)?;
     let state = session.ctx.state();
-    let plan = source(&state, &statement.source).await?;
+    let plan = source(session, &statement.source).await?;
     let plan = state.create_physical_plan(&plan).await?;
     let schema = plan.schema();
     check_columns(statement, &schema)?;
@@ -99,7 +99,7 @@ pub async fn run(
         message.push_str("; ");
         message.push_str(&note);
     }
-    Ok(Outcome::Done { message })
+    Ok(Outcome::done(message))
 }
 
 fn spec(statement: &CopyToStatement) -> Result<Spec> {

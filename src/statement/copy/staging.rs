@@ -8,6 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::error::{Result, ShellError};
+use crate::output::sink::sync_folder;
 
 /// In the names of the hidden folders that files are written into.
 const MARK: &str = ".semql-";
@@ -87,13 +88,26 @@ impl Staging {
         failure(&self.target, error)
     }
 
-    /// Puts what was written in the target's place, and waits for the disk.
+    /// Puts what was written in the target's place, and waits for the disk. A
+    /// file that is replaced leaves its permissions to the new one.
     pub fn commit(&mut self, written: &Path) -> Result<()> {
-        make_durable(written).map_err(|error| self.failure(&error))?;
-        fs::rename(written, &self.target).map_err(|error| self.failure(&error))?;
-        self.made.clear();
-        if let Some(parent) = self.target.parent() {
-            sync_folder(parent).map_err(|error| self.failure(&error))?;
+        self.replace(written).map_err(|error| self.failure(&error))
+    }
+
+    fn replace(&mut self, written: &Path) -> std::io::Result<()> {
+        make_durable(written)?;
+        if let Ok(old) = fs::metadata(&self.target)
+            && old.is_file()
+        {
+            fs::set_permissions(written, old.permissions())?;
+        }
+        fs::rename(written, &self.target)?;
+        // The entries of new folders are in the folders above them.
+        let made = std::mem::take(&mut self.made);
+        for entry in made.iter().chain([&self.target]) {
+            if let Some(folder) = entry.parent() {
+                sync_folder(folder)?;
+            }
         }
         Ok(())
     }
@@ -205,17 +219,6 @@ fn make_durable(path: &Path) -> std::io::Result<()> {
     sync_folder(path)
 }
 
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-/// Elsewhere a folder is no file that could be waited for.
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> std::io::Result<()> {
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,6 +256,30 @@ mod tests {
         drop(staging);
         assert_eq!(fs::read_to_string(&target).unwrap(), "new");
         assert_eq!(names(home.path()), ["x.csv"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_are_kept_and_new_files_are_as_others_are() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let write = |target: &Path| {
+            let mut staging = Staging::beside(target, false).unwrap();
+            let written = staging.folder().unwrap().join("data.csv");
+            fs::write(&written, "new").unwrap();
+            staging.commit(&written).unwrap();
+        };
+        let usual = home.path().join("usual");
+        fs::write(&usual, "").unwrap();
+        let target = home.path().join("new/x.csv");
+        write(&target);
+        assert_eq!(mode(&target), mode(&usual));
+        for kept in [0o640, 0o400] {
+            fs::set_permissions(&target, fs::Permissions::from_mode(kept)).unwrap();
+            write(&target);
+            assert_eq!(mode(&target), kept);
+        }
     }
 
     #[test]

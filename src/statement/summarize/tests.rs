@@ -4,13 +4,15 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Float64Type, Int64Type};
 use datafusion::prelude::SessionContext;
 
+use futures::TryStreamExt;
+
 use super::*;
-use crate::dictionary::test_session::context;
+use crate::session::SessionOptions;
+use crate::statement::run_text;
 
 async fn profile(sql: &str) -> RecordBatch {
-    summarize(&SessionContext::new(), sql, |_| ())
-        .await
-        .unwrap()
+    let frame = SessionContext::new().sql(sql).await.unwrap();
+    summarize(frame, |_| ()).await.unwrap()
 }
 
 fn row(batch: &RecordBatch, name: &str) -> usize {
@@ -109,11 +111,14 @@ async fn tables_and_files_are_named_as_in_from() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("some file.csv");
     fs::write(&file, "Name\ntea\n").unwrap();
-    let (ctx, _) = context(folder.path()).await;
-    let what = format!("'{}';", file.display());
-    let batch = summarize(&ctx, &what, |_| ()).await.unwrap();
-    assert_eq!(cell(&batch, "Name", "max"), "tea");
-    assert!(summarize(&ctx, "nowhere", |_| ()).await.is_err());
-    let nothing = summarize(&ctx, " ;", |_| ()).await.unwrap_err();
-    assert!(nothing.message.starts_with("SUMMARIZE what?"), "{nothing}");
+    let session = Session::open(&SessionOptions::default()).await.unwrap();
+    let what = format!("SUMMARIZE '{}';", file.display());
+    let Outcome::Rows { stream, .. } = run_text(&session, &what).await.unwrap() else {
+        panic!("no rows");
+    };
+    let batches: Vec<RecordBatch> = stream.try_collect().await.unwrap();
+    assert_eq!(cell(&batches[0], "Name", "max"), "tea");
+    assert!(run_text(&session, "SUMMARIZE nowhere").await.is_err());
+    let nothing = run_text(&session, "SUMMARIZE ;").await.err().unwrap();
+    assert!(nothing.message.contains("SUMMARIZE what?"), "{nothing}");
 }

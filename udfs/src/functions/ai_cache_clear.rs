@@ -56,7 +56,7 @@ impl ScalarUDFImpl for AiCacheClear {
     }
 
     fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
-        Some(Self::new(planning::options(config, &self.options)).into())
+        Some(Self::new(planning::updated(config, &self.options)).into())
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
@@ -64,6 +64,14 @@ impl ScalarUDFImpl for AiCacheClear {
     }
 
     fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        if !self.options.runtime.limits().clear_cache {
+            return Err(Error::Forbidden(
+                "ai_cache_clear() is not allowed here, because other sessions share the cache: \
+                 ask the administrator to clear it"
+                    .to_string(),
+            )
+            .into());
+        }
         let removed = blocking(|| -> Result<u64, Error> {
             match self.options.runtime.cache(&self.options.settings)? {
                 Some(cache) => cache.clear().map_err(|e| Error::Failed(e.to_string())),
@@ -77,5 +85,29 @@ impl ScalarUDFImpl for AiCacheClear {
 
     fn documentation(&self) -> Option<&Documentation> {
         Some(&DOC)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datafusion::prelude::SessionContext;
+
+    use crate::limits::RuntimeLimits;
+    use crate::{Error, Runtime, find_error, register_with};
+
+    #[tokio::test]
+    async fn clearing_the_cache_can_be_ruled_out() {
+        let (ctx, runtime) = (SessionContext::new(), Arc::new(Runtime::new()));
+        register_with(&ctx, Arc::clone(&runtime)).unwrap();
+        let sql = "SELECT ai_cache_clear()";
+        assert!(ctx.sql(sql).await.unwrap().collect().await.is_ok());
+        runtime.set_limits(RuntimeLimits {
+            clear_cache: false,
+            ..RuntimeLimits::default()
+        });
+        let error = ctx.sql(sql).await.unwrap().collect().await.unwrap_err();
+        assert!(matches!(find_error(&error), Some(Error::Forbidden(_))));
     }
 }

@@ -57,7 +57,7 @@ impl ScalarUDFImpl for AiCountTokens {
     }
 
     fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
-        Some(Self::new(planning::options(config, &self.options)).into())
+        Some(Self::new(planning::updated(config, &self.options)).into())
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
@@ -81,8 +81,10 @@ impl ScalarUDFImpl for AiCountTokens {
             Some(ColumnarValue::Scalar(model)) => planning::named(&self.options.settings, model),
             _ => self.options.settings.clone(),
         };
+        let cancel = planning::cancel_token(&args.config_options, &self.options);
         let counts = blocking(|| -> Result<Int64Array, Error> {
-            let encoder = self.options.runtime.encoder(&settings)?;
+            let runtime = &self.options.runtime;
+            let encoder = runtime.encoder_with_cancel(&settings, &cancel)?;
             (0..rows)
                 .map(|row| {
                     let count = texts

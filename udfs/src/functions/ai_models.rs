@@ -9,7 +9,7 @@ use datafusion::datasource::MemTable;
 use datafusion::error::Result;
 
 use crate::models::catalogue::CATALOGUE;
-use crate::models::{Source, locate};
+use crate::models::{Source, locate_within};
 use crate::options::AiOptions;
 
 #[derive(Debug)]
@@ -63,7 +63,11 @@ impl AiModels {
         let mut rows: Vec<Row> = CATALOGUE
             .iter()
             .map(|entry| {
-                let here = locate(entry.name, self.options.settings.model_dir.as_deref());
+                let AiOptions {
+                    settings, runtime, ..
+                } = &self.options;
+                let folder = settings.model_dir.as_deref();
+                let here = locate_within(entry.name, folder, &runtime.limits());
                 let folder = match here.map(|location| location.source) {
                     Ok(Source::Folder(folder)) => Some(folder.display().to_string()),
                     _ => None,

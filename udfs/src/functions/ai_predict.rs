@@ -15,6 +15,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::ai_classify_scores::{scores_array, scores_type};
 use super::arguments::{Texts, answer, constant};
+use super::planning;
 use crate::options::AiOptions;
 use crate::runtime::blocking;
 use crate::trained::{Prediction, Shared, Trained};
@@ -176,10 +177,14 @@ impl ScalarUDFImpl for AiPredict {
         let constant = constant(&args.args);
         let rows = if constant { 1 } else { args.number_rows };
         let texts = columns.iter().map(Texts::new).collect::<Result<Vec<_>>>()?;
+        let options = AiOptions {
+            cancel: planning::cancel_token(&args.config_options, &self.options),
+            ..self.options.clone()
+        };
         let array = blocking(|| {
             let row = |row: usize| texts.iter().map(|text| text.get(row)).collect();
             let rows: Vec<_> = (0..rows).map(row).collect();
-            (self.answer.array)(&model, &model.answer(&rows, &self.options)?)
+            (self.answer.array)(&model, &model.answer(&rows, &options)?)
         })?;
         answer(array, constant)
     }

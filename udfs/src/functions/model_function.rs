@@ -204,7 +204,7 @@ impl ScalarUDFImpl for ModelUdf {
     }
 
     fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
-        let options = planning::options(config, &self.options);
+        let options = planning::updated(config, &self.options);
         Some(Self::new(self.function, options).into())
     }
 
@@ -231,7 +231,7 @@ impl ScalarUDFImpl for ModelUdf {
         }
         let runtime = &self.options.runtime;
         self.function.check(runtime, &settings, labels.is_some())?;
-        let facts = runtime.facts(&settings)?;
+        let facts = runtime.facts_with_cancel(&settings, &self.options.cancel)?;
         let mut field = self.function.field(&facts);
         // Labels in the call are in the query for all to see.
         let taxonomy = match (shape.position(Kind::Labels), labels) {
@@ -261,10 +261,11 @@ impl ScalarUDFImpl for ModelUdf {
             _ => None,
         });
         let runtime = &self.options.runtime;
+        let cancel = planning::cancel_token(&args.config_options, &self.options);
         let width = self.function.width();
         let array = blocking(|| -> Result<ArrayRef> {
-            let encoder = runtime.encoder(&settings)?;
-            let run = Run::new(runtime, &settings)?;
+            let encoder = runtime.encoder_with_cancel(&settings, &cancel)?;
+            let run = Run::new(runtime, &settings)?.with_cancel(&cancel);
             let mut readings = Vec::with_capacity(rows * width);
             for row in 0..rows {
                 self.function.readings(&call, row, &mut readings);

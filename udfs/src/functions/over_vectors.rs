@@ -157,7 +157,7 @@ impl PartitionEvaluator for Evaluator {
         } = &self.function;
         let work = Work {
             seed: options.settings.seed,
-            watch: &options.runtime.watch(),
+            watch: &options.watch(),
         };
         let name = function.parameters().function;
         let size = COPIES * values[0].to_data().get_slice_memory_size()?;

@@ -11,6 +11,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::simplify::ExprSimplifyResult;
 use datafusion::logical_expr::{Expr, ReturnFieldArgs, Signature, Volatility};
 use datafusion::scalar::ScalarValue;
+use tokio_util::sync::CancellationToken;
 
 use crate::options::{AiOptions, Mode, Settings};
 use crate::runtime::ModelFacts;
@@ -132,6 +133,23 @@ pub fn options(config: &ConfigOptions, before: &AiOptions) -> AiOptions {
         .get::<AiOptions>()
         .unwrap_or(before)
         .clone()
+}
+
+/// Options of a registered function after the settings of its session changed.
+/// The function outlives the statement that changed them and keeps its own
+/// token: that of the statement may be cancelled later.
+pub fn updated(config: &ConfigOptions, before: &AiOptions) -> AiOptions {
+    AiOptions {
+        cancel: before.cancel.clone(),
+        ..options(config, before)
+    }
+}
+
+/// The token of a call: that of the session which runs it, or of `before`, the
+/// function's options, where that session has none.
+pub fn cancel_token(config: &ConfigOptions, before: &AiOptions) -> CancellationToken {
+    let options = config.extensions.get::<AiOptions>().unwrap_or(before);
+    options.cancel.clone()
 }
 
 /// The settings of a call whose `model` argument, if any, is at `position`.

@@ -225,7 +225,7 @@ impl Accumulator for Reading {
         if self.corpus.ends().is_empty() {
             return ScalarValue::try_from(&gives());
         }
-        let watch = self.options.runtime.watch();
+        let watch = self.options.watch();
         let learnt = blocking(|| {
             let vocabulary = self.corpus.vocabulary(self.least);
             let vectors = word2vec(&vocabulary, self.choices, &watch)?;

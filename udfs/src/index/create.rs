@@ -5,20 +5,21 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Float32Type};
 use datafusion::catalog::TableProvider;
+use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::parquet::arrow::ProjectionMask;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::data::DataFiles;
-use super::file::{About, IndexFile};
+use super::file::{About, IndexFile, MAX_DIMS};
 use crate::error::{Error, Result};
 use crate::functions::{Vectors, narrow, vector_values};
 use crate::options::AiOptions;
 use crate::runtime::blocking;
-use crate::vector::hnsw::{Graph, Seen, View, build};
+use crate::vector::hnsw::{Graph, MAX_VECTORS, Seen, View, build, build_memory};
 use crate::vector::{Keep, Units, dot, pairs};
 
 /// Rows that are searched for to measure the recall, and neighbours of each.
@@ -28,6 +29,9 @@ const NEIGHBOURS: usize = 10;
 /// How closely a search looks: the first that reaches [`GOAL`] is taken.
 const BREADTHS: &[usize] = &[24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
 const GOAL: f64 = 0.97;
+
+/// Rows that are decoded at a time.
+const BATCH_ROWS: usize = 1024;
 
 /// What came of it.
 #[derive(Clone, Debug)]
@@ -54,7 +58,8 @@ pub struct Wanted {
 /// # Errors
 /// For a table without local Parquet files, a column that holds no vectors of
 /// one length, an index that is there and is not to be replaced; if it cannot
-/// be written; [`Error::Interrupted`] after an interrupt of the runtime.
+/// be written; [`Error::Interrupted`] once the token of `options` is cancelled
+/// or the runtime interrupted.
 pub fn create(
     table: &dyn TableProvider,
     wanted: &Wanted,
@@ -62,10 +67,10 @@ pub fn create(
     pool: &Arc<dyn MemoryPool>,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Created> {
-    let epoch = options.runtime.epoch();
+    let cancellation = options.cancellation();
     let halted = |done: usize| {
         progress(done);
-        options.runtime.epoch() != epoch
+        cancellation.is_cancelled()
     };
     blocking(|| build_and_write(table, wanted, options, pool, &halted))
 }
@@ -122,6 +127,7 @@ fn build_and_write(
         return Err(Error::Invalid(format!("{column} has no vector in any row")));
     }
     let (vectors, unit_rows, dims) = (units.values(), units.rows(), units.dims());
+    reserve(&memory, build_memory(all))?;
     let graph = build(vectors, dims, options.settings.seed, halted);
     let graph = graph.ok_or(Error::Interrupted)?;
     let measured = measure(&units, &graph, &|| halted(all))?;
@@ -143,7 +149,7 @@ fn build_and_write(
         ));
     }
     IndexFile::write(&path, about, vectors, unit_rows, &graph)?;
-    let written = IndexFile::open(&path)?;
+    let written = IndexFile::open(&path).map_err(|error| error.at(&path))?;
     Ok(Created {
         bytes: written.size(),
         about: written.about,
@@ -160,6 +166,7 @@ fn read(
     halted: &dyn Fn() -> bool,
 ) -> Result<(Units, Vec<u64>)> {
     let (mut units, mut rows, mut before): (Option<Units>, Vec<u64>, usize) = (None, Vec::new(), 0);
+    let of_batch = memory.new_empty();
     for path in &data.paths {
         let cannot = |e: &dyn std::fmt::Display| {
             Error::Setup(format!("{} cannot be read: {e}", path.display()))
@@ -167,21 +174,27 @@ fn read(
         let file = File::open(path).map_err(|e| cannot(&e))?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| cannot(&e))?;
         let root = builder.schema().index_of(column).map_err(|e| cannot(&e))?;
+        let vector = builder.schema().field(root).data_type();
+        resize(&of_batch, batch_memory(vector))?;
         let only = ProjectionMask::roots(builder.parquet_schema(), [root]);
-        let reader = builder.with_projection(only).build();
+        let reader = builder.with_projection(only).with_batch_size(BATCH_ROWS);
         let mut own = 0;
-        for batch in reader.map_err(|e| cannot(&e))? {
+        for batch in reader.build().map_err(|e| cannot(&e))? {
             if halted() {
                 return Err(Error::Interrupted);
             }
             let batch = batch.map_err(|e| cannot(&e))?;
-            let size =
-                batch.num_rows() * 2 * units.as_ref().map_or(0, Units::dims) * size_of::<f32>();
-            memory
-                .try_grow(size)
-                .map_err(|e| Error::Failed(e.to_string()))?;
-            add(batch.column(0), before, &mut units)?;
-            before += batch.num_rows();
+            let after = before.saturating_add(batch.num_rows());
+            if after > MAX_VECTORS {
+                return Err(Error::Invalid(format!(
+                    "an index takes at most {MAX_VECTORS} rows, and the table has more"
+                )));
+            }
+            // The batch, and its copy in 32 bits.
+            let size = get_record_batch_memory_size(&batch).checked_mul(2);
+            resize(&of_batch, size)?;
+            add(batch.column(0), before, &mut units, memory)?;
+            before = after;
             own += batch.num_rows() as u64;
         }
         rows.push(own);
@@ -189,15 +202,61 @@ fn read(
     Ok((units.unwrap_or_default(), rows))
 }
 
-fn add(array: &ArrayRef, before: usize, units: &mut Option<Units>) -> Result<()> {
+/// Bytes of a batch of such vectors; 0 where the type does not tell the length,
+/// `None` where they cannot be counted.
+fn batch_memory(vector: &DataType) -> Option<usize> {
+    match vector {
+        DataType::FixedSizeList(item, dims) => {
+            let width = item.data_type().primitive_width().unwrap_or_default();
+            let values = usize::try_from(*dims).ok()?.checked_mul(BATCH_ROWS)?;
+            values.checked_mul(width)
+        }
+        _ => Some(0),
+    }
+}
+
+/// Reserves so many bytes more.
+fn reserve(memory: &MemoryReservation, bytes: Option<usize>) -> Result<()> {
+    let grown = memory.try_grow(bytes.ok_or_else(uncountable)?);
+    grown.map_err(|e| Error::Failed(e.to_string()))
+}
+
+/// Reserves so many bytes in place of those before.
+fn resize(memory: &MemoryReservation, bytes: Option<usize>) -> Result<()> {
+    let resized = memory.try_resize(bytes.ok_or_else(uncountable)?);
+    resized.map_err(|e| Error::Failed(e.to_string()))
+}
+
+fn uncountable() -> Error {
+    Error::Failed("resources exhausted: the vectors exceed the address space".to_string())
+}
+
+/// Adds the vectors of a batch, whose memory is reserved first.
+fn add(
+    array: &ArrayRef,
+    before: usize,
+    units: &mut Option<Units>,
+    memory: &MemoryReservation,
+) -> Result<()> {
     let failed = |e: &dyn std::fmt::Display| Error::Failed(e.to_string());
     let array = narrow(array).map_err(|e| failed(&e))?;
     let vectors = Vectors::<Float32Type>::new(&array).map_err(|e| failed(&e))?;
+    let Some(dims) = (0..vectors.len()).find_map(|row| vectors.get(row).map(<[f32]>::len)) else {
+        return Ok(());
+    };
+    if dims > MAX_DIMS {
+        return Err(Error::Invalid(format!(
+            "the vectors have {dims} values, and an index takes at most {MAX_DIMS}"
+        )));
+    }
+    let units = units.get_or_insert_with(|| Units::new(dims));
+    let more = array.len() - array.null_count();
+    reserve(memory, units.growth(more))?;
+    units.try_reserve(more).map_err(|e| failed(&e))?;
     for row in 0..vectors.len() {
         let Some(vector) = vectors.get(row) else {
             continue;
         };
-        let units = units.get_or_insert_with(|| Units::new(vector.len()));
         if vector.len() != units.dims() {
             return Err(Error::Invalid(format!(
                 "row {} has a vector of {} values, and those before have {}",
@@ -293,4 +352,93 @@ fn measure(units: &Units, graph: &Graph, halted: &(dyn Fn() -> bool + Sync)) -> 
         }
     }
     measured.ok_or(Error::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::execution::memory_pool::UnboundedMemoryPool;
+    use datafusion::prelude::{ParquetReadOptions, SessionContext};
+
+    use super::*;
+    use crate::runtime::Runtime;
+
+    #[tokio::test]
+    async fn a_token_ends_the_building_of_an_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.parquet").display().to_string();
+        let ctx = SessionContext::new();
+        let copy = format!(
+            "COPY (SELECT [sin(value), cos(value)] AS v FROM generate_series(1, 20)) \
+             TO '{path}' STORED AS PARQUET"
+        );
+        ctx.sql(&copy).await.unwrap().collect().await.unwrap();
+        ctx.register_parquet("t", &path, ParquetReadOptions::default())
+            .await
+            .unwrap();
+        let table = ctx.table_provider("t").await.unwrap();
+        let wanted = Wanted {
+            name: "i".to_string(),
+            column: "v".to_string(),
+            replace: true,
+        };
+        let options = AiOptions::new(Arc::new(Runtime::new()));
+        let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
+        let build = || create(table.as_ref(), &wanted, &options, &pool, &|_| ());
+        assert_eq!(build().unwrap().about.vectors, 20);
+        options.cancel.cancel();
+        assert_eq!(build().err(), Some(Error::Interrupted));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    const ROWS: usize = 200;
+
+    /// What `CREATE INDEX` reports for a table of so many vectors of four
+    /// values, within so much memory.
+    async fn create_within(limit: usize) -> Result<Created> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("points.parquet");
+        let ctx = SessionContext::new();
+        crate::register_all(&ctx).unwrap();
+        let vector =
+            "arrow_cast([cos(value), sin(value), 1.0, value / 100.0], 'FixedSizeList(4, Float32)')";
+        let copy = format!(
+            "COPY (SELECT {vector} AS v FROM generate_series(1, {ROWS}) AS t(value)) TO '{}'",
+            path.display()
+        );
+        ctx.sql(&copy).await.unwrap().collect().await.unwrap();
+        let options = datafusion::prelude::ParquetReadOptions::default();
+        ctx.register_parquet("points", path.to_string_lossy(), options)
+            .await
+            .unwrap();
+        let table = ctx.table_provider("points").await.unwrap();
+        let wanted = Wanted {
+            name: "i".to_string(),
+            column: "v".to_string(),
+            replace: false,
+        };
+        let options = AiOptions::of(&ctx).unwrap();
+        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(limit));
+        let created = create(table.as_ref(), &wanted, &options, &pool, &|_| {});
+        assert_eq!(pool.reserved(), 0);
+        created
+    }
+
+    #[tokio::test]
+    async fn an_index_is_built_within_its_memory_or_not_at_all() {
+        let created = create_within(64 << 20).await.unwrap();
+        assert_eq!((created.about.vectors, created.about.dims), (200, 4));
+        // Enough for the vectors, and not for the graph.
+        let vectors = ROWS * (4 + 1) * size_of::<f32>();
+        for limit in [0, vectors / 2, build_memory(ROWS).unwrap()] {
+            let error = create_within(limit).await.unwrap_err().to_string();
+            assert!(error.contains("Resources exhausted"), "{limit}: {error}");
+        }
+    }
 }

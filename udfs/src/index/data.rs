@@ -108,9 +108,11 @@ impl DataFiles {
     /// Opens the index called `name`.
     ///
     /// # Errors
-    /// If there is none, or it is damaged.
+    /// If there is none, if another version of semql wrote it, or if it is
+    /// damaged.
     pub fn index(&self, name: &str) -> Result<IndexFile> {
-        IndexFile::open(&self.index_path(name))
+        let path = self.index_path(name);
+        IndexFile::open(&path).map_err(|error| error.at(&path))
     }
 }
 

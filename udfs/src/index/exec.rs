@@ -11,6 +11,7 @@ use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Statistics, internal_err};
 use datafusion::error::Result;
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
@@ -81,9 +82,17 @@ impl IndexScanExec {
     }
 
     /// The rows that are found among those that pass.
-    async fn found(&self, passing: Option<SendableRecordBatchStream>) -> Result<Vec<Hit>> {
+    async fn found(
+        &self,
+        passing: Option<SendableRecordBatchStream>,
+        context: &TaskContext,
+    ) -> Result<Vec<Hit>> {
+        let memory = MemoryConsumer::new("IndexScanExec").register(context.memory_pool());
+        // Which vectors have been visited, and which pass.
+        let lists = 1 + usize::from(passing.is_some());
+        memory.try_grow(size_of_val(self.index.rows()).saturating_mul(lists))?;
         let passing = match passing {
-            Some(rows) => Some(passing::read(rows, &self.index.about).await?),
+            Some(rows) => Some(passing::read(rows, &self.index.about, &memory).await?),
             None => None,
         };
         let count = |name: &'static str| MetricBuilder::new(&self.metrics).counter(name, 0);
@@ -221,7 +230,7 @@ impl ExecutionPlan for IndexScanExec {
         let passing = passing.map(|rows| rows.execute(0, Arc::clone(&context)));
         let (this, passing) = (self.clone(), passing.transpose()?);
         let rows = async move {
-            let hits = this.found(passing).await?;
+            let hits = this.found(passing, &context).await?;
             this.rows(&hits, &context)
         };
         let rows = futures::stream::once(rows).try_flatten();

@@ -22,6 +22,6 @@ mod table;
 pub use create::{Created, Wanted, create};
 pub use data::DataFiles;
 pub use exec::IndexScanExec;
-pub use file::{About, IndexFile};
+pub use file::{About, IndexFile, IndexFileError};
 pub(crate) use opened::Opened;
 pub use rule::SearchByIndex;

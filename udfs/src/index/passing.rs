@@ -10,6 +10,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, exec_err, internal_err};
 use datafusion::error::Result;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::functions::core::{file_row_index, input_file_name};
 use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::expressions::Column;
@@ -63,14 +64,24 @@ pub async fn plan(
     Ok(Arc::new(filter.build()?))
 }
 
-/// What such a plan gives, as a bit for each row of the files of an index.
+/// What such a plan gives, as a bit for each row of the files of an index. The
+/// memory for the bits is reserved first.
 ///
 /// # Errors
-/// If the rows cannot be read, or the files have others than they had.
-pub async fn read(mut rows: SendableRecordBatchStream, about: &About) -> Result<BooleanBuffer> {
-    let all: u64 = about.rows.iter().sum();
-    let mut bits = BooleanBufferBuilder::new(all as usize);
-    bits.append_n(all as usize, false);
+/// If the rows cannot be read, if the files have others than they had, or if
+/// the memory is refused.
+pub async fn read(
+    mut rows: SendableRecordBatchStream,
+    about: &About,
+    memory: &MemoryReservation,
+) -> Result<BooleanBuffer> {
+    let all = about.total_rows().and_then(|all| usize::try_from(all).ok());
+    let Some(all) = all else {
+        return exec_err!("the files of the index {} have too many rows", about.name);
+    };
+    memory.try_grow(all.div_ceil(8))?;
+    let mut bits = BooleanBufferBuilder::new(all);
+    bits.append_n(all, false);
     while let Some(batch) = rows.try_next().await? {
         let files = cast(batch.column(0), &DataType::Utf8)?;
         let files = files.as_string::<i32>();
@@ -81,7 +92,7 @@ pub async fn read(mut rows: SendableRecordBatchStream, about: &About) -> Result<
             if of.0 != path {
                 of = (path, rows_of(path, about)?);
             }
-            let at = of.1.start + numbers.value(row) as u64;
+            let at = of.1.start.saturating_add(numbers.value(row) as u64);
             if !of.1.contains(&at) {
                 return exec_err!("{path} has more rows than it had when its index was made");
             }

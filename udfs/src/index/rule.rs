@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::datatypes::Float32Type;
+use arrow::datatypes::{DataType, Float32Type};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::datasource::{provider_as_source, source_as_provider};
@@ -18,7 +18,7 @@ use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::scalar::ScalarValue;
 
 use super::data::DataFiles;
-use super::file::IndexFile;
+use super::file::{IndexFile, IndexFileError};
 use super::search::Search;
 use super::table::IndexedTable;
 use crate::functions::{Vectors, narrow, narrow_type};
@@ -366,18 +366,18 @@ fn narrowed(
 }
 
 fn indexed(scan: &TableScan, wanted: &Wanted, options: &AiOptions) -> Option<LogicalPlan> {
-    if scan.fetch.is_some() {
+    if scan.fetch.is_some() || options.settings.index_recall.get() >= 1.0 {
         return None;
     }
     let table = source_as_provider(&scan.source).ok()?;
     let data = DataFiles::of(table.as_ref())?;
+    let schema = table.schema();
+    let column = schema.field_with_name(&wanted.column.name).ok()?;
     let index = data.indexes().iter().find_map(|name| {
-        let index = options
-            .runtime
-            .indexes()
-            .index(&data.index_path(name))
-            .ok()?;
-        serves(&index, &data, wanted, options).then_some(index)
+        let index = usable(name, &data, options)?;
+        let serves = serves(&index, &data, wanted, options)
+            && has_dims_of(&index, name, column.data_type(), options);
+        serves.then_some(index)
     })?;
     let narrowed = IndexedTable {
         table,
@@ -397,18 +397,48 @@ fn indexed(scan: &TableScan, wanted: &Wanted, options: &AiOptions) -> Option<Log
     }))
 }
 
+/// The index of that name, unless its file cannot be used.
+fn usable(name: &str, data: &DataFiles, options: &AiOptions) -> Option<Arc<IndexFile>> {
+    match options.runtime.indexes().index(&data.index_path(name)) {
+        Ok(index) => Some(index),
+        // A file that is gone by now is not an index of the table.
+        Err(IndexFileError::Unreadable(_)) => None,
+        Err(error) => {
+            note_unusable(name, &error, options);
+            None
+        }
+    }
+}
+
+/// Whether a fresh index has the dimensions of its column.
+fn has_dims_of(index: &IndexFile, name: &str, column: &DataType, options: &AiOptions) -> bool {
+    let equal = match column {
+        DataType::FixedSizeList(_, dims) => usize::try_from(*dims) == Ok(index.about.dims),
+        _ => true,
+    };
+    if !equal {
+        let error = IndexFileError::Damaged("its dimensions are not those of the column");
+        note_unusable(name, &error, options);
+    }
+    equal
+}
+
+fn note_unusable(name: &str, error: &IndexFileError, options: &AiOptions) {
+    options.runtime.note(format!(
+        "The index {name} {error}. Rows were compared one by one."
+    ));
+}
+
 /// Whether the index is of the column, fresh, and good enough.
 fn serves(index: &IndexFile, data: &DataFiles, wanted: &Wanted, options: &AiOptions) -> bool {
     let about = &index.about;
     if about.column != wanted.column.name || about.dims != wanted.query.len() {
         return false;
     }
-    let all: u64 = about.rows.iter().sum();
     // Rows without a vector are not in it.
-    let complete = all == about.vectors;
+    let complete = about.total_rows() == Some(about.vectors);
     let least = options.settings.index_recall.get();
-    if least >= 1.0
-        || about.recall < least
+    if about.recall < least
         || (wanted.nulls_first && !complete)
         || (wanted.rows as u64) > about.vectors
     {
@@ -427,9 +457,83 @@ fn serves(index: &IndexFile, data: &DataFiles, wanted: &Wanted, options: &AiOpti
 
 #[cfg(test)]
 mod tests {
-    use datafusion::prelude::SessionContext;
+    use datafusion::execution::memory_pool::{MemoryPool, UnboundedMemoryPool};
+    use datafusion::prelude::{ParquetReadOptions, SessionContext};
 
+    use super::super::create::{Wanted as WantedIndex, create};
     use super::*;
+
+    const SEARCH: &str = "SELECT id FROM points ORDER BY cosine_distance(v, [1.0, 0.5]) LIMIT 3";
+
+    /// The plan of a search, and what is noted of it.
+    async fn plan_search(ctx: &SessionContext) -> (String, Vec<String>) {
+        let plan = ctx.sql(SEARCH).await.unwrap();
+        let plan = plan.create_physical_plan().await.unwrap();
+        let plan = datafusion::physical_plan::displayable(plan.as_ref());
+        let options = AiOptions::of(ctx).unwrap();
+        (plan.indent(false).to_string(), options.runtime.take_notes())
+    }
+
+    #[tokio::test]
+    async fn a_damaged_index_is_noted_and_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("points.parquet");
+        let ctx = SessionContext::new();
+        crate::register_all(&ctx).unwrap();
+        let copy = format!(
+            "COPY (SELECT value AS id, arrow_cast([cos(value), sin(value)], 'FixedSizeList(2, Float32)') AS v
+                FROM generate_series(1, 100) AS t(value)) TO '{}'",
+            path.display()
+        );
+        ctx.sql(&copy).await.unwrap().collect().await.unwrap();
+        let options = ParquetReadOptions::default();
+        ctx.register_parquet("points", path.to_string_lossy(), options)
+            .await
+            .unwrap();
+        let table = ctx.table_provider("points").await.unwrap();
+        let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
+        let wanted = WantedIndex {
+            name: "i".to_string(),
+            column: "v".to_string(),
+            replace: true,
+        };
+        let options = AiOptions::of(&ctx).unwrap();
+        let make = || create(table.as_ref(), &wanted, &options, &pool, &|_| {}).unwrap();
+        make();
+        let (plan, notes) = plan_search(&ctx).await;
+        assert!(plan.contains("IndexScanExec"), "{plan}");
+        assert!(notes.is_empty(), "{notes:?}");
+
+        let file = folder.path().join("points.parquet.i.hnsw");
+        let whole = std::fs::read(&file).unwrap();
+        let mut damaged = whole.clone();
+        damaged[whole.len() / 2] ^= 1;
+        let mut older = whole.clone();
+        older[..8].copy_from_slice(&u64::from_le_bytes(*b"smqlhns1").to_ne_bytes());
+        for (bytes, expected) in [
+            (
+                &damaged[..],
+                "The index i is damaged: make it again with CREATE OR REPLACE INDEX",
+            ),
+            (
+                &older[..],
+                "The index i was made by another version of semql: make it again",
+            ),
+        ] {
+            std::fs::remove_file(&file).unwrap();
+            std::fs::write(&file, bytes).unwrap();
+            let (plan, notes) = plan_search(&ctx).await;
+            assert!(!plan.contains("IndexScanExec"), "{plan}");
+            assert!(
+                notes.len() == 1 && notes[0].starts_with(expected),
+                "{notes:?}"
+            );
+        }
+        make();
+        let (plan, notes) = plan_search(&ctx).await;
+        assert!(plan.contains("IndexScanExec"), "{plan}");
+        assert!(notes.is_empty(), "{notes:?}");
+    }
 
     /// Whether the search in a query asks for nothing but directions.
     async fn directions(ctx: &SessionContext, sql: &str) -> bool {

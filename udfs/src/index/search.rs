@@ -3,7 +3,7 @@
 use arrow::buffer::BooleanBuffer;
 
 use super::file::{About, IndexFile};
-use crate::vector::hnsw::{Found, LINKS, Seen, View};
+use crate::vector::hnsw::{Found, LINKS, MAX_EF, Seen, View};
 
 /// What is searched for.
 #[derive(Clone, Debug)]
@@ -39,14 +39,15 @@ pub fn hits(
     passing: Option<&BooleanBuffer>,
 ) -> (Vec<Hit>, Way) {
     let (view, rows) = (index.view(), index.rows());
-    let breadth = index.about.breadth.max(2 * search.rows);
+    let breadth = index.about.breadth.max(search.rows.saturating_mul(2));
+    let breadth = breadth.min(MAX_EF);
     let (found, way) = match passing {
         None => {
             let found = view.search(&search.query, breadth, &mut Seen::default());
             (found, Way::Graph)
         }
         Some(passing) => {
-            // What a damaged file says of rows may be anything.
+            // The files may have fewer rows than when the index was made.
             let passes = |vector: &u32| {
                 let row = rows[*vector as usize] as usize;
                 row < passing.len() && passing.value(row)
@@ -141,11 +142,8 @@ mod tests {
             .collect();
         let graph = build(&vectors, 2, 0, &|_| false).unwrap();
         let about = About {
-            vectors: rows.len() as u64,
-            rows: vec![u64::from(count)],
-            dims: 2,
             breadth: 24,
-            ..About::default()
+            ..About::of_one_file(u64::from(count), rows.len() as u64, 2)
         };
         let path = folder.join("circle.hnsw");
         IndexFile::write(&path, about, &vectors, &rows, &graph).unwrap();
@@ -199,26 +197,15 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_no_file_has_is_none() {
+    fn a_search_for_more_rows_than_there_are_finds_all() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("damaged.hnsw");
-        let vectors = [1.0, 0.0, 0.0, 1.0];
-        let graph = build(&vectors, 2, 0, &|_| false).unwrap();
-        let about = About {
-            vectors: 2,
-            rows: vec![2],
-            dims: 2,
-            ..About::default()
-        };
-        IndexFile::write(&path, about, &vectors, &[0, 99], &graph).unwrap();
-        let index = IndexFile::open(&path).unwrap();
+        let index = circle(folder.path(), 50);
         let search = Search {
-            query: vec![0.0, 1.0],
-            rows: 1,
+            query: vec![1.0, 0.0],
+            rows: usize::MAX,
         };
-        let passing = BooleanBuffer::new_set(2);
-        let (hits, way) = hits(&index, &search, Some(&passing));
-        assert_eq!((hits[0].row, hits.len(), way), (0, 1, Way::OneByOne));
+        let (hits, way) = hits(&index, &search, None);
+        assert_eq!((hits.len(), way), (45, Way::Graph));
     }
 
     #[test]

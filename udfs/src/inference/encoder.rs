@@ -408,6 +408,8 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use tokio_util::sync::CancellationToken;
+
     use super::super::cache::Limits;
     use super::*;
     use crate::backend::Deterministic;
@@ -545,6 +547,39 @@ mod tests {
         let request = encoder.prepare(&texts, &one).unwrap();
         one.cancel();
         assert_eq!(encoder.infer(request, &one).err(), Some(Error::Interrupted));
+        assert!(encoder.encode(&texts, &other).is_ok());
+    }
+
+    #[test]
+    fn a_token_stops_its_runs_before_the_next_batch() {
+        let runtime = Arc::new(Runtime::new());
+        let encoder = encoder(|| Box::new(Deterministic));
+        let cancel = CancellationToken::new();
+        let (one, other) = (run(&runtime).with_cancel(&cancel), run(&runtime));
+        let texts = read(&[Some("x")]);
+        let request = encoder.prepare(&texts, &one).unwrap();
+        cancel.cancel();
+        assert_eq!(encoder.infer(request, &one).err(), Some(Error::Interrupted));
+        assert!(encoder.encode(&texts, &other).is_ok());
+        let late = run(&runtime).with_cancel(&cancel);
+        assert_eq!(
+            encoder.encode(&texts, &late).err(),
+            Some(Error::Interrupted)
+        );
+    }
+
+    #[test]
+    fn a_cancelled_run_leaves_its_token_alone() {
+        let runtime = Arc::new(Runtime::new());
+        let encoder = encoder(|| Box::new(Deterministic));
+        let cancel = CancellationToken::new();
+        let (one, other) = (
+            run(&runtime).with_cancel(&cancel),
+            run(&runtime).with_cancel(&cancel),
+        );
+        one.cancel();
+        let texts = read(&[Some("x")]);
+        assert_eq!(encoder.encode(&texts, &one).err(), Some(Error::Interrupted));
         assert!(encoder.encode(&texts, &other).is_ok());
     }
 

@@ -1,13 +1,13 @@
 //! How fast a model was on this machine, from run to run.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::Metered;
+use crate::files::write_whole;
 use crate::models::home;
 
 /// Runs that were shorter say little.
@@ -45,9 +45,7 @@ impl Rate {
         rates.insert(form.to_string(), self);
         let write = || -> Option<()> {
             let text = serde_json::to_string_pretty(&rates).ok()?;
-            let mut file = tempfile::NamedTempFile::new_in(home()).ok()?;
-            file.write_all(text.as_bytes()).ok()?;
-            file.persist(path()).ok().map(|_| ())
+            write_whole(&path(), |file| file.write_all(text.as_bytes())).ok()
         };
         write();
     }

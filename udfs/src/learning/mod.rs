@@ -29,6 +29,8 @@ pub use hold_out::Expected;
 pub use kmeans::kmeans;
 pub use meanings::{Frequencies, Meanings, each_counted, frequencies};
 pub use pca::pca;
+#[cfg(test)]
+pub use random::Random;
 pub use student::{Lesson, Student, Wanted};
 pub use terms::Terms;
 pub use token_vectors::TokenVectors;

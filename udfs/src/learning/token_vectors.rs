@@ -3,12 +3,12 @@
 //!
 //! Kept beside the model's graphs: it takes seconds to make and serves for good.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use half::f16;
 
 use crate::error::Result;
+use crate::files::write_whole;
 use crate::inference::{Encoder, Run};
 use crate::models::home;
 
@@ -85,18 +85,16 @@ fn read(path: &Path, values: usize) -> Option<Vec<f32>> {
 }
 
 fn write(path: &Path, data: &[f32]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
+    std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
     let bytes: Vec<u8> = data
         .iter()
         .flat_map(|v| f16::from_f32(*v).to_le_bytes())
         .collect();
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(MAGIC)?;
-    file.write_all(blake3::hash(&bytes).as_bytes())?;
-    file.write_all(&bytes)?;
-    file.persist(path)?;
-    Ok(())
+    write_whole(path, |file| {
+        file.write_all(MAGIC)?;
+        file.write_all(blake3::hash(&bytes).as_bytes())?;
+        file.write_all(&bytes)
+    })
 }
 
 #[cfg(test)]

@@ -31,6 +31,12 @@ pub enum ModelError {
         reason: String,
         hint: String,
     },
+    /// The download was cancelled. What has arrived is kept.
+    Cancelled { url: String },
+    /// The file is larger than the limits allow. What has arrived is removed.
+    TooLarge { url: String, max_bytes: u64 },
+    /// The limits do not allow the model. The message says what to do.
+    Forbidden(String),
     /// The operating system refused.
     Io { path: PathBuf, source: io::Error },
 }
@@ -73,6 +79,16 @@ impl fmt::Display for ModelError {
             Self::Download { url, reason, hint } => {
                 write!(f, "could not fetch {url}: {reason}; {hint}")
             }
+            Self::Cancelled { url } => write!(
+                f,
+                "could not fetch {url}: it was interrupted; ask again to go on where it stopped"
+            ),
+            Self::TooLarge { url, max_bytes } => write!(
+                f,
+                "could not fetch {url}: it is larger than {max_bytes} bytes, the largest download allowed; \
+                 ask the administrator to raise the limit or to install the model"
+            ),
+            Self::Forbidden(message) => f.write_str(message),
             Self::Io { path, source } => {
                 let advice = match source.kind() {
                     io::ErrorKind::PermissionDenied => "check who may read and write it",

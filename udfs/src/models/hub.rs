@@ -11,11 +11,14 @@ mod transfer;
 #[path = "hub/no_transfer.rs"]
 mod transfer;
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::ModelError;
+use crate::files;
+use crate::limits::DEFAULT_MAX_DOWNLOAD_BYTES;
+use crate::waiting::CANCEL_CHECK_INTERVAL;
 use transfer::{Transfer, Transferred};
 
 const ENDPOINT: &str = "https://huggingface.co";
@@ -43,6 +46,8 @@ pub struct Hub {
     pub cache: PathBuf,
     /// Never use the network.
     pub offline: bool,
+    /// Largest file, in bytes, that is downloaded.
+    pub max_file_bytes: u64,
 }
 
 impl Hub {
@@ -87,6 +92,7 @@ impl Hub {
                 .or_else(|| path("HUGGINGFACE_HUB_CACHE"))
                 .unwrap_or_else(|| home.join("hub")),
             offline,
+            max_file_bytes: DEFAULT_MAX_DOWNLOAD_BYTES,
         }
         .tidy()
     }
@@ -98,6 +104,7 @@ impl Hub {
             token: token.map(str::to_string),
             cache: cache.to_path_buf(),
             offline,
+            max_file_bytes: DEFAULT_MAX_DOWNLOAD_BYTES,
         }
         .tidy()
     }
@@ -145,7 +152,9 @@ impl Hub {
     /// # Errors
     /// [`ModelError::Download`] where the hub does not give a file or gives a
     /// wrong one, [`ModelError::Missing`] where the repository lacks a required
-    /// file or where the hub is offline, [`ModelError::Io`].
+    /// file or where the hub is offline, [`ModelError::TooLarge`] for a file of
+    /// more than `max_file_bytes`, [`ModelError::Cancelled`] once `progress`
+    /// is cancelled, [`ModelError::Io`].
     pub fn fetch(
         &self,
         repo: &str,
@@ -167,7 +176,8 @@ impl Hub {
                 hint: format!("{why}, or put {} into that folder", listed(required)),
             });
         }
-        let transfer = Transfer::new(&self.endpoint, self.token.as_deref());
+        let token = self.token.as_deref();
+        let transfer = Transfer::new(&self.endpoint, token, self.max_file_bytes);
         let take = |commit: &str, folder: &Path, file: &str| {
             self.take(&transfer, repo, commit, folder, file, progress)
         };
@@ -194,10 +204,14 @@ impl Hub {
             },
             other => other,
         };
+        if progress.cancelled() {
+            return Err(self.cancelled(repo));
+        }
         let commit = self.commit(&transfer, repo, revision).map_err(advise)?;
         let folder = home.join("snapshots").join(&commit);
         fs::create_dir_all(&folder).map_err(|e| ModelError::io(&folder, e))?;
-        let _held = hold(&home)?;
+        let cancelled = || progress.cancelled();
+        let _held = hold(&home, &cancelled)?.ok_or_else(|| self.cancelled(repo))?;
         // Optional files first: whoever finds the required ones later may
         // then conclude that these are here as well, if they exist.
         for file in optional {
@@ -228,6 +242,12 @@ impl Hub {
             write_whole(&path, &commit).map_err(|e| ModelError::io(&path, e))?;
         }
         Ok(folder)
+    }
+
+    fn cancelled(&self, repo: &str) -> ModelError {
+        ModelError::Cancelled {
+            url: format!("{}/{repo}", self.endpoint),
+        }
     }
 
     fn repository(&self, repo: &str) -> PathBuf {
@@ -332,7 +352,7 @@ fn is_commit(revision: &str) -> bool {
 }
 
 /// Names become parts of paths and addresses; they must stay below their folder.
-fn check_names(repo: &str, revision: &str) -> Result<(), ModelError> {
+pub(super) fn check_names(repo: &str, revision: &str) -> Result<(), ModelError> {
     let sound = |name: &str| {
         name.split('/').all(|part| {
             let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
@@ -353,27 +373,30 @@ fn check_names(repo: &str, revision: &str) -> Result<(), ModelError> {
     })
 }
 
-/// Keeps other processes from fetching the same repository meanwhile; ends
-/// when dropped, and by itself when the process dies.
-fn hold(home: &Path) -> Result<Option<File>, ModelError> {
+/// Lock file that keeps other processes and threads from fetching the same
+/// repository meanwhile; `None` once `cancelled`. It is unlocked when dropped,
+/// and when the process ends.
+fn hold(home: &Path, cancelled: &dyn Fn() -> bool) -> Result<Option<File>, ModelError> {
     let path = home.join(".semql.lock");
     let file = File::options().create(true).append(true).open(&path);
     let file = file.map_err(|e| ModelError::io(&path, e))?;
-    match file.lock() {
-        Ok(()) => Ok(Some(file)),
-        // Some network file systems have no locks; renaming still keeps files whole.
-        Err(e) if e.kind() == io::ErrorKind::Unsupported => Ok(None),
-        Err(e) => Err(ModelError::io(&path, e)),
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            // Some network file systems have no locks; renaming still keeps files whole.
+            Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => {
+                return Ok(Some(file));
+            }
+            Err(TryLockError::Error(e)) => return Err(ModelError::io(&path, e)),
+            Err(TryLockError::WouldBlock) if cancelled() => return Ok(None),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(CANCEL_CHECK_INTERVAL),
+        }
     }
 }
 
 fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    io::Write::write_all(&mut file, text.as_bytes())?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
+    fs::create_dir_all(files::folder_of(path))?;
+    files::write_whole(path, |file| file.write_all(text.as_bytes()))
 }
 
 #[cfg(all(test, feature = "hub"))]

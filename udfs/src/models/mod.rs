@@ -16,7 +16,7 @@ pub(crate) use graph::proto;
 pub use graph::{
     Graphs, Precision, Ranges, Style, Verdict, WantedPrecision, calibration_texts, check_texts,
 };
-pub use resolve::{DETERMINISTIC, Location, Source, fetch, locate};
+pub use resolve::{DETERMINISTIC, Location, Source, fetch, locate, locate_within};
 pub use spec::{ModelSpec, Pooling};
 pub use tokenizer::{Tokenized, Tokenizer};
 
@@ -24,7 +24,12 @@ use crate::error::Error;
 
 impl From<ModelError> for Error {
     fn from(error: ModelError) -> Self {
-        Error::Setup(error.to_string())
+        let message = error.to_string();
+        match error {
+            ModelError::Cancelled { .. } => Error::Interrupted,
+            ModelError::TooLarge { .. } | ModelError::Forbidden(_) => Error::Forbidden(message),
+            _ => Error::Setup(message),
+        }
     }
 }
 

@@ -29,6 +29,7 @@ use datafusion::physical_plan::{
     Statistics,
 };
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::cascade::{self, Cascade};
 use super::estimate::estimate;
@@ -37,7 +38,7 @@ use super::window::{Share, Windows};
 use super::work::{Prepared, Work};
 use crate::error::Error;
 use crate::functions::ModelFunction;
-use crate::options::{Mode, Settings};
+use crate::options::{Mode, Settings, cancel_token};
 use crate::runtime::{ModelFacts, Runtime};
 
 /// One column that the operator adds.
@@ -80,11 +81,11 @@ impl PhysicalCall {
     ///
     /// # Errors
     /// [`Error::Setup`] for a model that is not here, or is not the same.
-    fn check_model(&self) -> Result<()> {
+    fn check_model(&self, cancel: &CancellationToken) -> Result<()> {
         let Some(planned) = &self.planned else {
             return Ok(());
         };
-        let here = self.runtime.facts(&self.settings)?;
+        let here = self.runtime.facts_with_cancel(&self.settings, cancel)?;
         if here == *planned {
             return Ok(());
         }
@@ -223,10 +224,10 @@ struct Begin {
 
 impl Begin {
     async fn answers(self) -> Result<Answers> {
-        let columns = Arc::clone(&self.columns);
+        let (columns, cancel) = (Arc::clone(&self.columns), self.work.cancel_token.clone());
         let models = move || {
             let mut calls = columns.iter().filter_map(Computed::call);
-            calls.try_for_each(PhysicalCall::check_model)
+            calls.try_for_each(|call| call.check_model(&cancel))
         };
         on_a_thread(models).await?;
         let (input, work, mode) = match self.source {
@@ -331,6 +332,7 @@ impl ExecutionPlan for InferExec {
             context.memory_pool().as_ref(),
             self.properties.partitioning.partition_count(),
         );
+        let cancel = cancel_token(context.session_config().options());
         let source = match self.cascade(&context, share.kept) {
             Some(cascade) => Source::Cascade(cascade, partition),
             None => Source::Input(self.input.execute(partition, Arc::clone(&context))?),
@@ -340,7 +342,7 @@ impl ExecutionPlan for InferExec {
             source,
             // Made before the first row is read: nodes that run one after the
             // other then hold on to the same vectors.
-            work: Work::new(&self.columns, &self.schema, share.kept)?,
+            work: Work::new(&self.columns, &self.schema, share.kept, &cancel)?,
             metrics: InferMetrics::new(&self.metrics, partition),
             memory: MemoryConsumer::new(format!("Infer[{partition}]"))
                 .register(context.memory_pool()),

@@ -13,12 +13,14 @@ use datafusion::logical_expr::{
 };
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use tokio_util::sync::CancellationToken;
 
 use super::calls::model_call;
 use super::exec::{Computed, InferExec, PhysicalCall};
 use super::node::{Infer, NamedCall};
 use super::vector_join::VectorJoinPlanner;
 use crate::functions::Kind;
+use crate::options::cancel_token;
 use crate::relations::TablesPlanner;
 
 /// Plans the nodes that [`LiftModelCalls`](super::LiftModelCalls) makes, for
@@ -49,10 +51,11 @@ impl ExtensionPlanner for InferPlanner {
         let physical = |expr: &Expr| -> Result<Arc<dyn PhysicalExpr>> {
             planner.create_physical_expr(expr, infer.input.schema(), session, context)
         };
+        let cancel = cancel_token(session.config_options());
         let columns = infer
             .calls
             .iter()
-            .map(|NamedCall { name, call }| computed(name, call, &physical))
+            .map(|NamedCall { name, call }| computed(name, call, &physical, &cancel))
             .collect::<Result<Vec<_>>>()?;
         let schema = Arc::clone(UserDefinedLogicalNodeCore::schema(infer).inner());
         let exec = InferExec::new(Arc::clone(input), columns, schema);
@@ -64,6 +67,7 @@ fn computed(
     name: &str,
     expr: &Expr,
     physical: &dyn Fn(&Expr) -> Result<Arc<dyn PhysicalExpr>>,
+    cancel: &CancellationToken,
 ) -> Result<Computed> {
     // The simplifier may have found that a call has only one answer.
     let Some((call, udf)) = model_call(expr) else {
@@ -79,7 +83,7 @@ fn computed(
         shown: format!("{expr} AS {name}"),
         function: udf.function,
         runtime: Arc::clone(runtime),
-        planned: runtime.facts(&settings).ok(),
+        planned: runtime.facts_with_cancel(&settings, cancel).ok(),
         settings,
         args: call.args.iter().map(physical).collect::<Result<_>>()?,
     })))

@@ -6,6 +6,7 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 use datafusion::physical_plan::PhysicalExpr;
+use tokio_util::sync::CancellationToken;
 
 use super::cascade;
 use super::exec::{Computed, PhysicalCall};
@@ -29,6 +30,8 @@ pub struct Work {
     schema: SchemaRef,
     models: Vec<Shared>,
     pub meter: Arc<Meter>,
+    /// The token of the session that runs it.
+    pub cancel_token: CancellationToken,
 }
 
 /// The calls that ask one model.
@@ -72,10 +75,16 @@ struct Asked {
 
 impl Work {
     /// `kept_bytes` is what the vectors that the nodes of a query share may take.
+    /// The work ends once `cancel` is cancelled.
     ///
     /// # Errors
     /// A cache that cannot be used.
-    pub fn new(columns: &Arc<[Computed]>, schema: &SchemaRef, kept_bytes: usize) -> Result<Self> {
+    pub fn new(
+        columns: &Arc<[Computed]>,
+        schema: &SchemaRef,
+        kept_bytes: usize,
+        cancel: &CancellationToken,
+    ) -> Result<Self> {
         let meter = Arc::<Meter>::default();
         let mut models: Vec<Shared> = Vec::new();
         for (at, column) in columns.iter().enumerate() {
@@ -90,7 +99,7 @@ impl Work {
                 None => models.push(Shared {
                     runtime: Arc::clone(&call.runtime),
                     settings: call.settings.clone(),
-                    run: run(call, &meter, kept_bytes)?,
+                    run: run(call, &meter, kept_bytes, cancel)?,
                     columns: vec![at],
                 }),
             }
@@ -101,6 +110,7 @@ impl Work {
             schema: Arc::clone(schema),
             models,
             meter,
+            cancel_token: cancel.clone(),
         })
     }
 
@@ -111,7 +121,12 @@ impl Work {
 
     /// Bytes that a row takes beside its own.
     pub fn row_bytes(&self) -> usize {
-        let dims = |call: &PhysicalCall| call.runtime.facts(&call.settings).map_or(0, |f| f.dims);
+        let dims = |call: &PhysicalCall| {
+            let facts = call
+                .runtime
+                .facts_with_cancel(&call.settings, &self.cancel_token);
+            facts.map_or(0, |facts| facts.dims)
+        };
         self.columns
             .iter()
             .filter_map(Computed::call)
@@ -193,7 +208,8 @@ impl Work {
 
     /// One request for the texts of all calls to a model.
     fn ask(&self, shared: &Shared, calls: &[Vec<Option<Asking>>]) -> Result<Asked> {
-        let encoder = shared.runtime.encoder(&shared.settings)?;
+        let (runtime, run) = (&shared.runtime, &shared.run);
+        let encoder = runtime.encoder_with_cancel(&shared.settings, run.cancel_token())?;
         let mut readings = Vec::new();
         let mut starts = Vec::with_capacity(calls.len());
         for of_batch in calls {
@@ -283,8 +299,13 @@ impl Work {
 
 /// How a call asks its model: with the session's cache, and the vectors that
 /// other nodes of the query had.
-pub fn run(call: &PhysicalCall, meter: &Arc<Meter>, kept_bytes: usize) -> Result<Run> {
-    let mut run = Run::new(&call.runtime, &call.settings)?;
+pub fn run(
+    call: &PhysicalCall,
+    meter: &Arc<Meter>,
+    kept_bytes: usize,
+    cancel: &CancellationToken,
+) -> Result<Run> {
+    let mut run = Run::new(&call.runtime, &call.settings)?.with_cancel(cancel);
     run.meter = Arc::clone(meter);
     // A cache in memory serves the nodes of one query as well.
     if call.settings.cache != CacheSetting::Memory {

@@ -71,7 +71,10 @@ impl Relation for CheckTaxonomy {
         let mut options = options.clone();
         options.settings.taxonomy = taxonomy.to_string();
         options.runtime.taxonomy(taxonomy)?;
-        options.runtime.facts(&options.settings)?;
+        let AiOptions {
+            settings, runtime, ..
+        } = &options;
+        runtime.facts_with_cancel(settings, &options.cancel)?;
         let input = arguments.table("table").map(sample).transpose()?;
         let schema = Arc::new(Schema::new(vec![
             Field::new("finding", DataType::Utf8, false),
@@ -147,8 +150,8 @@ impl Operation for Check {
         let AiOptions {
             settings, runtime, ..
         } = &self.options;
-        let encoder = runtime.encoder(settings)?;
-        let run = Run::new(runtime, settings)?;
+        let encoder = runtime.encoder_with_cancel(settings, work.cancel_token())?;
+        let run = Run::new(runtime, settings)?.with_cancel(work.cancel_token());
         let taxonomy = runtime.taxonomy(&settings.taxonomy)?;
         let classifier = Classifier::new(&taxonomy, &encoder, &run)?;
         let mut offers = None;

@@ -22,8 +22,9 @@ use datafusion::physical_plan::{
     PlanProperties,
 };
 use futures::{StreamExt, TryStreamExt};
+use tokio_util::sync::CancellationToken;
 
-use crate::waiting::{Stopped, Waiting};
+use crate::options::cancel_token;
 
 /// Work on whole tables.
 pub trait Operation: Debug + Send + Sync {
@@ -43,17 +44,23 @@ pub struct Work {
     pub schema: SchemaRef,
     /// Grown by what an operation holds beside its inputs.
     pub memory: MemoryReservation,
-    stopped: Stopped,
+    cancel: CancellationToken,
 }
 
 impl Work {
-    /// Whether nobody waits for the answer any more.
+    /// Whether the work is cancelled: by the session's token, or because the
+    /// stream of its rows was dropped.
     pub fn is_stopped(&self) -> bool {
-        self.stopped.now()
+        self.cancel.is_cancelled()
+    }
+
+    /// The token that cancels the work.
+    pub fn cancel_token(&self) -> &CancellationToken {
+        &self.cancel
     }
 
     /// # Errors
-    /// Once nobody waits for the answer any more.
+    /// [`Error::Interrupted`](crate::Error::Interrupted) once the work is cancelled.
     pub fn check(&self) -> Result<()> {
         match self.is_stopped() {
             true => Err(DataFusionError::from(crate::error::Error::Interrupted)),
@@ -149,12 +156,14 @@ impl ExecutionPlan for TablesExec {
             .map(|input| input.execute(0, Arc::clone(&context)))
             .collect::<Result<Vec<_>>>()?;
         let metrics = BaselineMetrics::new(&self.metrics, 0);
+        let cancel = cancel_token(context.session_config().options());
         let answer = answer(
             Arc::clone(&self.operation),
             streams,
             Arc::clone(&self.schema),
             memory,
             metrics,
+            cancel.child_token(),
         );
         let batches = futures::stream::once(answer)
             .map_ok(|batches| futures::stream::iter(batches.into_iter().map(Ok)))
@@ -176,6 +185,7 @@ async fn answer(
     schema: SchemaRef,
     memory: MemoryReservation,
     metrics: BaselineMetrics,
+    cancel: CancellationToken,
 ) -> Result<Vec<RecordBatch>> {
     let mut tables = Vec::new();
     for mut stream in streams {
@@ -188,11 +198,12 @@ async fn answer(
         }
         tables.push(concat_batches(&stream.schema(), &batches)?);
     }
-    let waiting = Waiting::default();
+    // Cancels the work when the stream of its rows is dropped.
+    let guard = cancel.clone().drop_guard();
     let work = Work {
         schema,
         memory,
-        stopped: waiting.stopped(),
+        cancel,
     };
     let task = SpawnedTask::spawn_blocking(move || {
         let _timer = metrics.elapsed_compute().timer();
@@ -204,6 +215,6 @@ async fn answer(
         .join_unwind()
         .await
         .map_err(|e| DataFusionError::External(Box::new(e)))?;
-    drop(waiting);
+    drop(guard);
     batches
 }

@@ -30,8 +30,9 @@ const FEW_ROWS: usize = 20_000;
 ///
 /// # Errors
 /// A name that is taken, columns that are not there, rows that do not fit into
-/// the memory pool, nothing to tell apart, an interrupt. The old model is
-/// intact after any of them.
+/// the memory pool, nothing to tell apart; [`Error::Interrupted`] once the token
+/// of `options` is cancelled or the runtime interrupted. The old model is intact
+/// after any of them.
 pub async fn create(
     options: &AiOptions,
     pool: &Arc<dyn MemoryPool>,
@@ -48,8 +49,9 @@ pub async fn create(
     }
     let memory = MemoryConsumer::new("CreateModel").register(pool);
     let mut examples = empty(create, &rows.schema())?;
+    let cancellation = options.cancellation();
     let mut rows = rows;
-    while let Some(batch) = rows.next().await {
+    while let Some(batch) = cancellation.run(rows.next()).await? {
         let batch = batch?;
         memory
             .try_grow(get_record_batch_memory_size(&batch) * TIMES_THE_ROWS)
@@ -59,8 +61,7 @@ pub async fn create(
         add(&mut examples, create, &batch)?;
     }
     let runtime = &options.runtime;
-    let epoch = runtime.epoch();
-    let halted = |done, labels| halted(done, labels) || runtime.epoch() != epoch;
+    let halted = |done, labels| halted(done, labels) || cancellation.is_cancelled();
     let trained = blocking(|| -> Result<_> {
         let vectors = vectors(options, create, &examples, &memory)?;
         let how = &create.options;
@@ -82,16 +83,13 @@ fn vectors(
         0..=FEW_ROWS => Features::TokenVectors,
         _ => Features::Ngrams,
     });
-    let AiOptions {
-        settings, runtime, ..
-    } = options;
     let texts = rows.iter().flatten().flatten().copied();
-    let reader = Reader::for_training(features, runtime, settings, examples.columns.len(), texts);
+    let reader = Reader::for_training(features, options, examples.columns.len(), texts);
     let reader = match reader {
         Ok(reader) => reader,
         // Nobody asked for vectors, and words serve without a model.
-        Err(Error::Setup(why)) if create.options.features.is_none() => {
-            runtime.note(format!(
+        Err(Error::Setup(why) | Error::Forbidden(why)) if create.options.features.is_none() => {
+            options.runtime.note(format!(
                 "trained on words alone, as there is no encoder here: {why}"
             ));
             None
@@ -106,7 +104,7 @@ fn vectors(
     memory.try_grow(bytes).map_err(|e| {
         e.context("the vectors of the rows do not fit into memory; train with OPTIONS (features 'ngrams')")
     })?;
-    let vectors = reader.read(&rows, runtime)?;
+    let vectors = reader.read(&rows, options)?;
     Ok(Some(Vectors::new(&reader, vectors)))
 }
 
@@ -167,4 +165,44 @@ fn add(examples: &mut Examples, create: &CreateModel, batch: &RecordBatch) -> Re
         }));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::{Field, Schema};
+    use datafusion::execution::memory_pool::UnboundedMemoryPool;
+    use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+    use datafusion::sql::sqlparser::dialect::GenericDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::super::Options;
+    use super::*;
+    use crate::find_error;
+    use crate::runtime::Runtime;
+
+    #[tokio::test]
+    async fn a_token_ends_training_while_it_waits_for_rows() {
+        let mut parser = Parser::new(&GenericDialect {})
+            .try_with_sql("SELECT 'a' AS text, 'b' AS label")
+            .unwrap();
+        let statement = CreateModel {
+            name: "cancelled".to_string(),
+            replace: true,
+            query: parser.parse_query().unwrap(),
+            labels: vec!["label".to_string()],
+            options: Options::default(),
+        };
+        let column = |name: &str| Field::new(name, DataType::Utf8, true);
+        let schema = Arc::new(Schema::new(vec![column("text"), column("label")]));
+        let no_rows = futures::stream::pending::<Result<RecordBatch>>();
+        let rows = Box::pin(RecordBatchStreamAdapter::new(schema, no_rows));
+        let options = AiOptions::new(Arc::new(Runtime::new()));
+        let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
+        let halted = |_: usize, _: usize| false;
+        let training = create(&options, &pool, &statement, rows, &halted);
+        let cancelling = async { options.cancel.cancel() };
+        let (created, ()) = tokio::join!(training, cancelling);
+        let error = created.err().unwrap();
+        assert_eq!(find_error(&error), Some(&Error::Interrupted), "{error}");
+    }
 }

@@ -10,8 +10,7 @@ use super::statement::Features;
 use crate::error::{Error, Result};
 use crate::inference::{Encoder, Reading, Run};
 use crate::learning::{Frequencies, Meanings, TokenVectors, each_counted, frequencies};
-use crate::options::Settings;
-use crate::runtime::Runtime;
+use crate::options::{AiOptions, Settings};
 use crate::shares::{cores, each_share};
 use crate::vector::normalize;
 use crate::words::number;
@@ -46,22 +45,22 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// For training on rows with so many columns, with the model of `settings`;
+    /// For training on rows with so many columns, with the model of `options`;
     /// `None` where words are all that is wanted, or all that there is.
     ///
     /// # Errors
     /// Those of the model.
     pub fn for_training<'a>(
         features: Features,
-        runtime: &Arc<Runtime>,
-        settings: &Settings,
+        options: &AiOptions,
         columns: usize,
         texts: impl Iterator<Item = &'a str>,
     ) -> Result<Option<Self>> {
         if features == Features::Ngrams {
             return Ok(None);
         }
-        let encoder = runtime.encoder(settings)?;
+        let settings = &options.settings;
+        let encoder = encoder(options, settings)?;
         let mut known: Vec<(u64, f32)> = match features {
             Features::TokenVectors => frequencies(texts).into_iter().collect(),
             _ => Vec::new(),
@@ -75,7 +74,7 @@ impl Reader {
             dims: encoder.dims,
             frequencies: known,
         };
-        Self::open(source, runtime, settings, columns)
+        Self::open(source, options, settings, columns)
     }
 
     /// For a classifier that was trained with vectors from `source`.
@@ -84,34 +83,33 @@ impl Reader {
     /// Those of the model, and where it is another than in training.
     pub fn for_prediction(
         source: &Source,
-        runtime: &Arc<Runtime>,
-        settings: &Settings,
+        options: &AiOptions,
         columns: usize,
     ) -> Result<Option<Self>> {
         let settings = Settings {
             model: source.model.clone(),
-            ..settings.clone()
+            ..options.settings.clone()
         };
-        let encoder = runtime.encoder(&settings)?;
+        let encoder = encoder(options, &settings)?;
         if (&encoder.identity.revision, encoder.dims) != (&source.revision, source.dims) {
             return Err(Error::Setup(format!(
                 "the model was trained on vectors of {} at revision {}, and here is revision {}; train it again",
                 source.model, source.revision, encoder.identity.revision
             )));
         }
-        Self::open(source.clone(), runtime, &settings, columns)
+        Self::open(source.clone(), options, &settings, columns)
     }
 
     fn open(
         source: Source,
-        runtime: &Arc<Runtime>,
+        options: &AiOptions,
         settings: &Settings,
         columns: usize,
     ) -> Result<Option<Self>> {
-        let encoder = runtime.encoder(settings)?;
+        let encoder = encoder(options, settings)?;
         let mut tokens = None;
         if source.features == Features::TokenVectors {
-            let run = Run::new(runtime, settings)?;
+            let run = run(options, settings)?;
             let Some(vectors) = TokenVectors::of(&encoder, &run)? else {
                 return Ok(None);
             };
@@ -142,11 +140,11 @@ impl Reader {
     ///
     /// # Errors
     /// Those of the model.
-    pub fn read(&self, rows: &[Columns<'_>], runtime: &Arc<Runtime>) -> Result<Vec<f32>> {
+    pub fn read(&self, rows: &[Columns<'_>], options: &AiOptions) -> Result<Vec<f32>> {
         let mut vectors = vec![0.0; rows.len() * self.width()];
         match &self.tokens {
             Some((tokens, frequencies)) => self.add_words(rows, tokens, frequencies, &mut vectors),
-            None => self.embed(rows, runtime, &mut vectors)?,
+            None => self.embed(rows, options, &mut vectors)?,
         }
         Ok(vectors)
     }
@@ -199,8 +197,8 @@ impl Reader {
         normalize(all);
     }
 
-    fn embed(&self, rows: &[Columns<'_>], runtime: &Arc<Runtime>, out: &mut [f32]) -> Result<()> {
-        let run = Run::new(runtime, &self.settings)?;
+    fn embed(&self, rows: &[Columns<'_>], options: &AiOptions, out: &mut [f32]) -> Result<()> {
+        let run = run(options, &self.settings)?;
         let blocks = self.columns.min(2);
         // The columns of a row joined are read whole by nobody else.
         for (rows, out) in rows.chunks(ROWS).zip(out.chunks_mut(ROWS * self.width())) {
@@ -221,4 +219,15 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// The model of `settings`, loaded as part of the work of `options`.
+fn encoder(options: &AiOptions, settings: &Settings) -> Result<Arc<Encoder>> {
+    let runtime = &options.runtime;
+    runtime.encoder_with_cancel(settings, &options.cancel)
+}
+
+/// A run with the model of `settings`, as part of the work of `options`.
+fn run(options: &AiOptions, settings: &Settings) -> Result<Run> {
+    Ok(Run::new(&options.runtime, settings)?.with_cancel(&options.cancel))
 }

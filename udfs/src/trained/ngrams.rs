@@ -19,7 +19,7 @@ const MOST_WORDS: usize = 1024;
 const MANY_ROWS: usize = 1000;
 
 /// Words and runs of each column are told apart.
-const KINDS: usize = 2;
+pub(super) const KINDS: usize = 2;
 
 /// The columns of one row.
 pub type Columns<'a> = Vec<Option<&'a str>>;

@@ -7,6 +7,7 @@ use prost::Message;
 
 use super::{About, Head, Trained};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::models::proto::{
     Dimension, FLOAT, Graph, Metadata, Model, Node, OperatorSet, Shape, Tensor, TensorType, Type,
     ValueInfo,
@@ -29,7 +30,8 @@ const MEANING: &str = "meaning";
 pub fn export(trained: &Trained, path: &Path) -> Result<()> {
     let features = trained.ngrams.len() + trained.space.width;
     let labels: usize = trained.heads.iter().map(Head::labels).sum();
-    if features * labels * size_of::<f32>() >= MOST_BYTES {
+    let bytes = features.saturating_mul(labels);
+    if bytes.saturating_mul(size_of::<f32>()) >= MOST_BYTES {
         return Err(Error::Invalid(format!(
             "the model has {features} features for {labels} labels, and an ONNX file holds 2 GB"
         )));
@@ -37,16 +39,8 @@ pub fn export(trained: &Trained, path: &Path) -> Result<()> {
     let cannot = |error: &dyn std::fmt::Display| {
         Error::Setup(format!("{} cannot be written: {error}", path.display()))
     };
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| cannot(&e))?;
     let bytes = model(trained).encode_to_vec();
-    file.write_all(&bytes).map_err(|e| cannot(&e))?;
-    file.as_file().sync_all().map_err(|e| cannot(&e))?;
-    file.persist(path).map_err(|e| cannot(&e.error))?;
-    Ok(())
+    files::write_whole(path, |file| file.write_all(&bytes)).map_err(|e| cannot(&e))
 }
 
 fn model(trained: &Trained) -> Model {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::ast::Query;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -13,7 +13,7 @@ pub struct CreateModel {
     pub name: String,
     pub replace: bool,
     /// The query that gives texts and labels.
-    pub query: String,
+    pub query: Box<Query>,
     /// The label columns, the coarsest first.
     pub labels: Vec<String>,
     pub options: Options,
@@ -127,42 +127,39 @@ const CHOICES: &[Choice] = &[
 ];
 
 impl CreateModel {
-    /// Reads the statement.
+    /// Reads the statement from a parser that stands before its `CREATE`, up to
+    /// and without its `;`.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
-    pub fn parse(sql: &str) -> Parsed<Self> {
-        let wrong = |e: ParserError| {
-            let (ParserError::ParserError(why) | ParserError::TokenizerError(why)) = e else {
-                return e.to_string();
-            };
-            format!(
+    /// Syntax; an option that does not exist or cannot have its value.
+    pub fn parse(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
+        let usage = |error| match error {
+            ParserError::ParserError(why) => ParserError::ParserError(format!(
                 "{why}; the statement is CREATE [OR REPLACE] MODEL name FROM (query) PREDICT label [, label ...] \
                  [OPTIONS (key value, ...)]"
-            )
+            )),
+            other => other,
         };
-        let mut parser = Parser::new(&GenericDialect {})
-            .try_with_sql(sql)
-            .map_err(wrong)?;
-        let mut create = Self::head(&mut parser).map_err(wrong)?;
+        let mut create = Self::head(parser).map_err(usage)?;
         if parser.parse_keyword(Keyword::OPTIONS) {
-            for (key, value) in options(&mut parser).map_err(wrong)? {
-                let choice = CHOICES.iter().find(|choice| choice.key == key);
-                let Some(choice) = choice else {
-                    let keys: Vec<&str> = CHOICES.iter().map(|choice| choice.key).collect();
-                    return Err(format!(
-                        "there is no option '{key}'; there are {}",
-                        keys.join(", ")
-                    ));
-                };
-                (choice.set)(&mut create.options, &value)?;
+            for (key, value) in options(parser).map_err(usage)? {
+                create
+                    .set_option(&key, &value)
+                    .map_err(ParserError::ParserError)?;
             }
         }
-        let _ = parser.consume_token(&Token::SemiColon);
-        match parser.peek_token().token {
-            Token::EOF => Ok(create),
-            other => Err(format!("'{other}' follows the end of CREATE MODEL")),
-        }
+        Ok(create)
+    }
+
+    fn set_option(&mut self, key: &str, value: &str) -> Parsed<()> {
+        let Some(choice) = CHOICES.iter().find(|choice| choice.key == key) else {
+            let keys: Vec<&str> = CHOICES.iter().map(|choice| choice.key).collect();
+            return Err(format!(
+                "there is no option '{key}'; there are {}",
+                keys.join(", ")
+            ));
+        };
+        (choice.set)(&mut self.options, value)
     }
 
     fn head(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
@@ -172,7 +169,7 @@ impl CreateModel {
         let name = name(parser)?;
         parser.expect_keyword(Keyword::FROM)?;
         parser.expect_token(&Token::LParen)?;
-        let query = parser.parse_query()?.to_string();
+        let query = parser.parse_query()?;
         parser.expect_token(&Token::RParen)?;
         word(parser, "PREDICT")?;
         let labels = parser.parse_comma_separated(name_of_column)?;
@@ -232,17 +229,25 @@ fn options(parser: &mut Parser<'_>) -> Result<Vec<(String, String)>, ParserError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use datafusion::sql::sqlparser::dialect::GenericDialect;
+
+    fn parse(sql: &str) -> Parsed<CreateModel> {
+        let mut parser = Parser::new(&GenericDialect {})
+            .try_with_sql(sql)
+            .map_err(|error| error.to_string())?;
+        CreateModel::parse(&mut parser).map_err(|error| error.to_string())
+    }
 
     #[test]
     fn the_whole_statement_is_read() {
-        let create = CreateModel::parse(
+        let create = parse(
             "create or replace model GPC from (SELECT \"Name\", t.x AS lvl1, 'a;b' FROM t WHERE y > (1)) \
              predict lvl1, \"Lvl2\" options (cost 2.5, class_weight 'balanced', features 'embeddings', method 'adapter');",
         )
         .unwrap();
         assert_eq!((create.name.as_str(), create.replace), ("gpc", true));
         assert_eq!(
-            create.query,
+            create.query.to_string(),
             "SELECT \"Name\", t.x AS lvl1, 'a;b' FROM t WHERE y > (1)"
         );
         assert_eq!(create.labels, ["lvl1", "Lvl2"]);
@@ -285,12 +290,8 @@ mod tests {
                 "CREATE MODEL m FROM (SELECT 1) PREDICT y OPTIONS (cost 0)",
                 "no number above 0",
             ),
-            (
-                "CREATE MODEL m FROM (SELECT 1) PREDICT y z",
-                "follows the end",
-            ),
         ] {
-            let message = CreateModel::parse(sql).unwrap_err();
+            let message = parse(sql).unwrap_err();
             assert!(message.contains(says), "{sql}: {message}");
         }
     }

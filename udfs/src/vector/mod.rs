@@ -13,5 +13,5 @@ pub use add_scaled::add_scaled;
 pub use dot::dot;
 pub use normalize::normalize;
 pub use pair::{Number, Reference, cosine, distance};
-pub use pairs::{Keep, Pair, Units, pairs};
+pub use pairs::{Keep, Pair, PairsError, Units, pairs, pairs_within};
 pub use prefetch::prefetch;

@@ -1,6 +1,8 @@
 //! Which vectors of two sets lie near each other: products of blocks, of which
 //! only what is near enough is kept.
 
+use std::collections::TryReserveError;
+use std::convert::Infallible;
 use std::ops::Range;
 
 use super::matrix::{Shape, multiply_transposed};
@@ -38,6 +40,41 @@ impl Units {
         Self {
             dims,
             ..Self::default()
+        }
+    }
+
+    /// Bytes that [`Units::try_reserve`] allocates for `more` vectors; `None`
+    /// where they cannot be counted.
+    pub fn growth(&self, more: usize) -> Option<usize> {
+        let each = self.dims.checked_mul(size_of::<f32>())?;
+        let each = each.checked_add(size_of::<u32>())?;
+        let capacity = self.rows.capacity();
+        self.capacity_with(more)?
+            .checked_sub(capacity)?
+            .checked_mul(each)
+    }
+
+    /// Makes room for `more` vectors.
+    ///
+    /// # Errors
+    /// If the memory cannot be allocated.
+    pub fn try_reserve(&mut self, more: usize) -> Result<(), TryReserveError> {
+        let capacity = self.capacity_with(more).unwrap_or(usize::MAX);
+        let rows = capacity.saturating_sub(self.rows.len());
+        let values = capacity.saturating_mul(self.dims);
+        self.values
+            .try_reserve_exact(values.saturating_sub(self.values.len()))?;
+        self.rows.try_reserve_exact(rows)
+    }
+
+    /// Vectors that there is room for once there is room for `more`: twice as
+    /// many as before where it does not suffice.
+    fn capacity_with(&self, more: usize) -> Option<usize> {
+        let needed = self.rows.len().checked_add(more)?;
+        let capacity = self.rows.capacity();
+        match needed <= capacity {
+            true => Some(capacity),
+            false => Some(needed.max(capacity.checked_mul(2)?)),
         }
     }
 
@@ -110,8 +147,35 @@ pub fn pairs(
     keep: Keep,
     halted: &(dyn Fn() -> bool + Sync),
 ) -> Option<Vec<Pair>> {
+    let unlimited = |_: usize| Ok::<(), Infallible>(());
+    pairs_within::<Infallible>(left, right, keep, halted, &unlimited).ok()
+}
+
+/// Why [`pairs_within`] ends without pairs.
+#[derive(Debug)]
+pub enum PairsError<E> {
+    Interrupted,
+    /// The memory for them is refused.
+    Memory(E),
+}
+
+/// The same as [`pairs`]; `reserve` is called with the bytes of each allocation
+/// that depends on how many pairs there are, before it is made.
+///
+/// # Errors
+/// [`PairsError`].
+///
+/// # Panics
+/// If the two sides have different dimensions.
+pub fn pairs_within<E: Send>(
+    left: &Units,
+    right: &Units,
+    keep: Keep,
+    halted: &(dyn Fn() -> bool + Sync),
+    reserve: &Reserve<'_, E>,
+) -> Result<Vec<Pair>, PairsError<E>> {
     if left.is_empty() || right.is_empty() {
-        return Some(Vec::new());
+        return Ok(Vec::new());
     }
     assert_eq!(left.dims, right.dims, "vectors of one space");
     let slices: Vec<Range<usize>> = ranges(left.len(), LEFT);
@@ -119,19 +183,30 @@ pub fn pairs(
     let stripes = (SHARES * cores()).div_ceil(slices.len());
     let stripe = right.len().div_ceil(stripes).next_multiple_of(RIGHT);
     let stripes: Vec<Range<usize>> = ranges(right.len(), stripe);
-    let mut found = vec![None; slices.len() * stripes.len()];
+    if let Keep::Best(most) = keep {
+        let of_stripe = candidates(most, stripe.min(right.len())).next_power_of_two();
+        let of_row = of_stripe
+            .saturating_mul(stripes.len() * size_of::<Candidate>())
+            .saturating_add(most.min(right.len()).saturating_mul(PAIR_BYTES));
+        reserve(left.len().saturating_mul(of_row)).map_err(PairsError::Memory)?;
+    }
     let shares = slices
         .iter()
         .flat_map(|slice| stripes.iter().map(move |stripe| (slice, stripe)));
+    let mut found = Vec::new();
+    found.resize_with(slices.len() * stripes.len(), || None);
     each_share(shares.zip(&mut found), |((slice, stripe), found)| {
-        *found = near((left, slice, right, stripe), keep, halted);
+        *found = Some(near((left, slice, right, stripe), keep, halted, reserve));
     });
     let mut pairs = Vec::new();
     let mut found = found.into_iter();
     for slice in slices {
         let mut of_slice = vec![Vec::new(); slice.len()];
         for _ in 0..stripes.len() {
-            let near = found.next().flatten()?;
+            let near = found
+                .next()
+                .flatten()
+                .ok_or(PairsError::<E>::Interrupted)??;
             for (row, near) in of_slice.iter_mut().zip(near) {
                 row.extend(near.0);
             }
@@ -148,7 +223,23 @@ pub fn pairs(
             }));
         }
     }
-    Some(pairs)
+    Ok(pairs)
+}
+
+/// Reserves so many bytes before they are allocated.
+pub type Reserve<'a, E> = dyn Fn(usize) -> Result<(), E> + Sync + 'a;
+
+/// A right vector that is near a left one, and the cosine.
+type Candidate = (f32, u32);
+
+/// Bytes that a pair takes at the end: in the list of its row, and in a list
+/// that grows by doubling.
+const PAIR_BYTES: usize = size_of::<Candidate>() + 2 * size_of::<Pair>();
+
+/// Candidates that [`Near::add`] holds of one left vector and a stripe of
+/// `stripe` right ones, at most.
+fn candidates(most: usize, stripe: usize) -> usize {
+    stripe.min(most.max(RIGHT).saturating_mul(2))
 }
 
 fn ranges(all: usize, each: usize) -> Vec<Range<usize>> {
@@ -156,13 +247,13 @@ fn ranges(all: usize, each: usize) -> Vec<Range<usize>> {
     starts.map(|start| start..all.min(start + each)).collect()
 }
 
-fn best_first(near: &mut [(f32, u32)]) {
+fn best_first(near: &mut [Candidate]) {
     near.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
 }
 
 /// The right vectors that are near one left vector, with the cosine.
 #[derive(Clone, Default)]
-struct Near(Vec<(f32, u32)>);
+struct Near(Vec<Candidate>);
 
 impl Near {
     /// Adds those of `products` that are near enough, and says what is near
@@ -175,7 +266,7 @@ impl Near {
             }
             self.0.push((*product, (first + at) as u32));
             if let Keep::Best(most) = keep
-                && self.0.len() >= 2 * most.max(RIGHT)
+                && self.0.len() >= most.max(RIGHT).saturating_mul(2)
             {
                 least = self.shrink(most);
             }
@@ -189,8 +280,10 @@ impl Near {
     /// Keeps the `most` best, and says how good the last of them is.
     fn shrink(&mut self, most: usize) -> f32 {
         if self.0.len() > most {
-            let by = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-            self.0.select_nth_unstable_by(most - 1, by);
+            let by = |a: &Candidate, b: &Candidate| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+            if let Some(last) = most.checked_sub(1) {
+                self.0.select_nth_unstable_by(last, by);
+            }
             self.0.truncate(most);
         }
         let scores = self.0.iter().map(|near| near.0);
@@ -199,11 +292,12 @@ impl Near {
 }
 
 /// For each left vector of a slice, the near ones of a stripe.
-fn near(
+fn near<E>(
     (left, slice, right, stripe): (&Units, &Range<usize>, &Units, &Range<usize>),
     keep: Keep,
     halted: &(dyn Fn() -> bool + Sync),
-) -> Option<Vec<Near>> {
+    reserve: &Reserve<'_, E>,
+) -> Result<Vec<Near>, PairsError<E>> {
     let mut products = Vec::new();
     let mut near: Vec<Near> = slice.clone().map(|_| Near::default()).collect();
     let least = match keep {
@@ -214,7 +308,7 @@ fn near(
     let mut start = stripe.start;
     while start < stripe.end {
         if halted() {
-            return None;
+            return Err(PairsError::Interrupted);
         }
         let block = start..stripe.end.min(start + RIGHT);
         let shape = Shape {
@@ -224,13 +318,21 @@ fn near(
         };
         products.resize(shape.rows * shape.columns, 0.0);
         multiply_transposed(&mut products, left.some(slice), right.some(&block), shape);
+        if let Keep::Above(least) = keep {
+            let matches = products.iter().filter(|product| **product >= least).count();
+            if matches > 0 {
+                // The list of candidates grows by doubling.
+                let bytes = matches * (2 * size_of::<Candidate>() + PAIR_BYTES);
+                reserve(bytes).map_err(PairsError::Memory)?;
+            }
+        }
         let rows = near.iter_mut().zip(&mut least);
         for ((near, least), products) in rows.zip(products.chunks_exact(block.len())) {
             *least = near.add(products, block.start, keep, *least);
         }
         start = block.end;
     }
-    Some(near)
+    Ok(near)
 }
 
 #[cfg(test)]
@@ -294,6 +396,42 @@ mod tests {
         });
         assert_eq!(found.len(), expected.sum::<usize>());
         assert!(found.len() > 20);
+    }
+
+    #[test]
+    fn memory_is_reserved_before_pairs_are_kept() {
+        let all = units(&vectors(600, 4, 5));
+        let reserved = std::sync::atomic::AtomicUsize::new(0);
+        let count = |bytes: usize| {
+            reserved.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+            Ok::<(), ()>(())
+        };
+        for keep in [Keep::Best(3), Keep::Above(0.5), Keep::Best(usize::MAX)] {
+            reserved.store(0, std::sync::atomic::Ordering::Relaxed);
+            let found = pairs_within::<()>(&all, &all, keep, &|| false, &count).unwrap();
+            let reserved = reserved.load(std::sync::atomic::Ordering::Relaxed);
+            assert!(reserved >= size_of_val(found.as_slice()), "{keep:?}");
+            let refuse = |_: usize| Err::<(), _>("the pool is empty");
+            let refused = pairs_within::<&str>(&all, &all, keep, &|| false, &refuse);
+            assert!(
+                matches!(refused, Err(PairsError::Memory("the pool is empty"))),
+                "{keep:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn room_is_counted_before_it_is_made() {
+        let mut units = Units::new(3);
+        assert_eq!(units.growth(10), Some(10 * 16));
+        units.try_reserve(10).unwrap();
+        assert_eq!(units.growth(10), Some(0));
+        assert!(units.size() >= 160);
+        units.push(&[1.0, 0.0, 0.0], 0);
+        assert!(units.growth(10).is_some_and(|bytes| bytes > 0));
+        assert_eq!(units.growth(usize::MAX), None);
+        assert_eq!(Units::new(usize::MAX).growth(1), None);
+        assert!(units.try_reserve(usize::MAX - 1).is_err());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Error;
 use super::format::{self, Bad, Usable};
+use crate::files::sync_folder;
 
 const FILE: &str = "semql-cache.sqlite";
 const LOCK: &str = "semql-cache.lock";
@@ -196,6 +197,7 @@ fn set_aside(folder: &Path, kind: &str) -> io::Result<PathBuf> {
         _ => {}
     }
     remove(&beside(folder, FILE, "-shm"))?;
+    sync_folder(folder)?;
     Ok(aside)
 }
 
@@ -209,7 +211,8 @@ fn make(folder: &Path) -> io::Result<()> {
     let unfinished = folder.join(UNFINISHED);
     remove(&unfinished)?;
     format::make(&unfinished).map_err(io::Error::other)?;
-    fs::rename(unfinished, path_in(folder))
+    fs::rename(unfinished, path_in(folder))?;
+    sync_folder(folder)
 }
 
 /// Opens the file for reading, in a folder that takes no new files.

@@ -1,6 +1,5 @@
 //! Building graphs once and keeping them under `graphs/` of semql's home.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -10,6 +9,7 @@ use super::{
     BUILDER_VERSION, Int8, Numbers, Precision, Ranges, Recipe, Style, Verdict, bert,
     greatest_weight,
 };
+use crate::files::write_whole;
 use crate::models::weights::Weights;
 use crate::models::{ModelError, ModelSpec, home};
 
@@ -223,11 +223,6 @@ impl Graphs {
 
 /// Whole or not at all: several processes may build the same graph at once.
 fn keep(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
+    std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    write_whole(path, |file| file.write_all(bytes))
 }

@@ -14,7 +14,7 @@ pub(super) enum Transferred {
 pub(super) struct Transfer;
 
 impl Transfer {
-    pub(super) fn new(_endpoint: &str, _token: Option<&str>) -> Self {
+    pub(super) fn new(_endpoint: &str, _token: Option<&str>, _max_bytes: u64) -> Self {
         Self
     }
 

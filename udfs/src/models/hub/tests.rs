@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::fake::{Asked, FakeHub, Reply};
 use super::*;
+use crate::error::Error;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const WEIGHTS: &[u8] = b"weights that are long enough to be cut in the middle";
@@ -515,6 +516,66 @@ fn an_interrupted_download_stops_and_can_go_on() {
     assert!(!folder(cache.path()).join("model.safetensors").exists());
     assert_eq!(told.started.borrow().len(), told.finished.get());
     fetch(&hub.url, cache.path(), &Told::default()).unwrap();
+}
+
+#[test]
+fn a_cancelled_download_asks_the_hub_nothing() {
+    let (hub, cache) = (FakeHub::start(sound), tempfile::tempdir().unwrap());
+    let told = Told {
+        stop_at: Some(0),
+        ..Told::default()
+    };
+    let error = fetch(&hub.url, cache.path(), &told).unwrap_err();
+    assert_eq!(Error::from(error), Error::Interrupted);
+    assert!(hub.asked().is_empty());
+}
+
+#[test]
+fn a_download_that_waits_for_another_one_can_be_cancelled() {
+    let cache = tempfile::tempdir().unwrap();
+    let held = hold(cache.path(), &|| false).unwrap();
+    assert!(held.is_some());
+    assert!(hold(cache.path(), &|| true).unwrap().is_none());
+    drop(held);
+    assert!(hold(cache.path(), &|| true).unwrap().is_some());
+}
+
+/// Fetches with a limit on the size of a file.
+fn limited(url: &str, cache: &Path, max_file_bytes: usize) -> Result<PathBuf, ModelError> {
+    let mut hub = Hub::new(url, None, cache, false);
+    hub.max_file_bytes = max_file_bytes as u64;
+    hub.fetch("own/model", COMMIT, REQUIRED, &[], &Told::default())
+}
+
+#[test]
+fn a_file_above_the_limit_is_refused_and_what_arrived_is_removed() {
+    let (hub, cache) = (FakeHub::start(sound), tempfile::tempdir().unwrap());
+    fs::create_dir_all(folder(cache.path())).unwrap();
+    let part = folder(cache.path()).join("model.safetensors.part");
+    fs::write(part, &WEIGHTS[..5]).unwrap();
+    let error = limited(&hub.url, cache.path(), WEIGHTS.len() - 1).unwrap_err();
+    assert!(matches!(error, ModelError::TooLarge { .. }), "{error}");
+    assert!(matches!(Error::from(error), Error::Forbidden(_)));
+    assert_eq!(files(cache.path()), ["config.json"]);
+    limited(&hub.url, cache.path(), WEIGHTS.len()).unwrap();
+    assert_eq!(files(cache.path()), ["config.json", "model.safetensors"]);
+}
+
+#[test]
+fn a_wrong_stated_length_does_not_lift_the_limit() {
+    let hub = FakeHub::start(|asked| match name(asked) {
+        "model.safetensors" => Reply::file(asked, WEIGHTS)
+            .header("etag", "\"a git hash\"")
+            .header("x-linked-size", "10"),
+        _ => sound(asked),
+    });
+    let cache = tempfile::tempdir().unwrap();
+    let error = limited(&hub.url, cache.path(), 20).unwrap_err();
+    assert!(
+        matches!(error, ModelError::TooLarge { max_bytes: 20, .. }),
+        "{error}"
+    );
+    assert_eq!(files(cache.path()), ["config.json"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 use super::{DownloadProgress, ModelError};
+use crate::files;
 
 /// How often a download that breaks off is taken up again by itself.
 const ATTEMPTS: usize = 3;
@@ -31,6 +32,8 @@ pub(super) struct Transfer<'a> {
     agent: Agent,
     endpoint: &'a str,
     token: Option<&'a str>,
+    /// Largest file, in bytes.
+    max_bytes: u64,
 }
 
 /// The last answer of a chain of redirects, and what the hub itself said of
@@ -49,7 +52,7 @@ enum Attempt {
 }
 
 impl<'a> Transfer<'a> {
-    pub(super) fn new(endpoint: &'a str, token: Option<&'a str>) -> Self {
+    pub(super) fn new(endpoint: &'a str, token: Option<&'a str>, max_bytes: u64) -> Self {
         let mut config = Agent::config_builder()
             // Redirects are followed here, so that the token stays with the hub.
             .max_redirects(0)
@@ -69,6 +72,7 @@ impl<'a> Transfer<'a> {
             agent: config.build().into(),
             endpoint,
             token,
+            max_bytes,
         }
     }
 
@@ -118,6 +122,9 @@ impl<'a> Transfer<'a> {
         progress: &dyn DownloadProgress,
     ) -> Result<Attempt, ModelError> {
         let io = |e| ModelError::io(part, e);
+        if progress.cancelled() {
+            return Err(cancelled(url));
+        }
         let have = fs::metadata(part).map_or(0, |metadata| metadata.len());
         let answer = self.get(url, have)?;
         let headers = answer.response.headers();
@@ -144,7 +151,11 @@ impl<'a> Transfer<'a> {
             404 if !is_refusal(headers) => return Ok(Attempt::Done(Transferred::Absent)),
             _ => return Err(refused(url, &answer.response)),
         };
-        let total = answer.size.or(rest.map(|rest| rest + have));
+        let total = answer.size.or(rest.map(|rest| rest.saturating_add(have)));
+        if have > self.max_bytes || total.is_some_and(|total| total > self.max_bytes) {
+            remove_part(part)?;
+            return Err(self.too_large(url));
+        }
         let chunked = text(headers, "transfer-encoding").is_some_and(|t| t.contains("chunked"));
         if total.is_none() && answer.sha256.is_none() && !chunked {
             return Err(ModelError::Download {
@@ -165,13 +176,21 @@ impl<'a> Transfer<'a> {
         let mut digest = Sha256::new();
         progress.start(name, total);
         progress.advance(have);
+        // The length that the server states may be absent or wrong: one byte more
+        // than allowed is read, and shows that the file is too large.
+        let room = self.max_bytes.saturating_sub(have);
         let copied = (|| {
             hash_file(&mut file, &mut digest).map_err(io)?;
             let body = answer.response.into_body().into_reader();
+            let body = body.take(room.saturating_add(1));
             self.copy(body, &mut file, &mut digest, part, url, progress)
         })();
         progress.finish();
         let (new, broken) = copied?;
+        if new > room {
+            remove_part(part)?;
+            return Err(self.too_large(url));
+        }
         let length = have + new;
         if let Some(why) = broken {
             return Ok(Attempt::Again(why));
@@ -197,7 +216,9 @@ impl<'a> Transfer<'a> {
         }
         file.sync_all().map_err(io)?;
         drop(file);
-        fs::rename(part, target).map_err(|e| ModelError::io(target, e))?;
+        fs::rename(part, target)
+            .and_then(|()| files::sync_folder(files::folder_of(target)))
+            .map_err(|e| ModelError::io(target, e))?;
         Ok(Attempt::Done(Transferred::Whole))
     }
 
@@ -216,11 +237,7 @@ impl<'a> Transfer<'a> {
         let mut copied = 0;
         loop {
             if progress.cancelled() {
-                return Err(ModelError::Download {
-                    url: url.to_string(),
-                    reason: "it was interrupted".to_string(),
-                    hint: "ask again to go on where it stopped".to_string(),
-                });
+                return Err(cancelled(url));
             }
             let count = match body.read(&mut buffer) {
                 Ok(0) => return Ok((copied, None)),
@@ -233,6 +250,13 @@ impl<'a> Transfer<'a> {
             digest.update(&buffer[..count]);
             copied += count as u64;
             progress.advance(count as u64);
+        }
+    }
+
+    fn too_large(&self, url: &str) -> ModelError {
+        ModelError::TooLarge {
+            url: url.to_string(),
+            max_bytes: self.max_bytes,
         }
     }
 
@@ -378,6 +402,20 @@ fn hash_file(file: &mut File, digest: &mut Sha256) -> io::Result<()> {
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn cancelled(url: &str) -> ModelError {
+    ModelError::Cancelled {
+        url: url.to_string(),
+    }
+}
+
+/// Removes what has arrived of a file, if anything has.
+fn remove_part(part: &Path) -> Result<(), ModelError> {
+    match fs::remove_file(part) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(ModelError::io(part, e)),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a 404 means more than that one file is not there.

@@ -4,6 +4,7 @@
 //! is opened, so that reading a tensor later touches only that tensor's pages
 //! and cannot leave the file.
 
+mod archive;
 mod element;
 mod names;
 mod pickle;
@@ -12,6 +13,7 @@ mod safetensors;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
@@ -27,6 +29,13 @@ const FILES: &[&str] = &[
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 ];
+
+/// Bytes of the index of a sharded checkpoint, at most. A model of 1,000 tensors
+/// has 100 KB.
+const MAX_INDEX_BYTES: u64 = 16 << 20;
+
+/// Files of a sharded checkpoint, at most.
+const MAX_SHARDS: usize = 1024;
 
 /// The named tensors of one checkpoint.
 pub struct Weights {
@@ -179,7 +188,7 @@ impl Weights {
         struct Index {
             weight_map: BTreeMap<String, String>,
         }
-        let text = std::fs::read_to_string(index).map_err(|e| ModelError::io(index, e))?;
+        let text = read_index(index)?;
         let Index { weight_map } =
             serde_json::from_str(&text).map_err(|e| ModelError::corrupt(index, e.to_string()))?;
         let folder = index.parent().unwrap_or(Path::new(""));
@@ -193,6 +202,9 @@ impl Weights {
                 ));
             }
             if !opened.contains_key(file.as_str()) {
+                if opened.len() >= MAX_SHARDS {
+                    return Err(ModelError::corrupt(index, "it names too many files"));
+                }
                 let listed = self.add_file(&folder.join(file))?;
                 opened.insert(file, (self.shards.len() - 1, listed.into_iter().collect()));
             }
@@ -205,6 +217,18 @@ impl Weights {
             self.tensors.insert(name.clone(), slot);
         }
         Ok(())
+    }
+}
+
+/// The text of the index of a sharded checkpoint.
+fn read_index(path: &Path) -> Result<String, ModelError> {
+    let file = File::open(path).map_err(|e| ModelError::io(path, e))?;
+    let mut text = String::new();
+    let read = file.take(MAX_INDEX_BYTES + 1).read_to_string(&mut text);
+    let read = read.map_err(|e| ModelError::io(path, e))?;
+    match read as u64 > MAX_INDEX_BYTES {
+        true => Err(ModelError::corrupt(path, "it is too large for an index")),
+        false => Ok(text),
     }
 }
 

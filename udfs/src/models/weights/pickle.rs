@@ -13,11 +13,21 @@ use std::collections::HashMap;
 
 use super::element::Element;
 
-/// No model's pickle comes near this; it bounds what a hostile one can use.
-const LONGEST: usize = 16 << 20;
+/// Bytes of a pickle, at most. A model of 1,000 tensors has 200 KB.
+const MAX_BYTES: usize = 4 << 20;
+
+/// Values on the stack, values in the memo, and containers of each kind, at
+/// most.
+const MAX_VALUES: usize = 1 << 20;
+
+/// Tensors, and storages, of a checkpoint, at most.
+pub(super) const MAX_TENSORS: usize = 1 << 16;
+
+/// Bytes of the name of a tensor, a storage or a Python object, at most.
+pub(super) const MAX_NAME_BYTES: usize = 1024;
 
 /// Axes a tensor may have; language models need three.
-const MOST_AXES: usize = 8;
+pub(super) const MAX_AXES: usize = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Value<'a> {
@@ -146,12 +156,12 @@ impl<'a> Pickle<'a> {
 /// Reads the pickle that `bytes` begin with.
 pub(super) fn load(bytes: &[u8]) -> Result<Pickle<'_>, Refusal> {
     let mut machine = Machine {
-        bytes: &bytes[..bytes.len().min(LONGEST)],
+        bytes: &bytes[..bytes.len().min(MAX_BYTES)],
         at: 0,
         stack: Vec::new(),
         marks: Vec::new(),
         memo: HashMap::new(),
-        copies: bytes.len().min(LONGEST),
+        copies: bytes.len().min(MAX_BYTES),
         made: Pickle {
             root: Value::None,
             end: 0,
@@ -162,7 +172,9 @@ pub(super) fn load(bytes: &[u8]) -> Result<Pickle<'_>, Refusal> {
             dicts: Vec::new(),
         },
     };
-    while machine.step()? {}
+    while machine.step()? {
+        machine.check_size()?;
+    }
     machine.made.root = machine.pop()?;
     machine.made.end = machine.at;
     Ok(machine.made)
@@ -289,6 +301,26 @@ impl<'a> Machine<'a> {
             other => return Err(Refusal::Instruction(other, begin)),
         }
         Ok(true)
+    }
+
+    /// Bounds what the instructions so far have built.
+    fn check_size(&self) -> Result<(), Refusal> {
+        let made = &self.made;
+        let values = [
+            self.stack.len(),
+            self.marks.len(),
+            self.memo.len(),
+            made.tuples.len(),
+            made.lists.len(),
+            made.dicts.len(),
+        ];
+        if values.iter().any(|values| *values > MAX_VALUES) {
+            return Err(self.nonsense("too many values"));
+        }
+        if made.tensors.len() > MAX_TENSORS || made.storages.len() > MAX_TENSORS {
+            return Err(self.nonsense("too many tensors"));
+        }
+        Ok(())
     }
 
     fn nonsense(&self, what: &'static str) -> Refusal {
@@ -448,6 +480,9 @@ impl<'a> Machine<'a> {
     }
 
     fn push_global(&mut self, module: &str, name: &str) -> Result<(), Refusal> {
+        if module.len() > MAX_NAME_BYTES || name.len() > MAX_NAME_BYTES {
+            return Err(self.nonsense("a name that is too long"));
+        }
         let known = global(module, name);
         let known = known.ok_or_else(|| Refusal::Object(format!("{module}.{name}")))?;
         self.stack.push(Value::Global(known));
@@ -460,8 +495,8 @@ impl<'a> Machine<'a> {
         let [Value::Global(function), Value::Tuple(at)] = called[..] else {
             return Err(self.nonsense("a call of something that is no function"));
         };
+        self.spend(self.made.tuples[at].len())?;
         let arguments = self.made.tuples[at].clone();
-        self.spend(arguments.len())?;
         match (function, arguments.as_slice()) {
             (Global::OrderedDict, []) => self.push_dict(Vec::new()),
             (Global::OrderedDict, [pairs]) => {
@@ -469,13 +504,15 @@ impl<'a> Machine<'a> {
                     .made
                     .items(*pairs)
                     .ok_or(self.nonsense("a dict of no pairs"))?;
-                let count = pairs.len();
+                if pairs.len() > self.copies {
+                    return Err(self.nonsense("more copies than content"));
+                }
                 let pairs = pairs.iter().map(|pair| match self.made.items(*pair) {
                     Some([key, value]) => Ok((*key, *value)),
                     _ => Err(self.nonsense("a dict of no pairs")),
                 });
                 let pairs = pairs.collect::<Result<Vec<_>, _>>()?;
-                self.spend(count)?;
+                self.spend(pairs.len())?;
                 self.push_dict(pairs);
             }
             (
@@ -522,7 +559,7 @@ impl<'a> Machine<'a> {
             .made
             .items(value)
             .ok_or(self.nonsense("a shape that is no tuple"))?;
-        if items.len() > MOST_AXES {
+        if items.len() > MAX_AXES {
             return Err(self.nonsense("a tensor of too many axes"));
         }
         items.iter().map(|item| self.size(*item)).collect()
@@ -543,6 +580,9 @@ impl<'a> Machine<'a> {
         else {
             return Err(self.nonsense("a reference to something other than a storage"));
         };
+        if key.len() > MAX_NAME_BYTES {
+            return Err(self.nonsense("a name that is too long"));
+        }
         let part = match rest {
             [] | [Value::None] => None,
             [part] => match self.made.items(*part) {

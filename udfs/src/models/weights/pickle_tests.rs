@@ -181,3 +181,49 @@ fn sizes_below_zero_and_too_many_axes_are_refused() {
         Refusal::Nonsense("a tensor of too many axes", _)
     ));
 }
+
+#[test]
+fn more_values_than_any_model_has_are_refused() {
+    let values = |instruction: &[u8]| refusal(&instruction.repeat(MAX_VALUES + 1));
+    for instruction in [b"N".as_slice(), b"(", b"]", b"}", b")0"] {
+        assert!(
+            matches!(values(instruction), Refusal::Nonsense("too many values", _)),
+            "{instruction:?}"
+        );
+    }
+    // Each is kept under a number of its own and leaves the stack.
+    let kept = [b"N".to_vec(), b"\x94".repeat(MAX_VALUES + 1)].concat();
+    assert!(matches!(
+        refusal(&kept),
+        Refusal::Nonsense("too many values", _)
+    ));
+    let storage = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x06tq\x00";
+    let storages = [storage.to_vec(), b"h\x00Q0".repeat(MAX_TENSORS + 1)].concat();
+    assert!(matches!(
+        refusal(&storages),
+        Refusal::Nonsense("too many tensors", _)
+    ));
+    // A pickle may be no longer, whatever follows it.
+    let long = [b"X\xff\xff\x3f\x00".to_vec(), vec![b'a'; MAX_BYTES]].concat();
+    assert_eq!(refusal(&long), Refusal::CutOff);
+}
+
+#[test]
+fn long_names_are_refused() {
+    let long = "a".repeat(MAX_NAME_BYTES + 1);
+    let object = refusal(format!("c{long}\nb\n").as_bytes());
+    assert!(matches!(
+        object,
+        Refusal::Nonsense("a name that is too long", _)
+    ));
+    let key = [
+        b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX".as_slice(),
+        &(long.len() as u32).to_le_bytes(),
+        long.as_bytes(),
+        b"X\x03\x00\x00\x00cpuK\x06tQ",
+    ];
+    assert!(matches!(
+        refusal(&key.concat()),
+        Refusal::Nonsense("a name that is too long", _)
+    ));
+}

@@ -1,22 +1,23 @@
 //! PyTorch's own checkpoints: a pickle that describes tensors, and their values
 //! beside it in a zip archive (since 1.6) or behind it in the file (before).
 
-use std::collections::HashMap;
-use std::io::Cursor;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use zip::result::ZipError;
-use zip::{CompressionMethod, ZipArchive};
-
 use super::ModelError;
+use super::archive::{Archive, PartError};
 use super::element::{Element, Slot, Storage};
-use super::pickle::{self, Pickle, Refusal, StorageRef, Value};
+use super::pickle::{self, MAX_NAME_BYTES, Pickle, Refusal, StorageRef, Value};
 
 pub(super) const SAVE_AGAIN: &str = "open it with Python where you trust it and save its weights again: \
      safetensors.torch.save_file(model.state_dict(), 'model.safetensors')";
 
 /// Under which keys training scripts keep a state dict among other things.
 const WRAPPERS: &[&str] = &["state_dict", "model_state_dict", "model", "module"];
+
+/// The parts of an archive: the pickle, and the order of bytes in the values.
+const DESCRIPTION: &[u8] = b"data.pkl";
+const BYTE_ORDER: &[u8] = b"byteorder";
 
 /// How the older format begins: a pickle of a magic number.
 const LEGACY: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
@@ -29,62 +30,44 @@ type Listed = Result<Vec<(String, Slot)>, ModelError>;
 
 /// The tensors of a checkpoint in the zip format.
 pub(super) fn list_archive(bytes: &[u8], path: &Path) -> Listed {
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| refuse_zip(e, path))?;
-    let names: Vec<String> = archive
-        .file_names()
-        .filter_map(|name| name.ok().map(|name| name.into_owned()))
-        .collect();
-    let pickled = names
+    let archive = Archive::read(bytes)
+        .map_err(|why| ModelError::corrupt(path, format!("it is no whole zip archive ({why})")))?;
+    let names = archive.names();
+    let root = names
         .iter()
-        .find(|name| *name == "data.pkl" || name.ends_with("/data.pkl"))
+        .find_map(|name| folder_of(name, DESCRIPTION))
         .ok_or_else(|| ModelError::corrupt(path, "it is a zip archive without a data.pkl"))?;
-    let root = pickled.trim_end_matches("data.pkl");
-    if names.iter().any(|name| {
-        name.strip_prefix(root)
-            .is_some_and(|n| n.starts_with("code/"))
-    }) {
+    let program = [root, b"code/"].concat();
+    if names.iter().any(|name| name.starts_with(&program)) {
         return Err(ModelError::Unsupported {
             what: "a TorchScript program".to_string(),
             path: path.to_path_buf(),
             hint: SAVE_AGAIN.to_string(),
         });
     }
-    let mut entry = |name: &str| -> Result<(usize, usize), ModelError> {
-        let file = archive.by_name(name).map_err(|e| match e {
-            ZipError::FileNotFound => {
-                ModelError::corrupt(path, format!("it lacks its part '{name}'"))
+    let part = |name: &[u8]| {
+        let name = [root, name].concat();
+        let shown = String::from_utf8_lossy(&name);
+        archive.part(&name).map_err(|error| match error {
+            PartError::Missing => ModelError::corrupt(path, format!("it lacks its part '{shown}'")),
+            PartError::Packed => compressed(path),
+            PartError::CutOff => {
+                ModelError::corrupt(path, format!("its part '{shown}' is cut off"))
             }
-            other => refuse_zip(other, path),
-        })?;
-        if file.compression() != CompressionMethod::Stored {
-            return Err(compressed(path));
-        }
-        let place = |start: u64, length: u64| {
-            let (start, length) = (usize::try_from(start).ok()?, usize::try_from(length).ok()?);
-            (start.checked_add(length)? <= bytes.len()).then_some((start, length))
-        };
-        file.data_start()
-            .and_then(|start| place(start, file.compressed_size()))
-            .ok_or_else(|| ModelError::corrupt(path, format!("its part '{name}' is cut off")))
+        })
     };
-    let (start, length) = entry(pickled)?;
-    let pickle = load(&bytes[start..start + length], path)?;
-    let big_endian = match names
-        .iter()
-        .find(|name| **name == format!("{root}byteorder"))
-    {
-        Some(name) => {
-            let (start, length) = entry(name)?;
-            bytes[start..start + length].starts_with(b"big")
-        }
-        None => false,
+    let pickle = load(&bytes[part(DESCRIPTION)?], path)?;
+    let big_endian = match names.contains(&[root, BYTE_ORDER].concat().as_slice()) {
+        true => bytes[part(BYTE_ORDER)?].starts_with(b"big"),
+        false => false,
     };
     let mut found: HashMap<&str, (usize, usize)> = HashMap::new();
     list(&pickle, path, |storage| {
         let (start, length) = match found.get(storage.key) {
             Some(place) => *place,
             None => {
-                let place = entry(&format!("{root}data/{}", storage.key))?;
+                let range = part(format!("data/{}", storage.key).as_bytes())?;
+                let place = (range.start, range.len());
                 *found.entry(storage.key).or_insert(place)
             }
         };
@@ -101,6 +84,12 @@ pub(super) fn list_archive(bytes: &[u8], path: &Path) -> Listed {
             )),
         }
     })
+}
+
+/// The folder with its `/` in which an archive has a file of that name.
+fn folder_of<'a>(name: &'a [u8], file: &[u8]) -> Option<&'a [u8]> {
+    let folder = name.strip_suffix(file)?;
+    (folder.is_empty() || folder.ends_with(b"/")).then_some(folder)
 }
 
 /// The tensors of a checkpoint in the format before PyTorch 1.6: magic number,
@@ -194,11 +183,18 @@ fn list<'a>(
     for storage in &pickle.storages {
         storages.push(locate(*storage)?);
     }
-    let mut slots = Vec::new();
+    let (mut slots, mut names) = (Vec::new(), HashSet::new());
     for (key, value) in state_dict(pickle).unwrap_or_default() {
         let (Value::Text(name), Value::Tensor(tensor)) = (key, value) else {
             continue;
         };
+        // A few bytes may name the same tensor again and again.
+        if name.len() > MAX_NAME_BYTES || !names.insert(name) {
+            return Err(ModelError::corrupt(
+                path,
+                "it has a tensor with too long a name, or two of one name",
+            ));
+        }
         let tensor = &pickle.tensors[*tensor];
         let (shape, strides) = (tensor.shape.clone(), tensor.strides.clone());
         let slot = Slot::view(storages[tensor.storage], tensor.offset, shape, strides)
@@ -247,15 +243,6 @@ fn load<'a>(bytes: &'a [u8], path: &Path) -> Result<Pickle<'a>, ModelError> {
             hint: format!("state dicts do without it; {SAVE_AGAIN}"),
         },
     })
-}
-
-fn refuse_zip(error: ZipError, path: &Path) -> ModelError {
-    match error {
-        ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {
-            compressed(path)
-        }
-        other => ModelError::corrupt(path, format!("it is no whole zip archive ({other})")),
-    }
 }
 
 fn compressed(path: &Path) -> ModelError {

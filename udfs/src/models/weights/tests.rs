@@ -5,6 +5,8 @@ use std::io::Write;
 use serde_json::Value as Json;
 
 use super::*;
+use crate::learning::Random;
+use crate::mutations::{cases, mutate, mutate_json};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -337,4 +339,117 @@ fn programs_and_objects_are_refused_with_the_way_out() {
         &archive(&[("m/data.pkl", b"\x80\x02}.")]),
     );
     assert!(nothing.contains("it holds no tensors"), "{nothing}");
+}
+
+/// Opens the bytes as a checkpoint and reads all its tensors; whether anything
+/// was refused.
+fn is_refused(path: &Path, bytes: &[u8]) -> bool {
+    std::fs::write(path, bytes).unwrap();
+    let refused = match Weights::open_file(path) {
+        Err(_) => true,
+        Ok(weights) => weights.names().any(|name| weights.tensor(name).is_err()),
+    };
+    std::fs::remove_file(path).unwrap();
+    refused
+}
+
+#[test]
+fn mutated_checkpoints_are_refused_or_read_without_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = [
+        "checkpoints/kinds.bin",
+        "checkpoints/protocol4.bin",
+        "checkpoints/legacy.bin",
+        "checkpoints/wrapped.bin",
+        "tiny-bert/pytorch_model.bin",
+        "tiny-bert-cls/model.safetensors",
+    ];
+    let files = files.map(|file| std::fs::read(golden(file)).unwrap());
+    let mut random = Random::new(12);
+    let (mut refused, cases) = (0, cases(600));
+    for case in 0..cases {
+        let mut bytes = files[case % files.len()].clone();
+        mutate(&mut bytes, &mut random);
+        let path = folder.path().join(format!("{case}.bin"));
+        refused += usize::from(is_refused(&path, &bytes));
+    }
+    assert!(refused > cases / 10, "{refused} of {cases}");
+}
+
+#[test]
+fn mutated_headers_of_safetensors_are_refused_or_read_without_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = std::fs::read(golden("tiny-bert-cls/model.safetensors")).unwrap();
+    let (length, rest) = whole.split_first_chunk::<8>().unwrap();
+    let (header, values) = rest.split_at(u64::from_le_bytes(*length) as usize);
+    let header: Json = serde_json::from_slice(header).unwrap();
+    let mut random = Random::new(13);
+    let (mut refused, cases) = (0, cases(300));
+    for case in 0..cases {
+        let mut header = header.clone();
+        mutate_json(&mut header, &mut random);
+        let header = serde_json::to_vec(&header).unwrap();
+        let length = (header.len() as u64).to_le_bytes();
+        let bytes = [length.as_slice(), &header, values].concat();
+        let path = folder.path().join(format!("{case}.safetensors"));
+        refused += usize::from(is_refused(&path, &bytes));
+    }
+    assert!(refused > cases / 2, "{refused} of {cases}");
+}
+
+/// A safetensors file with that header and values.
+fn safetensors(header: &str, values: usize) -> Vec<u8> {
+    let length = (header.len() as u64).to_le_bytes();
+    [length.as_slice(), header.as_bytes(), &vec![0; values]].concat()
+}
+
+#[test]
+fn headers_of_safetensors_are_bounded() {
+    let one = |name: &str, shape: &str, end: &str| {
+        format!(r#"{{"{name}":{{"dtype":"F32","shape":{shape},"data_offsets":[0,{end}]}}}}"#)
+    };
+    assert!(!is_refused(
+        &tempfile::tempdir().unwrap().path().join("a"),
+        &safetensors(&one("a", "[2]", "8"), 8)
+    ));
+    let most = 1usize << 61;
+    let pieces: Vec<String> = (0..8)
+        .map(|at| {
+            let (from, to) = (at * (most - 1), (at + 1) * (most - 1));
+            format!(
+                r#""{at}":{{"dtype":"U8","shape":[{}],"data_offsets":[{from},{to}]}}"#,
+                most - 1
+            )
+        })
+        .collect();
+    for (header, says) in [
+        (
+            one("a", "[2]", "18446744073709551615"),
+            "no whole safetensors file",
+        ),
+        (one(&"a".repeat(2000), "[2]", "8"), "too long a name"),
+        (one("a", "[1,1,1,1,1,1,1,1,2]", "8"), "too many axes"),
+        (one("a", "[3]", "12"), "cut off"),
+        (format!("{{{}}}", pieces.join(",")), "cut off"),
+        (" ".repeat((4 << 20) + 1), "its header is too large"),
+    ] {
+        let message = refusal("model.safetensors", &safetensors(&header, 8));
+        let start: String = header.chars().take(80).collect();
+        assert!(message.contains(says), "{start}: {message}");
+    }
+    let message = refusal("model.safetensors", &[0xff; 64]);
+    assert!(message.contains("its header is too large"), "{message}");
+}
+
+#[test]
+fn a_state_dict_that_names_a_tensor_twice_is_refused() {
+    // {'a': tensor, 'a': the same}
+    let once = state_dict(2, 0, 1);
+    let body = once.strip_suffix(b"s.").unwrap();
+    let twice = [body, b"q\x07sX\x01\x00\x00\x00ah\x07s."].concat();
+    let message = refusal(
+        "pytorch_model.bin",
+        &archive(&[("m/data.pkl", &twice), ("m/data/7", &[0; 8])]),
+    );
+    assert!(message.contains("two of one name"), "{message}");
 }

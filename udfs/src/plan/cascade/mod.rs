@@ -24,6 +24,7 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::scalar::ScalarValue;
 use futures::future::{BoxFuture, Shared};
 use futures::{FutureExt, StreamExt};
+use tokio_util::sync::CancellationToken;
 
 use self::sample::{Sample, Texts};
 use self::spool::Spool;
@@ -33,7 +34,7 @@ use super::work;
 use crate::functions::{self, Call, ChoosesLabel, Model, classifier};
 use crate::inference::{Encoder, Meter, Run};
 use crate::learning::{Expected, Lesson, Row, Student, TEXTS, TokenVectors, Wanted};
-use crate::options::{Mode, Settings};
+use crate::options::{Mode, Settings, cancel_token};
 
 /// Rows of the smallest and the largest sample. From a hundred rows for each
 /// row of the sample on, a larger table gets a larger sample.
@@ -107,11 +108,12 @@ impl Cascade {
         metrics: ExecutionPlanMetricsSet,
         kept_bytes: usize,
     ) -> Self {
+        let cancel = cancel_token(context.session_config().options());
         let ready = async move {
             let schema = input.schema();
             let gathered = gather(input, &columns, context, &metrics).await;
             let learnt = match gathered {
-                Ok(gathered) => learn(gathered, columns, schema, metrics, kept_bytes).await,
+                Ok(gathered) => learn(gathered, columns, schema, metrics, kept_bytes, cancel).await,
                 Err(error) => Err(error),
             };
             learnt.map(Arc::new).map_err(Arc::new)
@@ -216,6 +218,7 @@ async fn learn(
     schema: SchemaRef,
     metrics: ExecutionPlanMetricsSet,
     kept_bytes: usize,
+    cancel: CancellationToken,
 ) -> Result<Ready> {
     let mut ready = Ready {
         students: vec![None; columns.len()],
@@ -229,7 +232,7 @@ async fn learn(
             continue;
         };
         let (call, meter) = (call.clone(), Arc::<Meter>::default());
-        let run = work::run(&call, &meter, kept_bytes)?;
+        let run = work::run(&call, &meter, kept_bytes, &cancel)?;
         let _cancelled = CancelOnDrop(run.clone());
         // Which labels there are is the same for all rows, and for none.
         let labels = work::arguments(&call, &RecordBatch::new_empty(Arc::clone(&schema)))?.labels;
@@ -330,7 +333,9 @@ fn teach(
         return Ok((None, Note::Nothing));
     };
     let settings = &call.settings;
-    let encoder = call.runtime.encoder(settings)?;
+    let encoder = call
+        .runtime
+        .encoder_with_cancel(settings, run.cancel_token())?;
     let tokens = TokenVectors::of(&encoder, run)?.map(Arc::new);
     loop {
         let texts = questions(call, labels.clone(), &sample.first(rows))?;

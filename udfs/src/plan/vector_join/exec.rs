@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array,
+    Array, ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array,
 };
 use arrow::compute::{concat_batches, take};
 use arrow::datatypes::{Float32Type, SchemaRef};
@@ -29,15 +29,19 @@ use datafusion::physical_plan::{
 };
 use futures::StreamExt;
 use tokio::sync::{Mutex, OnceCell};
+use tokio_util::sync::CancellationToken;
 
-use crate::functions::{Vectors, narrow};
-use crate::vector::{Keep, Pair, Units, pairs};
-use crate::waiting::{Stopped, Waiting};
+use crate::functions::{Vectors, narrow, narrow_type};
+use crate::options::cancel_token;
+use crate::vector::{Keep, Pair, PairsError, Units, pairs_within};
 
 /// Pairs that are looked at before the ones found are given on: what bounds
 /// memory where most rows are near each other.
 const PAIRS: usize = 32 << 20;
 const LEAST_ROWS: usize = 16;
+
+/// Rows of the right side, at most: 32 bits number them.
+const MAX_ROWS: usize = u32::MAX as usize;
 
 /// The operator; see the module. Its output is the columns of both sides, and
 /// with [`Keep::Best`] the cosine and the pair's rank.
@@ -227,19 +231,25 @@ impl Reading {
         let side = cell
             .get_or_try_init(|| read(&self.right, &self.on[1], memory))
             .await?;
-        let waiting = Waiting::default();
+        let (_, context) = &self.right;
+        let cancel = cancel_token(context.session_config().options()).child_token();
+        // Cancels the work when the stream of pairs is dropped.
+        let _guard = cancel.clone().drop_guard();
         while let Some(batch) = left.next().await {
             let batch = batch?;
-            let vectors = vectors(&self.on[0], &batch)?;
+            let of_batch = self.memory.new_empty();
+            let vectors = vectors(&self.on[0], &batch, &of_batch)?;
             let mut start = 0;
             while start < batch.num_rows() {
                 let rows = self.rows_at_once(side.units.len());
                 let rows = start..batch.num_rows().min(start + rows);
                 start = rows.end;
-                let Some(units) = units(&vectors, rows)? else {
+                let Some(units) = units(&vectors, rows, &self.memory)? else {
                     continue;
                 };
-                let found = self.near(units, &side.units, waiting.stopped()).await?;
+                let near = self.near(units, &side.units, cancel.clone());
+                let (found, _of_pairs) = near.await?;
+                self.memory.try_grow(found.len() * size_of::<i64>())?;
                 let ranks = ranks(&found);
                 let batches = found.chunks(self.batch_rows);
                 for (found, ranks) in batches.zip(ranks.chunks(self.batch_rows)) {
@@ -256,14 +266,21 @@ impl Reading {
     }
 
     fn rows_at_once(&self, right: usize) -> usize {
-        match self.keep {
-            // Few are kept, however many are compared.
-            Keep::Best(_) => self.batch_rows,
-            Keep::Above(_) => (PAIRS / right.max(1)).max(LEAST_ROWS).min(self.batch_rows),
-        }
+        let kept = match self.keep {
+            // Twice as many as are wanted are kept while they are compared.
+            Keep::Best(most) => most.min(right).saturating_mul(2),
+            Keep::Above(_) => right,
+        };
+        (PAIRS / kept.max(1)).max(LEAST_ROWS).min(self.batch_rows)
     }
 
-    async fn near(&self, left: Units, right: &Arc<Units>, stopped: Stopped) -> Result<Vec<Pair>> {
+    /// The pairs of some left rows, and the memory that they take.
+    async fn near(
+        &self,
+        left: Units,
+        right: &Arc<Units>,
+        cancel: CancellationToken,
+    ) -> Result<(Vec<Pair>, MemoryReservation)> {
         if !right.is_empty() && left.dims() != right.dims() {
             return exec_err!(
                 "the vectors of the two sides have {} and {} values, and cannot be compared",
@@ -275,14 +292,25 @@ impl Reading {
         let _turn = self.turn.lock().await;
         let timer = self.metrics.elapsed_compute().timer();
         let (right, keep) = (Arc::clone(right), self.keep);
-        let task =
-            SpawnedTask::spawn_blocking(move || pairs(&left, &right, keep, &|| stopped.now()));
+        let memory = self.memory.new_empty();
+        let task = SpawnedTask::spawn_blocking(move || {
+            let halted = || cancel.is_cancelled();
+            let reserve = |bytes: usize| memory.try_grow(bytes);
+            let found = pairs_within::<DataFusionError>(&left, &right, keep, &halted, &reserve);
+            // What the search took beside the pairs is free again.
+            found.map(|found| {
+                memory.resize(found.capacity() * size_of::<Pair>());
+                (found, memory)
+            })
+        });
         let found = task.join_unwind().await;
         let found = found.map_err(|e| DataFusionError::External(Box::new(e)))?;
         timer.done();
-        let found = found.ok_or_else(|| DataFusionError::from(crate::Error::Interrupted))?;
-        self.memory.try_grow(size_of_val(found.as_slice()))?;
-        Ok(found)
+        match found {
+            Ok(found) => Ok(found),
+            Err(PairsError::Interrupted) => Err(crate::Error::Interrupted.into()),
+            Err(PairsError::Memory(error)) => Err(error),
+        }
     }
 
     fn joined(
@@ -338,17 +366,21 @@ async fn read(
     memory: MemoryReservation,
 ) -> Result<Side> {
     let mut stream = plan.execute(0, Arc::clone(context))?;
-    let mut batches = Vec::new();
+    let (mut batches, mut rows) = (Vec::new(), 0usize);
     while let Some(batch) = stream.next().await {
         let batch = batch?;
+        rows = rows.saturating_add(batch.num_rows());
+        if rows > MAX_ROWS {
+            return exec_err!("the right side of a vector join has at most {MAX_ROWS} rows");
+        }
         // The batch, and the one that all are joined to.
-        memory.try_grow(2 * get_record_batch_memory_size(&batch))?;
+        memory.try_grow(get_record_batch_memory_size(&batch).saturating_mul(2))?;
         batches.push(batch);
     }
     let batch = concat_batches(&stream.schema(), &batches)?;
-    let vectors = vectors(vector, &batch)?;
-    let units = units(&vectors, 0..batch.num_rows())?.unwrap_or_default();
-    memory.try_grow(units.size())?;
+    let of_copy = memory.new_empty();
+    let vectors = vectors(vector, &batch, &of_copy)?;
+    let units = units(&vectors, 0..batch.num_rows(), &memory)?.unwrap_or_default();
     Ok(Side {
         batch,
         units: Arc::new(units),
@@ -356,20 +388,42 @@ async fn read(
     })
 }
 
-/// The vectors of a batch as lists of 32-bit floats.
-fn vectors(vector: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<Vectors<Float32Type>> {
+/// Bytes of a 32-bit float by those of the narrowest number.
+const WIDENING: usize = size_of::<f32>();
+
+/// The vectors of a batch as lists of 32-bit floats; memory is reserved where
+/// that takes a copy.
+fn vectors(
+    vector: &Arc<dyn PhysicalExpr>,
+    batch: &RecordBatch,
+    memory: &MemoryReservation,
+) -> Result<Vectors<Float32Type>> {
     let array = vector.evaluate(batch)?.into_array(batch.num_rows())?;
+    if narrow_type(array.data_type()).as_ref() != Some(array.data_type()) {
+        let size = array.to_data().get_slice_memory_size()?;
+        memory.try_grow(size.saturating_mul(WIDENING))?;
+    }
     Vectors::new(&narrow(&array)?)
 }
 
-/// Those of some rows that have a direction; `None` where there is none.
-fn units(vectors: &Vectors<Float32Type>, rows: Range<usize>) -> Result<Option<Units>> {
+/// Those of some rows that have a direction; `None` where there is none. Their
+/// memory is reserved first.
+fn units(
+    vectors: &Vectors<Float32Type>,
+    rows: Range<usize>,
+    memory: &MemoryReservation,
+) -> Result<Option<Units>> {
+    let count = rows.clone().filter(|row| vectors.get(*row).is_some());
+    let count = count.count();
     let mut units: Option<Units> = None;
     for row in rows {
         let Some(vector) = vectors.get(row) else {
             continue;
         };
-        let units = units.get_or_insert_with(|| Units::new(vector.len()));
+        let units = match &mut units {
+            Some(units) => units,
+            none => none.insert(with_room(count, vector.len(), memory)?),
+        };
         if units.dims() != vector.len() {
             return exec_err!(
                 "row {} of {} has a vector of {} values, and those before have {}",
@@ -382,4 +436,58 @@ fn units(vectors: &Vectors<Float32Type>, rows: Range<usize>) -> Result<Option<Un
         units.push(vector, row);
     }
     Ok(units)
+}
+
+/// Room for so many vectors, within the memory that may be used.
+fn with_room(count: usize, dims: usize, memory: &MemoryReservation) -> Result<Units> {
+    let exhausted = |why: String| DataFusionError::ResourcesExhausted(why);
+    let mut units = Units::new(dims);
+    let bytes = units.growth(count);
+    memory
+        .try_grow(bytes.ok_or_else(|| exhausted(format!("{count} vectors of {dims} values")))?)?;
+    let reserved = units.try_reserve(count);
+    reserved.map_err(|error| exhausted(error.to_string()))?;
+    Ok(units)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{FixedSizeListArray, Float32Array};
+    use arrow::datatypes::{DataType, Field};
+    use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
+
+    use super::*;
+
+    fn hundred_vectors() -> Vectors<Float32Type> {
+        let values = Float32Array::from_iter_values((0..800).map(|value| value as f32));
+        let item = Arc::new(Field::new_list_field(DataType::Float32, true));
+        let lists = FixedSizeListArray::try_new(item, 8, Arc::new(values), None).unwrap();
+        let lists: ArrayRef = Arc::new(lists);
+        Vectors::new(&lists).unwrap()
+    }
+
+    #[test]
+    fn memory_is_reserved_before_vectors_are_copied() {
+        let vectors = hundred_vectors();
+        let needed = 100 * (8 + 1) * size_of::<f32>();
+        for (limit, fits) in [(needed, true), (needed - 1, false)] {
+            let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(limit));
+            let memory = MemoryConsumer::new("test").register(&pool);
+            match units(&vectors, 0..100, &memory) {
+                Ok(found) => {
+                    assert!(fits);
+                    assert_eq!(found.map(|units| units.len()), Some(100));
+                    assert_eq!(memory.size(), needed);
+                }
+                Err(error) => {
+                    assert!(!fits);
+                    assert!(
+                        matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)),
+                        "{error}"
+                    );
+                    assert_eq!(memory.size(), 0);
+                }
+            }
+        }
+    }
 }

@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use super::search::{Seen, Wanted, descend, explore};
-use super::{END, Found, Graph, LINKS, Links, found};
-use crate::shares::each_share;
+use super::{END, Found, Graph, LINKS, Links, MAX_LAYERS, found};
+use crate::shares::{cores, each_share};
 use crate::vector::dot;
 
 /// Vectors that are looked at closely when one is put in.
@@ -18,9 +18,6 @@ const BREADTH: usize = 128;
 
 /// Vectors that are put in at a time, at most.
 const BATCH: usize = 512;
-
-/// Layers at most.
-const LAYERS: usize = 16;
 
 /// A graph that grows.
 struct Growing<'a> {
@@ -50,6 +47,17 @@ impl Links for Growing<'_> {
     fn len(&self) -> usize {
         self.upper.len()
     }
+}
+
+/// Bytes that [`build`] takes for so many vectors; `None` where they cannot be
+/// counted.
+pub fn build_memory(vectors: usize) -> Option<usize> {
+    let links = size_of::<[u32; LINKS]>();
+    // One vector in LINKS - 1 has a list on an upper layer, held twice at the end.
+    let upper = size_of::<Vec<[u32; LINKS]>>() + 2 * links.div_ceil(LINKS - 1);
+    let visited = cores() * size_of::<u32>();
+    let each = 2 * links + upper + size_of::<u32>() + visited;
+    vectors.checked_mul(each)
 }
 
 /// Builds the graph of `vectors` (of unit length, x `dims`), by all cores;
@@ -111,7 +119,7 @@ fn upper_layers(vector: u64, seed: u64) -> usize {
     bits ^= bits >> 31;
     let unit = ((bits >> 11) as f64 + 1.0) / (1u64 << 53) as f64;
     let layers = -unit.ln() / (LINKS as f64).ln();
-    (layers as usize).min(LAYERS - 1)
+    (layers as usize).min(MAX_LAYERS - 1)
 }
 
 /// Per layer of a vector, the neighbours chosen for it.

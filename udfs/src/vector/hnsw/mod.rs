@@ -12,11 +12,21 @@ use std::cmp::Ordering;
 
 use super::dot;
 
-pub use build::build;
+pub use build::{build, build_memory};
 pub use search::{Seen, View};
 
 /// Links of a vector on the upper layers; on the lowest there are twice as many.
 pub const LINKS: usize = 16;
+
+/// Vectors of a graph, at most: the links of all upper layers are then counted
+/// in 32 bits.
+pub const MAX_VECTORS: usize = 1 << 31;
+
+/// Candidates that a search keeps (`ef` in the paper), at most.
+pub const MAX_EF: usize = 4096;
+
+/// Layers of a graph, at most.
+const MAX_LAYERS: usize = 16;
 
 /// The end of a list of links that is not full.
 const END: u32 = u32::MAX;
@@ -35,10 +45,17 @@ pub struct Graph {
 }
 
 /// A vector and its product with what is searched for.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Found {
     pub score: f32,
     pub vector: u32,
+}
+
+impl PartialEq for Found {
+    /// By the total order, in which NaN equals itself.
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
 }
 
 impl Eq for Found {}

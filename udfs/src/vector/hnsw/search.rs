@@ -3,9 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-#[cfg(test)]
-use super::END;
-use super::{Found, LINKS, Links, best_of, found};
+use super::{END, Found, LINKS, Links, MAX_EF, MAX_LAYERS, MAX_VECTORS, best_of, found};
 use crate::shares::each_share;
 use crate::vector::prefetch;
 
@@ -89,39 +87,49 @@ impl<'a> View<'a> {
         &self.vectors[vector as usize * self.dims..][..self.dims]
     }
 
-    /// Whether all links lead somewhere, as in a file that is whole.
-    #[cfg(test)]
+    /// Whether the lists have the lengths of a graph of these vectors, and all
+    /// links lead to vectors that are on the link's layer.
     pub fn is_sound(&self) -> bool {
-        let vectors = self.len();
-        let lengths = self.base.len() == vectors * 2 * LINKS
-            && self.starts.len() == vectors + 1
-            && self
-                .starts
-                .last()
-                .is_some_and(|end| *end as usize == self.upper.len())
-            && self
-                .starts
-                .windows(2)
-                .all(|w| w[0] <= w[1] && ((w[1] - w[0]) as usize).is_multiple_of(LINKS));
-        if !lengths {
-            return false;
-        }
-        let entry = vectors == 0 || (self.entry as usize) < vectors;
-        let leads = |link: &u32| *link == END || (*link as usize) < vectors;
-        // A link on an upper layer leads to a vector that is on that layer.
-        let on_layers = (0..vectors as u32).all(|vector| {
-            let mut layers = 1..self.layers(vector);
-            layers.all(|layer| {
-                let mut links = self.of(vector, layer).iter();
-                links.all(|link| leads(link) && (*link == END || self.layers(*link) > layer))
+        self.has_sound_lengths()
+            && (self.count() == 0 || (self.entry as usize) < self.count())
+            && self.base.iter().all(|link| self.is_link_sound(*link, 0))
+            && (0..self.count() as u32).all(|vector| {
+                let mut layers = 1..self.layers(vector);
+                layers.all(|layer| {
+                    let mut links = self.of(vector, layer).iter();
+                    links.all(|link| self.is_link_sound(*link, layer))
+                })
             })
-        });
-        entry && on_layers && self.base.iter().all(leads)
+    }
+
+    fn has_sound_lengths(&self) -> bool {
+        let vectors = self.count();
+        let rises = |pair: &[u32]| match pair {
+            [start, end] => end.checked_sub(*start).is_some_and(|length| {
+                let length = length as usize;
+                length.is_multiple_of(LINKS) && length < MAX_LAYERS * LINKS
+            }),
+            _ => false,
+        };
+        let end = self.starts.last().map(|end| *end as usize);
+        vectors <= MAX_VECTORS
+            && vectors.checked_mul(self.dims) == Some(self.vectors.len())
+            && vectors.checked_mul(2 * LINKS) == Some(self.base.len())
+            && vectors.checked_add(1) == Some(self.starts.len())
+            && self.starts.first() == Some(&0)
+            && self.starts.windows(2).all(rises)
+            && end == Some(self.upper.len())
+    }
+
+    /// Whether a link of that layer ends the list or leads to a vector there.
+    /// The lengths must be sound.
+    fn is_link_sound(&self, link: u32, layer: usize) -> bool {
+        link == END || ((link as usize) < self.count() && self.layers(link) > layer)
     }
 
     /// The vectors nearest to `query`, which has unit length, the best first:
-    /// `breadth` of them or fewer. The larger `breadth`, the surer that they
-    /// are the nearest.
+    /// `breadth` of them or fewer, and [`MAX_EF`] at most. The larger `breadth`,
+    /// the surer that they are the nearest.
     pub fn search(&self, query: &[f32], breadth: usize, seen: &mut Seen) -> Vec<Found> {
         let all = self.search_among(query, breadth, |_| true, usize::MAX, seen);
         all.unwrap_or_default()
@@ -145,7 +153,7 @@ impl<'a> View<'a> {
             near = descend(self, query, near[0], layer);
         }
         let wanted = Wanted {
-            breadth: breadth.max(1),
+            breadth: breadth.clamp(1, MAX_EF).min(self.len()),
             passes,
             most,
         };
@@ -182,7 +190,8 @@ pub(super) fn descend(links: &impl Links, query: &[f32], from: Found, layer: usi
             }
             best = best.max(found(links, query, *link));
         }
-        if best == before {
+        // Compared by number: a damaged vector's score may be NaN.
+        if best.vector == before.vector {
             return vec![best];
         }
     }

@@ -95,3 +95,44 @@ fn damage_is_no_panic() {
         view.search(&all[..4], 200, &mut Seen::default());
     }
 }
+
+#[test]
+fn vectors_that_are_no_numbers_end_every_search() {
+    let mut all = vectors(400, 4);
+    let graph = build(&all, 4, 0, &|_| false).unwrap();
+    all.iter_mut()
+        .step_by(3)
+        .for_each(|value| *value = f32::NAN);
+    let view = view(&all, 4, &graph);
+    assert!(view.is_sound());
+    let near = view.search(&[1.0, 0.0, 0.0, 0.0], 10, &mut Seen::default());
+    assert_eq!(near.len(), 10);
+}
+
+#[test]
+fn a_search_keeps_no_more_candidates_than_there_are_vectors() {
+    let all = vectors(50, 4);
+    let graph = build(&all, 4, 0, &|_| false).unwrap();
+    let view = view(&all, 4, &graph);
+    let near = view.search(&all[..4], usize::MAX, &mut Seen::default());
+    assert_eq!(near.len(), 50);
+}
+
+#[test]
+fn lists_of_other_lengths_are_not_sound() {
+    let all = vectors(100, 4);
+    let graph = build(&all, 4, 0, &|_| false).unwrap();
+    let damages: [fn(&mut Graph); 6] = [
+        |graph| graph.entry = 100,
+        |graph| graph.base.truncate(5),
+        |graph| graph.starts.truncate(5),
+        |graph| graph.starts[0] = 1,
+        |graph| graph.starts[50] = u32::MAX,
+        |graph| graph.upper.push(0),
+    ];
+    for (at, damage) in damages.iter().enumerate() {
+        let mut graph = graph.clone();
+        damage(&mut graph);
+        assert!(!view(&all, 4, &graph).is_sound(), "{at}");
+    }
+}

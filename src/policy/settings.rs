@@ -1,0 +1,196 @@
+//! Settings: bounds that hold everywhere, and those that clients may change.
+
+use crate::error::{ErrorKind, Result, ShellError};
+
+/// Least and most value of a number, for settings where another one ends the
+/// process or stops everybody's work.
+struct Bounds {
+    key: &'static str,
+    least: u64,
+    most: u64,
+}
+
+const fn bounds(key: &'static str, least: u64, most: u64) -> Bounds {
+    Bounds { key, least, most }
+}
+
+const BOUNDS: &[Bounds] = &[
+    bounds("datafusion.execution.batch_size", 1, 1 << 17),
+    bounds("datafusion.execution.target_partitions", 0, 1 << 10),
+    bounds("datafusion.execution.planning_concurrency", 0, 1 << 10),
+    bounds("datafusion.execution.meta_fetch_concurrency", 1, 1 << 10),
+    bounds(
+        "datafusion.execution.minimum_parallel_output_files",
+        0,
+        1 << 12,
+    ),
+    bounds(
+        "datafusion.execution.max_buffered_batches_per_output_file",
+        0,
+        1 << 10,
+    ),
+    bounds(
+        "datafusion.execution.soft_max_rows_per_output_file",
+        1,
+        1 << 40,
+    ),
+    bounds(
+        "datafusion.execution.sort_in_place_threshold_bytes",
+        0,
+        1 << 34,
+    ),
+    bounds(
+        "datafusion.execution.sort_spill_reservation_bytes",
+        0,
+        1 << 34,
+    ),
+    bounds(
+        "datafusion.execution.max_spill_file_size_bytes",
+        1 << 16,
+        1 << 44,
+    ),
+    bounds(
+        "datafusion.execution.objectstore_writer_buffer_size",
+        1 << 12,
+        1 << 30,
+    ),
+    bounds("datafusion.execution.parquet.write_batch_size", 1, 1 << 20),
+    bounds(
+        "datafusion.execution.parquet.max_row_group_size",
+        1,
+        1 << 30,
+    ),
+    bounds(
+        "datafusion.execution.parquet.data_pagesize_limit",
+        1,
+        1 << 30,
+    ),
+    bounds(
+        "datafusion.execution.parquet.dictionary_page_size_limit",
+        1,
+        1 << 30,
+    ),
+    bounds(
+        "datafusion.execution.parquet.data_page_row_count_limit",
+        1,
+        1 << 30,
+    ),
+    bounds(
+        "datafusion.execution.parquet.maximum_parallel_row_group_writers",
+        1,
+        1 << 8,
+    ),
+    bounds(
+        "datafusion.execution.parquet.maximum_buffered_record_batches_per_stream",
+        1,
+        1 << 10,
+    ),
+    bounds("datafusion.optimizer.max_passes", 0, 100),
+    bounds("datafusion.sql_parser.recursion_limit", 1, 200),
+];
+
+/// Settings that a client of a server may change; a name that ends in `.*`
+/// stands for all that begin so.
+const OPEN_TO_CLIENTS: &[&str] = &[
+    "ai.model",
+    "ai.precision",
+    "ai.taxonomy",
+    "ai.min_score",
+    "ai.mode",
+    "ai.fast_agreement",
+    "ai.fast_escalation",
+    "ai.seed",
+    "ai.index_recall",
+    "ai.on_error",
+    "datafusion.execution.batch_size",
+    "datafusion.execution.coalesce_batches",
+    "datafusion.execution.collect_statistics",
+    "datafusion.execution.enable_ansi_mode",
+    "datafusion.execution.target_partitions",
+    "datafusion.execution.time_zone",
+    "datafusion.explain.*",
+    "datafusion.format.*",
+    "datafusion.optimizer.*",
+    "datafusion.sql_parser.parse_float_as_decimal",
+];
+
+/// Whether a client of a server may change the setting.
+pub fn is_open_to_clients(key: &str) -> bool {
+    OPEN_TO_CLIENTS
+        .iter()
+        .any(|open| match open.strip_suffix('*') {
+            Some(beginning) => key.starts_with(beginning),
+            None => key == *open,
+        })
+}
+
+/// Checks a value against the bounds of its setting. Text that is no number is
+/// left to the setting itself.
+///
+/// # Errors
+/// [`ErrorKind::InvalidValue`], with the bounds.
+pub fn check_bounds(key: &str, value: &str) -> Result<()> {
+    let Some(bounds) = BOUNDS.iter().find(|bounds| bounds.key == key) else {
+        return Ok(());
+    };
+    let digits = value.trim().trim_start_matches('+');
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = match digits.parse::<u64>() {
+        Ok(number) => (bounds.least..=bounds.most).contains(&number),
+        // Too many digits for any number that is allowed.
+        Err(_) => !is_number,
+    };
+    match fits {
+        true => Ok(()),
+        false => Err(ShellError::of_kind(
+            ErrorKind::InvalidValue,
+            format!(
+                "{key} cannot be {value}: it is a number from {} to {}",
+                bounds.least, bounds.most
+            ),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Session, SessionOptions};
+    use crate::statement::set;
+
+    #[tokio::test]
+    async fn every_name_is_a_setting() {
+        let session = Session::open(&SessionOptions::default()).await.unwrap();
+        let keys = set::keys(&session);
+        for bounds in BOUNDS {
+            assert!(keys.iter().any(|key| key == bounds.key), "{}", bounds.key);
+        }
+        for open in OPEN_TO_CLIENTS {
+            let known = match open.strip_suffix('*') {
+                Some(beginning) => keys.iter().any(|key| key.starts_with(beginning)),
+                None => keys.iter().any(|key| key == open),
+            };
+            assert!(known, "{open}");
+        }
+    }
+
+    #[test]
+    fn settings_of_the_machine_are_closed() {
+        for key in semql_udfs::AiOptions::keys() {
+            let of_query = semql_udfs::AiOptions::is_query_setting(&key) == Some(true);
+            assert_eq!(is_open_to_clients(&key), of_query, "{key}");
+        }
+        assert!(!is_open_to_clients("datafusion.runtime.memory_limit"));
+        assert!(!is_open_to_clients("datafusion.catalog.location"));
+    }
+
+    #[test]
+    fn bounds_hold() {
+        let key = "datafusion.execution.batch_size";
+        check_bounds(key, "8192").unwrap();
+        for wild in ["0", "100000000000", "99999999999999999999999999"] {
+            let error = check_bounds(key, wild).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::InvalidValue, "{wild}");
+        }
+    }
+}
