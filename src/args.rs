@@ -127,9 +127,9 @@ pub struct Serve {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5432")]
     pub listen: String,
 
-    /// Who may connect: `user:password`, one a line, in a file that nobody else reads
+    /// Who may connect: `user:password`, one a line, in a file that only its owner reads
     ///
-    /// Without it everybody on this machine may.
+    /// Without it every user of this machine may connect.
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
 

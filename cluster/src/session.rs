@@ -28,7 +28,7 @@ pub fn config(ai: AiOptions) -> SessionConfig {
 
 /// Files and stores as the shell reads them.
 pub fn environment() -> RuntimeEnvBuilder {
-    let stores = ObjectStores::new(Arc::new(DefaultObjectStoreRegistry::new()));
+    let stores = ObjectStores::new(Arc::new(DefaultObjectStoreRegistry::new()), Arc::default());
     RuntimeEnvBuilder::new()
         .with_object_store_registry(Arc::new(stores))
         // A folder's listing would be kept for good, also when files are added.

@@ -308,7 +308,7 @@ pub fn root_cause(error: &(dyn Error + 'static)) -> String {
 }
 
 /// Error of TLS within an error of the transport.
-fn find_tls_error(error: &(dyn Error + 'static)) -> Option<&rustls::Error> {
+fn find_tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     chain(error).find_map(|error| match error.downcast_ref::<io::Error>() {
         // The chain skips the error directly within an `io::Error`.
         Some(io) => io.get_ref()?.downcast_ref::<rustls::Error>(),
@@ -331,7 +331,7 @@ fn is_closed_early(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// The error and its sources.
-fn chain(error: &(dyn Error + 'static)) -> impl Iterator<Item = &(dyn Error + 'static)> {
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
 }
 

@@ -147,6 +147,7 @@ fn since(now: Progress, before: Progress) -> Progress {
         texts_queued: now.texts_queued,
         texts_done: now.texts_done.saturating_sub(before.texts_done),
         tokens_done: now.tokens_done.saturating_sub(before.tokens_done),
+        model_time: now.model_time.saturating_sub(before.model_time),
         truncated: now.truncated.saturating_sub(before.truncated),
         failed: now.failed.saturating_sub(before.failed),
         step: now.step,

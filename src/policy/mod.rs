@@ -157,7 +157,7 @@ impl Policy {
         ShellError::of_kind(
             ErrorKind::Forbidden,
             format!(
-                "access to '{}' is not allowed: it is outside the folders that this session may use; \
+                "access to '{}' is not allowed: it is not below a path that this session may use; \
                  {} with --allow-path PATH allows another one",
                 path.display(),
                 self.command.unwrap_or("a session")

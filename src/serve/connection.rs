@@ -9,7 +9,7 @@ use pgwire::api::ClientInfo;
 use pgwire::error::PgWireResult;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::cancel::{CancelHandle, CancelToken, Registration};
+use super::cancel::{CancelHandle, CancelReason, CancelToken, Registration};
 use super::cursor::Cursors;
 use super::errors::{self, SqlState};
 use super::listener::ServerState;
@@ -31,6 +31,8 @@ pub struct Connection {
     pub cursors: Mutex<Cursors>,
     transaction: Mutex<Option<Access>>,
     slot: Mutex<Option<OwnedSemaphorePermit>>,
+    /// The session that the client gets once it has authenticated.
+    prepared: Mutex<Option<Arc<Session>>>,
     authenticated: Mutex<Option<AuthenticatedSession>>,
     /// Held until the client has authenticated.
     unauthenticated: Mutex<Option<OwnedSemaphorePermit>>,
@@ -59,6 +61,7 @@ impl Connection {
             cursors: Mutex::default(),
             transaction: Mutex::default(),
             slot: Mutex::default(),
+            prepared: Mutex::default(),
             authenticated: Mutex::default(),
             unauthenticated: Mutex::new(Some(unauthenticated)),
         }
@@ -88,23 +91,39 @@ impl Connection {
         Ok(())
     }
 
-    /// Gives the client its session, after it has authenticated.
+    /// Prepares the session of a client with these start-up parameters, before
+    /// the client is told that it has authenticated.
     ///
     /// # Errors
     /// If the settings that it asks for cannot be.
-    pub async fn enter(&self, client: &impl ClientInfo) -> PgWireResult<()> {
+    pub async fn prepare(
+        &self,
+        options: Option<&String>,
+        application_name: Option<&String>,
+    ) -> PgWireResult<()> {
         let session = Arc::new(self.server.session.beside());
-        let metadata = client.metadata();
-        let options = metadata.get("options").map(|text| options(text));
-        for (key, value) in options.unwrap_or_default() {
+        let settings = options.map(|text| settings_of(text));
+        for (key, value) in settings.unwrap_or_default() {
             self.assign(&session, key, &value)
                 .await
                 .map_err(|error| errors::ending(errors::wire(error)))?;
         }
-        if let Some(name) = metadata.get("application_name") {
+        if let Some(name) = application_name {
             // A name is any text.
             let _ = lock(&self.settings).set("application_name", Some(name));
         }
+        *lock(&self.prepared) = Some(session);
+        Ok(())
+    }
+
+    /// Gives the client its session, after it has authenticated.
+    ///
+    /// # Errors
+    /// If none has been prepared.
+    pub fn enter(&self, client: &impl ClientInfo) -> PgWireResult<()> {
+        let session = lock(&self.prepared).take();
+        let session = session.ok_or_else(|| errors::ending(errors::internal()))?;
+        let metadata = client.metadata();
         let user = metadata.get("user").cloned().unwrap_or_default();
         let (pid, secret) = client.pid_and_secret_key();
         let registration = self
@@ -210,7 +229,7 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// `-c key=value` and `--key=value` in the options that a client starts with.
-fn options(text: &str) -> HashMap<&str, String> {
+fn settings_of(text: &str) -> HashMap<&str, String> {
     let mut words = text.split_whitespace();
     let mut all = HashMap::new();
     while let Some(word) = words.next() {
@@ -235,13 +254,20 @@ pub async fn run<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> PgWireResult<T> {
     let mut running = Running::start(work);
-    let done = async {
-        match running.done().await {
+    tokio::select! {
+        biased;
+        reason = token.cancelled() => {
+            if reason == CancelReason::Shutdown {
+                // The process ends soon: files under way are removed before.
+                running.stop().await;
+            }
+            Err(reason.into())
+        }
+        done = running.done() => match done {
             Ok(done) => done.map_err(errors::wire),
             Err(_) => Err(errors::internal()),
-        }
-    };
-    token.unless_cancelled(done).await
+        },
+    }
 }
 
 #[cfg(test)]
@@ -250,10 +276,10 @@ mod tests {
 
     #[test]
     fn options_are_pairs() {
-        let found = options("-c ai.device=cpu --geqo=off -cdatestyle=ISO,\\ MDY");
+        let found = settings_of("-c ai.device=cpu --geqo=off -cdatestyle=ISO,\\ MDY");
         assert_eq!(found["ai.device"], "cpu");
         assert_eq!(found["geqo"], "off");
         assert_eq!(found["datestyle"], "ISO,");
-        assert!(options("nothing").is_empty());
+        assert!(settings_of("nothing").is_empty());
     }
 }

@@ -392,6 +392,15 @@ async fn messages(
         };
         let info = ErrorInfo::from(error);
         let ends = info.is_fatal();
+        if !connection.is_authenticated() {
+            tracing::warn!(
+                connection = connection.id,
+                peer = %connection.peer,
+                user = ?socket.metadata().get("user"),
+                sqlstate = info.code,
+                "refused"
+            );
+        }
         process_error(
             &mut socket,
             PgWireError::UserError(Box::new(info)),

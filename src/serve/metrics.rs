@@ -62,6 +62,7 @@ pub struct Metrics {
     rows: Counter,
     texts: Gauge,
     tokens: Gauge,
+    model_milliseconds: Gauge,
     queued: Gauge,
     truncated: Gauge,
     failed: Gauge,
@@ -82,6 +83,7 @@ impl Metrics {
             rows: Counter::default(),
             texts: Gauge::default(),
             tokens: Gauge::default(),
+            model_milliseconds: Gauge::default(),
             queued: Gauge::default(),
             truncated: Gauge::default(),
             failed: Gauge::default(),
@@ -89,6 +91,14 @@ impl Metrics {
             reserved: Gauge::default(),
             resident: Gauge::default(),
         };
+        // Both are listed from the start.
+        metrics.attempts.get_or_create(&OfConnection {
+            outcome: ConnectionOutcome::Authenticated,
+        });
+        metrics.statements.get_or_create(&OfStatement {
+            kind: "SELECT",
+            outcome: StatementOutcome::Ok,
+        });
         let registry = &mut metrics.registry;
         registry.register(
             "connections",
@@ -121,6 +131,11 @@ impl Metrics {
                 "tokens_encoded",
                 "Tokens that models have encoded",
                 &metrics.tokens,
+            ),
+            (
+                "model_milliseconds",
+                "Time that models have computed",
+                &metrics.model_milliseconds,
             ),
             (
                 "texts_queued",
@@ -187,6 +202,9 @@ impl Metrics {
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         self.texts.set(number(progress.texts_done));
         self.tokens.set(number(progress.tokens_done));
+        let model_milliseconds = u64::try_from(progress.model_time.as_millis());
+        self.model_milliseconds
+            .set(number(model_milliseconds.unwrap_or(u64::MAX)));
         self.queued.set(number(progress.texts_queued));
         self.truncated.set(number(progress.truncated));
         self.failed.set(number(progress.failed));

@@ -15,6 +15,7 @@ use pgwire::error::{PgWireError, PgWireResult};
 
 use super::errors::{self, SqlState};
 use crate::error::{Result, ShellError};
+use crate::panic;
 
 /// Parameters that a statement may have, as in Postgres.
 const MAX_PARAMETERS: usize = 65_535;
@@ -99,7 +100,28 @@ impl Parameters {
         let types: Vec<Option<&DataType>> = types
             .map(|(at, parameter)| (!named(at)).then_some(&parameter.data_type))
             .collect();
-        let values = df::deserialize_parameters_with_server_types(portal, &types, &wire)?;
+        for at in 0..portal.parameter_len() {
+            let declared = portal.statement.parameter_types.get(at).cloned().flatten();
+            let data_type = declared.as_ref().or(wire[at]);
+            // Names of array types begin so, in Postgres too.
+            let is_array = data_type.is_some_and(|t| t.name().starts_with('_'));
+            if let Some(bytes) = portal.parameters.get(at).and_then(Option::as_ref)
+                && is_array
+                && portal.parameter_format.is_binary(at)
+            {
+                check_array(bytes)?;
+            }
+        }
+        // Conversions of some values, such as numerics of odd scales, panic.
+        let values = panic::contained_now(|| {
+            df::deserialize_parameters_with_server_types(portal, &types, &wire)
+        });
+        let values = values.unwrap_or_else(|| {
+            Err(errors::error(
+                SqlState::InvalidParameter,
+                "a parameter cannot be converted to the type that it declares",
+            ))
+        })?;
         let ParamValues::List(values) = values else {
             return Ok(values);
         };
@@ -118,8 +140,43 @@ impl Parameters {
         Ok(ParamValues::List(values.collect::<PgWireResult<_>>()?))
     }
 
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// Checks that a binary array has the bytes for the elements that it announces:
+/// decoders make room for them first. Each takes four bytes at least.
+fn check_array(bytes: &[u8]) -> PgWireResult<()> {
+    const HEADER: usize = 12;
+    const DIMENSION: usize = 8;
+    const MAX_DIMENSIONS: usize = 6;
+    let wrong = || {
+        errors::error(
+            SqlState::InvalidParameter,
+            "an array parameter is shorter than its header says",
+        )
+    };
+    let number = |at: usize| -> Option<usize> {
+        let four = bytes.get(at..at + 4)?.try_into().ok()?;
+        usize::try_from(i32::from_be_bytes(four)).ok()
+    };
+    let dimensions = number(0)
+        .filter(|n| *n <= MAX_DIMENSIONS)
+        .ok_or_else(wrong)?;
+    let mut elements = usize::from(dimensions > 0);
+    for dimension in 0..dimensions {
+        let length = number(HEADER + dimension * DIMENSION).ok_or_else(wrong)?;
+        elements = elements.checked_mul(length).ok_or_else(wrong)?;
+    }
+    let body = bytes.len().checked_sub(HEADER + dimensions * DIMENSION);
+    match body {
+        Some(body) if elements <= body / 4 => Ok(()),
+        _ => Err(wrong()),
     }
 }
 
@@ -166,6 +223,27 @@ mod tests {
         assert_eq!(found[1], DataType::Float64);
         assert_eq!(found.len(), 2);
         assert!(types("SELECT 1").await.is_empty());
+    }
+
+    #[test]
+    fn arrays_have_the_elements_that_they_announce() {
+        let array =
+            |numbers: &[i32]| -> Vec<u8> { numbers.iter().flat_map(|n| n.to_be_bytes()).collect() };
+        // Dimensions, nulls, element type; length, lower bound; elements.
+        check_array(&array(&[0, 0, 23])).unwrap();
+        check_array(&array(&[1, 0, 23, 2, 1, 4, 7, 4, 8])).unwrap();
+        check_array(&array(&[1, 1, 23, 2, 1, -1, -1])).unwrap();
+        for wrong in [
+            &[1, 0, 25, i32::MAX, 1][..],
+            &[1, 0, 25, -1, 1],
+            &[2, 0, 25, 65_536, 1, 65_536, 1],
+            &[100, 0, 25],
+            &[-1, 0, 25],
+            &[1, 0],
+            &[1, 0, 23, 3, 1, 4, 7],
+        ] {
+            assert!(check_array(&array(wrong)).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -19,8 +19,8 @@ const SALT: usize = 16;
 /// Users and what their passwords become with salt; no password is kept.
 pub struct Users {
     all: HashMap<String, Salted>,
-    /// Answers for users that do not exist, who are not to be told apart.
-    nobody: [u8; 32],
+    /// Answers for users that do not exist, which must not differ from those for other users.
+    unknown_user_secret: [u8; 32],
 }
 
 #[derive(Clone)]
@@ -42,7 +42,7 @@ impl Users {
     /// do not count.
     ///
     /// # Errors
-    /// A file that cannot be read, that others may read, or that names nobody;
+    /// A file that cannot be read, that others may read, or that has no user;
     /// a line without a colon, a user or a password; a user who is there twice.
     pub fn read(path: &Path) -> Result<Self> {
         let wrong =
@@ -71,11 +71,11 @@ impl Users {
             }
         }
         if all.is_empty() {
-            return Err(wrong("it names nobody, so nobody could connect"));
+            return Err(wrong("it has no user, so no client could connect"));
         }
         Ok(Self {
             all,
-            nobody: random::bytes()?,
+            unknown_user_secret: random::bytes()?,
         })
     }
 }
@@ -90,7 +90,7 @@ impl Salted {
     }
 
     /// Always the same for a name, and fitting no password.
-    fn nobody(secret: &[u8], user: &str) -> Self {
+    fn of_unknown(secret: &[u8], user: &str) -> Self {
         let mut salt = gen_salted_password(user, secret, 1);
         salt.truncate(SALT);
         Self {
@@ -105,7 +105,7 @@ impl AuthSource for Users {
     async fn get_password(&self, login: &LoginInfo) -> PgWireResult<Password> {
         let user = login.user().unwrap_or_default();
         let salted = self.all.get(user).cloned();
-        let salted = salted.unwrap_or_else(|| Salted::nobody(&self.nobody, user));
+        let salted = salted.unwrap_or_else(|| Salted::of_unknown(&self.unknown_user_secret, user));
         Ok(Password::new(Some(salted.salt), salted.password))
     }
 }
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_file_is_told() {
         for (text, says) in [
-            ("", "names nobody"),
+            ("", "has no user"),
             ("ada\n", "line 1 is not"),
             ("\nada:\n", "line 2 lacks"),
             (":x\n", "line 1 lacks"),
@@ -174,10 +174,10 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_exist_is_always_the_same_stranger() {
+    fn an_unknown_user_always_gets_the_same_salt() {
         let users = Users::read(file("a:x\n").path()).unwrap();
-        let stranger = |user| Salted::nobody(&users.nobody, user);
-        assert_eq!(stranger("b").salt, stranger("b").salt);
-        assert_ne!(stranger("b").salt, stranger("c").salt);
+        let unknown = |user| Salted::of_unknown(&users.unknown_user_secret, user);
+        assert_eq!(unknown("b").salt, unknown("b").salt);
+        assert_ne!(unknown("b").salt, unknown("c").salt);
     }
 }

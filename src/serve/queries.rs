@@ -24,7 +24,7 @@ use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::data::RowDescription;
 use pgwire::messages::extendedquery::{
-    Describe, Execute, PortalSuspended, TARGET_TYPE_BYTE_PORTAL,
+    Bind, BindComplete, Describe, Execute, PortalSuspended, Sync as PgSync, TARGET_TYPE_BYTE_PORTAL,
 };
 use pgwire::messages::response::{EmptyQueryResponse, TransactionStatus};
 use pgwire::messages::simplequery::Query;
@@ -66,7 +66,7 @@ fn refuse_in_failed(status: TransactionStatus, statement: &Statement) -> PgWireR
     match status {
         TransactionStatus::Error if !ends => Err(errors::error(
             SqlState::FailedTransaction,
-            "current transaction is aborted, commands ignored until end of transaction block",
+            "the transaction has failed; nothing runs before ROLLBACK",
         )),
         _ => Ok(()),
     }
@@ -79,6 +79,34 @@ fn after(status: TransactionStatus, transaction: Transaction) -> TransactionStat
         Transaction::RollbackTo if status == TransactionStatus::Idle => status,
         Transaction::RollbackTo => TransactionStatus::Transaction,
         Transaction::Within => status,
+    }
+}
+
+/// Checks the formats of a Bind: none, one for all, or one for each of `count`.
+fn check_formats(what: &str, codes: &[i16], count: usize) -> PgWireResult<()> {
+    if let Some(code) = codes.iter().find(|code| !matches!(code, 0 | 1)) {
+        return Err(errors::error(
+            SqlState::ProtocolViolation,
+            format!("the {what} format {code} is neither text (0) nor binary (1)"),
+        ));
+    }
+    match codes.len() {
+        0 | 1 => Ok(()),
+        given if given == count => Ok(()),
+        given => Err(errors::error(
+            SqlState::ProtocolViolation,
+            format!("the message has {given} {what} formats for {count} values"),
+        )),
+    }
+}
+
+fn check_count(given: usize, wanted: usize) -> PgWireResult<()> {
+    match given == wanted {
+        true => Ok(()),
+        false => Err(errors::error(
+            SqlState::ProtocolViolation,
+            format!("the message has {given} parameters, and the statement takes {wanted}"),
+        )),
     }
 }
 
@@ -403,6 +431,57 @@ impl ExtendedQueryHandler for Queries {
             }
             None => self._on_describe(client, message).await,
         }
+    }
+
+    /// Binds values, after their number and formats have been checked: pgwire
+    /// takes them as they are, and looks formats up by position later.
+    async fn on_bind<C>(&self, client: &mut C, message: Bind) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let name = message.statement_name.as_deref().unwrap_or(DEFAULT_NAME);
+        let given = message.parameters.len();
+        check_formats("parameter", &message.parameter_format_codes, given)?;
+        match client.portal_store().get_statement(name) {
+            Some(Entry::Value(stored)) => {
+                let prepared = &stored.statement;
+                check_count(given, prepared.parameters.len())?;
+                if let Some(schema) = &prepared.schema {
+                    let columns = schema.fields().len();
+                    check_formats("result", &message.result_column_format_codes, columns)?;
+                }
+                let portal = Portal::try_new(&message, stored)?;
+                client.portal_store().put_portal(Arc::new(portal));
+            }
+            Some(Entry::Empty) => {
+                check_count(given, 0)?;
+                let portal = message.portal_name.as_deref().unwrap_or(DEFAULT_NAME);
+                client.portal_store().put_empty_portal(portal);
+            }
+            None => return Err(PgWireError::StatementNotFound(name.to_owned())),
+        }
+        client
+            .feed(PgWireBackendMessage::BindComplete(BindComplete::new()))
+            .await?;
+        Ok(())
+    }
+
+    /// The unnamed portal lasts until its transaction ends.
+    async fn on_sync<C>(&self, client: &mut C, _: PgSync) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let status = client.transaction_status();
+        if status != TransactionStatus::Transaction {
+            client.portal_store().rm_portal(DEFAULT_NAME);
+        }
+        send_ready_for_query(client, status).await
     }
 
     /// Executes a portal, or goes on with one that is suspended. Rows are sent

@@ -103,6 +103,13 @@ impl Authenticator {
                 // proves the password: a slot is taken no earlier than that.
                 if self.messages.fetch_add(1, Ordering::Relaxed) > 0 {
                     self.connection.take_slot()?;
+                    let parameters = client.metadata();
+                    self.connection
+                        .prepare(
+                            parameters.get("options"),
+                            parameters.get("application_name"),
+                        )
+                        .await?;
                 }
             }
             _ => {
@@ -116,6 +123,13 @@ impl Authenticator {
             (Some(password), _) => password.on_startup(client, message).await?,
             (None, PgWireFrontendMessage::Startup(startup)) => {
                 self.connection.take_slot()?;
+                let parameters = &startup.parameters;
+                self.connection
+                    .prepare(
+                        parameters.get("options"),
+                        parameters.get("application_name"),
+                    )
+                    .await?;
                 protocol_negotiation(client, startup).await?;
                 save_startup_parameters_to_metadata(client, startup);
                 let (pid, secret) = self.connection.server.pids.generate(client);
@@ -125,7 +139,7 @@ impl Authenticator {
             (None, _) => return Err(PgWireError::InvalidStartupMessage),
         }
         if matches!(client.state(), PgWireConnectionState::ReadyForQuery) {
-            self.connection.enter(client).await?;
+            self.connection.enter(client)?;
         }
         Ok(())
     }

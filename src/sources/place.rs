@@ -59,6 +59,7 @@ pub fn is_location(name: &str) -> bool {
         word && (1..=LONGEST_EXTENSION).contains(&last.len())
     };
     name.contains('/')
+        || matches!(name, "." | ".." | "~")
         || glob::is_pattern(name)
         || extension()
         || holds_data(Path::new(name), MAX_PROBED_FILES)

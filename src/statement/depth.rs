@@ -41,6 +41,8 @@ pub fn check(tokens: &[TokenWithSpan]) -> Result<()> {
     for token in tokens {
         match kind_of(&token.token) {
             Kind::Open => {
+                // Brackets nest too, and CASE does without the parser's bound.
+                level.expression += 1;
                 outer_depth += level.depth();
                 outer.push(level);
                 level = Level::default();
@@ -49,8 +51,6 @@ pub fn check(tokens: &[TokenWithSpan]) -> Result<()> {
                 if let Some(before) = outer.pop() {
                     outer_depth -= before.depth();
                     level = before;
-                    // What follows, such as a subscript, stands on the whole.
-                    level.expression += 1;
                 }
             }
             Kind::NextStatement => {
@@ -182,6 +182,7 @@ mod tests {
             ("SELECT 1, 2", " UNION ALL SELECT 1, 2"),
             ("SELECT 1 FROM t", " JOIN t ON true"),
             ("SELECT ", "("),
+            ("SELECT ", "CASE WHEN true THEN "),
             ("SELECT ", "- "),
         ] {
             assert!(

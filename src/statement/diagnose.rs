@@ -8,6 +8,7 @@ use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Statement as Ast, TableFactor, Visit, Visitor};
 
+use crate::dictionary;
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
 use crate::suggest::{closest, hint};
@@ -87,6 +88,13 @@ fn missing(session: &Session, table: &TableReference, error: ShellError) -> Shel
         TableReference::Bare { table } => table,
         _ => name,
     };
+    if let Some(why) = dictionary::missing(&session.dictionary, name) {
+        return ShellError {
+            message: why,
+            kind: ErrorKind::UndefinedTable,
+            ..error
+        };
+    }
     let message = match (name, nearest(session, name)) {
         ("_", _) => "there is no table _ now: it is the result of the last query, \
                      and there was none, or it was too large to keep"

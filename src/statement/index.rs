@@ -13,7 +13,7 @@ use semql_udfs::index::{self, Created, DataFiles, IndexFile, Wanted};
 
 use super::counting::Counting;
 use super::model::rows;
-use super::parser::{name, table, word};
+use super::parser::{name, table, with_usage, word};
 use super::{Outcome, diagnose};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
@@ -33,12 +33,8 @@ impl CreateIndex {
     /// # Errors
     /// Syntax.
     pub fn parse(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
-        Self::parts(parser).map_err(|error| match error {
-            ParserError::ParserError(why) => ParserError::ParserError(format!(
-                "{why}; the statement is CREATE [OR REPLACE] INDEX name ON table USING hnsw (column)"
-            )),
-            other => other,
-        })
+        let usage = "CREATE [OR REPLACE] INDEX name ON table USING hnsw (column)";
+        with_usage(Self::parts(parser), usage)
     }
 
     fn parts(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
@@ -75,6 +71,10 @@ impl DropIndex {
     /// # Errors
     /// Syntax.
     pub fn parse(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
+        with_usage(Self::parts(parser), "DROP INDEX name ON table")
+    }
+
+    fn parts(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
         parser.expect_keyword(Keyword::DROP)?;
         parser.expect_keyword(Keyword::INDEX)?;
         let index = name(parser)?;

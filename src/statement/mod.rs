@@ -11,6 +11,7 @@ pub mod explain;
 mod index;
 mod limits;
 mod model;
+mod models;
 pub mod parsed;
 pub mod parser;
 pub mod query;

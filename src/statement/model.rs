@@ -11,7 +11,7 @@ use semql_udfs::AiOptions;
 use semql_udfs::trained::{self, CreateModel, Trained};
 
 use super::counting::Counting;
-use super::parser::{name, word};
+use super::parser::{name, with_usage, word};
 use super::{Outcome, query};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
@@ -29,6 +29,10 @@ impl DropModel {
     /// # Errors
     /// Syntax.
     pub fn parse(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
+        with_usage(Self::parts(parser), "DROP MODEL [IF EXISTS] name")
+    }
+
+    fn parts(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
         parser.expect_keyword(Keyword::DROP)?;
         word(parser, "MODEL")?;
         let if_exists = parser.parse_keywords(&[Keyword::IF, Keyword::EXISTS]);
@@ -52,6 +56,10 @@ impl ExportModel {
     /// # Errors
     /// Syntax.
     pub fn parse(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
+        with_usage(Self::parts(parser), "EXPORT MODEL name TO 'file.onnx'")
+    }
+
+    fn parts(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
         word(parser, "EXPORT")?;
         word(parser, "MODEL")?;
         let name = name(parser)?;

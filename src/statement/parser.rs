@@ -86,6 +86,7 @@ fn parse_in(dialect: &dyn Dialect, text: &str) -> Result<Vec<Statement>> {
         .tokenize_with_location()
         .map_err(|error| DataFusionError::from(ParserError::from(error)))?;
     depth::check(&tokens)?;
+    check_no_command(&tokens)?;
     let first = first_word(&tokens);
     let engine = DFParserBuilder::new(tokens)
         .with_dialect(dialect)
@@ -95,6 +96,18 @@ fn parse_in(dialect: &dyn Dialect, text: &str) -> Result<Vec<Statement>> {
     parser
         .statements(text)
         .map_err(|error| unknown_statement(first, error))
+}
+
+/// Refuses a command of the prompt in place of a statement.
+fn check_no_command(tokens: &[TokenWithSpan]) -> Result<()> {
+    let mut tokens = tokens.iter().map(|token| &token.token);
+    match tokens.find(|token| !matches!(token, Token::Whitespace(_) | Token::SemiColon)) {
+        Some(Token::Backslash) => Err(ShellError::of_kind(
+            ErrorKind::Syntax,
+            "a backslash begins a command of the prompt; only SQL can run here",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The first word of the text, where it begins with one.
@@ -406,10 +419,12 @@ impl<'a> StatementParser<'a> {
     fn show_indexes(&mut self) -> Parsed<Command> {
         self.skip(2);
         let parser = self.inner();
-        if !parser.parse_keyword(Keyword::ON) {
-            parser.expect_keyword(Keyword::FROM)?;
-        }
-        table(parser).map(Command::ShowIndexes)
+        let on = match parser.parse_keyword(Keyword::ON) {
+            true => Ok(()),
+            false => parser.expect_keyword(Keyword::FROM).map(drop),
+        };
+        let named = on.and_then(|()| table(parser));
+        with_usage(named, "SHOW INDEXES ON table").map(Command::ShowIndexes)
     }
 
     /// A table, a file, a table function or a query, also as what stands in
@@ -753,6 +768,16 @@ pub(super) fn word(parser: &mut Parser<'_>, wanted: &str) -> Parsed<()> {
     }
 }
 
+/// Adds what the statement looks like to an error of its syntax.
+pub(super) fn with_usage<T>(parsed: Parsed<T>, usage: &str) -> Parsed<T> {
+    parsed.map_err(|error| match error {
+        ParserError::ParserError(why) => {
+            ParserError::ParserError(format!("{why}; the statement is {usage}"))
+        }
+        other => other,
+    })
+}
+
 /// The table of a name; a quoted 'file' is one name, dots and all.
 pub(super) fn reference(name: &ObjectName) -> Parsed<TableReference> {
     let parts = name.0.iter().filter_map(|part| part.as_ident().cloned());
@@ -905,7 +930,6 @@ mod tests {
             ("(SELECT 1) UNION ALL SELECT 2", Effect::Query),
             ("WITH a AS (SELECT 1) SELECT * FROM a", Effect::Query),
             ("VALUES (1)", Effect::Query),
-            ("TABLE t", Effect::Query),
             ("EXPLAIN INSERT INTO t VALUES (1)", Effect::Query),
             ("EXPLAIN ANALYZE SELECT 1", Effect::Query),
             ("SHOW TABLES", Effect::Query),
@@ -1015,6 +1039,6 @@ mod tests {
             message("SELCT 1"),
             "unknown statement 'SELCT'; did you mean SELECT?"
         );
-        assert!(message("SELECT FROM WHERE").starts_with("syntax error"));
+        assert!(message("SELECT 1 FROM (").starts_with("syntax error"));
     }
 }

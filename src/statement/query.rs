@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::assignment;
 use super::parsed::{Command, Statement};
-use super::{Outcome, diagnose, set};
+use super::{Outcome, diagnose, models, set};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
 
@@ -57,6 +57,7 @@ pub async fn plan_query(session: &Session, query: Box<Query>) -> Result<LogicalP
 }
 
 async fn plan(session: &Session, statement: EngineStatement) -> Result<LogicalPlan> {
+    models::resolve(session, &statement).await?;
     let state = session.ctx.state();
     let planned = off_workers({
         let statement = statement.clone();

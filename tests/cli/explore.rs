@@ -147,13 +147,10 @@ fn sql_reads_and_says_what_is_wrong() {
         ("SELECT 1\nFORM explored", "syntax error"),
         ("SELECT 1; SELECT 2", "one at a time"),
         ("", "no statement"),
-        ("COPY explored TO 'stolen.csv'", "only reads"),
-        ("CREATE TABLE t AS SELECT 1", "only reads"),
-        ("SET ai.device = 'cpu'", "only reads"),
-        (
-            "EXPLAIN ANALYZE COPY explored TO 'stolen.csv'",
-            "only reads",
-        ),
+        ("COPY explored TO 'stolen.csv'", "read-only"),
+        ("CREATE TABLE t AS SELECT 1", "read-only"),
+        ("SET ai.device = 'cpu'", "cannot be changed"),
+        ("EXPLAIN ANALYZE COPY explored TO 'stolen.csv'", "read-only"),
         ("\\! touch stolen", "command of the prompt"),
     ] {
         let answer = explorer.sql(sql);

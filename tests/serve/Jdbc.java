@@ -76,8 +76,8 @@ public class Jdbc {
             }
         }
         try (Statement statement = connection.createStatement()) {
-            statement.execute("SET ai.batch_tokens = 79");
-            try (ResultSet rows = statement.executeQuery("SHOW ai.batch_tokens")) {
+            statement.execute("SET ai.seed = 79");
+            try (ResultSet rows = statement.executeQuery("SHOW ai.seed")) {
                 expect(rows.next() && rows.getString(2).equals("79"), "setting");
             }
             try (ResultSet rows = statement.executeQuery("DESCRIBE shop")) {

@@ -262,7 +262,7 @@ fn metrics(port: u16) -> Vec<(String, f64)> {
     let answer = http::request(port, "GET", "/metrics", &[], "");
     assert_eq!(answer.status, 200);
     let kind = answer.header("content-type").unwrap_or_default();
-    assert!(kind.starts_with("text/plain"), "{kind}");
+    assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
     assert!(answer.body.contains("# TYPE semql_"), "{}", answer.body);
     samples(&answer.body)
 }

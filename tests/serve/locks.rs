@@ -24,7 +24,7 @@ fn other_addresses_need_passwords() {
     for (args, says) in [
         (
             vec!["--listen", "nowhere"],
-            "an address and a port are wanted",
+            "an address and a port are expected",
         ),
         (vec!["--password-file", "none"], "No such file"),
         (vec!["--tls-cert", "shop.csv"], "--tls-key"),

@@ -205,6 +205,12 @@ impl WireClient {
         }
     }
 
+    /// Socket of the connection, for bytes that are not messages. Nothing may be
+    /// left to send or to read.
+    pub fn into_socket(self) -> TcpStream {
+        self.stream.into_inner()
+    }
+
     /// Runs a text by the simple query protocol.
     ///
     /// # Errors
@@ -330,7 +336,8 @@ impl WireClient {
         }
     }
 
-    fn add(&mut self, kind: u8, body: &[u8]) {
+    /// Adds a message of any kind.
+    pub fn add(&mut self, kind: u8, body: &[u8]) {
         self.outgoing.push(kind);
         self.outgoing.extend((body.len() as u32 + 4).to_be_bytes());
         self.outgoing.extend_from_slice(body);

@@ -151,7 +151,7 @@ pub use {datafusion, ort};
 
 pub use backend::use_environment;
 pub use error::{Error, find as find_error, is_setup_error};
-pub use functions::{aggregate_functions, scalar_functions, window_functions};
+pub use functions::{aggregate_functions, model_argument, scalar_functions, window_functions};
 pub use limits::{DEFAULT_MAX_DOWNLOAD_BYTES, DEFAULT_MAX_MODELS, RuntimeLimits};
 pub use options::AiOptions;
 pub use progress::{Progress, Step};

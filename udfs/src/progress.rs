@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use crate::waiting::{Cancellation, Watch};
 
@@ -13,6 +14,8 @@ pub struct Progress {
     pub texts_done: u64,
     /// Tokens without padding.
     pub tokens_done: u64,
+    /// Time that models have computed, waiting for them not counted.
+    pub model_time: Duration,
     /// Texts that were cut at the model's limit.
     pub truncated: u64,
     /// Texts on which the model failed and whose answer is NULL.
@@ -36,6 +39,7 @@ pub(crate) struct Counters {
     queued: AtomicU64,
     done: AtomicU64,
     tokens: AtomicU64,
+    model_nanos: AtomicU64,
     truncated: AtomicU64,
     failed: AtomicU64,
     step: Mutex<Option<Step>>,
@@ -64,6 +68,7 @@ impl Counters {
             texts_queued: self.queued.load(Relaxed),
             texts_done: self.done.load(Relaxed),
             tokens_done: self.tokens.load(Relaxed),
+            model_time: Duration::from_nanos(self.model_nanos.load(Relaxed)),
             truncated: self.truncated.load(Relaxed),
             failed: self.failed.load(Relaxed),
             step: *self.step(),
@@ -84,11 +89,13 @@ pub(crate) struct Queued {
 
 impl Queued {
     /// `texts` went through the model, with `tokens` tokens in all.
-    pub(crate) fn done(&self, texts: u64, tokens: u64) {
+    pub(crate) fn done(&self, texts: u64, tokens: u64, model_time: Duration) {
         self.waiting.fetch_sub(texts, Relaxed);
         self.counters.queued.fetch_sub(texts, Relaxed);
         self.counters.done.fetch_add(texts, Relaxed);
         self.counters.tokens.fetch_add(tokens, Relaxed);
+        let nanos = u64::try_from(model_time.as_nanos()).unwrap_or(u64::MAX);
+        self.counters.model_nanos.fetch_add(nanos, Relaxed);
     }
 }
 

@@ -85,6 +85,17 @@ pub(crate) fn model_function(name: &str) -> Option<&'static dyn ModelFunction> {
     all.find(|function| function.shape().name == name)
 }
 
+/// Place of the argument `model` of a function that asks a model: `None` for any
+/// other function, `Some(None)` for one without such an argument.
+pub fn model_argument(function: &str) -> Option<Option<usize>> {
+    let shapes = MODEL_FUNCTIONS.iter().map(|function| function.shape());
+    let mut called = shapes.filter(|shape| {
+        let mut names = std::iter::once(&shape.name).chain(shape.aliases);
+        names.any(|name| name.eq_ignore_ascii_case(function))
+    });
+    called.next().map(|shape| shape.position(Kind::Model))
+}
+
 /// `function` as one that asks a model, if it is one.
 pub(crate) fn as_model_udf(function: &ScalarUDF) -> Option<&ModelUdf> {
     function.inner().downcast_ref()

@@ -391,7 +391,7 @@ mod tests {
 }
 
 #[cfg(test)]
-mod tests {
+mod memory_tests {
     use datafusion::execution::memory_pool::GreedyMemoryPool;
     use datafusion::prelude::SessionContext;
 

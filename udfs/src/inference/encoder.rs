@@ -388,7 +388,7 @@ impl Encoder {
                 }
                 let real = ids.iter().map(|ids| ids.len() as u64).sum();
                 run.meter.batch(real, tokens.ids.len() as u64, took);
-                queued.done(texts.len() as u64, real);
+                queued.done(texts.len() as u64, real, took);
                 Ok(())
             }
             Err(error @ Error::Failed(_)) if batch.len() == 1 => run.fails(1, error),

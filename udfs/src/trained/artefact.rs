@@ -3,7 +3,6 @@
 //! A magic number with the version of the layout, a digest of what follows, a
 //! header in JSON, and the numbers, little-endian.
 
-use std::io::Write;
 use std::path::Path;
 
 use half::f16;

@@ -1,6 +1,5 @@
 //! The heads of a trained classifier as an ONNX file, for other programs.
 
-use std::io::Write;
 use std::path::Path;
 
 use prost::Message;
