@@ -67,7 +67,10 @@ pub fn shown(duration: Duration) -> String {
         ("min", 60_000),
         ("s", 1_000),
     ];
-    match units.iter().find(|(_, unit)| milliseconds % unit == 0) {
+    match units
+        .iter()
+        .find(|(_, unit)| milliseconds.is_multiple_of(*unit))
+    {
         _ if milliseconds == 0 => "0".to_string(),
         Some((name, unit)) => format!("{}{name}", milliseconds / unit),
         None => format!("{milliseconds}ms"),

@@ -45,6 +45,7 @@ impl Engine {
             memory_limit,
             progress: false,
             remote: None,
+            ..SessionOptions::default()
         };
         let engine = py.detach(|| semql::Engine::open(&options));
         Ok(Self(engine.map_err(raised)?))

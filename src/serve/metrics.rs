@@ -92,13 +92,15 @@ impl Metrics {
             resident: Gauge::default(),
         };
         // Both are listed from the start.
-        metrics.attempts.get_or_create(&OfConnection {
+        let authenticated = OfConnection {
             outcome: ConnectionOutcome::Authenticated,
-        });
-        metrics.statements.get_or_create(&OfStatement {
+        };
+        metrics.attempts.get_or_create(&authenticated).inc_by(0);
+        let answered = OfStatement {
             kind: "SELECT",
             outcome: StatementOutcome::Ok,
-        });
+        };
+        metrics.statements.get_or_create(&answered).inc_by(0);
         let registry = &mut metrics.registry;
         registry.register(
             "connections",

@@ -100,9 +100,9 @@ impl Parameters {
         let types: Vec<Option<&DataType>> = types
             .map(|(at, parameter)| (!named(at)).then_some(&parameter.data_type))
             .collect();
-        for at in 0..portal.parameter_len() {
+        for (at, planned) in wire.iter().enumerate() {
             let declared = portal.statement.parameter_types.get(at).cloned().flatten();
-            let data_type = declared.as_ref().or(wire[at]);
+            let data_type = declared.as_ref().or(*planned);
             // Names of array types begin so, in Postgres too.
             let is_array = data_type.is_some_and(|t| t.name().starts_with('_'));
             if let Some(bytes) = portal.parameters.get(at).and_then(Option::as_ref)

@@ -175,8 +175,10 @@ fn unknown_statement(first: Option<String>, error: ShellError) -> ShellError {
     let Some(word) = first.filter(|_| error.kind == ErrorKind::Syntax) else {
         return error;
     };
-    let known = |begins: &&str| begins.eq_ignore_ascii_case(&word);
-    if BEGINNINGS.iter().any(|begins| known(&begins)) {
+    if BEGINNINGS
+        .iter()
+        .any(|begins| begins.eq_ignore_ascii_case(&word))
+    {
         return error;
     }
     let next = match closest(&word, BEGINNINGS.iter().copied()) {

@@ -791,6 +791,7 @@ fn wrong_values() -> Vec<BindCase> {
         single("text array cut short", 1009, 1, &array_header(25, 3)),
         single("invalid UTF-8", 25, 0, b"\xff\xfe"),
         single("three bytes of an integer", 23, 1, b"123"),
+        single("four bytes of an interval", 1186, 1, &[0; 4]),
     ]
 }
 
@@ -867,4 +868,32 @@ fn binds_that_do_not_fit_are_errors() {
 fn binds_with_unusual_values_cause_no_panic() {
     let faults = faults(unusual_values(), false);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_cursor_with_more_columns_than_formats_is_an_error() {
+    let folder = shop();
+    let mut server = Server::start(folder.path(), &[]);
+    let mut client = WireClient::connect(server.port);
+    let two = "DECLARE c CURSOR WITH HOLD FOR SELECT 1 AS a, 2 AS b";
+    let three = "DECLARE c CURSOR WITH HOLD FOR SELECT 1 AS a, 2 AS b, 3 AS c";
+    client.simple(two).unwrap();
+    client.parse("FETCH 1 FROM c", &[]);
+    let bind = Bind {
+        portal: b"p".to_vec(),
+        result_formats: vec![0, 1],
+        ..Bind::default()
+    };
+    client.add(b'B', &bind.body());
+    client.sync().unwrap();
+    let bound = client.response().unwrap();
+    assert!(bound.errors.is_empty(), "{}", bound.text());
+    // The cursor is replaced while the portal is bound.
+    client.simple("CLOSE c").unwrap();
+    client.simple(three).unwrap();
+    client.add(b'E', b"p\0\0\0\0\0");
+    client.sync().unwrap();
+    let response = client.response().unwrap();
+    assert_eq!(response.errors.len(), 1, "{}", response.text());
+    verify(&mut server, folder.path(), "a cursor that was replaced");
 }
