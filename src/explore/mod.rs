@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use crate::args::Explore;
 use crate::error::{ExitCode, Result, ShellError};
+use crate::interrupt::Terminate;
 use crate::output::sink::Sink;
 use crate::shell::Shell;
 use prepare::{Prepared, Tell};
@@ -54,7 +55,11 @@ pub async fn run(shell: &mut Shell, options: &Explore) -> Result<ExitCode> {
             shell.write_text(&door.address())?;
             let session = Arc::clone(&shell.session);
             let serving = server::serve(door, session, prepared);
-            shell.unless_interrupted(serving).await?;
+            let mut terminate = Terminate::listen();
+            tokio::select! {
+                served = shell.unless_interrupted(serving) => served?,
+                () = terminate.received() => {}
+            }
             Ok(ExitCode::Success)
         }
     }

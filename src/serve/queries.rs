@@ -561,6 +561,11 @@ impl Queries {
         if matches!(*state, PortalExecutionState::Initial) {
             match prepared.execute(&self.connection, portal, &token).await? {
                 Response::Rows(rows) => {
+                    // The columns may be others than those that were known when
+                    // the portal was bound, such as those of a new cursor.
+                    if let Format::Individual(codes) = &portal.result_column_format {
+                        check_formats("result", codes, rows.schema().fields().len())?;
+                    }
                     let response = rows.response(&portal.result_column_format)?;
                     *state = PortalExecutionState::Suspended(response);
                 }

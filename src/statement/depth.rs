@@ -67,7 +67,7 @@ pub fn check(tokens: &[TokenWithSpan]) -> Result<()> {
             return Err(ShellError::of_kind(
                 ErrorKind::TooComplex,
                 format!(
-                    "the statement has more than {MAX_DEPTH} operators in one expression or chain of queries; \
+                    "the statement nests more than {MAX_DEPTH} operators and brackets; \
                      use IN (...), a list or a table instead"
                 ),
             ));

@@ -172,7 +172,7 @@ fn deep_nesting_is_an_error_and_no_crash() {
     failed(
         &semql_reading(folder.path(), &[], &sql),
         1,
-        &["nested too deeply"],
+        &["nests more than"],
     );
 }
 
