@@ -73,7 +73,7 @@ pub struct About {
 }
 
 impl About {
-    /// Rows of all files; `None` beyond [`MAX_ROWS`].
+    /// Rows of all files; `None` beyond 2^32, which row numbers of 32 bits hold.
     pub fn total_rows(&self) -> Option<u64> {
         self.rows.iter().try_fold(0u64, |sum, rows| {
             let sum = sum.checked_add(*rows)?;
