@@ -13,7 +13,7 @@ use datafusion::physical_plan::memory::MemoryStream;
 use super::Call;
 use crate::error::{Result, ShellError};
 use crate::shell::{Flow, Shell};
-use crate::statement::{self, Outcome, describe, parser};
+use crate::statement::{self, Outcome, describe, syntax};
 
 pub async fn describe(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
     let Some(name) = call.first() else {
@@ -37,7 +37,7 @@ pub fn table_of(word: &str, written: &str) -> Result<TableReference> {
     // A file may be named with and without quotes.
     match word.contains(['/', '.']) && std::path::Path::new(word).exists() {
         true => Ok(TableReference::bare(word)),
-        false => parser::table_in(written),
+        false => syntax::table_in(written),
     }
 }
 

@@ -14,7 +14,7 @@ use super::Call;
 use crate::error::{Result, ShellError};
 use crate::output::value::{cut, one_line};
 use crate::shell::{Flow, Shell};
-use crate::statement::{diagnose, parser};
+use crate::statement::{diagnose, syntax};
 use answers::{Answer, Answers};
 use keys::{Key, Keys};
 
@@ -117,7 +117,7 @@ async fn uncertain(shell: &mut Shell, table: &str, answers: &Answers) -> Result<
     let session = std::sync::Arc::clone(&shell.session);
     let reference = match std::path::Path::new(table).exists() {
         true => TableReference::bare(table),
-        false => parser::table_in(table)?,
+        false => syntax::table_in(table)?,
     };
     diagnose::check_table(&session, &reference).await?;
     let frame = session.ctx.table(reference.clone()).await?;

@@ -86,7 +86,7 @@ impl Policy {
         self
     }
 
-    /// Adds a location that whoever starts the session has named: a path, a
+    /// Adds a location that the command line or the dictionary names: a path, a
     /// pattern or a URL.
     ///
     /// # Errors
@@ -202,7 +202,7 @@ impl Policy {
             ErrorKind::Forbidden,
             format!(
                 "the setting '{key}' cannot be changed here: it concerns the machine or the server; \
-                 whoever starts {} sets it with --set {key}=VALUE",
+                 {} --set {key}=VALUE sets it at start",
                 self.command.unwrap_or("the session")
             ),
         ))

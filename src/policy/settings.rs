@@ -124,7 +124,7 @@ pub fn is_open_to_clients(key: &str) -> bool {
         })
 }
 
-/// Checks a value against the bounds of its setting. Text that is no number is
+/// Checks a value against the bounds of its setting. Text that is not a number is
 /// left to the setting itself.
 ///
 /// # Errors

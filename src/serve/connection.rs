@@ -92,7 +92,7 @@ impl Connection {
     }
 
     /// Prepares the session of a client with these start-up parameters, before
-    /// the client is told that it has authenticated.
+    /// the client receives the end of authentication.
     ///
     /// # Errors
     /// If the settings that it asks for cannot be.

@@ -29,7 +29,7 @@ pub enum Response {
     Transaction(Transaction, Tag),
     Done {
         tag: Tag,
-        /// A setting and its value that the client is to be told.
+        /// A setting and its value, to be reported to the client.
         report: Option<(&'static str, String)>,
     },
 }

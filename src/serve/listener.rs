@@ -34,7 +34,7 @@ use crate::port;
 use crate::session::Session;
 
 /// Connections that have not authenticated, for each connection slot. A request
-/// to cancel a query comes on a connection of its own, also when all slots are
+/// to cancel a query comes on a separate connection, also when all slots are
 /// taken.
 const MAX_UNAUTHENTICATED_PER_SLOT: usize = 4;
 
@@ -168,7 +168,7 @@ impl Listener {
         )
     }
 
-    /// Lines for whoever starts the server: who may connect, and what clients may
+    /// Lines for the start of the server: who may connect, and what clients may
     /// do.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = vec![
@@ -201,7 +201,7 @@ impl Listener {
         remarks
     }
 
-    /// Accepts connections, each in a task of its own, until `stop`; then ends
+    /// Accepts connections, a task for each, until `stop`; then ends
     /// them.
     ///
     /// # Errors

@@ -221,7 +221,7 @@ impl Metrics {
     }
 }
 
-/// Resident memory of this process, where the system tells it.
+/// Resident memory of this process, where the system has it.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

@@ -128,7 +128,7 @@ pub struct ClientSettings(HashMap<&'static str, String>);
 
 /// A setting that was changed.
 pub struct Changed {
-    /// The name under which clients are told, and the value.
+    /// The name under which it is reported to clients, and the value.
     pub report: Option<(&'static str, String)>,
 }
 

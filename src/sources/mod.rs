@@ -125,7 +125,7 @@ impl UrlTableFactory for FileTables {
         let Some(state) = self.state.get().and_then(|now| now()) else {
             return Ok(None);
         };
-        // Before the file system is asked, so that a refusal tells nothing.
+        // Before the file system is asked, so that a refusal reveals nothing.
         place::check_allowed(&self.policy, name)
             .map_err(|error| DataFusionError::External(Box::new(error)))?;
         files::open(&state, &self.shapes, name)

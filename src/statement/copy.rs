@@ -32,8 +32,8 @@ use datafusion::sql::sqlparser::ast::Value;
 use url::Url;
 
 use super::Outcome;
-use super::parser::select;
 use super::query::{self, rows};
+use super::syntax::select;
 use crate::dictionary::annotate::annotate;
 use crate::error::{Result, ShellError};
 use crate::session::Session;

@@ -13,7 +13,7 @@ use semql_udfs::index::{self, Created, DataFiles, IndexFile, Wanted};
 
 use super::counting::Counting;
 use super::model::rows;
-use super::parser::{name, table, with_usage, word};
+use super::syntax::{name, table, with_usage, word};
 use super::{Outcome, diagnose};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;

@@ -2,6 +2,7 @@
 //! which part of the shell runs it.
 
 mod assignment;
+mod command;
 pub mod copy;
 mod counting;
 mod depth;
@@ -18,6 +19,7 @@ pub mod query;
 pub mod set;
 mod show;
 pub mod summarize;
+pub mod syntax;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;

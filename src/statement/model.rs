@@ -11,7 +11,7 @@ use semql_udfs::AiOptions;
 use semql_udfs::trained::{self, CreateModel, Trained};
 
 use super::counting::Counting;
-use super::parser::{name, with_usage, word};
+use super::syntax::{name, with_usage, word};
 use super::{Outcome, query};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;

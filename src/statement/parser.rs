@@ -4,14 +4,11 @@
 //! statements of semql's own by the readers of [`OWN`], all others by the
 //! engine's parser. No other code judges a statement by its text.
 
-use datafusion::common::TableReference;
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement as EngineStatement;
-use datafusion::sql::parser::{DFParser, DFParserBuilder, ResetStatement};
+use datafusion::sql::parser::{DFParser, DFParserBuilder};
 use datafusion::sql::sqlparser::ast::{
-    CloseCursor, CopySource, CopyTarget, Expr, FetchDirection, Ident, ObjectName, Query, Set,
-    SetExpr, Statement as Ast, TableFactor, TransactionAccessMode, TransactionMode, UnaryOperator,
-    Value,
+    CopySource, CopyTarget, FetchDirection, Statement as Ast, TableFactor,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -19,9 +16,11 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use semql_udfs::trained::CreateModel;
 
+use super::command::command_of;
 use super::index::{CreateIndex, DropIndex};
 use super::model::{DropModel, ExportModel};
-use super::parsed::{Access, Command, ConnectionCommand, CopyOut, Source, Statement};
+use super::parsed::{Command, ConnectionCommand, CopyOut, Source, Statement};
+use super::syntax::{Parsed, all_of, folded, name, reference, select, table, with_usage};
 use super::{depth, limits};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::script::Cursor;
@@ -190,8 +189,6 @@ fn unknown_statement(first: Option<String>, error: ShellError) -> ShellError {
         ..error
     }
 }
-
-type Parsed<T> = std::result::Result<T, ParserError>;
 
 /// Reader of a statement of semql's own, by the words that it begins with.
 struct Own {
@@ -542,303 +539,11 @@ impl<'a> StatementParser<'a> {
     }
 }
 
-/// The command of a statement that the engine's parser has read.
-fn command_of(statement: EngineStatement) -> Result<Command> {
-    let ast = match statement {
-        EngineStatement::Explain(explain) => return Ok(Command::Explain(Box::new(explain))),
-        EngineStatement::CopyTo(copy) => return Ok(Command::CopyTo(Box::new(copy))),
-        EngineStatement::Reset(ResetStatement::Variable(name)) => {
-            return Ok(Command::Reset { key: key(&name) });
-        }
-        EngineStatement::Statement(ast) => ast,
-        other @ EngineStatement::CreateExternalTable(_) => {
-            return Ok(Command::Engine(Box::new(other)));
-        }
-    };
-    let connection = match *ast {
-        Ast::Set(set) => return set_command(set),
-        Ast::ShowVariable { ref variable } => {
-            let words = variable.iter().map(|word| word.value.to_lowercase());
-            return Ok(Command::Show {
-                name: words.collect::<Vec<_>>().join("."),
-                statement: Box::new(EngineStatement::Statement(ast)),
-            });
-        }
-        Ast::StartTransaction {
-            modes,
-            begin,
-            statements,
-            exception,
-            ..
-        } => {
-            if !statements.is_empty() || exception.is_some() {
-                return Err(not_supported("BEGIN with statements in it"));
-            }
-            ConnectionCommand::Begin {
-                tag: if begin { "BEGIN" } else { "START TRANSACTION" },
-                access: access_of(&modes),
-            }
-        }
-        Ast::Commit { .. } => ConnectionCommand::End { tag: "COMMIT" },
-        Ast::Rollback {
-            savepoint: None, ..
-        } => ConnectionCommand::End { tag: "ROLLBACK" },
-        Ast::Rollback { .. } => ConnectionCommand::RollbackTo,
-        Ast::Savepoint { .. } => ConnectionCommand::Savepoint { tag: "SAVEPOINT" },
-        Ast::ReleaseSavepoint { .. } => ConnectionCommand::Savepoint { tag: "RELEASE" },
-        Ast::Close { cursor } => ConnectionCommand::Close {
-            name: match cursor {
-                CloseCursor::All => None,
-                CloseCursor::Specific { name } => Some(folded(name)),
-            },
-        },
-        Ast::Discard { .. } => ConnectionCommand::DiscardAll,
-        Ast::Deallocate { ref name, .. } if name.value.eq_ignore_ascii_case("all") => {
-            ConnectionCommand::Ignored { tag: "DEALLOCATE" }
-        }
-        Ast::Declare { stmts } => declare(stmts)?,
-        other => {
-            let statement = EngineStatement::Statement(Box::new(other));
-            return Ok(Command::Engine(Box::new(statement)));
-        }
-    };
-    Ok(Command::Connection(connection))
-}
-
-fn declare(
-    mut declared: Vec<datafusion::sql::sqlparser::ast::Declare>,
-) -> Result<ConnectionCommand> {
-    let wrong = || {
-        ShellError::of_kind(
-            ErrorKind::Syntax,
-            "the statement is DECLARE name [NO SCROLL] CURSOR [WITH HOLD] FOR query",
-        )
-    };
-    let (Some(mut cursor), true) = (declared.pop(), declared.is_empty()) else {
-        return Err(wrong());
-    };
-    if cursor.scroll == Some(true) {
-        return Err(not_supported("a SCROLL cursor"));
-    }
-    let (Some(name), true, Some(query)) = (
-        cursor.names.pop(),
-        cursor.names.is_empty(),
-        cursor.for_query,
-    ) else {
-        return Err(wrong());
-    };
-    let query = EngineStatement::Statement(Box::new(Ast::Query(query)));
-    Ok(ConnectionCommand::Declare {
-        name: folded(name),
-        query: Box::new(Statement::new(
-            "DECLARE CURSOR",
-            Command::Engine(Box::new(query)),
-        )),
-    })
-}
-
-fn set_command(set: Set) -> Result<Command> {
-    let (key, value) = match set {
-        Set::SingleAssignment {
-            hivevar: false,
-            variable,
-            values,
-            ..
-        } => (key(&variable), setting_value(&values)?),
-        Set::SetTimeZone { value, .. } => ("timezone".to_string(), setting_value(&[value])?),
-        Set::SetNames {
-            charset_name,
-            collation_name: None,
-        } => ("client_encoding".to_string(), Some(charset_name.value)),
-        Set::SetNamesDefault {} => ("client_encoding".to_string(), None),
-        Set::SetTransaction {
-            modes,
-            snapshot: None,
-            session,
-        } => {
-            return Ok(Command::Connection(ConnectionCommand::SetTransaction {
-                access: access_of(&modes),
-                session,
-            }));
-        }
-        Set::SetRole { role_name, .. } => {
-            let role = role_name.map(|role| role.value);
-            return Ok(Command::Connection(ConnectionCommand::SetRole(role)));
-        }
-        Set::SetSessionAuthorization(user) => {
-            let user = user.to_string();
-            let user = (!user.eq_ignore_ascii_case("default")).then_some(user);
-            return Ok(Command::Connection(ConnectionCommand::SetRole(user)));
-        }
-        other => return Err(not_supported(&other.to_string())),
-    };
-    Ok(Command::Set { key, value })
-}
-
-/// The value that `SET` gives; `None` for `DEFAULT`.
-fn setting_value(values: &[Expr]) -> Result<Option<String>> {
-    if let [Expr::Identifier(word)] = values
-        && word.quote_style.is_none()
-        && word.value.eq_ignore_ascii_case("default")
-    {
-        return Ok(None);
-    }
-    let one = |value: &Expr| match value {
-        Expr::Identifier(word) => Ok(word.value.clone()),
-        Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text)
-            | Value::DoubleQuotedString(text)
-            | Value::EscapedStringLiteral(text)
-            | Value::UnicodeStringLiteral(text)
-            | Value::NationalStringLiteral(text) => Ok(text.clone()),
-            Value::DollarQuotedString(text) => Ok(text.value.clone()),
-            number @ (Value::Number(..) | Value::Boolean(_)) => Ok(number.to_string()),
-            other => Err(not_supported(&format!("the value {other} of a setting"))),
-        },
-        Expr::UnaryOp {
-            op: op @ (UnaryOperator::Minus | UnaryOperator::Plus),
-            expr,
-        } => match expr.as_ref() {
-            Expr::Value(value) => Ok(format!("{op}{}", value.value)),
-            other => Err(not_supported(&format!("the value {other} of a setting"))),
-        },
-        other => Err(not_supported(&format!("the value {other} of a setting"))),
-    };
-    let values = values.iter().map(one).collect::<Result<Vec<_>>>()?;
-    Ok(Some(values.join(", ")))
-}
-
-fn access_of(modes: &[TransactionMode]) -> Option<Access> {
-    modes.iter().rev().find_map(|mode| match mode {
-        TransactionMode::AccessMode(TransactionAccessMode::ReadOnly) => Some(Access::ReadOnly),
-        TransactionMode::AccessMode(TransactionAccessMode::ReadWrite) => Some(Access::ReadWrite),
-        TransactionMode::IsolationLevel(_) => None,
-    })
-}
-
-fn not_supported(what: &str) -> ShellError {
-    ShellError::of_kind(ErrorKind::NotSupported, format!("{what} is not supported"))
-}
-
-/// The key of a setting: its parts in lower case, with dots between.
-fn key(name: &ObjectName) -> String {
-    let parts = name.0.iter().filter_map(|part| part.as_ident());
-    let parts = parts.map(|part| part.value.to_lowercase());
-    parts.collect::<Vec<_>>().join(".")
-}
-
-/// An identifier as SQL has it: in lower case unless it is quoted.
-pub(super) fn folded(name: Ident) -> String {
-    match name.quote_style {
-        Some(_) => name.value,
-        None => name.value.to_lowercase(),
-    }
-}
-
-/// The name of a model, an index or a column.
-pub(super) fn name(parser: &mut Parser<'_>) -> Parsed<String> {
-    parser.parse_identifier().map(folded)
-}
-
-/// The table that a text names.
-///
-/// # Errors
-/// Syntax.
-pub fn table_in(text: &str) -> Result<TableReference> {
-    let mut parser = Parser::new(&GenericDialect {})
-        .try_with_sql(text)
-        .map_err(DataFusionError::from)?;
-    let table = table(&mut parser).map_err(DataFusionError::from)?;
-    Ok(table)
-}
-
-/// The name of a table or a 'file'.
-pub(super) fn table(parser: &mut Parser<'_>) -> Parsed<TableReference> {
-    reference(&parser.parse_object_name(true)?)
-}
-
-/// A word that is no keyword of SQL.
-pub(super) fn word(parser: &mut Parser<'_>, wanted: &str) -> Parsed<()> {
-    let found = parser.next_token();
-    match &found.token {
-        Token::Word(word)
-            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(wanted) =>
-        {
-            Ok(())
-        }
-        _ => parser.expected(wanted, found),
-    }
-}
-
-/// Adds what the statement looks like to an error of its syntax.
-pub(super) fn with_usage<T>(parsed: Parsed<T>, usage: &str) -> Parsed<T> {
-    parsed.map_err(|error| match error {
-        ParserError::ParserError(why) => {
-            ParserError::ParserError(format!("{why}; the statement is {usage}"))
-        }
-        other => other,
-    })
-}
-
-/// The table of a name; a quoted 'file' is one name, dots and all.
-pub(super) fn reference(name: &ObjectName) -> Parsed<TableReference> {
-    let parts = name.0.iter().filter_map(|part| part.as_ident().cloned());
-    let parts: Vec<String> = parts.map(folded).collect();
-    match parts.as_slice() {
-        [table] => Ok(TableReference::bare(table.as_str())),
-        [schema, table] => Ok(TableReference::partial(schema.as_str(), table.as_str())),
-        [catalog, schema, table] => Ok(TableReference::full(
-            catalog.as_str(),
-            schema.as_str(),
-            table.as_str(),
-        )),
-        _ => Err(ParserError::ParserError(format!(
-            "'{name}' is not the name of a table"
-        ))),
-    }
-}
-
-/// `SELECT * FROM factor`.
-fn all_of(factor: TableFactor) -> Parsed<Box<Query>> {
-    let mut query = Parser::new(&GenericDialect {})
-        .try_with_sql("SELECT * FROM t")?
-        .parse_query()?;
-    if let SetExpr::Select(select) = query.body.as_mut()
-        && let [from] = select.from.as_mut_slice()
-    {
-        from.relation = factor;
-    }
-    Ok(query)
-}
-
-/// `SELECT columns FROM name`; all columns where none are named.
-pub(super) fn select(name: &ObjectName, columns: Vec<Ident>) -> Parsed<Box<Query>> {
-    use datafusion::sql::sqlparser::ast::SelectItem;
-    let factor = TableFactor::Table {
-        name: name.clone(),
-        alias: None,
-        args: None,
-        with_hints: Vec::new(),
-        version: None,
-        with_ordinality: false,
-        partitions: Vec::new(),
-        json_path: None,
-        sample: None,
-        index_hints: Vec::new(),
-    };
-    let mut query = all_of(factor)?;
-    if !columns.is_empty()
-        && let SetExpr::Select(select) = query.body.as_mut()
-    {
-        let items = columns.into_iter().map(Expr::Identifier);
-        select.projection = items.map(SelectItem::UnnamedExpr).collect();
-    }
-    Ok(query)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::parsed::Effect;
+    use datafusion::common::TableReference;
+
+    use super::super::parsed::{Access, Effect};
     use super::*;
 
     fn one(sql: &str) -> Statement {
