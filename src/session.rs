@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// A session beside this one: the same tables, functions, models and policy,
-    /// and settings of its own, which begin as these are now.
+    /// and separate settings, which begin as these are now.
     pub fn beside(&self) -> Self {
         let state = SessionStateBuilder::new_from_existing(self.ctx.state()).build();
         Self {

@@ -1,7 +1,7 @@
 //! `semql serve`: the session over Postgres' wire protocol.
 //!
 //! `listener` accepts connections (`passwords` and `tls` decide who may
-//! connect) and ends them; each is a `connection` with a session of its own
+//! connect) and ends them; each is a `connection` with a separate session
 //! beside the shell's. `startup` authenticates, `queries` answers the two
 //! protocols of queries, `execute` runs a statement, and `cancel` ends it early.
 //! `dialect` reads statements about the catalogue, which `catalog` provides.

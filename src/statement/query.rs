@@ -1,4 +1,4 @@
-//! Everything the engine runs: queries, DDL, DML, settings of its own.
+//! Everything the engine runs: queries, DDL, DML, its settings.
 
 use std::sync::Arc;
 
