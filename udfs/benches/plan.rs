@@ -1,8 +1,8 @@
-//! What planning gains: queries with their model calls lifted and with the
-//! calls where they are written; and what it costs queries without any.
+//! Gain of the planning of model calls: queries with and without lifted calls. And the
+//! cost for queries without model calls.
 //!
-//! `cargo bench --workspace --bench plan -- [--data DIR]` prints markdown. The two
-//! ways of each query take turns in one process; a figure is the median.
+//! `cargo bench --workspace --bench plan -- [--data DIR]` prints markdown. Both
+//! versions of a query alternate in one process; a figure is the median.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use datafusion::error::Result;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use semql_udfs::Runtime;
 
-/// Rows of text in the queries that ask a model.
+/// Rows of text in the queries with model calls.
 const ROWS: usize = 300;
 
 const REPEATS: usize = 3;
 const PLAIN_REPEATS: usize = 9;
 
-const ASKING: &[(&str, &str)] = &[
+const MODEL_QUERIES: &[(&str, &str)] = &[
     (
         "one call in SELECT, WHERE and ORDER BY",
         "SELECT id, categorize(title, text) AS c FROM offers WHERE categorize(title, text) <> 'Books' ORDER BY categorize(title, text)",
@@ -50,7 +50,7 @@ const ASKING: &[(&str, &str)] = &[
     ),
 ];
 
-const PLAIN: &[&str] = &[
+const PLAIN_QUERIES: &[&str] = &[
     "SELECT count(*) FROM products",
     "SELECT count(*), avg(length(title)), max(length(text)) FROM products",
     "SELECT left(docid, 6) AS source, count(*) FROM products GROUP BY 1 ORDER BY 2 DESC",
@@ -67,8 +67,8 @@ fn main() -> Result<()> {
     let data = data();
     let tokio = tokio::runtime::Runtime::new()?;
     tokio.block_on(async {
-        asking(&data).await?;
-        plain(&data).await
+        bench_model_queries(&data).await?;
+        bench_plain_queries(&data).await
     })
 }
 
@@ -91,14 +91,14 @@ fn median(mut times: Vec<Duration>) -> f64 {
     times[times.len() / 2].as_secs_f64()
 }
 
-async fn asking(data: &std::path::Path) -> Result<()> {
+async fn bench_model_queries(data: &std::path::Path) -> Result<()> {
     let file = data.join("products.parquet");
     if !file.is_file() {
-        println!("skipped: {} is not there", file.display());
+        println!("skipped: {} does not exist", file.display());
         return Ok(());
     }
     let (with, without) = (SessionContext::new(), SessionContext::new());
-    // One runtime, so that both ask the same loaded model.
+    // One runtime, so that both sessions use the same loaded model.
     let runtime = Arc::new(Runtime::new());
     semql_udfs::register_with(&with, Arc::clone(&runtime))?;
     semql_udfs::register_functions(&without, Arc::clone(&runtime))?;
@@ -119,7 +119,7 @@ async fn asking(data: &std::path::Path) -> Result<()> {
     println!("## Model calls as nodes of the plan ({ROWS} rows)\n");
     println!("| query | as written, s | texts | lifted, s | texts | ratio |");
     println!("|---|---:|---:|---:|---:|---:|");
-    for (name, sql) in ASKING {
+    for (name, sql) in MODEL_QUERIES {
         let (mut lifted, mut written) = (Vec::new(), Vec::new());
         let mut texts = [0; 2];
         for _ in 0..REPEATS {
@@ -143,7 +143,7 @@ async fn asking(data: &std::path::Path) -> Result<()> {
     Ok(())
 }
 
-async fn plain(data: &std::path::Path) -> Result<()> {
+async fn bench_plain_queries(data: &std::path::Path) -> Result<()> {
     let file = data.join("products.parquet");
     if !file.is_file() {
         return Ok(());
@@ -163,7 +163,7 @@ async fn plain(data: &std::path::Path) -> Result<()> {
     println!("| query | DataFusion, ms | with semql, ms | ratio |");
     println!("|---|---:|---:|---:|");
     let mut product = 1.0;
-    for sql in PLAIN {
+    for sql in PLAIN_QUERIES {
         let (mut alone, mut together) = (Vec::new(), Vec::new());
         for _ in 0..PLAIN_REPEATS {
             alone.push(time(&other, sql).await?);
@@ -176,7 +176,7 @@ async fn plain(data: &std::path::Path) -> Result<()> {
             together / alone
         );
     }
-    let mean = f64::powf(product, 1.0 / PLAIN.len() as f64);
+    let mean = f64::powf(product, 1.0 / PLAIN_QUERIES.len() as f64);
     println!("\nGeometric mean of the ratios: {mean:.3}");
     Ok(())
 }

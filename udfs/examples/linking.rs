@@ -1,8 +1,8 @@
-//! A program of its own that asks in SQL what its texts are about.
+//! A program that classifies its texts in SQL.
 //!
-//! `cargo run --release --example linking` needs nothing and answers at random,
-//! though always the same. `... --example linking -- all-minilm-l6-v2` asks a
-//! real model, which `semql setup` brings.
+//! `cargo run --release --example linking` needs no files: its model returns
+//! deterministic but meaningless labels. `... --example linking -- all-minilm-l6-v2`
+//! uses a real model, which `semql setup` installs.
 
 use std::error::Error;
 use std::io::Write;
@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let model = std::env::args().nth(1);
     let model = model.as_deref().unwrap_or("deterministic");
 
-    // The session is the program's, with whatever the program sets up in it.
+    // The session is created and configured by the program.
     let config = SessionConfig::new().with_target_partitions(2);
     let ctx = SessionContext::new_with_config(config);
     semql_udfs::register_all(&ctx)?;
@@ -37,15 +37,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     ctx.register_csv("offers", &path, CsvReadOptions::new())
         .await?;
 
-    // The call stands twice, and the model is asked once for each row.
+    // The query has the call twice, and the model reads each row once.
     let query = "SELECT categorize(title, text) AS category, count(*) AS offers \
                  FROM offers GROUP BY categorize(title, text) ORDER BY 2 DESC, 1";
-    let shown = async { ctx.sql(query).await?.show().await };
-    match shown.await {
-        // What the machine lacks is known before any row is read.
+    let show = async { ctx.sql(query).await?.show().await };
+    match show.await {
+        // A missing model or library fails before any row is read.
         Err(error) if semql_udfs::is_setup_error(&error) => {
-            let ours = semql_udfs::find_error(&error).map(ToString::to_string);
-            eprintln!("{}", ours.unwrap_or_default());
+            let message = semql_udfs::find_error(&error).map(ToString::to_string);
+            eprintln!("{}", message.unwrap_or_default());
             std::process::exit(3);
         }
         other => other?,

@@ -1,62 +1,26 @@
-//! What can go wrong in semql, and whose move it is.
-
-use std::fmt;
+//! Conversion of the errors of the library to those of DataFusion.
 
 use datafusion::error::DataFusionError;
+pub use semql_inference::{Error, Result};
 
-/// An error of the AI functions, carried through DataFusion as
-/// [`DataFusionError::External`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Error {
-    /// The machine lacks something: the ONNX Runtime library, a model, a
-    /// device. The message names what was looked for, where, and what to do.
-    Setup(String),
-    /// The query asks for something that makes no sense: one label, an unknown
-    /// taxonomy. The message says what to write instead.
-    Invalid(String),
-    /// Inference itself failed for reasons outside the query.
-    Failed(String),
-    /// The limits of the runtime do not allow it. The message says what was
-    /// refused and who may change it.
-    Forbidden(String),
-    /// The token of the options, [`AiOptions::cancel`](crate::AiOptions::cancel),
-    /// was cancelled, or [`Runtime::interrupt`](crate::Runtime::interrupt) was
-    /// called.
-    Interrupted,
-}
-
-pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Setup(message)
-            | Error::Invalid(message)
-            | Error::Failed(message)
-            | Error::Forbidden(message) => f.write_str(message),
-            Error::Interrupted => f.write_str("interrupted"),
-        }
+/// Converts an error for DataFusion: [`Error::Invalid`] becomes a planning
+/// error, others [`DataFusionError::External`].
+///
+/// Both types are foreign to this crate, so `From` cannot be implemented.
+pub(crate) fn to_datafusion(error: Error) -> DataFusionError {
+    match error {
+        Error::Invalid(message) => DataFusionError::Plan(message),
+        other => DataFusionError::External(Box::new(other)),
     }
 }
 
-impl std::error::Error for Error {}
-
-impl From<Error> for DataFusionError {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Invalid(message) => DataFusionError::Plan(message),
-            other => DataFusionError::External(Box::new(other)),
-        }
-    }
-}
-
-/// Whether `error` was caused by something that is missing on this machine
-/// (library, model, device) rather than by the query.
+/// Whether the cause of `error` is a missing library, model or device rather than the
+/// query.
 pub fn is_setup_error(error: &DataFusionError) -> bool {
     matches!(find(error), Some(Error::Setup(_)))
 }
 
-/// The semql error at the root of `error`, through every layer of context.
+/// The semql error in the chain of `error`.
 pub fn find(error: &DataFusionError) -> Option<&Error> {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(current) = next {
@@ -80,7 +44,7 @@ mod tests {
 
     #[test]
     fn a_setup_error_is_found_through_layers_of_context() {
-        let error = DataFusionError::from(Error::Setup("no library".into()))
+        let error = to_datafusion(Error::Setup("no library".into()))
             .context("planning")
             .context("running");
         assert!(is_setup_error(&error));
@@ -90,7 +54,7 @@ mod tests {
     #[test]
     fn a_forbidden_error_keeps_its_type_through_datafusion() {
         let forbidden = Error::Forbidden("downloads are not allowed".into());
-        let error = DataFusionError::from(forbidden.clone()).context("planning");
+        let error = to_datafusion(forbidden.clone()).context("planning");
         assert_eq!(find(&error), Some(&forbidden));
         assert!(!is_setup_error(&error));
     }

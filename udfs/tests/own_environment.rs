@@ -1,59 +1,60 @@
-//! A program that has an ONNX Runtime environment of its own. A process can have
-//! one, so this has a process to itself, and one test.
+//! A program with its ONNX Runtime environment. A process can have one environment, so
+//! this is the only test of its process.
 
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use semql_udfs::backend::{environment, library_path, library_version};
 use semql_udfs::{Error, ort};
 
+#[path = "../../tests/support/skip.rs"]
+mod skip;
+
 const QUERY: &str = "SELECT ai_similarity('red shoes', 'blue shoes') > 0.5 AS alike";
 
-async fn ask(ctx: &SessionContext) -> Result<String, DataFusionError> {
+async fn query(ctx: &SessionContext) -> Result<String, DataFusionError> {
     let rows = ctx.sql(QUERY).await?.collect().await?;
     Ok(arrow::util::pretty::pretty_format_batches(&rows)?.to_string())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn models_run_in_the_environment_of_the_program() {
-    let library = match library_path(None) {
-        Ok(library) => library,
-        Err(why) => {
-            println!("skipped: {why}");
-            return;
-        }
+    let Ok(library) = library_path(None) else {
+        return skip::skip("onnxruntime");
     };
-    let own = ort::init_from(&library)
+    let program_environment = ort::init_from(&library)
         .unwrap()
-        .with_name("own")
+        .with_name("program")
         .with_telemetry(false)
         .build()
         .unwrap();
     let ctx = SessionContext::new();
     semql_udfs::register_all(&ctx).unwrap();
 
-    // Nobody told semql of it: the error says how.
-    let error = ask(&ctx).await.unwrap_err();
+    // Before `use_environment`, the error names that function.
+    let error = query(&ctx).await.unwrap_err();
     match semql_udfs::find_error(&error) {
-        Some(Error::Setup(why)) => assert!(why.contains("semql_udfs::use_environment"), "{why}"),
+        Some(Error::Setup(message)) => {
+            assert!(message.contains("semql_udfs::use_environment"), "{message}");
+        }
         other => panic!("{other:?} in {error}"),
     }
 
-    semql_udfs::use_environment(own);
-    assert!(ask(&ctx).await.unwrap().contains("true"));
+    semql_udfs::use_environment(program_environment);
+    assert!(query(&ctx).await.unwrap().contains("true"));
     assert!(library_version().is_some());
     assert!(environment(None).is_ok());
 
-    // Another library cannot be loaded beside it, and that is said, not ignored.
+    // A second library cannot be loaded: the setting fails and is not ignored.
     let library = library.display();
     ctx.sql(&format!("SET ai.onnxruntime = '{library}'"))
         .await
         .unwrap();
-    let error = ask(&ctx).await.unwrap_err();
-    let why = semql_udfs::find_error(&error).unwrap().to_string();
+    let error = query(&ctx).await.unwrap_err();
+    let message = semql_udfs::find_error(&error).unwrap().to_string();
     assert!(
-        why.contains("ai.onnxruntime") && why.contains("of its own"),
-        "{why}"
+        message.contains("ai.onnxruntime") && message.contains("only one"),
+        "{message}"
     );
     ctx.sql("SET ai.onnxruntime = ''").await.unwrap();
-    assert!(ask(&ctx).await.unwrap().contains("true"));
+    assert!(query(&ctx).await.unwrap().contains("true"));
 }

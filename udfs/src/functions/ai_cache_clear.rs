@@ -12,9 +12,9 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 
 use super::planning;
-use crate::error::Error;
+use crate::blocking::blocking;
+use crate::error::{Error, to_datafusion};
 use crate::options::AiOptions;
-use crate::runtime::blocking;
 
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
@@ -23,7 +23,7 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
             label: "AI Functions",
             description: None,
         },
-        "Empties the cache that `ai.cache` names, for all who share it, and says how many vectors were in it.",
+        "Clears the cache in `ai.cache` for all sessions that share it, and returns the number of vectors that it had.",
         "ai_cache_clear()",
     )
     .with_sql_example("```sql\nSELECT ai_cache_clear();\n```")
@@ -40,7 +40,7 @@ impl AiCacheClear {
     pub fn new(options: AiOptions) -> Self {
         Self {
             options,
-            // Volatile: it acts when it runs, not when it is planned.
+            // Volatile: planning must not run it.
             signature: Signature::nullary(Volatility::Volatile),
         }
     }
@@ -56,7 +56,7 @@ impl ScalarUDFImpl for AiCacheClear {
     }
 
     fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
-        Some(Self::new(planning::updated(config, &self.options)).into())
+        Some(Self::new(planning::updated_options(config, &self.options)).into())
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
@@ -65,19 +65,19 @@ impl ScalarUDFImpl for AiCacheClear {
 
     fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
         if !self.options.runtime.limits().clear_cache {
-            return Err(Error::Forbidden(
+            return Err(to_datafusion(Error::Forbidden(
                 "ai_cache_clear() is not allowed here, because other sessions share the cache: \
                  ask the administrator to clear it"
                     .to_string(),
-            )
-            .into());
+            )));
         }
         let removed = blocking(|| -> Result<u64, Error> {
             match self.options.runtime.cache(&self.options.settings)? {
                 Some(cache) => cache.clear().map_err(|e| Error::Failed(e.to_string())),
                 None => Ok(0),
             }
-        })?;
+        })
+        .map_err(to_datafusion)?;
         Ok(ColumnarValue::Scalar(ScalarValue::Int64(Some(
             removed as i64,
         ))))
@@ -94,11 +94,10 @@ mod tests {
 
     use datafusion::prelude::SessionContext;
 
-    use crate::limits::RuntimeLimits;
-    use crate::{Error, Runtime, find_error, register_with};
+    use crate::{Error, Runtime, RuntimeLimits, find_error, register_with};
 
     #[tokio::test]
-    async fn clearing_the_cache_can_be_ruled_out() {
+    async fn limits_can_forbid_clearing_the_cache() {
         let (ctx, runtime) = (SessionContext::new(), Arc::new(Runtime::new()));
         register_with(&ctx, Arc::clone(&runtime)).unwrap();
         let sql = "SELECT ai_cache_clear()";

@@ -1,15 +1,15 @@
-//! `ai_cache_stats()`: how the cache of vectors is doing.
+//! `ai_cache_stats()`: statistics of the cache of vectors.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
-use datafusion::common::plan_err;
-use datafusion::datasource::MemTable;
 use datafusion::error::Result;
+use semql_inference::cache::CacheStats;
 
+use super::memory_table::{check_no_arguments, memory_table};
 use super::planning;
-use crate::inference::cache::Stats;
+use crate::error::to_datafusion;
 use crate::options::AiOptions;
 
 #[derive(Debug)]
@@ -25,24 +25,24 @@ impl AiCacheStats {
 
 impl TableFunctionImpl for AiCacheStats {
     fn call_with_args(&self, args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
-        if !args.exprs().is_empty() {
-            return plan_err!("ai_cache_stats takes no arguments");
-        }
-        let options = planning::options(args.session().config_options(), &self.options);
-        let stats = match options.runtime.cache(&options.settings)? {
+        check_no_arguments("ai_cache_stats", args.exprs())?;
+        let options = planning::session_options(args.session().config_options(), &self.options);
+        let stats = match options
+            .runtime
+            .cache(&options.settings)
+            .map_err(to_datafusion)?
+        {
             Some(cache) => cache.stats(),
-            None => Stats {
+            None => CacheStats {
                 location: "off".to_string(),
-                ..Stats::default()
+                ..CacheStats::default()
             },
         };
-        let batch = batch(&stats)?;
-        let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
-        Ok(Arc::new(table))
+        memory_table(batch(&stats)?)
     }
 }
 
-fn batch(stats: &Stats) -> Result<RecordBatch> {
+fn batch(stats: &CacheStats) -> Result<RecordBatch> {
     let number = |n: u64| Arc::new(Int64Array::from(vec![n as i64])) as ArrayRef;
     let location = StringArray::from(vec![stats.location.as_str()]);
     Ok(RecordBatch::try_from_iter_with_nullable([

@@ -6,12 +6,15 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field};
 use datafusion::error::Result;
 use datafusion::logical_expr::{DocSection, Documentation};
+use semql_inference::ModelFacts;
+use semql_inference::encoding::ModelInput;
 
 use super::ai_classify_scores::ARGUMENTS;
-use super::labels::chosen;
-use super::model_function::{Answered, Call, ChoosesLabel, Model, ModelFunction, Shape};
-use crate::inference::Reading;
-use crate::runtime::ModelFacts;
+use super::labels::predict_labels;
+use super::model_function::{
+    BatchArguments, LabelClassifier, LoadedModel, ModelFunction, ModelFunctionSpec, VectorLookup,
+};
+use super::parameters::Parameters;
 
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
@@ -20,61 +23,73 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
             label: "AI Functions",
             description: None,
         },
-        "The label that is nearest to a text in meaning. NULL or blank text gives NULL, and so does a text whose \
-             best label does not reach `ai.min_score`.",
+        "The label that is nearest to a text in meaning. NULL for NULL and blank text, and if no score reaches \
+             `ai.min_score`.",
         "ai_classify(text, labels [, model])",
     )
     .with_argument("text", "Text of any string type.")
     .with_argument("labels", "Array literal of two or more distinct labels.")
-    .with_argument("model", "Literal; a model other than `ai.model`.")
+    .with_argument("model", "Literal; model in place of `ai.model`.")
     .with_sql_example(
         "```sql\nSELECT ai_classify('fits well, would buy again', ['praise', 'complaint']);\n```",
     )
     .build()
 });
 
-static SHAPE: Shape = Shape {
-    name: "ai_classify",
+static SPEC: ModelFunctionSpec = ModelFunctionSpec {
+    parameters: Parameters {
+        function: "ai_classify",
+        list: ARGUMENTS,
+        required: 2,
+    },
     aliases: &[],
-    arguments: ARGUMENTS,
-    required: 2,
     documentation: &DOC,
 };
 
 pub struct AiClassify;
 
 impl ModelFunction for AiClassify {
-    fn shape(&self) -> &'static Shape {
-        &SHAPE
+    fn spec(&self) -> &'static ModelFunctionSpec {
+        &SPEC
     }
 
-    fn field(&self, _: &ModelFacts) -> Field {
+    fn output_field(&self, _: &ModelFacts) -> Field {
         Field::new("", DataType::Utf8, true)
     }
 
-    fn width(&self) -> usize {
+    fn inputs_per_row(&self) -> usize {
         1
     }
 
-    fn readings<'a>(&self, call: &'a Call, row: usize, out: &mut Vec<Reading<'a>>) {
+    fn push_inputs<'a>(&self, call: &'a BatchArguments, row: usize, out: &mut Vec<ModelInput<'a>>) {
         out.push(call.text(0, row).map(Into::into));
     }
 
-    fn answers(&self, call: &Call, model: &Model<'_>, vectors: &Answered<'_>) -> Result<ArrayRef> {
-        chosen(self, call, model, vectors, None)
+    fn compute(
+        &self,
+        call: &BatchArguments,
+        model: &LoadedModel<'_>,
+        vectors: &VectorLookup<'_>,
+    ) -> Result<ArrayRef> {
+        predict_labels(self, call, model, vectors, None)
     }
 
-    fn chooses(&self) -> Option<&dyn ChoosesLabel> {
+    fn as_label_classifier(&self) -> Option<&dyn LabelClassifier> {
         Some(self)
     }
 }
 
-impl ChoosesLabel for AiClassify {
-    fn vector(&self, _: &Call, row: usize, vectors: &Answered<'_>) -> Option<Vec<f32>> {
+impl LabelClassifier for AiClassify {
+    fn row_vector(
+        &self,
+        _: &BatchArguments,
+        row: usize,
+        vectors: &VectorLookup<'_>,
+    ) -> Option<Vec<f32>> {
         vectors(row, 0).map(<[f32]>::to_vec)
     }
 
-    fn head<'a>(&self, _: &'a Call, _: usize) -> Option<&'a str> {
+    fn head<'a>(&self, _: &'a BatchArguments, _: usize) -> Option<&'a str> {
         None
     }
 }

@@ -8,29 +8,34 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature,
+    ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::arguments::{Texts, answer, constant};
-use super::planning::{self, Argument, Kind};
-use crate::error::Error;
+use super::arguments::{TextArgument, all_literal, columnar_result};
+use super::parameters::{ArgumentType, Parameters};
+use super::planning;
+use crate::blocking::blocking;
+use crate::error::{Error, to_datafusion};
 use crate::options::AiOptions;
-use crate::runtime::blocking;
 
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         DocSection { include: true, label: "AI Functions", description: None },
-        "How many tokens the model's tokenizer makes of a text, its special tokens included, before anything \
-         is cut at the model's limit. NULL or blank text gives NULL. Loads the tokenizer only.",
+        "Number of tokens of a text, with special tokens, before truncation to the limit of the model. NULL for NULL \
+         and blank text. Loads the tokenizer only.",
         "ai_count_tokens(text [, model])",
     )
     .with_argument("text", "Text of any string type.")
-    .with_argument("model", "Literal; a model other than `ai.model`.")
+    .with_argument("model", "Literal; model in place of `ai.model`.")
     .with_sql_example("```sql\nSELECT avg(ai_count_tokens(text)) FROM products;\n```")
     .build()
 });
 
-const ARGUMENTS: &[Argument] = &[("text", Kind::Text), ("model", Kind::Model)];
+const PARAMETERS: Parameters = Parameters {
+    function: "ai_count_tokens",
+    list: &[("text", ArgumentType::Text), ("model", ArgumentType::Model)],
+    required: 1,
+};
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct AiCountTokens {
@@ -42,14 +47,15 @@ impl AiCountTokens {
     pub fn new(options: AiOptions) -> Self {
         Self {
             options,
-            signature: planning::signature(ARGUMENTS),
+            // Stable, not immutable: results depend on the settings of the session.
+            signature: PARAMETERS.signature(Volatility::Stable),
         }
     }
 }
 
 impl ScalarUDFImpl for AiCountTokens {
     fn name(&self) -> &str {
-        "ai_count_tokens"
+        PARAMETERS.function
     }
 
     fn signature(&self) -> &Signature {
@@ -57,11 +63,11 @@ impl ScalarUDFImpl for AiCountTokens {
     }
 
     fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
-        Some(Self::new(planning::updated(config, &self.options)).into())
+        Some(Self::new(planning::updated_options(config, &self.options)).into())
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        planning::coerce(self.name(), ARGUMENTS, 1, given)
+        PARAMETERS.coerce(given)
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
@@ -69,19 +75,20 @@ impl ScalarUDFImpl for AiCountTokens {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        planning::with_model(&self.options.settings, self.name(), 1, &args)?;
+        planning::call_settings(&self.options.settings, self.name(), 1, &args)?;
         Ok(Arc::new(Field::new(self.name(), DataType::Int64, true)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = constant(&args.args);
-        let rows = if constant { 1 } else { args.number_rows };
-        let texts = Texts::new(&args.args[0])?;
-        let settings = match args.args.get(1) {
-            Some(ColumnarValue::Scalar(model)) => planning::named(&self.options.settings, model),
-            _ => self.options.settings.clone(),
+        let literal = all_literal(&args.args);
+        let rows = if literal { 1 } else { args.number_rows };
+        let texts = TextArgument::new(&args.args[0])?;
+        let model = match args.args.get(1) {
+            Some(ColumnarValue::Scalar(model)) => Some(model),
+            _ => None,
         };
-        let cancel = planning::cancel_token(&args.config_options, &self.options);
+        let settings = planning::settings_with_model(&self.options.settings, model);
+        let cancel = planning::call_cancel_token(&args.config_options, &self.options);
         let counts = blocking(|| -> Result<Int64Array, Error> {
             let runtime = &self.options.runtime;
             let encoder = runtime.encoder_with_cancel(&settings, &cancel)?;
@@ -96,8 +103,9 @@ impl ScalarUDFImpl for AiCountTokens {
                         .map_err(Error::Failed)
                 })
                 .collect()
-        })?;
-        answer(Arc::new(counts), constant)
+        })
+        .map_err(to_datafusion)?;
+        columnar_result(Arc::new(counts), literal)
     }
 
     fn documentation(&self) -> Option<&Documentation> {

@@ -4,22 +4,21 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
 use datafusion::error::Result;
+use semql_learning::text_classifier::{LabelDoubt, TextClassifier};
 
 use super::trained_listing::TrainedListing;
 use crate::options::AiOptions;
-use crate::trained::{Doubt, Trained};
 
 pub fn function(options: AiOptions) -> Arc<TrainedListing> {
     TrainedListing::new("ai_label_doubts", batch, options)
 }
 
-/// The surest doubts first: for each level the label and the prediction, how
-/// sure, and the texts.
-fn batch(model: &Trained) -> Result<RecordBatch> {
-    let (about, doubts) = (&model.about, &model.about.doubts);
+/// The greatest margins first: label and prediction of each level, margin and texts.
+fn batch(model: &TextClassifier) -> Result<RecordBatch> {
+    let (metadata, doubts) = (&model.metadata, &model.metadata.doubts);
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
-    for (at, level) in about.levels.iter().enumerate() {
-        let labels = |of: fn(&Doubt) -> &[u32]| -> ArrayRef {
+    for (at, level) in metadata.levels.iter().enumerate() {
+        let labels = |of: fn(&LabelDoubt) -> &[u32]| -> ArrayRef {
             let labels = doubts
                 .iter()
                 .map(|doubt| Some(model.label(at, of(doubt)[at])));
@@ -33,7 +32,7 @@ fn batch(model: &Trained) -> Result<RecordBatch> {
     }
     let margins: Float32Array = doubts.iter().map(|doubt| Some(doubt.margin)).collect();
     columns.push(("margin".to_string(), Arc::new(margins)));
-    for (at, column) in about.columns.iter().enumerate() {
+    for (at, column) in metadata.columns.iter().enumerate() {
         let texts: StringArray = doubts
             .iter()
             .map(|doubt| doubt.texts[at].as_deref())

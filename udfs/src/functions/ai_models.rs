@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
 use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
-use datafusion::common::plan_err;
-use datafusion::datasource::MemTable;
 use datafusion::error::Result;
+use semql_inference::models::catalogue::CATALOGUE;
+use semql_inference::models::{ModelSource, locate_within};
 
-use crate::models::catalogue::CATALOGUE;
-use crate::models::{Source, locate_within};
+use super::memory_table::{check_no_arguments, memory_table};
 use crate::options::AiOptions;
 
 #[derive(Debug)]
@@ -23,8 +22,8 @@ impl AiModels {
     }
 }
 
-/// One line of the table.
-struct Row {
+/// One row of the table.
+struct ModelRow {
     name: String,
     dims: usize,
     pooling: String,
@@ -39,20 +38,14 @@ struct Row {
 
 impl TableFunctionImpl for AiModels {
     fn call_with_args(&self, args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
-        if !args.exprs().is_empty() {
-            return plan_err!("ai_models takes no arguments");
-        }
-        let batch = batch(&self.rows())?;
-        Ok(Arc::new(MemTable::try_new(
-            batch.schema(),
-            vec![vec![batch]],
-        )?))
+        check_no_arguments("ai_models", args.exprs())?;
+        memory_table(batch(&self.rows())?)
     }
 }
 
 impl AiModels {
-    /// The catalogue, then models loaded from elsewhere.
-    fn rows(&self) -> Vec<Row> {
+    /// The catalogue, then loaded models that it does not have.
+    fn rows(&self) -> Vec<ModelRow> {
         let loaded = self.options.runtime.loaded();
         let device = |name: &str| {
             loaded
@@ -60,19 +53,19 @@ impl AiModels {
                 .find(|model| model.identity.name == name)
                 .and_then(|m| m.device())
         };
-        let mut rows: Vec<Row> = CATALOGUE
+        let mut rows: Vec<ModelRow> = CATALOGUE
             .iter()
             .map(|entry| {
                 let AiOptions {
                     settings, runtime, ..
                 } = &self.options;
                 let folder = settings.model_dir.as_deref();
-                let here = locate_within(entry.name, folder, &runtime.limits());
-                let folder = match here.map(|location| location.source) {
-                    Ok(Source::Folder(folder)) => Some(folder.display().to_string()),
+                let location = locate_within(entry.name, folder, &runtime.limits());
+                let folder = match location.map(|location| location.source) {
+                    Ok(ModelSource::Folder(folder)) => Some(folder.display().to_string()),
                     _ => None,
                 };
-                Row {
+                ModelRow {
                     name: entry.name.to_string(),
                     dims: entry.dims,
                     pooling: entry.pooling.to_string(),
@@ -98,7 +91,7 @@ impl AiModels {
             else {
                 continue;
             };
-            rows.push(Row {
+            rows.push(ModelRow {
                 name: model.identity.name.clone(),
                 dims: model.dims,
                 pooling: spec.pooling.to_string(),
@@ -115,28 +108,32 @@ impl AiModels {
     }
 }
 
-fn batch(rows: &[Row]) -> Result<RecordBatch> {
-    let text = |get: fn(&Row) -> &str| -> ArrayRef {
+fn batch(rows: &[ModelRow]) -> Result<RecordBatch> {
+    let text = |get: fn(&ModelRow) -> &str| -> ArrayRef {
         Arc::new(
             rows.iter()
                 .map(|row| Some(get(row)))
                 .collect::<StringArray>(),
         )
     };
-    let number = |get: fn(&Row) -> usize| -> ArrayRef {
+    let number = |get: fn(&ModelRow) -> usize| -> ArrayRef {
         Arc::new(
             rows.iter()
                 .map(|row| Some(get(row) as i64))
                 .collect::<Int64Array>(),
         )
     };
-    let here: BooleanArray = rows.iter().map(|row| Some(row.folder.is_some())).collect();
+    let on_this_machine: BooleanArray = rows.iter().map(|row| Some(row.folder.is_some())).collect();
     let folder: StringArray = rows.iter().map(|row| row.folder.as_deref()).collect();
     let device: StringArray = rows.iter().map(|row| row.device.as_deref()).collect();
     Ok(RecordBatch::try_from_iter_with_nullable([
         ("name", text(|row| &row.name), false),
         ("dims", number(|row| row.dims), false),
-        ("on_this_machine", Arc::new(here) as ArrayRef, false),
+        (
+            "on_this_machine",
+            Arc::new(on_this_machine) as ArrayRef,
+            false,
+        ),
         ("device", Arc::new(device), true),
         ("source", text(|row| &row.source), false),
         ("pooling", text(|row| &row.pooling), false),

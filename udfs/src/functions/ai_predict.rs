@@ -12,58 +12,59 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
+use semql_learning::text_classifier::{Prediction, Predictor, TextClassifier};
 
 use super::ai_classify_scores::{scores_array, scores_type};
-use super::arguments::{Texts, answer, constant};
+use super::arguments::{TextArgument, all_literal, columnar_result};
 use super::planning;
+use crate::blocking::blocking;
+use crate::error::to_datafusion;
 use crate::options::AiOptions;
-use crate::runtime::blocking;
-use crate::trained::{Prediction, Shared, Trained};
 
-/// What is made of predictions.
-struct Answer {
+/// One function: its name, type and conversion of predictions.
+struct PredictionFunction {
     name: &'static str,
-    field: fn(&Trained) -> DataType,
-    array: fn(&Trained, &[Option<Prediction>]) -> Result<ArrayRef>,
+    output_type: fn(&TextClassifier) -> DataType,
+    array: fn(&TextClassifier, &[Option<Prediction>]) -> Result<ArrayRef>,
     documentation: LazyLock<Documentation>,
 }
 
-static ANSWERS: [Answer; 2] = [
-    Answer {
+static FUNCTIONS: [PredictionFunction; 2] = [
+    PredictionFunction {
         name: "ai_predict",
-        field: labels_type,
+        output_type: labels_type,
         array: labels,
         documentation: LazyLock::new(|| {
             documentation(
                 "ai_predict",
-                "The label that a model made by CREATE MODEL gives a row; NULL where no column has a text. A model that \
-                 predicts several levels gives a struct with a field for each, whose labels belong together.",
+                "The label of a row by a model of CREATE MODEL; NULL if no column has a text. A model of several levels \
+                 returns a struct with a field for each level, whose labels belong together.",
             )
         }),
     },
-    Answer {
+    PredictionFunction {
         name: "ai_predict_scores",
-        field: |_| scores_type(),
+        output_type: |_| scores_type(),
         array: scores,
         documentation: LazyLock::new(|| {
             documentation(
                 "ai_predict_scores",
-                "Every label of the model's finest level with its score, best first: how far the row is on the label's \
-                 side of its boundary, above 0 where the label fits. NULL where no column has a text.",
+                "Every label of the finest level of the model with its score, best first. The score is the distance of the \
+                 row from the decision boundary of the label, above 0 on the side of the label. NULL if no column has a text.",
             )
         }),
     },
 ];
 
-fn documentation(name: &str, describes: &str) -> Documentation {
+fn documentation(name: &str, description: &str) -> Documentation {
     let section = DocSection {
         include: true,
         label: "AI Functions",
         description: None,
     };
-    Documentation::builder(section, describes, format!("{name}(model, text, ...)"))
-        .with_argument("model", "Literal; the name of a model made by CREATE MODEL.")
-        .with_argument("text", "The columns that the model was trained on, in that order.")
+    Documentation::builder(section, description, format!("{name}(model, text, ...)"))
+        .with_argument("model", "Literal; name of a model of CREATE MODEL.")
+        .with_argument("text", "The columns that the model was trained on, in the same order.")
         .with_sql_example(format!(
             "```sql\nCREATE MODEL gpc FROM (SELECT title, text, category FROM labelled) PREDICT category;\n\
              SELECT {name}('gpc', title, text) FROM products;\n```"
@@ -73,9 +74,9 @@ fn documentation(name: &str, describes: &str) -> Documentation {
 
 /// Both functions.
 pub fn functions(options: &AiOptions) -> impl Iterator<Item = ScalarUDF> {
-    ANSWERS.iter().map(|answer| {
+    FUNCTIONS.iter().map(|function| {
         AiPredict {
-            answer,
+            function,
             options: options.clone(),
             // A model may be replaced between two queries.
             signature: Signature::user_defined(Volatility::Stable),
@@ -85,20 +86,20 @@ pub fn functions(options: &AiOptions) -> impl Iterator<Item = ScalarUDF> {
 }
 
 pub struct AiPredict {
-    answer: &'static Answer,
+    function: &'static PredictionFunction,
     options: AiOptions,
     signature: Signature,
 }
 
 impl std::fmt::Debug for AiPredict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.answer.name)
+        f.write_str(self.function.name)
     }
 }
 
 impl PartialEq for AiPredict {
     fn eq(&self, other: &Self) -> bool {
-        self.answer.name == other.answer.name && self.options == other.options
+        self.function.name == other.function.name && self.options == other.options
     }
 }
 
@@ -106,26 +107,27 @@ impl Eq for AiPredict {}
 
 impl Hash for AiPredict {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.answer.name.hash(state);
+        self.function.name.hash(state);
         self.options.hash(state);
     }
 }
 
 impl AiPredict {
-    fn model(&self, name: Option<&ScalarValue>) -> Result<Shared> {
-        match name.and_then(ScalarValue::try_as_str) {
-            Some(Some(name)) => Ok(self.options.runtime.trained().get(name)?),
-            _ => plan_err!(
-                "the first argument of {} is the name of a model, as a literal",
-                self.answer.name
-            ),
-        }
+    fn model(&self, name: Option<&ScalarValue>) -> Result<Arc<Predictor>> {
+        let Some(name) = planning::literal_text(name) else {
+            return plan_err!(
+                "the first argument of {} must be the name of a model, as a literal",
+                self.function.name
+            );
+        };
+        let classifiers = self.options.runtime.text_classifiers();
+        classifiers.get(name).map_err(to_datafusion)
     }
 }
 
 impl ScalarUDFImpl for AiPredict {
     fn name(&self) -> &str {
-        self.answer.name
+        self.function.name
     }
 
     fn signature(&self) -> &Signature {
@@ -135,8 +137,8 @@ impl ScalarUDFImpl for AiPredict {
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
         if given.len() < 2 {
             return plan_err!(
-                "{}(model, text, ...) takes the name of a model and the columns it was trained on",
-                self.answer.name
+                "{}(model, text, ...) takes the name of a model and the columns that it was trained on",
+                self.function.name
             );
         }
         let text = |given: &DataType| match given {
@@ -152,63 +154,66 @@ impl ScalarUDFImpl for AiPredict {
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         let model = self.model(args.scalar_arguments.first().copied().flatten())?;
-        let (wanted, given) = (&model.about.columns, args.arg_fields.len() - 1);
-        if wanted.len() != given {
+        let (expected, given) = (&model.metadata.columns, args.arg_fields.len() - 1);
+        if expected.len() != given {
             return plan_err!(
-                "the model '{}' was trained on {} ({}), and {given} {} given",
-                model.about.name,
-                wanted.join(", "),
-                wanted.len(),
-                if given == 1 { "is" } else { "are" }
+                "the model '{}' takes {} columns ({}), not {given}",
+                model.metadata.name,
+                expected.len(),
+                expected.join(", ")
             );
         }
         Ok(Arc::new(Field::new(
-            self.answer.name,
-            (self.answer.field)(&model),
+            self.function.name,
+            (self.function.output_type)(&model),
             true,
         )))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let Some((ColumnarValue::Scalar(name), columns)) = args.args.split_first() else {
-            return exec_err!("the name of the model has to be a literal");
+            return exec_err!("the name of the model must be a literal");
         };
         let model = self.model(Some(name))?;
-        let constant = constant(&args.args);
-        let rows = if constant { 1 } else { args.number_rows };
-        let texts = columns.iter().map(Texts::new).collect::<Result<Vec<_>>>()?;
+        let literal = all_literal(&args.args);
+        let rows = if literal { 1 } else { args.number_rows };
+        let texts = columns
+            .iter()
+            .map(TextArgument::new)
+            .collect::<Result<Vec<_>>>()?;
         let options = AiOptions {
-            cancel: planning::cancel_token(&args.config_options, &self.options),
+            cancel: planning::call_cancel_token(&args.config_options, &self.options),
             ..self.options.clone()
         };
         let array = blocking(|| {
             let row = |row: usize| texts.iter().map(|text| text.get(row)).collect();
             let rows: Vec<_> = (0..rows).map(row).collect();
-            (self.answer.array)(&model, &model.answer(&rows, &options)?)
+            let predictions = model.predict_texts(&rows, &options.inference());
+            (self.function.array)(&model, &predictions.map_err(to_datafusion)?)
         })?;
-        answer(array, constant)
+        columnar_result(array, literal)
     }
 
     fn documentation(&self) -> Option<&Documentation> {
-        Some(&self.answer.documentation)
+        Some(&self.function.documentation)
     }
 }
 
-fn level_fields(model: &Trained) -> Fields {
-    let levels = model.about.levels.iter();
+fn level_fields(model: &TextClassifier) -> Fields {
+    let levels = model.metadata.levels.iter();
     levels
         .map(|level| Field::new(&level.column, DataType::Utf8, true))
         .collect()
 }
 
-fn labels_type(model: &Trained) -> DataType {
-    match model.about.levels.as_slice() {
+fn labels_type(model: &TextClassifier) -> DataType {
+    match model.metadata.levels.as_slice() {
         [_] => DataType::Utf8,
         _ => DataType::Struct(level_fields(model)),
     }
 }
 
-fn labels(model: &Trained, predictions: &[Option<Prediction>]) -> Result<ArrayRef> {
+fn labels(model: &TextClassifier, predictions: &[Option<Prediction>]) -> Result<ArrayRef> {
     let of_level = |level: usize| -> ArrayRef {
         let labels = predictions.iter().map(|prediction| {
             let prediction = prediction.as_ref()?;
@@ -216,10 +221,10 @@ fn labels(model: &Trained, predictions: &[Option<Prediction>]) -> Result<ArrayRe
         });
         Arc::new(labels.collect::<StringArray>())
     };
-    if model.about.levels.len() == 1 {
+    if model.metadata.levels.len() == 1 {
         return Ok(of_level(0));
     }
-    let columns = (0..model.about.levels.len()).map(of_level).collect();
+    let columns = (0..model.metadata.levels.len()).map(of_level).collect();
     let valid = predictions.iter().map(Option::is_some).collect();
     Ok(Arc::new(StructArray::try_new(
         level_fields(model),
@@ -228,11 +233,11 @@ fn labels(model: &Trained, predictions: &[Option<Prediction>]) -> Result<ArrayRe
     )?))
 }
 
-fn scores(model: &Trained, predictions: &[Option<Prediction>]) -> Result<ArrayRef> {
-    let finest = model.about.levels.len() - 1;
+fn scores(model: &TextClassifier, predictions: &[Option<Prediction>]) -> Result<ArrayRef> {
+    let finest = model.metadata.levels.len() - 1;
     let scores = predictions.iter().map(|prediction| {
         let prediction = prediction.as_ref()?;
         prediction.scores.last().cloned()
     });
-    Ok(scores_array(&model.about.levels[finest].labels, scores))
+    Ok(scores_array(&model.metadata.levels[finest].labels, scores))
 }

@@ -1,15 +1,14 @@
-//! `ai_trained_models()`: the models that CREATE MODEL made.
+//! `ai_trained_models()`: the models of CREATE MODEL.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
-use datafusion::common::plan_err;
-use datafusion::datasource::MemTable;
 use datafusion::error::Result;
+use semql_learning::text_classifier::{ClassifierMetadata, LabelLevel, classifier_names};
 
+use super::memory_table::{check_no_arguments, memory_table};
 use crate::options::AiOptions;
-use crate::trained::{About, Level, names};
 
 #[derive(Debug)]
 pub struct AiTrainedModels {
@@ -24,68 +23,80 @@ impl AiTrainedModels {
 
 impl TableFunctionImpl for AiTrainedModels {
     fn call_with_args(&self, args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
-        if !args.exprs().is_empty() {
-            return plan_err!("ai_trained_models takes no arguments");
-        }
-        // One that cannot be read is named by whoever asks for it.
-        let models: Vec<_> = names()
+        check_no_arguments("ai_trained_models", args.exprs())?;
+        // A model that cannot be read fails where a query uses it.
+        let models: Vec<_> = classifier_names()
             .iter()
-            .filter_map(|name| self.options.runtime.trained().get(name).ok())
+            .filter_map(|name| self.options.runtime.text_classifiers().get(name).ok())
             .collect();
-        let rows: Vec<(&About, &Level)> = models
+        let rows: Vec<(&ClassifierMetadata, &LabelLevel)> = models
             .iter()
-            .flat_map(|model| model.about.levels.iter().map(|level| (&model.about, level)))
+            .flat_map(|model| {
+                model
+                    .metadata
+                    .levels
+                    .iter()
+                    .map(|level| (&model.metadata, level))
+            })
             .collect();
-        let batch = batch(&rows)?;
-        Ok(Arc::new(MemTable::try_new(
-            batch.schema(),
-            vec![vec![batch]],
-        )?))
+        memory_table(batch(&rows)?)
     }
 }
 
 /// A row for each level of each model.
-fn batch(rows: &[(&About, &Level)]) -> Result<RecordBatch> {
-    let text = |get: &dyn Fn(&About, &Level) -> String| -> ArrayRef {
-        let values = rows.iter().map(|(about, level)| Some(get(about, level)));
-        Arc::new(values.collect::<StringArray>())
-    };
-    let count = |get: fn(&About, &Level) -> u64| -> ArrayRef {
+fn batch(rows: &[(&ClassifierMetadata, &LabelLevel)]) -> Result<RecordBatch> {
+    let text = |get: &dyn Fn(&ClassifierMetadata, &LabelLevel) -> String| -> ArrayRef {
         let values = rows
             .iter()
-            .map(|(about, level)| Some(get(about, level) as i64));
+            .map(|(metadata, level)| Some(get(metadata, level)));
+        Arc::new(values.collect::<StringArray>())
+    };
+    let count = |get: fn(&ClassifierMetadata, &LabelLevel) -> u64| -> ArrayRef {
+        let values = rows
+            .iter()
+            .map(|(metadata, level)| Some(get(metadata, level) as i64));
         Arc::new(values.collect::<Int64Array>())
     };
-    let figure = |get: fn(&Level) -> f64| -> ArrayRef {
+    let score = |get: fn(&LabelLevel) -> f64| -> ArrayRef {
         let values = rows.iter().map(|(_, level)| Some(get(level)));
         Arc::new(values.collect::<Float64Array>())
     };
     Ok(RecordBatch::try_from_iter([
-        ("name", text(&|about, _| about.name.clone())),
+        ("name", text(&|metadata, _| metadata.name.clone())),
         ("predicts", text(&|_, level| level.column.clone())),
         ("labels", count(|_, level| level.labels.len() as u64)),
-        ("accuracy", figure(|level| level.accuracy)),
-        ("macro_f1", figure(|level| level.macro_f1)),
-        ("weighted_f1", figure(|level| level.weighted_f1)),
-        ("held_out", count(|about, _| about.held_out)),
-        ("rows", count(|about, _| about.rows)),
-        ("left_out", count(|about, _| about.left_out)),
-        ("columns", text(&|about, _| about.columns.join(", "))),
-        ("features", text(&|about, _| about.features.name().into())),
+        ("accuracy", score(|level| level.accuracy)),
+        ("macro_f1", score(|level| level.macro_f1)),
+        ("weighted_f1", score(|level| level.weighted_f1)),
+        ("held_out", count(|metadata, _| metadata.held_out)),
+        ("rows", count(|metadata, _| metadata.rows)),
+        ("left_out", count(|metadata, _| metadata.skipped_rows)),
+        ("columns", text(&|metadata, _| metadata.columns.join(", "))),
+        (
+            "features",
+            text(&|metadata, _| metadata.features.name().into()),
+        ),
         ("adapter", adapters(rows)),
-        ("cost", figure_of(rows)),
-        ("fingerprint", text(&|about, _| about.fingerprint.clone())),
-        ("semql", text(&|about, _| about.semql.clone())),
+        ("cost", costs(rows)),
+        (
+            "fingerprint",
+            text(&|metadata, _| metadata.fingerprint.clone()),
+        ),
+        ("semql", text(&|metadata, _| metadata.semql_version.clone())),
     ])?)
 }
 
-/// NULL where there is none.
-fn adapters(rows: &[(&About, &Level)]) -> ArrayRef {
-    let values = rows.iter().map(|(about, _)| about.adapter.map(f64::from));
+/// Shares of the identity in the adapters; NULL without one.
+fn adapters(rows: &[(&ClassifierMetadata, &LabelLevel)]) -> ArrayRef {
+    let values = rows
+        .iter()
+        .map(|(metadata, _)| metadata.adapter.map(f64::from));
     Arc::new(values.collect::<Float64Array>())
 }
 
-fn figure_of(rows: &[(&About, &Level)]) -> ArrayRef {
-    let values = rows.iter().map(|(about, _)| Some(f64::from(about.cost)));
+fn costs(rows: &[(&ClassifierMetadata, &LabelLevel)]) -> ArrayRef {
+    let values = rows
+        .iter()
+        .map(|(metadata, _)| Some(f64::from(metadata.cost)));
     Arc::new(values.collect::<Float64Array>())
 }

@@ -1,36 +1,39 @@
-//! What the functions share while a query runs: text out of any string column.
+//! Evaluated arguments and results of scalar functions.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::DataType;
 use datafusion::common::internal_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::ColumnarValue;
+use datafusion::scalar::ScalarValue;
 
-/// One text argument of one batch.
-pub struct Texts {
+/// One text argument of one batch, of any string type.
+pub struct TextArgument {
     array: ArrayRef,
-    /// A literal: its one value serves every row.
-    constant: bool,
+    /// Whether the array holds one literal for all rows.
+    literal: bool,
 }
 
-impl Texts {
+impl TextArgument {
+    /// # Errors
+    /// A value of another type than text.
     pub fn new(value: &ColumnarValue) -> Result<Self> {
-        let (array, constant) = match value {
+        let (array, literal) = match value {
             ColumnarValue::Array(array) => (array.clone(), false),
             ColumnarValue::Scalar(scalar) => (scalar.to_array()?, true),
         };
         match array.data_type() {
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
-                Ok(Self { array, constant })
+                Ok(Self { array, literal })
             }
             other => internal_err!("text of type {other} was not coerced"),
         }
     }
 
-    /// The text of a row without the white space around it; `None` for NULL
-    /// and for blank text, which no model ever sees.
+    /// The trimmed text of a row; `None` for NULL and for blank text, which never
+    /// reach a model.
     pub fn get(&self, row: usize) -> Option<&str> {
-        let row = if self.constant { 0 } else { row };
+        let row = if self.literal { 0 } else { row };
         if self.array.is_null(row) {
             return None;
         }
@@ -44,19 +47,16 @@ impl Texts {
     }
 }
 
-/// Whether every argument is a literal, so that one row answers for all.
-pub fn constant(args: &[ColumnarValue]) -> bool {
+/// Whether every argument is a literal, so that one result serves all rows.
+pub fn all_literal(args: &[ColumnarValue]) -> bool {
     args.iter()
         .all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
 }
 
-/// An array of one row becomes a scalar where all arguments were.
-pub fn answer(array: ArrayRef, constant: bool) -> Result<ColumnarValue> {
-    if constant {
-        Ok(ColumnarValue::Scalar(
-            datafusion::scalar::ScalarValue::try_from_array(&array, 0)?,
-        ))
-    } else {
-        Ok(ColumnarValue::Array(array))
-    }
+/// Result of a function: a scalar if all arguments are literals, else the array.
+pub fn columnar_result(array: ArrayRef, literal: bool) -> Result<ColumnarValue> {
+    Ok(match literal {
+        true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
+        false => ColumnarValue::Array(array),
+    })
 }

@@ -6,64 +6,75 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::Field;
 use datafusion::error::Result;
 use datafusion::logical_expr::{DocSection, Documentation};
+use semql_inference::ModelFacts;
+use semql_inference::encoding::ModelInput;
 
 use super::ai_classify_scores::{scores_array, scores_type};
-use super::categorize::Categorize;
+use super::categorize::{ARGUMENTS, Categorize};
 use super::labels::classifier;
-use super::model_function::{Answered, Call, ChoosesLabel, Model, ModelFunction, Shape};
-use crate::inference::Reading;
-use crate::options::Settings;
-use crate::runtime::{ModelFacts, Runtime};
+use super::model_function::{
+    BatchArguments, LabelClassifier, LoadedModel, ModelFunction, ModelFunctionSpec, VectorLookup,
+};
+use super::parameters::Parameters;
+use crate::runtime::Runtime;
+use crate::settings::Settings;
 
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         DocSection { include: true, label: "AI Functions", description: None },
-        "Every label with the score that `categorize` goes by, best first: List<Struct<label, score>>. The difference of \
-         the first two says how certain the category is. NULL where both texts are NULL or blank.",
+        "Every label with its score in `categorize`, best first: List<Struct<label, score>>. The difference of the first \
+         two scores measures the certainty of the category. NULL if both texts are NULL or blank.",
         "categorize_scores(title, text [, labels])",
     )
     .with_argument("title", "Text of any string type.")
     .with_argument("text", "Text of any string type.")
-    .with_argument("labels", "Array literal of two or more distinct labels, in place of the taxonomy.")
+    .with_argument("labels", "Array literal of two or more distinct labels in place of the taxonomy.")
     .with_sql_example("```sql\nSELECT title, scores[1]['label'] AS category, scores[1]['score'] - scores[2]['score'] AS margin\nFROM (SELECT title, categorize_scores(title, text) AS scores FROM products) ORDER BY margin LIMIT 10;\n```")
     .build()
 });
 
-static SHAPE: Shape = Shape {
-    name: "categorize_scores",
+static SPEC: ModelFunctionSpec = ModelFunctionSpec {
+    parameters: Parameters {
+        function: "categorize_scores",
+        list: ARGUMENTS,
+        required: 2,
+    },
     aliases: &[],
-    arguments: super::categorize::ARGUMENTS,
-    required: 2,
     documentation: &DOC,
 };
 
 pub struct CategorizeScores;
 
 impl ModelFunction for CategorizeScores {
-    fn shape(&self) -> &'static Shape {
-        &SHAPE
+    fn spec(&self) -> &'static ModelFunctionSpec {
+        &SPEC
     }
 
-    fn field(&self, _: &ModelFacts) -> Field {
+    fn output_field(&self, _: &ModelFacts) -> Field {
         Field::new("", scores_type(), true)
     }
 
-    fn check(&self, runtime: &Runtime, settings: &Settings, labels_given: bool) -> Result<()> {
-        Categorize.check(runtime, settings, labels_given)
+    fn validate(&self, runtime: &Runtime, settings: &Settings, labels_given: bool) -> Result<()> {
+        Categorize.validate(runtime, settings, labels_given)
     }
 
-    fn width(&self) -> usize {
-        Categorize.width()
+    fn inputs_per_row(&self) -> usize {
+        Categorize.inputs_per_row()
     }
 
-    fn readings<'a>(&self, call: &'a Call, row: usize, out: &mut Vec<Reading<'a>>) {
-        Categorize.readings(call, row, out);
+    fn push_inputs<'a>(&self, call: &'a BatchArguments, row: usize, out: &mut Vec<ModelInput<'a>>) {
+        Categorize.push_inputs(call, row, out);
     }
 
-    fn answers(&self, call: &Call, model: &Model<'_>, vectors: &Answered<'_>) -> Result<ArrayRef> {
+    fn compute(
+        &self,
+        call: &BatchArguments,
+        model: &LoadedModel<'_>,
+        vectors: &VectorLookup<'_>,
+    ) -> Result<ArrayRef> {
         let classifier = classifier(call, model)?;
         let scores = (0..call.rows).map(|row| {
-            let vector = Categorize.vector(call, row, vectors)?;
+            let vector = Categorize.row_vector(call, row, vectors)?;
             Some(classifier.scores(&vector, Categorize.head(call, row)))
         });
         Ok(scores_array(&classifier.labels, scores))

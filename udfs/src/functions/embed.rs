@@ -7,53 +7,63 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field};
 use datafusion::error::Result;
 use datafusion::logical_expr::{DocSection, Documentation};
+use semql_inference::ModelFacts;
+use semql_inference::encoding::ModelInput;
 
-use super::model_function::{Answered, Call, Model, ModelFunction, Shape};
-use super::planning::{Kind, vector_field};
-use crate::inference::Reading;
-use crate::runtime::ModelFacts;
+use super::model_function::{
+    BatchArguments, LoadedModel, ModelFunction, ModelFunctionSpec, VectorLookup,
+};
+use super::parameters::{ArgumentType, Parameters};
+use super::planning::vector_field;
 
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         DocSection { include: true, label: "AI Functions", description: None },
-        "The meaning of a text as a vector of unit length, FixedSizeList<Float32, dim>. NULL or blank text \
-         gives NULL. The column remembers model, revision, pooling and precision in its metadata.",
+        "The meaning of a text as a vector of unit length, FixedSizeList<Float32, dim>. NULL for NULL and \
+         blank text. The metadata of the column has model, revision, pooling and precision.",
         "embed(text [, model])",
     )
     .with_argument("text", "Text of any string type.")
-    .with_argument("model", "Literal; a model other than `ai.model`.")
+    .with_argument("model", "Literal; model in place of `ai.model`.")
     .with_sql_example("```sql\nSELECT docid, embed(title) AS v FROM products LIMIT 10;\n```")
     .build()
 });
 
-static SHAPE: Shape = Shape {
-    name: "embed",
+static SPEC: ModelFunctionSpec = ModelFunctionSpec {
+    parameters: Parameters {
+        function: "embed",
+        list: &[("text", ArgumentType::Text), ("model", ArgumentType::Model)],
+        required: 1,
+    },
     aliases: &["ai_embed"],
-    arguments: &[("text", Kind::Text), ("model", Kind::Model)],
-    required: 1,
     documentation: &DOC,
 };
 
 pub struct Embed;
 
 impl ModelFunction for Embed {
-    fn shape(&self) -> &'static Shape {
-        &SHAPE
+    fn spec(&self) -> &'static ModelFunctionSpec {
+        &SPEC
     }
 
-    fn field(&self, facts: &ModelFacts) -> Field {
+    fn output_field(&self, facts: &ModelFacts) -> Field {
         vector_field(facts)
     }
 
-    fn width(&self) -> usize {
+    fn inputs_per_row(&self) -> usize {
         1
     }
 
-    fn readings<'a>(&self, call: &'a Call, row: usize, out: &mut Vec<Reading<'a>>) {
+    fn push_inputs<'a>(&self, call: &'a BatchArguments, row: usize, out: &mut Vec<ModelInput<'a>>) {
         out.push(call.text(0, row).map(Into::into));
     }
 
-    fn answers(&self, call: &Call, model: &Model<'_>, vectors: &Answered<'_>) -> Result<ArrayRef> {
+    fn compute(
+        &self,
+        call: &BatchArguments,
+        model: &LoadedModel<'_>,
+        vectors: &VectorLookup<'_>,
+    ) -> Result<ArrayRef> {
         let dims = model.encoder.dims;
         let mut values = Vec::with_capacity(call.rows * dims);
         let mut valid = Vec::with_capacity(call.rows);

@@ -7,62 +7,62 @@ use arrow::array::{
     Array, ArrayRef, AsArray, ListBuilder, StringBuilder, StructBuilder, UInt64Builder,
 };
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
-use datafusion::common::exec_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, DocSection, Documentation, Signature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
+use semql_learning::evaluation::Confusion;
 
-use crate::evaluation::Confusion;
+use super::call_syntax::check_argument_count;
 
-/// One aggregate: what it is called, gives and means.
-struct Figure {
+/// One aggregate: its name, description, type and value.
+struct EvaluationMetric {
     name: &'static str,
-    describes: &'static str,
-    gives: fn() -> DataType,
-    of: fn(&Confusion) -> Result<ScalarValue>,
+    description: &'static str,
+    output_type: fn() -> DataType,
+    value: fn(&Confusion) -> Result<ScalarValue>,
 }
 
-const FIGURES: &[Figure] = &[
-    Figure {
+const METRICS: &[EvaluationMetric] = &[
+    EvaluationMetric {
         name: "accuracy",
-        describes: "The share of rows whose prediction is the label, 0 to 1.",
-        gives: number,
-        of: |confusion| Ok(ScalarValue::Float64(confusion.accuracy())),
+        description: "The share of rows with a correct prediction, 0 to 1.",
+        output_type: float_type,
+        value: |confusion| Ok(ScalarValue::Float64(confusion.accuracy())),
     },
-    Figure {
+    EvaluationMetric {
         name: "macro_f1",
-        describes: "The mean F1 of all labels that are true or predicted somewhere, each counting the same, as \
-                    scikit-learn's `f1_score(average='macro')`.",
-        gives: number,
-        of: |confusion| Ok(ScalarValue::Float64(confusion.macro_f1())),
+        description: "The unweighted mean F1 of all true or predicted labels, equal to scikit-learn's \
+                    `f1_score(average='macro')`.",
+        output_type: float_type,
+        value: |confusion| Ok(ScalarValue::Float64(confusion.macro_f1())),
     },
-    Figure {
+    EvaluationMetric {
         name: "weighted_f1",
-        describes: "The mean F1 of all labels, each counting as often as it is true, as scikit-learn's \
+        description: "The mean F1 of all labels, weighted by the number of rows with the label, equal to scikit-learn's \
                     `f1_score(average='weighted')`.",
-        gives: number,
-        of: |confusion| Ok(ScalarValue::Float64(confusion.weighted_f1())),
+        output_type: float_type,
+        value: |confusion| Ok(ScalarValue::Float64(confusion.weighted_f1())),
     },
-    Figure {
+    EvaluationMetric {
         name: "cohen_kappa",
-        describes: "How much more often prediction and label agree than by chance, 1 at most; NULL where both are the \
-                    same one label throughout.",
-        gives: number,
-        of: |confusion| Ok(ScalarValue::Float64(confusion.cohen_kappa())),
+        description: "Agreement of prediction and label beyond chance, at most 1; NULL if all rows have one and the \
+                    same label and prediction.",
+        output_type: float_type,
+        value: |confusion| Ok(ScalarValue::Float64(confusion.cohen_kappa())),
     },
-    Figure {
+    EvaluationMetric {
         name: "confusion_matrix",
-        describes: "How often each label was predicted for each true one: a list of structs with `label`, `predicted` \
-                    (NULL where nothing was) and `count`, in the labels' order. `unnest` makes rows of it.",
-        gives: matrix_type,
-        of: matrix,
+        description: "Number of rows for each pair of true and predicted label: a list of structs with `label`, \
+                    `predicted` (NULL without a prediction) and `count`, sorted by label. `unnest` converts it into rows.",
+        output_type: matrix_type,
+        value: matrix,
     },
 ];
 
-fn number() -> DataType {
+fn float_type() -> DataType {
     DataType::Float64
 }
 
@@ -83,66 +83,68 @@ fn matrix_type() -> DataType {
 
 /// Every aggregate of this file.
 pub fn aggregates() -> Vec<AggregateUDF> {
-    let all = FIGURES.iter().map(|figure| Evaluate::new(figure).into());
+    let all = METRICS
+        .iter()
+        .map(|metric| EvaluationUdaf::new(metric).into());
     all.collect()
 }
 
-struct Evaluate {
-    figure: &'static Figure,
+struct EvaluationUdaf {
+    metric: &'static EvaluationMetric,
     signature: Signature,
     documentation: LazyLock<Documentation, Box<dyn FnOnce() -> Documentation + Send>>,
 }
 
-impl Evaluate {
-    fn new(figure: &'static Figure) -> Self {
+impl EvaluationUdaf {
+    fn new(metric: &'static EvaluationMetric) -> Self {
         Self {
-            figure,
+            metric,
             signature: Signature::user_defined(Volatility::Immutable),
-            documentation: LazyLock::new(Box::new(move || documentation(figure))),
+            documentation: LazyLock::new(Box::new(move || documentation(metric))),
         }
     }
 }
 
-fn documentation(figure: &Figure) -> Documentation {
+fn documentation(metric: &EvaluationMetric) -> Documentation {
     let section = DocSection {
         include: true,
         label: "Evaluation",
         description: None,
     };
-    let syntax = format!("{}(predicted, label)", figure.name);
-    Documentation::builder(section, figure.describes, syntax)
-        .with_argument("predicted", "What was said; NULL counts as wrong.")
-        .with_argument("label", "What is true; rows where it is NULL do not count.")
+    let syntax = format!("{}(predicted, label)", metric.name);
+    Documentation::builder(section, metric.description, syntax)
+        .with_argument("predicted", "Prediction; NULL counts as wrong.")
+        .with_argument("label", "True label; rows with NULL do not count.")
         .with_sql_example(format!(
             "```sql\nSELECT {}(categorize(title, text), category) FROM labelled;\n```",
-            figure.name
+            metric.name
         ))
         .build()
 }
 
-impl std::fmt::Debug for Evaluate {
+impl std::fmt::Debug for EvaluationUdaf {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.figure.name)
+        f.write_str(self.metric.name)
     }
 }
 
-impl PartialEq for Evaluate {
+impl PartialEq for EvaluationUdaf {
     fn eq(&self, other: &Self) -> bool {
-        self.figure.name == other.figure.name
+        self.metric.name == other.metric.name
     }
 }
 
-impl Eq for Evaluate {}
+impl Eq for EvaluationUdaf {}
 
-impl std::hash::Hash for Evaluate {
+impl std::hash::Hash for EvaluationUdaf {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.figure.name.hash(state);
+        self.metric.name.hash(state);
     }
 }
 
-impl AggregateUDFImpl for Evaluate {
+impl AggregateUDFImpl for EvaluationUdaf {
     fn name(&self) -> &str {
-        self.figure.name
+        self.metric.name
     }
 
     fn signature(&self) -> &Signature {
@@ -150,23 +152,18 @@ impl AggregateUDFImpl for Evaluate {
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        match given {
-            [_, _] => Ok(vec![DataType::Utf8; 2]),
-            _ => exec_err!(
-                "{}(predicted, label) takes two arguments, and {} are given",
-                self.figure.name,
-                given.len()
-            ),
-        }
+        let syntax = format!("{}(predicted, label)", self.metric.name);
+        check_argument_count(self.metric.name, given.len(), 2, 2, &syntax)?;
+        Ok(vec![DataType::Utf8; 2])
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok((self.figure.gives)())
+        Ok((self.metric.output_type)())
     }
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(Counting {
-            figure: self.figure,
+        Ok(Box::new(ConfusionAccumulator {
+            metric: self.metric,
             confusion: Confusion::default(),
         }))
     }
@@ -182,18 +179,18 @@ impl AggregateUDFImpl for Evaluate {
 }
 
 #[derive(Debug)]
-struct Counting {
-    figure: &'static Figure,
+struct ConfusionAccumulator {
+    metric: &'static EvaluationMetric,
     confusion: Confusion,
 }
 
-impl std::fmt::Debug for Figure {
+impl std::fmt::Debug for EvaluationMetric {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name)
     }
 }
 
-impl Accumulator for Counting {
+impl Accumulator for ConfusionAccumulator {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let (predicted, label) = (values[0].as_string::<i32>(), values[1].as_string::<i32>());
         for (predicted, label) in predicted.iter().zip(label) {
@@ -228,7 +225,7 @@ impl Accumulator for Counting {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        (self.figure.of)(&self.confusion)
+        (self.metric.value)(&self.confusion)
     }
 
     fn size(&self) -> usize {

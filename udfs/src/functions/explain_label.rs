@@ -9,26 +9,31 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::error::Result;
 use datafusion::logical_expr::{DocSection, Documentation};
+use semql_inference::ModelFacts;
+use semql_inference::classifier::{Classifier, rank_labels};
+use semql_inference::encoding::{ModelInput, product_text};
 
 use super::labels::classifier;
-use super::model_function::{Answered, Call, Model, ModelFunction, Shape};
-use super::planning::Kind;
-use crate::inference::{Classifier, Reading, offer, scored};
-use crate::options::Settings;
-use crate::runtime::{ModelFacts, Runtime};
+use super::model_function::{
+    BatchArguments, LoadedModel, ModelFunction, ModelFunctionSpec, VectorLookup,
+};
+use super::parameters::{ArgumentType, Parameters};
+use crate::error::to_datafusion;
+use crate::runtime::Runtime;
+use crate::settings::Settings;
 
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         DocSection { include: true, label: "AI Functions", description: None },
-        "Why `categorize` gives a product offer its label, as a struct: `label` and `runner_up` with their scores and \
-         the `margin` between them; `phrases` and `examples`, the five of the taxonomy that are nearest in meaning; `words`, \
-         the words of the title (of its first twelve) that speak most for the label or against it: how much smaller \
-         the margin is without each. NULL where title and text are.",
+        "Explains the label of `categorize` as a struct: `label` and `runner_up` with their scores and the `margin` \
+         between them; `phrases` and `examples`, the five of the taxonomy nearest in meaning; `words`, the five words of the \
+         title (of its first twelve) with the greatest effect: `moved` is the decrease of the margin without the word. \
+         NULL if title and text are NULL or blank.",
         "explain_label(title, text [, labels])",
     )
     .with_argument("title", "Text of any string type.")
     .with_argument("text", "Text of any string type.")
-    .with_argument("labels", "Array literal of two or more distinct labels, in place of the taxonomy.")
+    .with_argument("labels", "Array literal of two or more distinct labels in place of the taxonomy.")
     .with_sql_example(
         "```sql\nSELECT title, e['label'], e['runner_up'], e['words'][1]['word']\n\
          FROM (SELECT title, explain_label(title, text) AS e FROM products) ORDER BY e['margin'] LIMIT 10;\n```",
@@ -36,148 +41,156 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-static SHAPE: Shape = Shape {
-    name: "explain_label",
+static SPEC: ModelFunctionSpec = ModelFunctionSpec {
+    parameters: Parameters {
+        function: "explain_label",
+        list: &[
+            ("title", ArgumentType::Text),
+            ("text", ArgumentType::Text),
+            ("labels", ArgumentType::Labels),
+        ],
+        required: 2,
+    },
     aliases: &[],
-    arguments: &[
-        ("title", Kind::Text),
-        ("text", Kind::Text),
-        ("labels", Kind::Labels),
-    ],
-    required: 2,
     documentation: &DOC,
 };
 
-/// Words that are left out in turn.
-const WORDS: usize = 12;
+/// Words whose effect is measured.
+const MAX_WORDS: usize = 12;
 
-/// Phrases and words that are named.
-const NAMED: usize = 5;
+/// Phrases, examples and words in an explanation.
+const MAX_NAMED: usize = 5;
 
 pub struct ExplainLabel;
 
-/// The words of a text, the first so many.
+/// The first [`MAX_WORDS`] words of a text.
 fn words(head: &str) -> impl Iterator<Item = &str> {
-    head.split_whitespace().take(WORDS)
+    head.split_whitespace().take(MAX_WORDS)
 }
 
-/// The text without its word number `out`; `None` where nothing is left.
-fn without(head: &str, out: usize) -> Option<String> {
+/// The text without the word at a position; `None` if no word remains.
+fn without(head: &str, position: usize) -> Option<String> {
     let rest = head.split_whitespace().enumerate();
     let rest: Vec<&str> = rest
-        .filter(|(at, _)| *at != out)
+        .filter(|(at, _)| *at != position)
         .map(|(_, word)| word)
         .collect();
     (!rest.is_empty()).then(|| rest.join(" "))
 }
 
-/// Title and text without a word of the title, or of the text where there is
-/// no title.
+/// Title and text without a word of the title, or of the text if there is no title.
 fn offer_without<'a>(
     title: Option<&'a str>,
     text: Option<&'a str>,
-    out: usize,
+    position: usize,
 ) -> (Option<String>, Option<&'a str>) {
     match title {
-        Some(title) => (without(title, out), text),
-        None => (text.and_then(|text| without(text, out)), None),
+        Some(title) => (without(title, position), text),
+        None => (text.and_then(|text| without(text, position)), None),
     }
 }
 
 impl ModelFunction for ExplainLabel {
-    fn shape(&self) -> &'static Shape {
-        &SHAPE
+    fn spec(&self) -> &'static ModelFunctionSpec {
+        &SPEC
     }
 
-    fn field(&self, _: &ModelFacts) -> Field {
+    fn output_field(&self, _: &ModelFacts) -> Field {
         Field::new("", DataType::Struct(fields()), true)
     }
 
-    fn check(&self, runtime: &Runtime, settings: &Settings, labels_given: bool) -> Result<()> {
+    fn validate(&self, runtime: &Runtime, settings: &Settings, labels_given: bool) -> Result<()> {
         if !labels_given {
-            runtime.taxonomy(&settings.taxonomy)?;
+            runtime
+                .taxonomy(&settings.taxonomy)
+                .map_err(to_datafusion)?;
         }
         Ok(())
     }
 
-    fn width(&self) -> usize {
-        offer::READINGS * (1 + WORDS)
+    fn inputs_per_row(&self) -> usize {
+        product_text::INPUTS * (1 + MAX_WORDS)
     }
 
-    fn readings<'a>(&self, call: &'a Call, row: usize, out: &mut Vec<Reading<'a>>) {
+    fn push_inputs<'a>(&self, call: &'a BatchArguments, row: usize, out: &mut Vec<ModelInput<'a>>) {
         let (title, text) = (call.text(0, row), call.text(1, row));
-        out.extend(offer::readings(title, text));
-        let said = offer::head(title, text).map_or(0, |head| words(head).count());
-        for word in 0..WORDS {
-            if word >= said {
+        out.extend(product_text::inputs(title, text));
+        let count = product_text::head(title, text).map_or(0, |head| words(head).count());
+        for word in 0..MAX_WORDS {
+            if word >= count {
                 out.extend([None, None]);
                 continue;
             }
             let (title, text) = offer_without(title, text, word);
-            let readings = offer::readings(title.as_deref(), text);
-            out.extend(readings.map(|reading| reading.map(|text| text.into_owned().into())));
+            let inputs = product_text::inputs(title.as_deref(), text);
+            out.extend(inputs.map(|input| input.map(|text| text.into_owned().into())));
         }
     }
 
-    fn answers(&self, call: &Call, model: &Model<'_>, vectors: &Answered<'_>) -> Result<ArrayRef> {
+    fn compute(
+        &self,
+        call: &BatchArguments,
+        model: &LoadedModel<'_>,
+        vectors: &VectorLookup<'_>,
+    ) -> Result<ArrayRef> {
         let classifier = classifier(call, model)?;
-        let rows = (0..call.rows).map(|row| Explanation::of(call, row, vectors, &classifier));
+        let rows = (0..call.rows).map(|row| Explanation::new(call, row, vectors, &classifier));
         array(&rows.collect::<Vec<_>>(), &classifier)
     }
 }
 
-/// Why a row has its label.
+/// Explanation of the label of a row.
 struct Explanation<'a> {
     label: (usize, f32),
     runner_up: (usize, f32),
     /// Label, phrase and cosine.
     phrases: Vec<(usize, &'a str, f32)>,
     examples: Vec<(usize, &'a str, f32)>,
-    /// Words, and what the margin loses without them.
+    /// Words, and the decrease of the margin without each.
     words: Vec<(&'a str, f32)>,
 }
 
 impl<'a> Explanation<'a> {
-    fn of(
-        call: &'a Call,
+    fn new(
+        call: &'a BatchArguments,
         row: usize,
-        vectors: &Answered<'_>,
+        vectors: &VectorLookup<'_>,
         classifier: &'a Classifier,
     ) -> Option<Self> {
         let (title, text) = (call.text(0, row), call.text(1, row));
-        let vector = offer::vector(title, text, [vectors(row, 0), vectors(row, 1)])?;
-        let head = offer::head(title, text)?;
-        let scores = scored(&classifier.scores(&vector, Some(head)));
+        let vector = product_text::vector(title, text, [vectors(row, 0), vectors(row, 1)])?;
+        let head = product_text::head(title, text)?;
+        let scores = rank_labels(&classifier.scores(&vector, Some(head)));
         let (label, runner_up) = (*scores.first()?, *scores.get(1)?);
         let margin = label.1 - runner_up.1;
         let mut moved: Vec<(&str, f32)> = words(head)
             .enumerate()
-            .filter_map(|(word, said)| {
-                let (title, text) = offer_without(title, text, word);
-                let first = offer::READINGS * (1 + word);
+            .filter_map(|(position, word)| {
+                let (title, text) = offer_without(title, text, position);
+                let first = product_text::INPUTS * (1 + position);
                 let read = [vectors(row, first), vectors(row, first + 1)];
-                let vector = offer::vector(title.as_deref(), text, read)?;
-                let scores = classifier.scores(&vector, offer::head(title.as_deref(), text));
-                Some((said, margin - (scores[label.0] - scores[runner_up.0])))
+                let vector = product_text::vector(title.as_deref(), text, read)?;
+                let scores = classifier.scores(&vector, product_text::head(title.as_deref(), text));
+                Some((word, margin - (scores[label.0] - scores[runner_up.0])))
             })
             .collect();
         moved.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
-        moved.truncate(NAMED);
+        moved.truncate(MAX_NAMED);
         Some(Self {
             label,
             runner_up,
-            phrases: classifier.nearest(&vector, NAMED),
-            examples: classifier.nearest_examples(&vector, NAMED),
+            phrases: classifier.nearest_phrases(&vector, MAX_NAMED),
+            examples: classifier.nearest_examples(&vector, MAX_NAMED),
             words: moved,
         })
     }
 }
 
-/// Of a phrase or an example, under the name `of`.
-fn near_fields(of: &str) -> Fields {
+/// Fields of a phrase or an example, under that name.
+fn near_fields(name: &str) -> Fields {
     Fields::from(vec![
         Field::new("label", DataType::Utf8, true),
-        Field::new(of, DataType::Utf8, true),
+        Field::new(name, DataType::Utf8, true),
         Field::new("cosine", DataType::Float64, true),
     ])
 }
@@ -209,10 +222,10 @@ fn fields() -> Fields {
     ])
 }
 
-/// Lists of structs, whose texts come before their one number.
-struct Lists(ListBuilder<StructBuilder>);
+/// Builder of lists of structs with texts and then one number.
+struct StructLists(ListBuilder<StructBuilder>);
 
-impl Lists {
+impl StructLists {
     fn new(fields: Fields) -> Self {
         Self(ListBuilder::new(StructBuilder::from_fields(fields, 0)))
     }
@@ -238,9 +251,9 @@ fn array(rows: &[Option<Explanation<'_>>], classifier: &Classifier) -> Result<Ar
         Float64Builder::new(),
         Float64Builder::new(),
     ];
-    let mut phrases = Lists::new(near_fields("phrase"));
-    let mut examples = Lists::new(near_fields("example"));
-    let mut words = Lists::new(word_fields());
+    let mut phrases = StructLists::new(near_fields("phrase"));
+    let mut examples = StructLists::new(near_fields("example"));
+    let mut words = StructLists::new(word_fields());
     for row in rows {
         let name = |label: usize| classifier.labels[label].as_str();
         let row = row.as_ref();
@@ -287,7 +300,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_left_out_of_the_title_or_else_of_the_text() {
+    fn words_are_removed_from_the_title_or_else_from_the_text() {
         assert_eq!(
             offer_without(Some("red  big shoe"), Some("x"), 1),
             (Some("red shoe".into()), Some("x"))

@@ -7,24 +7,24 @@ use arrow::datatypes::DataType;
 use datafusion::common::exec_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{DocSection, Documentation};
+use semql_learning::kmeans;
 
 use super::ordered_vectors::OrderedVectors;
-use super::over_vectors::{OverVectors, Work};
-use super::parameters::{Kind, Literals, Parameters};
-use crate::learning::kmeans;
+use super::parameters::{ArgumentType, LiteralArguments, Parameters};
+use super::vector_window::{VectorWindowFunction, WindowContext};
 
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         DocSection { include: true, label: "Groups and maps", description: None },
-        "Splits the vectors of a partition into `k` groups, each around its mean, and gives each row the number of its \
-         group: 0 is the largest. Fewer groups where fewer vectors differ; NULL for NULL. The same vectors and seed \
-         give the same groups, in whatever order the rows come and on any number of cores. All vectors of a partition \
-         are in memory, and nearness is Euclidean, which for vectors of unit length orders as cosine does.",
+        "Splits the vectors of a partition into `k` groups around their means (k-means). The result is the group number \
+         of each row: 0 is the largest group. Fewer than `k` distinct vectors make fewer groups; NULL for NULL. The same \
+         vectors and seed give the same groups, independent of row order and cores. Distances are Euclidean, which orders \
+         vectors of unit length as cosine does. All vectors of a partition are in memory.",
         "kmeans(v, k [, seed]) OVER (...)",
     )
-    .with_argument("v", "Vectors: lists of numbers, equally long in a partition.")
-    .with_argument("k", "Literal; how many groups, as many as there are vectors at most.")
-    .with_argument("seed", "Literal; another split by chance than that of `ai.seed`.")
+    .with_argument("v", "Vectors: lists of numbers of the same length in a partition.")
+    .with_argument("k", "Literal; number of groups, at most the number of vectors.")
+    .with_argument("seed", "Literal; random seed in place of `ai.seed`.")
     .with_sql_example(
         "```sql\nSELECT title, kmeans(embed(title), 8) OVER () AS cluster FROM products;\n```",
     )
@@ -34,16 +34,16 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
 const PARAMETERS: Parameters = Parameters {
     function: "kmeans",
     list: &[
-        ("v", Kind::Vector),
-        ("k", Kind::Whole(1, u32::MAX as i64)),
-        ("seed", Kind::Whole(0, i64::MAX)),
+        ("v", ArgumentType::Vector),
+        ("k", ArgumentType::Integer(1, u32::MAX as i64)),
+        ("seed", ArgumentType::Integer(0, i64::MAX)),
     ],
     required: 2,
 };
 
 pub struct KMeans;
 
-impl OverVectors for KMeans {
+impl VectorWindowFunction for KMeans {
     fn parameters(&self) -> &'static Parameters {
         &PARAMETERS
     }
@@ -52,42 +52,45 @@ impl OverVectors for KMeans {
         &DOC
     }
 
-    fn gives(&self) -> DataType {
+    fn output_type(&self) -> DataType {
         DataType::Int64
     }
 
-    fn answers(
+    fn compute(
         &self,
         vectors: &OrderedVectors,
-        literals: &Literals,
-        work: &Work<'_>,
+        literals: &LiteralArguments,
+        context: &WindowContext<'_>,
     ) -> Result<Option<ArrayRef>> {
-        let wanted = literals.whole_or(1, 1);
-        let seed = literals.whole(2).map_or(work.seed, |seed| seed as u64);
+        let k = literals.usize_or(1, 1);
+        let seed = literals.integer(2).map_or(context.seed, |seed| seed as u64);
         let count = vectors.count();
-        if count > 0 && wanted > count {
+        if count > 0 && k > count {
             return exec_err!(
-                "kmeans cannot make {wanted} groups of {count} vectors: k is {count} at most here"
+                "kmeans cannot make {k} groups of {count} vectors: k must be at most {count}"
             );
         }
-        let groups = kmeans(&vectors.values, vectors.dims, wanted, seed, work.watch);
-        let Some(groups) = groups else {
+        let clusters = kmeans(&vectors.values, vectors.dims, k, seed, context.progress);
+        let Some(clusters) = clusters else {
             return Ok(None);
         };
-        let numbers = by_size(&groups.of_rows);
-        let of_row = |vector: &Option<usize>| Some(numbers[groups.of_rows[(*vector)?] as usize]);
-        let answers: Int64Array = vectors.of_rows.iter().map(of_row).collect();
-        Ok(Some(Arc::new(answers)))
+        let numbers = by_size(&clusters.assignments);
+        let group =
+            |vector: &Option<usize>| Some(numbers[clusters.assignments[(*vector)?] as usize]);
+        let result: Int64Array = vectors.row_vectors.iter().map(group).collect();
+        Ok(Some(Arc::new(result)))
     }
 }
 
-/// New numbers for groups, the largest first; among equally large ones the one
-/// whose first row comes first.
-fn by_size(of_rows: &[u32]) -> Vec<i64> {
-    let groups = of_rows.iter().max().map_or(0, |most| *most as usize + 1);
-    // Rows in the group, and the first of them.
+/// New numbers of groups, by descending size, then by their first rows.
+fn by_size(assignments: &[u32]) -> Vec<i64> {
+    let groups = assignments
+        .iter()
+        .max()
+        .map_or(0, |most| *most as usize + 1);
+    // Number of rows and first row of each group.
     let mut sizes = vec![(0u64, usize::MAX); groups];
-    for (row, group) in of_rows.iter().enumerate() {
+    for (row, group) in assignments.iter().enumerate() {
         let (size, first) = &mut sizes[*group as usize];
         *size += 1;
         *first = row.min(*first);
@@ -106,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_group_is_the_first() {
+    fn groups_are_numbered_by_size() {
         assert_eq!(by_size(&[1, 0, 2, 2, 1, 2]), [2, 1, 0]);
         assert_eq!(by_size(&[1, 0, 0, 1]), [1, 0]);
         assert!(by_size(&[]).is_empty());

@@ -13,16 +13,16 @@ use datafusion::logical_expr::{
     ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl,
     Signature, Volatility,
 };
+use semql_inference::vector::VectorElement;
 
-use super::arguments::{answer, constant};
-use super::vectors::{Vectors, coerce, values_of};
-use crate::vector::Number;
+use super::arguments::{all_literal, columnar_result};
+use super::vectors::{Vectors, coerce_vectors, vector_value_type};
 
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         DocSection { include: true, label: "Vectors", description: None },
-        "The vector of the same direction that has unit length, of the same type. NULL where the vector or one of its \
-         values is, and where all are zero.",
+        "The vector scaled to unit length, of the same type. NULL if the vector or one of its values is NULL, or if all \
+         values are zero.",
         "l2_normalize(v)",
     )
     .with_argument("v", "A list of numbers.")
@@ -53,7 +53,7 @@ impl ScalarUDFImpl for L2Normalize {
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        coerce(self.name(), &["v"], given)
+        coerce_vectors(self.name(), &["v"], given)
     }
 
     fn return_type(&self, given: &[DataType]) -> Result<DataType> {
@@ -63,21 +63,21 @@ impl ScalarUDFImpl for L2Normalize {
         }
     }
 
-    /// Who made the vector is remembered.
+    /// Keeps the metadata of the vector, which has its model.
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         let field = args.arg_fields[0].as_ref().clone();
         Ok(Arc::new(field.with_name(self.name()).with_nullable(true)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = constant(&args.args);
-        let rows = if constant { 1 } else { args.number_rows };
+        let literal = all_literal(&args.args);
+        let rows = if literal { 1 } else { args.number_rows };
         let array = args.args[0].to_array(rows)?;
-        let scaled = match values_of(array.data_type()) {
+        let scaled = match vector_value_type(array.data_type()) {
             Some(DataType::Float32) => normalized::<Float32Type>(&array, |v, by| v / by as f32),
             _ => normalized::<Float64Type>(&array, |v, by| v / by),
         };
-        answer(scaled?, constant)
+        columnar_result(scaled?, literal)
     }
 
     fn documentation(&self) -> Option<&Documentation> {
@@ -88,7 +88,7 @@ impl ScalarUDFImpl for L2Normalize {
 fn normalized<T>(array: &ArrayRef, divided: fn(T::Native, f64) -> T::Native) -> Result<ArrayRef>
 where
     T: ArrowPrimitiveType,
-    T::Native: Number,
+    T::Native: VectorElement,
 {
     let vectors = Vectors::<T>::new(array)?;
     let scaled = |row: usize| {

@@ -1,47 +1,53 @@
-//! Which labels a call chooses from, and which it chooses.
+//! Labels of rows by a zero-shot classifier.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray};
 use datafusion::error::Result;
+use semql_inference::classifier::{Classifier, best_label};
 
-use super::model_function::{Answered, Call, ChoosesLabel, Model};
-use super::planning::taxonomy_of;
-use crate::inference::{Classifier, best};
+use super::model_function::{BatchArguments, LabelClassifier, LoadedModel, VectorLookup};
+use super::planning::labels_taxonomy;
+use crate::error::to_datafusion;
 
-/// The labels in the call, or else the session's taxonomy, as the model sees
-/// them.
+/// Classifier for the labels of the call, or else for the taxonomy of the session.
 ///
 /// # Errors
-/// Labels that cannot be chosen from, an unknown taxonomy, a failing model.
-pub fn classifier(call: &Call, model: &Model<'_>) -> Result<Arc<Classifier>> {
-    let runtime = &model.run.runtime;
+/// Invalid labels, an unknown taxonomy, a failing model.
+pub fn classifier(call: &BatchArguments, model: &LoadedModel<'_>) -> Result<Arc<Classifier>> {
+    let runtime = model.runtime;
     let taxonomy = match &call.labels {
-        Some(labels) => Arc::new(taxonomy_of(labels)?),
-        None => runtime.taxonomy(&model.settings.taxonomy)?,
+        Some(labels) => Arc::new(labels_taxonomy(labels)?),
+        None => {
+            let taxonomy = runtime.taxonomy(&model.settings.taxonomy);
+            taxonomy.map_err(to_datafusion)?
+        }
     };
-    Ok(runtime.classifier(&taxonomy, model.encoder, model.run)?)
+    let classifier = runtime.classifier(&taxonomy, model.encoder, model.context);
+    classifier.map_err(to_datafusion)
 }
 
-/// The label of each row: the one that is settled already, or the one that the
-/// vectors speak for; NULL where there is nothing to read, the model failed, or
-/// no score reaches `ai.min_score`.
-pub fn chosen(
-    function: &dyn ChoosesLabel,
-    call: &Call,
-    model: &Model<'_>,
-    vectors: &Answered<'_>,
-    settled: Option<&[Option<u32>]>,
+/// The label of each row: the one in `known`, else the nearest. NULL without a text,
+/// where the model failed, and where no score reaches `ai.min_score`.
+///
+/// # Errors
+/// Those of [`classifier`].
+pub fn predict_labels(
+    function: &dyn LabelClassifier,
+    call: &BatchArguments,
+    model: &LoadedModel<'_>,
+    vectors: &VectorLookup<'_>,
+    known: Option<&[Option<u32>]>,
 ) -> Result<ArrayRef> {
     let classifier = classifier(call, model)?;
-    let least = model.settings.min_score.map(|score| score.get() as f32);
+    let min_score = model.settings.min_score.map(|score| score.get() as f32);
     let label = |row: usize| {
-        if let Some(label) = settled.and_then(|settled| settled[row]) {
+        if let Some(label) = known.and_then(|known| known[row]) {
             return Some(label as usize);
         }
-        let vector = function.vector(call, row, vectors)?;
+        let vector = function.row_vector(call, row, vectors)?;
         let scores = classifier.scores(&vector, function.head(call, row));
-        best(&scores).filter(|label| least.is_none_or(|least| scores[*label] >= least))
+        best_label(&scores).filter(|label| min_score.is_none_or(|min| scores[*label] >= min))
     };
     let labels: StringArray = (0..call.rows)
         .map(|row| Some(classifier.labels[label(row)?].as_str()))

@@ -1,5 +1,4 @@
-//! What a SQL function that asks a model has to say of itself, and the
-//! DataFusion function made of it.
+//! Scalar functions over the vectors of texts, as DataFusion functions.
 
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
@@ -12,133 +11,154 @@ use datafusion::error::Result;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature,
+    ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
+use semql_inference::ModelFacts;
+use semql_inference::encoding::{EncodeContext, Encoder, ModelInput};
 
-use super::arguments::{Texts, answer, constant};
-use super::planning::{self, Argument, Kind};
-use crate::inference::{Encoder, Reading, Run};
-use crate::options::{AiOptions, Settings};
-use crate::runtime::{ModelFacts, Runtime, blocking};
+use super::arguments::{TextArgument, all_literal, columnar_result};
+use super::parameters::{ArgumentType, Parameters};
+use super::planning;
+use crate::blocking::blocking;
+use crate::error::to_datafusion;
+use crate::options::AiOptions;
+use crate::runtime::Runtime;
+use crate::settings::Settings;
 
-/// How a function looks in SQL.
-pub struct Shape {
-    pub name: &'static str,
+/// SQL interface of a model function.
+pub struct ModelFunctionSpec {
+    pub parameters: Parameters,
     pub aliases: &'static [&'static str],
-    pub arguments: &'static [Argument],
-    /// How many of the arguments must be given.
-    pub required: usize,
     pub documentation: &'static LazyLock<Documentation>,
 }
 
-impl Shape {
-    /// Where the argument of that kind stands, if the function has one.
-    pub fn position(&self, kind: Kind) -> Option<usize> {
-        self.arguments.iter().position(|(_, k)| *k == kind)
-    }
-
-    /// How many of the arguments are texts.
-    pub fn texts(&self) -> usize {
-        let text = |(_, kind): &&Argument| *kind == Kind::Text;
-        self.arguments.iter().filter(text).count()
+impl ModelFunctionSpec {
+    /// Number of text arguments.
+    pub fn text_count(&self) -> usize {
+        let list = self.parameters.list.iter();
+        list.filter(|(_, argument)| *argument == ArgumentType::Text)
+            .count()
     }
 }
 
-/// A function whose answer is worked out of the vectors of texts.
+/// A function whose result is computed from the vectors of texts.
 ///
-/// One object serves every call. It is asked in two steps, so that calls over
-/// the same texts can share one pass through the model: which texts a row has
-/// to have read, and, with their vectors, what the answers are.
+/// One object serves every call. The texts of a row and the results from their
+/// vectors are two steps, so that calls over the same texts share one pass through
+/// the model.
 pub trait ModelFunction: Send + Sync {
-    fn shape(&self) -> &'static Shape;
+    fn spec(&self) -> &'static ModelFunctionSpec;
 
-    /// The type and metadata of the answers; they are nullable in any case.
-    fn field(&self, facts: &ModelFacts) -> Field;
+    /// Name in SQL.
+    fn name(&self) -> &'static str {
+        self.spec().parameters.function
+    }
 
-    /// Refuses, before a row is read, what can be known to be wrong by then.
-    fn check(&self, _runtime: &Runtime, _settings: &Settings, _labels_given: bool) -> Result<()> {
+    /// Type and metadata of the results, which are always nullable.
+    fn output_field(&self, facts: &ModelFacts) -> Field;
+
+    /// Checks a call at planning, before any row is read.
+    ///
+    /// # Errors
+    /// Settings that the function cannot run with.
+    fn validate(&self, _: &Runtime, _: &Settings, _labels_given: bool) -> Result<()> {
         Ok(())
     }
 
-    /// How many texts are read for one row.
-    fn width(&self) -> usize;
+    /// Number of texts that the model reads for one row.
+    fn inputs_per_row(&self) -> usize;
 
-    /// Puts the [`width`](Self::width) texts of `row` into `out`, `None` where
-    /// there is nothing to read.
-    fn readings<'a>(&self, call: &'a Call, row: usize, out: &mut Vec<Reading<'a>>);
+    /// Appends the [`inputs_per_row`](Self::inputs_per_row) texts of `row` to `out`;
+    /// `None` for an absent text.
+    fn push_inputs<'a>(&self, call: &'a BatchArguments, row: usize, out: &mut Vec<ModelInput<'a>>);
 
-    /// One answer for each row. `vectors` gives the vector of a row's
-    /// reading, `None` where there is none or the model failed on it.
-    fn answers(&self, call: &Call, model: &Model<'_>, vectors: &Answered<'_>) -> Result<ArrayRef>;
+    /// Computes one result for each row.
+    ///
+    /// # Errors
+    /// Labels without a classifier; those of Arrow.
+    fn compute(
+        &self,
+        call: &BatchArguments,
+        model: &LoadedModel<'_>,
+        vectors: &VectorLookup<'_>,
+    ) -> Result<ArrayRef>;
 
-    /// The function as one that chooses a label, if it is one: then a student
-    /// can answer for the model in fast mode.
-    fn chooses(&self) -> Option<&dyn ChoosesLabel> {
+    /// The function as a [`LabelClassifier`], if it is one. Fast mode then labels
+    /// most rows with a student of the model.
+    fn as_label_classifier(&self) -> Option<&dyn LabelClassifier> {
         None
     }
 }
 
-/// A function whose answer is the label that is most like a row.
-pub trait ChoosesLabel: Send + Sync {
-    /// What the row is compared with the labels by: a vector of unit length.
-    fn vector(&self, call: &Call, row: usize, vectors: &Answered<'_>) -> Option<Vec<f32>>;
+/// A function whose result is the label nearest to a row.
+pub trait LabelClassifier: Send + Sync {
+    /// Vector of unit length that is compared with the labels.
+    fn row_vector(
+        &self,
+        call: &BatchArguments,
+        row: usize,
+        vectors: &VectorLookup<'_>,
+    ) -> Option<Vec<f32>>;
 
-    /// The text whose words may name a label.
-    fn head<'a>(&self, call: &'a Call, row: usize) -> Option<&'a str>;
+    /// Text whose words may name a label.
+    fn head<'a>(&self, call: &'a BatchArguments, row: usize) -> Option<&'a str>;
 }
 
-/// The vector of reading `1` in row `0`.
-pub type Answered<'a> = dyn Fn(usize, usize) -> Option<&'a [f32]> + 'a;
+/// Vector of input `1` of row `0`; `None` for an absent text and where the model
+/// failed.
+pub type VectorLookup<'a> = dyn Fn(usize, usize) -> Option<&'a [f32]> + 'a;
 
-/// The arguments of one call on one batch.
-pub struct Call {
-    /// The text arguments, in their order.
-    pub texts: Vec<Texts>,
-    /// The list of labels, where the function takes one and it is given.
+/// Evaluated arguments of one call on one batch.
+pub struct BatchArguments {
+    /// The text arguments, in order.
+    pub texts: Vec<TextArgument>,
+    /// The labels, if the call has any.
     pub labels: Option<ScalarValue>,
     pub rows: usize,
 }
 
-/// The model that answers a call.
-pub struct Model<'a> {
+/// The model of a call, with its settings and context.
+pub struct LoadedModel<'a> {
+    pub runtime: &'a Runtime,
     pub encoder: &'a Arc<Encoder>,
     pub settings: &'a Settings,
-    pub run: &'a Run,
+    pub context: &'a EncodeContext,
 }
 
-impl Call {
+impl BatchArguments {
     /// # Errors
-    /// Labels that differ from row to row.
-    pub fn new(shape: &Shape, args: &[ColumnarValue], rows: usize) -> Result<Self> {
+    /// Labels that differ by row.
+    pub fn new(spec: &ModelFunctionSpec, args: &[ColumnarValue], rows: usize) -> Result<Self> {
         let mut call = Self {
             texts: Vec::new(),
             labels: None,
             rows,
         };
-        for ((_, kind), arg) in shape.arguments.iter().zip(args) {
-            match (kind, arg) {
-                (Kind::Text, arg) => call.texts.push(Texts::new(arg)?),
-                (Kind::Labels, ColumnarValue::Scalar(labels)) => call.labels = Some(labels.clone()),
-                (Kind::Labels, ColumnarValue::Array(_)) => {
+        for ((_, argument), value) in spec.parameters.list.iter().zip(args) {
+            match (argument, value) {
+                (ArgumentType::Text, value) => call.texts.push(TextArgument::new(value)?),
+                (ArgumentType::Labels, ColumnarValue::Scalar(labels)) => {
+                    call.labels = Some(labels.clone());
+                }
+                (ArgumentType::Labels, ColumnarValue::Array(_)) => {
                     return exec_err!(
                         "the labels must be the same for every row: write them as an array literal"
                     );
                 }
-                (Kind::Model, _) => {}
+                _ => {}
             }
         }
         Ok(call)
     }
 
-    /// The text of argument `argument` in a row, without the white space
-    /// around it; `None` for NULL and for blank text.
+    /// The trimmed text of an argument in a row; `None` for NULL and for blank text.
     pub fn text(&self, argument: usize, row: usize) -> Option<&str> {
         self.texts[argument].get(row)
     }
 }
 
-/// A [`ModelFunction`] with the session's options, as DataFusion calls it.
+/// A [`ModelFunction`] with the options of its session, as a DataFusion function.
 pub struct ModelUdf {
     pub function: &'static dyn ModelFunction,
     pub options: AiOptions,
@@ -148,21 +168,19 @@ pub struct ModelUdf {
 
 impl ModelUdf {
     pub fn new(function: &'static dyn ModelFunction, options: AiOptions) -> Self {
-        let shape = function.shape();
+        let spec = function.spec();
         Self {
             function,
             options,
-            signature: planning::signature(shape.arguments),
-            aliases: shape.aliases.iter().map(|a| a.to_string()).collect(),
+            // Stable, not immutable: results depend on the settings of the session.
+            signature: spec.parameters.signature(Volatility::Stable),
+            aliases: spec.aliases.iter().map(|alias| alias.to_string()).collect(),
         }
     }
 
-    /// The settings of a call, whose model argument may name another model.
+    /// Settings of a call, whose model argument may name another model.
     pub fn settings(&self, model: Option<&ScalarValue>) -> Settings {
-        match model {
-            Some(model) => planning::named(&self.options.settings, model),
-            None => self.options.settings.clone(),
-        }
+        planning::settings_with_model(&self.options.settings, model)
     }
 }
 
@@ -192,7 +210,7 @@ impl Hash for ModelUdf {
 
 impl ScalarUDFImpl for ModelUdf {
     fn name(&self) -> &str {
-        self.function.shape().name
+        self.function.name()
     }
 
     fn aliases(&self) -> &[String] {
@@ -204,85 +222,99 @@ impl ScalarUDFImpl for ModelUdf {
     }
 
     fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
-        let options = planning::updated(config, &self.options);
+        let options = planning::updated_options(config, &self.options);
         Some(Self::new(self.function, options).into())
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        let shape = self.function.shape();
-        planning::coerce(shape.name, shape.arguments, shape.required, given)
+        self.function.spec().parameters.coerce(given)
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        internal_err!("the type may depend on the model; return_field_from_args gives it")
+        internal_err!("the type may depend on the model; return_field_from_args computes it")
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        let shape = self.function.shape();
-        let settings = match shape.position(Kind::Model) {
-            Some(at) => planning::with_model(&self.options.settings, shape.name, at, &args)?,
+        let (parameters, name) = (&self.function.spec().parameters, self.function.name());
+        let settings = match parameters.position(ArgumentType::Model) {
+            Some(at) => planning::call_settings(&self.options.settings, name, at, &args)?,
             None => self.options.settings.clone(),
         };
-        let labels = shape
-            .position(Kind::Labels)
-            .filter(|at| *at < args.arg_fields.len());
-        if let Some(at) = labels {
-            planning::check_labels(at, &args)?;
+        let position = parameters.position(ArgumentType::Labels);
+        let labels = position.filter(|at| *at < args.arg_fields.len());
+        if let Some(labels) = labels.and_then(|at| args.scalar_arguments.get(at).copied().flatten())
+        {
+            planning::labels_taxonomy(labels)?;
         }
         let runtime = &self.options.runtime;
-        self.function.check(runtime, &settings, labels.is_some())?;
-        let facts = runtime.facts_with_cancel(&settings, &self.options.cancel)?;
-        let mut field = self.function.field(&facts);
-        // Labels in the call are in the query for all to see.
-        let taxonomy = match (shape.position(Kind::Labels), labels) {
-            (Some(_), None) => Some(runtime.taxonomy(&settings.taxonomy)?),
+        self.function
+            .validate(runtime, &settings, labels.is_some())?;
+        let facts = runtime
+            .facts_with_cancel(&settings, &self.options.cancel)
+            .map_err(to_datafusion)?;
+        // Labels of the call are visible in the query.
+        let taxonomy = match (position, labels) {
+            (Some(_), None) => {
+                let taxonomy = runtime.taxonomy(&settings.taxonomy);
+                Some(taxonomy.map_err(to_datafusion)?)
+            }
             _ => None,
         };
         let provenance = planning::provenance(&facts, &settings, taxonomy.as_deref());
-        field = field.with_metadata(provenance);
-        Ok(Arc::new(field.with_name(shape.name).with_nullable(true)))
+        let field = self.function.output_field(&facts).with_metadata(provenance);
+        Ok(Arc::new(field.with_name(name).with_nullable(true)))
     }
 
+    /// Checks labels once `['a', 'b']` has become a literal, so that wrong ones fail on
+    /// an empty table as well.
     fn simplify(&self, args: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        match self.function.shape().position(Kind::Labels) {
-            Some(at) => planning::check_label_literal(at, args),
-            None => Ok(ExprSimplifyResult::Original(args)),
+        let position = self
+            .function
+            .spec()
+            .parameters
+            .position(ArgumentType::Labels);
+        if let Some(Expr::Literal(labels, _)) = position.and_then(|at| args.get(at)) {
+            planning::labels_taxonomy(labels)?;
         }
+        Ok(ExprSimplifyResult::Original(args))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = constant(&args.args);
-        let rows = if constant { 1 } else { args.number_rows };
-        let shape = self.function.shape();
-        let call = Call::new(shape, &args.args, rows)?;
-        let model = shape.position(Kind::Model).and_then(|at| args.args.get(at));
-        let settings = self.settings(match model {
+        let literal = all_literal(&args.args);
+        let rows = if literal { 1 } else { args.number_rows };
+        let spec = self.function.spec();
+        let call = BatchArguments::new(spec, &args.args, rows)?;
+        let model = spec.parameters.position(ArgumentType::Model);
+        let settings = self.settings(match model.and_then(|at| args.args.get(at)) {
             Some(ColumnarValue::Scalar(model)) => Some(model),
             _ => None,
         });
         let runtime = &self.options.runtime;
-        let cancel = planning::cancel_token(&args.config_options, &self.options);
-        let width = self.function.width();
+        let cancel = planning::call_cancel_token(&args.config_options, &self.options);
+        let width = self.function.inputs_per_row();
         let array = blocking(|| -> Result<ArrayRef> {
-            let encoder = runtime.encoder_with_cancel(&settings, &cancel)?;
-            let run = Run::new(runtime, &settings)?.with_cancel(&cancel);
-            let mut readings = Vec::with_capacity(rows * width);
+            let encoder = runtime.encoder_with_cancel(&settings, &cancel);
+            let encoder = encoder.map_err(to_datafusion)?;
+            let context = runtime.encode_context(&settings);
+            let context = context.map_err(to_datafusion)?.with_cancel(&cancel);
+            let mut inputs = Vec::with_capacity(rows * width);
             for row in 0..rows {
-                self.function.readings(&call, row, &mut readings);
+                self.function.push_inputs(&call, row, &mut inputs);
             }
-            let vectors = encoder.encode(&readings, &run)?;
-            let model = Model {
+            let vectors = encoder.encode(&inputs, &context).map_err(to_datafusion)?;
+            let model = LoadedModel {
+                runtime,
                 encoder: &encoder,
                 settings: &settings,
-                run: &run,
+                context: &context,
             };
-            let vector = |row: usize, reading: usize| vectors.get(row * width + reading);
-            self.function.answers(&call, &model, &vector)
+            let vector = |row: usize, input: usize| vectors.get(row * width + input);
+            self.function.compute(&call, &model, &vector)
         })?;
-        answer(array, constant)
+        columnar_result(array, literal)
     }
 
     fn documentation(&self) -> Option<&Documentation> {
-        Some(self.function.shape().documentation)
+        Some(self.function.spec().documentation)
     }
 }

@@ -1,62 +1,68 @@
-//! The arguments of functions over many rows: a column of vectors or texts, and
-//! then literals, which are the same for all rows.
+//! Parameters of SQL functions: number, types and literals of the arguments of a
+//! call.
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, Expr, Signature, Volatility};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::scalar::ScalarValue;
 
-use super::vectors::narrow_type;
+use super::call_syntax::{call_syntax, check_argument_count};
+use super::vectors::float32_vector_type;
 
-/// What an argument may be.
+/// Type that an argument must have.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
-    /// A list of numbers, which are read as Float32.
-    Vector,
+pub enum ArgumentType {
     /// Any of the three string types.
     Text,
-    /// A whole number, from the one to the other.
-    Whole(i64, i64),
-    /// A number above 0.
+    /// A list of texts, the same for every row.
+    Labels,
+    /// The name of a model, as a literal.
+    Model,
+    /// A list of numbers, cast to Float32.
+    Vector,
+    /// A literal whole number between two bounds, both included.
+    Integer(i64, i64),
+    /// A literal number above 0.
     Positive,
 }
 
-/// How a function is called.
-#[derive(Debug)]
+/// Name in SQL, and type.
+pub type NamedArgument = (&'static str, ArgumentType);
+
+/// Parameters of a function.
+#[derive(Clone, Copy, Debug)]
 pub struct Parameters {
     pub function: &'static str,
-    /// Names in SQL, and kinds: one column, and then literals.
-    pub list: &'static [(&'static str, Kind)],
-    /// Those that have to be given.
+    pub list: &'static [NamedArgument],
+    /// Number of arguments that a call must have.
     pub required: usize,
 }
 
-/// The literals of a call by their positions; `None` for those that are not
-/// given, or NULL.
+/// Literals of a call by position; `None` for NULL and for omitted arguments.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Literals(Vec<Option<ScalarValue>>);
+pub struct LiteralArguments(Vec<Option<ScalarValue>>);
 
-impl Literals {
-    /// A [`Kind::Whole`].
-    pub fn whole(&self, position: usize) -> Option<i64> {
+impl LiteralArguments {
+    /// Value of an [`ArgumentType::Integer`].
+    pub fn integer(&self, position: usize) -> Option<i64> {
         match self.0.get(position) {
             Some(Some(ScalarValue::Int64(number))) => *number,
             _ => None,
         }
     }
 
-    /// The same, where it has a default and its least is not negative.
-    pub fn whole_or(&self, position: usize, default: usize) -> usize {
-        self.whole(position)
+    /// Value of an [`ArgumentType::Integer`] whose lower bound is not negative.
+    pub fn usize_or(&self, position: usize, default: usize) -> usize {
+        self.integer(position)
             .map_or(default, |number| number as usize)
     }
 
-    /// A [`Kind::Positive`].
+    /// Value of an [`ArgumentType::Positive`].
     pub fn positive(&self, position: usize) -> Option<f64> {
         match self.0.get(position) {
             Some(Some(ScalarValue::Float64(number))) => *number,
@@ -68,19 +74,17 @@ impl Literals {
 impl Parameters {
     /// `name(a, b [, c])`.
     pub fn syntax(&self) -> String {
-        let mut syntax = format!("{}(", self.function);
-        for (at, (name, _)) in self.list.iter().enumerate() {
-            let comma = if at == 0 { "" } else { ", " };
-            syntax += &match at < self.required {
-                true => format!("{comma}{name}"),
-                false => format!(" [{comma}{name}]"),
-            };
-        }
-        syntax + ")"
+        let list = self.list.iter().enumerate();
+        let arguments = list.map(|(position, (name, _))| (*name, position < self.required));
+        call_syntax(self.function, arguments)
     }
 
-    /// A signature whose arguments can be named; [`Parameters::coerce`] checks
-    /// the types.
+    /// Position of the first argument of that type.
+    pub fn position(&self, argument: ArgumentType) -> Option<usize> {
+        self.list.iter().position(|(_, other)| *other == argument)
+    }
+
+    /// Signature with named arguments; [`Parameters::coerce`] checks the types.
     pub fn signature(&self, volatility: Volatility) -> Signature {
         let signature = Signature::user_defined(volatility);
         let names: Vec<&str> = self.list.iter().map(|(name, _)| *name).collect();
@@ -90,144 +94,156 @@ impl Parameters {
             .unwrap_or(signature)
     }
 
-    /// The types that `given` arguments are cast to.
+    /// The types that arguments of the types `given` are cast to.
     ///
     /// # Errors
-    /// Too few or too many arguments, or one of a type that does not fit.
+    /// A wrong number of arguments, or a wrong type.
     pub fn coerce(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        let function = self.function;
-        if given.len() < self.required || given.len() > self.list.len() {
-            return plan_err!(
-                "{function} takes {}, and {} are given: write {}",
-                match self.list.len() {
-                    most if most == self.required => format!("{most} arguments"),
-                    most => format!("{} to {most} arguments", self.required),
-                },
-                given.len(),
-                self.syntax()
-            );
-        }
+        let (function, max) = (self.function, self.list.len());
+        check_argument_count(function, given.len(), self.required, max, &self.syntax())?;
         let arguments = given.iter().zip(self.list).enumerate();
         arguments
-            .map(|(at, (given, (name, kind)))| {
-                let Some(fits) = kind.fits(given) else {
+            .map(|(position, (given, (name, argument)))| {
+                let Some(coerced) = argument.coerce(given) else {
                     return plan_err!(
-                        "argument {} of {function}, {name}, must be {}, and this is {given}",
-                        at + 1,
-                        kind.wanted()
+                        "argument {} of {function}, {name}, must be {}, not {given}{}",
+                        position + 1,
+                        argument.expected(),
+                        match argument {
+                            ArgumentType::Text => ": convert it with CAST(... AS VARCHAR)",
+                            _ => "",
+                        }
                     );
                 };
-                Ok(fits)
+                Ok(coerced)
             })
             .collect()
     }
 
-    /// Checks the literals of a call that is being planned.
+    /// Checks the literals of a call at planning: all arguments but the first.
     ///
     /// # Errors
-    /// A column in place of a literal, or a literal that makes no sense.
+    /// A column in place of a literal, or a value out of bounds.
     pub fn check(&self, arguments: &[Expr]) -> Result<()> {
-        for (at, argument) in arguments.iter().enumerate().skip(1) {
+        for (position, argument) in arguments.iter().enumerate().skip(1) {
             match argument {
-                Expr::Literal(value, _) => self.literal(at, value.clone()).map(|_| ())?,
-                other if !other.column_refs().is_empty() => return self.not_literal(at),
-                // Something that is worked out later, such as a placeholder.
+                Expr::Literal(value, _) => self.literal(position, value.clone()).map(|_| ())?,
+                other if !other.column_refs().is_empty() => return self.not_literal(position),
+                // The value is known at execution, as that of a placeholder.
                 _ => {}
             }
         }
         Ok(())
     }
 
-    /// The literals of a call that is about to run.
+    /// The literals of a call at execution.
     ///
     /// # Errors
     /// As [`Parameters::check`].
-    pub fn literals(&self, arguments: &[Arc<dyn PhysicalExpr>]) -> Result<Literals> {
-        let nothing = RecordBatch::new_empty(Arc::new(Schema::empty()));
+    pub fn literals(&self, arguments: &[Arc<dyn PhysicalExpr>]) -> Result<LiteralArguments> {
+        let empty = RecordBatch::new_empty(Arc::new(Schema::empty()));
         let mut literals = vec![None];
-        for (at, argument) in arguments.iter().enumerate().skip(1) {
-            literals.push(match argument.evaluate(&nothing) {
-                Ok(ColumnarValue::Scalar(value)) => self.literal(at, value)?,
-                _ => return self.not_literal(at),
+        for (position, argument) in arguments.iter().enumerate().skip(1) {
+            literals.push(match argument.evaluate(&empty) {
+                Ok(ColumnarValue::Scalar(value)) => self.literal(position, value)?,
+                _ => return self.not_literal(position),
             });
         }
-        Ok(Literals(literals))
+        Ok(LiteralArguments(literals))
     }
 
-    fn not_literal<T>(&self, at: usize) -> Result<T> {
-        let name = self.list.get(at).map_or("", |(name, _)| name);
+    fn not_literal<T>(&self, position: usize) -> Result<T> {
+        let name = self.list.get(position).map_or("", |(name, _)| name);
         plan_err!(
-            "{name} of {} has to be a literal: it is the same for all rows",
+            "{name} of {} must be a literal, the same for all rows",
             self.function
         )
     }
 
-    /// The value, if it makes sense; `None` for a NULL where none is needed.
-    fn literal(&self, at: usize, value: ScalarValue) -> Result<Option<ScalarValue>> {
-        let Some((name, kind)) = self.list.get(at) else {
+    /// The checked value; `None` for a NULL that stands for the default.
+    fn literal(&self, position: usize, value: ScalarValue) -> Result<Option<ScalarValue>> {
+        let Some((name, argument)) = self.list.get(position) else {
             return Ok(None);
         };
         let function = self.function;
         if value.is_null() {
-            return match at < self.required {
+            return match position < self.required {
                 true => plan_err!(
-                    "{name} of {function} is NULL, and has to be {}",
-                    kind.wanted()
+                    "{name} of {function} is NULL, and must be {}",
+                    argument.expected()
                 ),
                 false => Ok(None),
             };
         }
-        let value = match kind {
-            Kind::Whole(..) => value.cast_to(&DataType::Int64)?,
-            Kind::Positive => value.cast_to(&DataType::Float64)?,
-            Kind::Vector | Kind::Text => return Ok(Some(value)),
+        let value = match argument {
+            ArgumentType::Integer(..) => value.cast_to(&DataType::Int64)?,
+            ArgumentType::Positive => value.cast_to(&DataType::Float64)?,
+            _ => return Ok(Some(value)),
         };
-        let sound = match (kind, &value) {
-            (Kind::Whole(least, most), ScalarValue::Int64(Some(number))) => {
-                (least..=most).contains(&number)
+        let valid = match (argument, &value) {
+            (ArgumentType::Integer(min, max), ScalarValue::Int64(Some(number))) => {
+                (min..=max).contains(&number)
             }
-            (Kind::Positive, ScalarValue::Float64(Some(number))) => {
+            (ArgumentType::Positive, ScalarValue::Float64(Some(number))) => {
                 *number > 0.0 && number.is_finite()
             }
             _ => false,
         };
-        match sound {
+        match valid {
             true => Ok(Some(value)),
             false => plan_err!(
-                "{name} of {function} is {value}, and has to be {}",
-                kind.wanted()
+                "{name} of {function} is {value}, and must be {}",
+                argument.expected()
             ),
         }
     }
 }
 
-impl Kind {
-    fn wanted(self) -> String {
+impl ArgumentType {
+    fn expected(self) -> String {
         match self {
-            Kind::Vector => "a vector: a list of numbers such as embed() gives".to_string(),
-            Kind::Text => "text; CAST(... AS VARCHAR) makes text of it".to_string(),
-            Kind::Whole(least, i64::MAX) => format!("a whole number from {least}"),
-            Kind::Whole(least, most) => format!("a whole number from {least} to {most}"),
-            Kind::Positive => "a number above 0".to_string(),
+            Self::Text => "text".to_string(),
+            Self::Labels => "an array of text such as ['a', 'b']".to_string(),
+            Self::Model => "the name of a model".to_string(),
+            Self::Vector => "a vector, that is a list of numbers".to_string(),
+            Self::Integer(min, i64::MAX) => format!("a whole number from {min}"),
+            Self::Integer(min, max) => format!("a whole number from {min} to {max}"),
+            Self::Positive => "a number above 0".to_string(),
         }
     }
 
-    fn fits(self, given: &DataType) -> Option<DataType> {
+    /// The type that an argument of the type `given` is cast to.
+    fn coerce(self, given: &DataType) -> Option<DataType> {
         match self {
-            Kind::Vector => narrow_type(given),
-            Kind::Text => text_type(given),
-            Kind::Whole(..) => (given.is_integer() || given.is_null()).then_some(DataType::Int64),
-            Kind::Positive => (given.is_numeric() || given.is_null()).then_some(DataType::Float64),
+            Self::Text | Self::Model => text_type(given),
+            Self::Labels => text_list_type(given),
+            Self::Vector => float32_vector_type(given),
+            Self::Integer(..) => (given.is_integer() || given.is_null()).then_some(DataType::Int64),
+            Self::Positive => (given.is_numeric() || given.is_null()).then_some(DataType::Float64),
         }
     }
 }
 
+/// The string type of texts; dictionary and run-end encodings are decoded.
 fn text_type(given: &DataType) -> Option<DataType> {
     match given {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(given.clone()),
         DataType::Null => Some(DataType::Utf8),
         DataType::Dictionary(_, values) => text_type(values),
         DataType::RunEndEncoded(_, values) => text_type(values.data_type()),
+        _ => None,
+    }
+}
+
+fn text_list_type(given: &DataType) -> Option<DataType> {
+    let list = || DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
+    match given {
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item) => text_type(item.data_type()).map(|_| list()),
+        DataType::Null => Some(list()),
         _ => None,
     }
 }
@@ -239,15 +255,15 @@ mod tests {
     const PARAMETERS: Parameters = Parameters {
         function: "f",
         list: &[
-            ("v", Kind::Vector),
-            ("k", Kind::Whole(1, i64::MAX)),
-            ("p", Kind::Positive),
+            ("v", ArgumentType::Vector),
+            ("k", ArgumentType::Integer(1, i64::MAX)),
+            ("p", ArgumentType::Positive),
         ],
         required: 2,
     };
 
     #[test]
-    fn types_are_cast_or_refused() {
+    fn types_are_cast_or_rejected() {
         assert_eq!(PARAMETERS.syntax(), "f(v, k [, p])");
         let half = DataType::new_fixed_size_list(DataType::Float16, 3, true);
         let cast = PARAMETERS.coerce(&[half, DataType::Int32]).unwrap();

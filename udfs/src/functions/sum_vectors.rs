@@ -1,4 +1,4 @@
-//! `avg_vector(v)` and `sum_vector(v)`: aggregates over vectors, value by value.
+//! `avg_vector(v)` and `sum_vector(v)`: element-wise aggregates of vectors.
 
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
@@ -18,51 +18,54 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
-use super::ordered_vectors::Column;
-use super::parameters::{Kind, Parameters};
+use super::ordered_vectors::FiniteVectors;
+use super::parameters::{ArgumentType, Parameters};
 
-/// One aggregate: how it is called, what it is for, and whether it divides.
-struct Sum {
+/// One aggregate.
+struct VectorSum {
     parameters: Parameters,
-    describes: &'static str,
+    description: &'static str,
+    /// Whether the result is the mean.
     mean: bool,
 }
 
-static SUMS: [Sum; 2] = [
-    Sum {
+static SUMS: [VectorSum; 2] = [
+    VectorSum {
         parameters: Parameters {
             function: "avg_vector",
-            list: &[("v", Kind::Vector)],
+            list: &[("v", ArgumentType::Vector)],
             required: 1,
         },
-        describes: "The mean of vectors, value by value: the middle of a group. Its length is below 1 where the \
-                    vectors have length 1.",
+        description: "The element-wise mean of vectors: the centroid of a group. The mean of vectors of unit length is \
+                    shorter than 1.",
         mean: true,
     },
-    Sum {
+    VectorSum {
         parameters: Parameters {
             function: "sum_vector",
-            list: &[("v", Kind::Vector)],
+            list: &[("v", ArgumentType::Vector)],
             required: 1,
         },
-        describes: "The sum of vectors, value by value.",
+        description: "The element-wise sum of vectors.",
         mean: false,
     },
 ];
 
 /// Both aggregates.
 pub fn aggregates() -> Vec<AggregateUDF> {
-    SUMS.iter().map(|sum| SumVectors::new(sum).into()).collect()
+    SUMS.iter()
+        .map(|sum| VectorSumUdaf::new(sum).into())
+        .collect()
 }
 
-struct SumVectors {
-    sum: &'static Sum,
+struct VectorSumUdaf {
+    sum: &'static VectorSum,
     signature: Signature,
     documentation: LazyLock<Documentation, Box<dyn FnOnce() -> Documentation + Send>>,
 }
 
-impl SumVectors {
-    fn new(sum: &'static Sum) -> Self {
+impl VectorSumUdaf {
+    fn new(sum: &'static VectorSum) -> Self {
         Self {
             sum,
             signature: sum.parameters.signature(Volatility::Immutable),
@@ -75,47 +78,47 @@ impl SumVectors {
     }
 }
 
-fn documentation(sum: &Sum) -> Documentation {
+fn documentation(sum: &VectorSum) -> Documentation {
     let section = DocSection {
         include: true,
         label: "Groups and maps",
         description: None,
     };
     let name = sum.parameters.function;
-    let describes = format!(
-        "{} Vectors that are NULL do not count; NULL without any. Added up in 64 bits; what the column says of the \
-         model that made the vectors is kept.",
-        sum.describes
+    let description = format!(
+        "{} Vectors that are NULL do not count; NULL without vectors. The sum has 64 bits. The result keeps the model of \
+         the vectors in its metadata.",
+        sum.description
     );
-    Documentation::builder(section, describes, sum.parameters.syntax())
-        .with_argument("v", "Vectors: lists of numbers, equally long in a group.")
+    Documentation::builder(section, description, sum.parameters.syntax())
+        .with_argument("v", "Vectors: lists of numbers of the same length in a group.")
         .with_sql_example(format!(
             "```sql\nSELECT category, {name}(embed(title)) AS v FROM products_with_category GROUP BY category;\n```"
         ))
         .build()
 }
 
-impl std::fmt::Debug for SumVectors {
+impl std::fmt::Debug for VectorSumUdaf {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl PartialEq for SumVectors {
+impl PartialEq for VectorSumUdaf {
     fn eq(&self, other: &Self) -> bool {
         self.name() == other.name()
     }
 }
 
-impl Eq for SumVectors {}
+impl Eq for VectorSumUdaf {}
 
-impl std::hash::Hash for SumVectors {
+impl std::hash::Hash for VectorSumUdaf {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.name().hash(state);
     }
 }
 
-impl AggregateUDFImpl for SumVectors {
+impl AggregateUDFImpl for VectorSumUdaf {
     fn name(&self) -> &str {
         self.name()
     }
@@ -146,10 +149,10 @@ impl AggregateUDFImpl for SumVectors {
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         if args.is_distinct {
-            return exec_err!("{} takes no DISTINCT", self.name());
+            return exec_err!("{} does not support DISTINCT", self.name());
         }
-        let mut sums = Sums::new(self.sum, &args.return_field);
-        sums.groups.push(Group::default());
+        let mut sums = VectorSums::new(self.sum, &args.return_field);
+        sums.groups.push(GroupSum::default());
         Ok(Box::new(sums))
     }
 
@@ -161,7 +164,7 @@ impl AggregateUDFImpl for SumVectors {
         &self,
         args: AccumulatorArgs,
     ) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Sums::new(self.sum, &args.return_field)))
+        Ok(Box::new(VectorSums::new(self.sum, &args.return_field)))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -181,68 +184,68 @@ impl AggregateUDFImpl for SumVectors {
     }
 }
 
-/// The sums of groups of vectors. An aggregate without groups is one of a single
-/// group.
+/// Accumulator of the sums of groups. An aggregate without groups has one group.
 #[derive(Debug)]
-struct Sums {
+struct VectorSums {
     name: &'static str,
     mean: bool,
-    gives: DataType,
-    groups: Vec<Group>,
-    /// Those of each group that has any, in the order in which they got some.
+    output_type: DataType,
+    groups: Vec<GroupSum>,
+    /// Sums of the groups with vectors, concatenated.
     values: Vec<f64>,
 }
 
+/// Number of vectors of a group, and position of its sum.
 #[derive(Clone, Copy, Debug, Default)]
-struct Group {
-    /// Vectors; the rest means nothing without any.
+struct GroupSum {
+    /// Without vectors, the other fields have no meaning.
     count: i64,
-    /// Where its sums are.
+    /// Position of the first value.
     first: usize,
     dims: usize,
 }
 
-impl Group {
+impl GroupSum {
     fn range(&self) -> Range<usize> {
         self.first..self.first + self.dims
     }
 }
 
-impl Sums {
-    fn new(sum: &Sum, gives: &Field) -> Self {
+impl VectorSums {
+    fn new(sum: &VectorSum, output: &Field) -> Self {
         Self {
             name: sum.parameters.function,
             mean: sum.mean,
-            gives: gives.data_type().clone(),
+            output_type: output.data_type().clone(),
             groups: Vec::new(),
             values: Vec::new(),
         }
     }
 
-    /// Adds the vectors of a column, each to the group that `of` says, if any.
+    /// Adds each vector of a column to the group `group_of(row)`, if there is one.
     fn add_vectors(
         &mut self,
         column: &ArrayRef,
-        of: impl Fn(usize) -> Option<usize>,
+        group_of: impl Fn(usize) -> Option<usize>,
     ) -> Result<()> {
-        let column = Column::new(column)?;
+        let column = FiniteVectors::new(column)?;
         for row in 0..column.len() {
-            let Some(group) = of(row) else {
+            let Some(group) = group_of(row) else {
                 continue;
             };
-            let own = self.groups[group];
-            let mut dims = (own.count > 0).then_some(own.dims);
+            let sum = self.groups[group];
+            let mut dims = (sum.count > 0).then_some(sum.dims);
             match column.vector(row, &mut dims) {
                 Ok(None) => {}
                 Ok(Some(vector)) => self.add(group, vector.iter().map(|v| f64::from(*v)), 1),
-                Err(why) => return exec_err!("{}: a vector {why}", self.name),
+                Err(error) => return exec_err!("{}: a vector {error}", self.name),
             }
         }
         Ok(())
     }
 
-    /// Adds sums that other accumulators have come to.
-    fn add_states(&mut self, states: &[ArrayRef], of: impl Fn(usize) -> usize) -> Result<()> {
+    /// Adds the states of other accumulators.
+    fn add_states(&mut self, states: &[ArrayRef], group_of: impl Fn(usize) -> usize) -> Result<()> {
         let (lists, counts) = (
             states[0].as_list::<i32>(),
             states[1].as_primitive::<Int64Type>(),
@@ -251,14 +254,14 @@ impl Sums {
             if *count == 0 || lists.is_null(row) {
                 continue;
             }
-            let (list, group) = (lists.value(row), of(row));
+            let (list, group) = (lists.value(row), group_of(row));
             let sums = list.as_primitive::<Float64Type>().values();
-            let own = self.groups[group];
-            if own.count > 0 && own.dims != sums.len() {
+            let sum = self.groups[group];
+            if sum.count > 0 && sum.dims != sums.len() {
                 return exec_err!(
-                    "{}: some vectors have {} values and others {}; all of a group have to be equally long",
+                    "{}: some vectors have {} values and others {}; all of a group must have the same length",
                     self.name,
-                    own.dims,
+                    sum.dims,
                     sums.len()
                 );
             }
@@ -267,33 +270,33 @@ impl Sums {
         Ok(())
     }
 
-    /// Adds sums of `count` vectors, as long as those of the group.
+    /// Adds the sum of `count` vectors to a group.
     fn add(&mut self, group: usize, sums: impl ExactSizeIterator<Item = f64>, count: i64) {
         let group = &mut self.groups[group];
         if group.count == 0 {
             (group.first, group.dims) = (self.values.len(), sums.len());
             self.values.extend(sums);
         } else {
-            let own = self.values[group.range()].iter_mut();
-            own.zip(sums).for_each(|(sum, v)| *sum += v);
+            let values = self.values[group.range()].iter_mut();
+            values.zip(sums).for_each(|(sum, v)| *sum += v);
         }
         group.count += count;
     }
 
-    /// What has come of the first `most` groups.
-    fn answers(&self, most: usize) -> Result<ArrayRef> {
-        let groups = &self.groups[..most];
+    /// Results of the first `count` groups.
+    fn results(&self, count: usize) -> Result<ArrayRef> {
+        let groups = &self.groups[..count];
         let nulls = NullBuffer::from_iter(groups.iter().map(|group| group.count > 0));
-        let of = |group: &Group| {
+        let values_of = |group: &GroupSum| {
             let divisor = if self.mean { group.count as f64 } else { 1.0 };
             let sums = self.values[group.range()].iter();
             sums.map(move |sum| (sum / divisor) as f32)
         };
-        Ok(match &self.gives {
+        Ok(match &self.output_type {
             DataType::FixedSizeList(item, size) => {
-                let mut values = Vec::with_capacity(most * *size as usize);
+                let mut values = Vec::with_capacity(count * *size as usize);
                 for (at, group) in groups.iter().enumerate() {
-                    values.extend(of(group));
+                    values.extend(values_of(group));
                     values.resize((at + 1) * *size as usize, 0.0);
                 }
                 let values = Arc::new(Float32Array::from(values));
@@ -301,17 +304,17 @@ impl Sums {
                 Arc::new(FixedSizeListArray::try_new(item, *size, values, nulls)?)
             }
             DataType::List(item) => {
-                let values = groups.iter().flat_map(of);
+                let values = groups.iter().flat_map(values_of);
                 let values = Float32Array::from_iter_values(values);
                 self.lists(groups, item, Arc::new(values), Some(nulls))?
             }
-            other => return internal_err!("vectors are no {other}"),
+            other => return internal_err!("{other} is not a type of vectors"),
         })
     }
 
-    /// The same to be added up elsewhere.
-    fn states(&self, most: usize) -> Result<Vec<ArrayRef>> {
-        let groups = &self.groups[..most];
+    /// States of the first `count` groups, for another accumulator.
+    fn states(&self, count: usize) -> Result<Vec<ArrayRef>> {
+        let groups = &self.groups[..count];
         let sums = groups.iter().flat_map(|group| &self.values[group.range()]);
         let sums = Float64Array::from_iter_values(sums.copied());
         let counts = Int64Array::from_iter_values(groups.iter().map(|group| group.count));
@@ -322,17 +325,17 @@ impl Sums {
         ])
     }
 
-    /// The values of groups as a list for each.
+    /// One list of values for each group.
     fn lists(
         &self,
-        groups: &[Group],
+        groups: &[GroupSum],
         item: &FieldRef,
         values: ArrayRef,
         nulls: Option<NullBuffer>,
     ) -> Result<ArrayRef> {
         if i32::try_from(values.len()).is_err() {
             return exec_err!(
-                "{}: {} groups of vectors are too many at a time; make their type FixedSizeList",
+                "{}: {} groups of vectors exceed one batch: cast the vectors to FixedSizeList",
                 self.name,
                 groups.len()
             );
@@ -342,26 +345,26 @@ impl Sums {
         Ok(Arc::new(ListArray::try_new(item, offsets, values, nulls)?))
     }
 
-    /// Forgets the first `most` groups; those after them move up.
-    fn forget(&mut self, most: usize) {
-        self.groups.drain(..most);
+    /// Removes the first `count` groups; the positions of the others decrease.
+    fn remove(&mut self, count: usize) {
+        self.groups.drain(..count);
         let mut values = Vec::new();
         for group in &mut self.groups {
-            let own = group.range();
+            let range = group.range();
             group.first = values.len();
-            values.extend_from_slice(&self.values[own]);
+            values.extend_from_slice(&self.values[range]);
         }
         self.values = values;
     }
 
     fn bytes(&self) -> usize {
         size_of_val(self)
-            + self.groups.capacity() * size_of::<Group>()
+            + self.groups.capacity() * size_of::<GroupSum>()
             + self.values.capacity() * size_of::<f64>()
     }
 }
 
-impl Accumulator for Sums {
+impl Accumulator for VectorSums {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         self.add_vectors(&values[0], |_| Some(0))
     }
@@ -379,7 +382,7 @@ impl Accumulator for Sums {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        ScalarValue::try_from_array(&self.answers(1)?, 0)
+        ScalarValue::try_from_array(&self.results(1)?, 0)
     }
 
     fn size(&self) -> usize {
@@ -387,12 +390,12 @@ impl Accumulator for Sums {
     }
 }
 
-/// Whether a filter lets a row through.
+/// Whether a row passes a filter.
 fn passes(filter: Option<&BooleanArray>, row: usize) -> bool {
     filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
 }
 
-impl GroupsAccumulator for Sums {
+impl GroupsAccumulator for VectorSums {
     fn update_batch(
         &mut self,
         values: &[ArrayRef],
@@ -400,7 +403,7 @@ impl GroupsAccumulator for Sums {
         filter: Option<&BooleanArray>,
         groups: usize,
     ) -> Result<()> {
-        self.groups.resize(groups, Group::default());
+        self.groups.resize(groups, GroupSum::default());
         self.add_vectors(&values[0], |row| {
             passes(filter, row).then(|| group_indices[row])
         })
@@ -412,21 +415,21 @@ impl GroupsAccumulator for Sums {
         group_indices: &[usize],
         groups: usize,
     ) -> Result<()> {
-        self.groups.resize(groups, Group::default());
+        self.groups.resize(groups, GroupSum::default());
         self.add_states(states, |row| group_indices[row])
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let most = emitted(emit_to, self.groups.len());
-        let answers = self.answers(most)?;
-        self.forget(most);
-        Ok(answers)
+        let count = emitted(emit_to, self.groups.len());
+        let results = self.results(count)?;
+        self.remove(count);
+        Ok(results)
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let most = emitted(emit_to, self.groups.len());
-        let states = self.states(most)?;
-        self.forget(most);
+        let count = emitted(emit_to, self.groups.len());
+        let states = self.states(count)?;
+        self.remove(count);
         Ok(states)
     }
 
@@ -435,11 +438,11 @@ impl GroupsAccumulator for Sums {
         values: &[ArrayRef],
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        // Each row is a group of its own.
+        // One group for each row.
         let rows = values[0].len();
         let mut sums = Self {
-            gives: self.gives.clone(),
-            groups: vec![Group::default(); rows],
+            output_type: self.output_type.clone(),
+            groups: vec![GroupSum::default(); rows],
             values: Vec::new(),
             ..*self
         };
@@ -455,7 +458,7 @@ impl GroupsAccumulator for Sums {
 fn emitted(emit_to: EmitTo, groups: usize) -> usize {
     match emit_to {
         EmitTo::All => groups,
-        EmitTo::First(most) => most,
+        EmitTo::First(count) => count,
     }
 }
 
@@ -472,13 +475,13 @@ mod tests {
         Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(rows))
     }
 
-    fn sums() -> Sums {
-        let gives = Field::new("v", DataType::new_list(DataType::Float32, true), true);
-        Sums::new(&SUMS[0], &gives)
+    fn sums() -> VectorSums {
+        let output = Field::new("v", DataType::new_list(DataType::Float32, true), true);
+        VectorSums::new(&SUMS[0], &output)
     }
 
     #[test]
-    fn groups_are_emitted_in_parts_and_added_up_elsewhere() {
+    fn groups_are_emitted_in_parts_and_merged() {
         let rows = vectors(&[
             Some(&[1.0, 2.0]),
             Some(&[5.0]),
@@ -500,13 +503,13 @@ mod tests {
         .unwrap();
         let part = GroupsAccumulator::evaluate(&mut first, EmitTo::First(2)).unwrap();
         assert_eq!(&part, &vectors(&[None, Some(&[2.0, 4.0])]));
-        // What is left has moved up.
+        // The positions of the other groups have decreased.
         let more = vectors(&[Some(&[15.0])]);
         GroupsAccumulator::update_batch(&mut first, &[more], &[0], None, 2).unwrap();
         let left = GroupsAccumulator::state(&mut first, EmitTo::All).unwrap();
         let mut second = sums();
         GroupsAccumulator::merge_batch(&mut second, &left, &[1, 0], 2).unwrap();
-        // A row by itself is a state too.
+        // Single rows as states.
         let states = second.convert_to_state(&[rows], Some(&filter)).unwrap();
         let both = [2, 0, 0, 2, 2, 0];
         GroupsAccumulator::merge_batch(&mut second, &states, &both, 3).unwrap();
@@ -518,7 +521,7 @@ mod tests {
     }
 
     #[test]
-    fn vectors_of_a_group_are_equally_long() {
+    fn vectors_of_a_group_have_the_same_length() {
         let rows = vectors(&[Some(&[1.0, 2.0]), Some(&[5.0])]);
         let mut apart = sums();
         GroupsAccumulator::update_batch(&mut apart, &[Arc::clone(&rows)], &[0, 1], None, 2)

@@ -1,4 +1,4 @@
-//! `top_terms(text [, n])`: an aggregate that names a group of texts.
+//! `top_terms(text [, n])`: an aggregate of the characteristic words of texts.
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,33 +7,34 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, UInt64Type};
 use datafusion::common::exec_err;
 use datafusion::error::Result;
-use datafusion::logical_expr::function::AggregateFunctionSimplification;
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::function::{
+    AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs,
+};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDFImpl, ColumnarValue, DocSection, Documentation, Expr, Signature,
     Volatility,
 };
 use datafusion::scalar::ScalarValue;
+use semql_learning::Terms;
 
-use super::Texts;
-use super::parameters::{Kind, Parameters};
-use crate::learning::Terms;
+use super::arguments::TextArgument;
+use super::parameters::{ArgumentType, Parameters};
 
-/// Terms, if it is not said how many.
-const TERMS: usize = 5;
+/// Number of terms without the argument `n`.
+const DEFAULT_TERMS: usize = 5;
 
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         DocSection { include: true, label: "Groups and maps", description: None },
-        "The words that tell most of what the texts of a group are about, the most telling first: those that are in \
-         many of its texts and in few product offers in general. How rare words are in general comes from a list of \
-         the most frequent words of product offers, so that a group's terms do not hang on the other groups. English \
-         stop words, numbers and single letters are left out; singular and plural count together. NULL and blank \
-         texts do not count; NULL without any text. A group takes memory for each of its different words.",
+        "The characteristic words of the texts of a group, the most characteristic first: words in many of its texts and \
+         in few product offers in general. General frequencies are a fixed list of the most frequent words of product \
+         offers, so that the terms of a group do not depend on other groups. Excludes English stop words, numbers and \
+         single letters; singular and plural count together. NULL and blank texts do not count; NULL without texts. A \
+         group takes memory for each distinct word.",
         "top_terms(text [, n])",
     )
     .with_argument("text", "Text of any string type.")
-    .with_argument("n", "Literal; how many words at most. If not given, 5.")
+    .with_argument("n", "Literal; maximum number of words. Default: 5.")
     .with_sql_example(
         "```sql\nSELECT cluster, count(*), top_terms(title)\nFROM (SELECT title, kmeans(embed(title), 8) OVER () AS cluster FROM products) GROUP BY cluster;\n```",
     )
@@ -42,7 +43,10 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
 
 const PARAMETERS: Parameters = Parameters {
     function: "top_terms",
-    list: &[("text", Kind::Text), ("n", Kind::Whole(1, 10_000))],
+    list: &[
+        ("text", ArgumentType::Text),
+        ("n", ArgumentType::Integer(1, 10_000)),
+    ],
     required: 1,
 };
 
@@ -85,10 +89,10 @@ impl AggregateUDFImpl for TopTerms {
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         if args.is_distinct {
-            return exec_err!("top_terms takes no DISTINCT");
+            return exec_err!("top_terms does not support DISTINCT");
         }
-        Ok(Box::new(Naming {
-            wanted: PARAMETERS.literals(args.exprs)?.whole_or(1, TERMS),
+        Ok(Box::new(TopTermsAccumulator {
+            n: PARAMETERS.literals(args.exprs)?.usize_or(1, DEFAULT_TERMS),
             terms: Terms::default(),
         }))
     }
@@ -110,8 +114,9 @@ impl AggregateUDFImpl for TopTerms {
 }
 
 #[derive(Debug)]
-struct Naming {
-    wanted: usize,
+struct TopTermsAccumulator {
+    /// Maximum number of terms in the result.
+    n: usize,
     terms: Terms,
 }
 
@@ -123,9 +128,9 @@ fn one_list(values: ArrayRef) -> Result<ScalarValue> {
     Ok(ScalarValue::List(Arc::new(list)))
 }
 
-impl Accumulator for Naming {
+impl Accumulator for TopTermsAccumulator {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let texts = Texts::new(&ColumnarValue::Array(Arc::clone(&values[0])))?;
+        let texts = TextArgument::new(&ColumnarValue::Array(Arc::clone(&values[0])))?;
         let texts = (0..values[0].len()).filter_map(|row| texts.get(row));
         texts.for_each(|text| self.terms.add(text));
         Ok(())
@@ -159,7 +164,7 @@ impl Accumulator for Naming {
         if self.terms.texts() == 0 {
             return ScalarValue::try_from(&DataType::new_list(DataType::Utf8, true));
         }
-        one_list(Arc::new(StringArray::from(self.terms.best(self.wanted))))
+        one_list(Arc::new(StringArray::from(self.terms.best(self.n))))
     }
 
     fn size(&self) -> usize {

@@ -1,29 +1,31 @@
-//! Table functions that list what a model made by CREATE MODEL knows.
+//! Table functions that list training rows of a model of CREATE MODEL.
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::plan_err;
-use datafusion::datasource::MemTable;
 use datafusion::error::Result;
 use datafusion::logical_expr::Expr;
+use semql_learning::text_classifier::TextClassifier;
 
+use super::memory_table::memory_table;
+use super::planning::literal_text;
+use crate::error::to_datafusion;
 use crate::options::AiOptions;
-use crate::trained::Trained;
 
 /// `name('model')`.
 #[derive(Debug)]
 pub struct TrainedListing {
     name: &'static str,
-    batch: fn(&Trained) -> Result<RecordBatch>,
+    batch: fn(&TextClassifier) -> Result<RecordBatch>,
     options: AiOptions,
 }
 
 impl TrainedListing {
     pub fn new(
         name: &'static str,
-        batch: fn(&Trained) -> Result<RecordBatch>,
+        batch: fn(&TextClassifier) -> Result<RecordBatch>,
         options: AiOptions,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -37,20 +39,17 @@ impl TrainedListing {
 impl TableFunctionImpl for TrainedListing {
     fn call_with_args(&self, args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
         let model = match args.exprs() {
-            [Expr::Literal(model, _)] => model.try_as_str().flatten(),
+            [Expr::Literal(model, _)] => literal_text(Some(model)),
             _ => None,
         };
         let Some(model) = model else {
             return plan_err!(
-                "{} takes the name of a model made by CREATE MODEL, as a literal",
+                "{} takes the name of a model of CREATE MODEL, as a literal",
                 self.name
             );
         };
-        let model = self.options.runtime.trained().get(model)?;
-        let batch = (self.batch)(&model)?;
-        Ok(Arc::new(MemTable::try_new(
-            batch.schema(),
-            vec![vec![batch]],
-        )?))
+        let classifiers = self.options.runtime.text_classifiers();
+        let model = classifiers.get(model).map_err(to_datafusion)?;
+        memory_table((self.batch)(&model)?)
     }
 }

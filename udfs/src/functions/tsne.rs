@@ -8,32 +8,31 @@ use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::exec_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{DocSection, Documentation};
+use semql_learning::{max_perplexity, tsne};
 
 use super::ordered_vectors::OrderedVectors;
-use super::over_vectors::{OverVectors, Work};
-use super::parameters::{Kind, Literals, Parameters};
-use crate::learning::{most_perplexity, tsne};
+use super::parameters::{ArgumentType, LiteralArguments, Parameters};
+use super::vector_window::{VectorWindowFunction, WindowContext};
 
-/// Where none is given and there are rows enough.
-const PERPLEXITY: f64 = 30.0;
+/// Perplexity if the call has none, unless there are too few rows.
+const DEFAULT_PERPLEXITY: f64 = 30.0;
 
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         DocSection { include: true, label: "Groups and maps", description: None },
-        "A place for each row on a map on which near vectors are near: t-SNE of the vectors of a partition, \
-         Struct<x, y>. Equal vectors share a place; NULL for NULL. The same vectors and seed give the same map, in \
-         whatever order the rows come and on any number of cores of a kind. All vectors of a partition are in memory; \
-         the nearest rows are found by comparing all with all, so that time grows with the square of the rows: tens \
-         of thousands take seconds to minutes. Distances between far groups mean little.",
+        "A position for each row on a map that keeps near vectors near: t-SNE of the vectors of a partition, \
+         Struct<x, y>. Equal vectors share a position; NULL for NULL. The same vectors and seed give the same map, \
+         independent of row order and of the number of cores. All vectors of a partition are in memory. The search for \
+         neighbours compares all rows with all others, so that time grows with the square of the rows: tens of \
+         thousands take seconds to minutes. Distances between far groups mean little.",
         "tsne(v [, perplexity [, seed]]) OVER (...)",
     )
-    .with_argument("v", "Vectors: lists of numbers, equally long in a partition.")
+    .with_argument("v", "Vectors: lists of numbers of the same length in a partition.")
     .with_argument(
         "perplexity",
-        "Literal; how many rows count as near to one, at most a third of the others. If not given, 30, or as many as \
-         there may be.",
+        "Literal; number of neighbours of a row, at most a third of the other rows. Default: 30, or the maximum.",
     )
-    .with_argument("seed", "Literal; another map by chance than that of `ai.seed`.")
+    .with_argument("seed", "Literal; random seed in place of `ai.seed`.")
     .with_sql_example(
         "```sql\nSELECT title, m['x'] AS x, m['y'] AS y FROM (SELECT title, tsne(embed(title)) OVER () AS m FROM products);\n```",
     )
@@ -43,9 +42,9 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
 const PARAMETERS: Parameters = Parameters {
     function: "tsne",
     list: &[
-        ("v", Kind::Vector),
-        ("perplexity", Kind::Positive),
-        ("seed", Kind::Whole(0, i64::MAX)),
+        ("v", ArgumentType::Vector),
+        ("perplexity", ArgumentType::Positive),
+        ("seed", ArgumentType::Integer(0, i64::MAX)),
     ],
     required: 1,
 };
@@ -59,7 +58,7 @@ fn fields() -> Fields {
     ])
 }
 
-impl OverVectors for TSne {
+impl VectorWindowFunction for TSne {
     fn parameters(&self) -> &'static Parameters {
         &PARAMETERS
     }
@@ -68,46 +67,46 @@ impl OverVectors for TSne {
         &DOC
     }
 
-    fn gives(&self) -> DataType {
+    fn output_type(&self) -> DataType {
         DataType::Struct(fields())
     }
 
-    fn answers(
+    fn compute(
         &self,
         vectors: &OrderedVectors,
-        literals: &Literals,
-        work: &Work<'_>,
+        literals: &LiteralArguments,
+        context: &WindowContext<'_>,
     ) -> Result<Option<ArrayRef>> {
         let count = vectors.count();
-        let most = most_perplexity(count);
-        let perplexity = literals.positive(1).unwrap_or(PERPLEXITY.min(most));
-        // One row has a place whatever is asked of it.
-        if count > 1 && perplexity > most {
+        let max = max_perplexity(count);
+        let perplexity = literals.positive(1).unwrap_or(DEFAULT_PERPLEXITY.min(max));
+        // One row has a place with any perplexity.
+        if count > 1 && perplexity > max {
             return exec_err!(
-                "tsne: a perplexity of {perplexity} is too much for {count} vectors, of which a third of the others \
-                 can be near to one: {:.1} at most",
-                (most * 10.0).floor() / 10.0
+                "tsne: a perplexity of {perplexity} is too high for {count} vectors: it must be at most {:.1}, a third \
+                 of the other vectors",
+                (max * 10.0).floor() / 10.0
             );
         }
-        let seed = literals.whole(2).map_or(work.seed, |seed| seed as u64);
-        let (distinct, which) = vectors.distinct();
-        // Vectors that are there again and again leave fewer to be near to.
-        let few = most_perplexity(distinct.len() / vectors.dims.max(1)).max(1.0);
+        let seed = literals.integer(2).map_or(context.seed, |seed| seed as u64);
+        let (distinct, positions) = vectors.distinct();
+        // Duplicates leave fewer neighbours.
+        let max_distinct = max_perplexity(distinct.len() / vectors.dims.max(1)).max(1.0);
         let Some(places) = tsne(
             &distinct,
             vectors.dims,
-            perplexity.min(few),
+            perplexity.min(max_distinct),
             seed,
-            work.watch,
+            context.progress,
         ) else {
             return Ok(None);
         };
         let axis = |axis: usize| -> ArrayRef {
-            let rows = vectors.of_rows.iter();
-            let place = rows.map(|vector| Some(places[which[(*vector)?]][axis]));
+            let rows = vectors.row_vectors.iter();
+            let place = rows.map(|vector| Some(places[positions[(*vector)?]][axis]));
             Arc::new(place.collect::<Float32Array>())
         };
-        let valid: NullBuffer = vectors.of_rows.iter().map(Option::is_some).collect();
+        let valid: NullBuffer = vectors.row_vectors.iter().map(Option::is_some).collect();
         Ok(Some(Arc::new(StructArray::try_new(
             fields(),
             vec![axis(0), axis(1)],

@@ -1,9 +1,8 @@
 //! `cosine_similarity`, `cosine_distance`, `inner_product` and
-//! `array_distance`: how two vectors compare.
+//! `array_distance`: similarity and distance of two vectors.
 //!
-//! The latter three stand in place of DataFusion's own, which widen each value
-//! of every row to 64 bits first, and treat NULL, zero vectors and lengths as
-//! those do.
+//! The latter three replace DataFusion's functions, which first cast every value to
+//! 64 bits, and treat NULL, zero vectors and lengths in the same way.
 
 use std::sync::{Arc, LazyLock};
 
@@ -15,86 +14,108 @@ use datafusion::logical_expr::{
     ColumnarValue, DocSection, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
 };
+use semql_inference::vector::{ReferenceVector, VectorElement, cosine, distance, prefetch};
 
-use super::arguments::{answer, constant};
-use super::vectors::{Vectors, check_space, coerce};
-use crate::vector::{Number, Reference, cosine, distance, prefetch};
+use super::arguments::{all_literal, columnar_result};
+use super::vectors::{Vectors, check_same_model, coerce_vectors, vector_value_type};
 
-/// Rows between the one that is compared and the one that is fetched from
-/// memory meanwhile.
-const AHEAD: usize = 2;
+/// Rows between the current row and the row that is prefetched.
+const PREFETCH_ROWS: usize = 2;
 
-type Of<T> = fn(&[T], &Reference<'_, T>) -> Option<f64>;
+type KernelFn<T> = fn(&[T], &ReferenceVector<'_, T>) -> Option<f64>;
 
-/// One function: what it is called, and its figure of two vectors of equal
-/// length.
-struct Kernel {
+/// One function: its name, and its result for two vectors of equal length.
+struct VectorKernel {
     name: &'static str,
     aliases: &'static [&'static str],
-    describes: &'static str,
-    narrow: Of<f32>,
-    wide: Of<f64>,
+    measure: Option<CosineMeasure>,
+    description: &'static str,
+    float32: KernelFn<f32>,
+    float64: KernelFn<f64>,
 }
 
-const COSINE_SIMILARITY: Kernel = Kernel {
+const COSINE_SIMILARITY: VectorKernel = VectorKernel {
     name: "cosine_similarity",
     aliases: &[],
-    describes: "The cosine of the angle between two vectors, -1 to 1; NULL where one is zero throughout.",
-    narrow: cosine,
-    wide: cosine,
+    measure: Some(CosineMeasure::Similarity),
+    description: "The cosine of the angle between two vectors, -1 to 1; NULL if one vector is zero.",
+    float32: cosine,
+    float64: cosine,
 };
 
-const KERNELS: &[Kernel] = &[
+const KERNELS: &[VectorKernel] = &[
     COSINE_SIMILARITY,
-    Kernel {
+    VectorKernel {
         name: "cosine_distance",
         aliases: &[],
-        describes: "1 - `cosine_similarity`: 0 for vectors of one direction, 2 for opposite ones.",
-        narrow: cosine_distance,
-        wide: cosine_distance,
+        measure: Some(CosineMeasure::Distance),
+        description: "1 - `cosine_similarity`: 0 for vectors of the same direction, 2 for opposite vectors.",
+        float32: cosine_distance,
+        float64: cosine_distance,
     },
-    Kernel {
+    VectorKernel {
         name: "inner_product",
         aliases: &["dot_product"],
-        describes: "The sum of the products of the values of two vectors.",
-        narrow: |a, b| Some(f32::inner_product(a, b.values)),
-        wide: |a, b| Some(f64::inner_product(a, b.values)),
+        measure: None,
+        description: "The sum of the products of the values of two vectors.",
+        float32: |a, b| Some(f32::inner_product(a, b.values)),
+        float64: |a, b| Some(f64::inner_product(a, b.values)),
     },
-    Kernel {
+    VectorKernel {
         name: "array_distance",
         aliases: &["list_distance"],
-        describes: "The Euclidean distance between two vectors.",
-        narrow: |a, b| Some(distance(a, b.values)),
-        wide: |a, b| Some(distance(a, b.values)),
+        measure: None,
+        description: "The Euclidean distance between two vectors.",
+        float32: |a, b| Some(distance(a, b.values)),
+        float64: |a, b| Some(distance(a, b.values)),
     },
 ];
 
-fn cosine_distance<T: Number>(a: &[T], b: &Reference<'_, T>) -> Option<f64> {
+fn cosine_distance<T: VectorElement>(a: &[T], b: &ReferenceVector<'_, T>) -> Option<f64> {
     cosine(a, b).map(|cosine| 1.0 - cosine)
 }
 
 /// Every function of this file.
 pub fn functions() -> Vec<ScalarUDF> {
-    let all = KERNELS.iter().map(|kernel| Compare::new(kernel).into());
+    let all = KERNELS
+        .iter()
+        .map(|kernel| VectorKernelUdf::new(kernel).into());
     all.collect()
 }
 
-/// A call of `cosine_similarity`, for plans that semql makes itself.
+/// Measure of the angle between two vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CosineMeasure {
+    Similarity,
+    Distance,
+}
+
+/// The measure that `function` computes; `None` for other functions, such as one of
+/// another library under the same name.
+pub fn cosine_measure(function: &ScalarUDF) -> Option<CosineMeasure> {
+    function
+        .inner()
+        .downcast_ref::<VectorKernelUdf>()?
+        .kernel
+        .measure
+}
+
+/// A call of `cosine_similarity`.
 pub fn cosine_similarity(v: Expr, w: Expr) -> Expr {
-    ScalarUDF::from(Compare::new(&COSINE_SIMILARITY)).call(vec![v, w])
+    ScalarUDF::from(VectorKernelUdf::new(&COSINE_SIMILARITY)).call(vec![v, w])
 }
 
 const ARGUMENTS: &[&str] = &["v", "w"];
 
-struct Compare {
-    kernel: &'static Kernel,
+struct VectorKernelUdf {
+    kernel: &'static VectorKernel,
     signature: Signature,
     aliases: Vec<String>,
     documentation: LazyLock<Documentation, Box<dyn FnOnce() -> Documentation + Send>>,
 }
 
-impl Compare {
-    fn new(kernel: &'static Kernel) -> Self {
+impl VectorKernelUdf {
+    fn new(kernel: &'static VectorKernel) -> Self {
         Self {
             kernel,
             signature: Signature::user_defined(Volatility::Immutable),
@@ -107,13 +128,17 @@ impl Compare {
         }
     }
 
-    fn compare<T>(&self, args: &[ColumnarValue], rows: usize, of: Of<T::Native>) -> Result<ArrayRef>
+    fn compare<T>(
+        &self,
+        args: &[ColumnarValue],
+        rows: usize,
+        kernel: KernelFn<T::Native>,
+    ) -> Result<ArrayRef>
     where
         T: ArrowPrimitiveType,
-        T::Native: Number,
+        T::Native: VectorElement,
     {
-        // All figures are the same either way round, and a literal is what a
-        // column is compared with.
+        // All kernels are symmetric. The literal, if there is one, goes second.
         let (column, other) = match args {
             [literal @ ColumnarValue::Scalar(_), column] => (column, literal),
             [column, other] => (column, other),
@@ -124,86 +149,86 @@ impl Compare {
             ColumnarValue::Array(array) => (Vectors::<T>::new(array)?, false),
             ColumnarValue::Scalar(scalar) => (Vectors::new(&scalar.to_array()?)?, true),
         };
-        let literal = literal.then(|| others.get(0).map(Reference::new));
-        let mut figures = Float64Array::builder(rows);
+        let literal = literal.then(|| others.get(0).map(ReferenceVector::new));
+        let mut results = Float64Array::builder(rows);
         for row in 0..rows {
-            if row + AHEAD < rows
-                && let Some(soon) = column.get(row + AHEAD)
+            if row + PREFETCH_ROWS < rows
+                && let Some(next) = column.get(row + PREFETCH_ROWS)
             {
-                prefetch(soon);
+                prefetch(next);
             }
-            let of_row;
+            let row_reference;
             let reference = match &literal {
                 Some(literal) => literal.as_ref(),
                 None => {
-                    of_row = others.get(row).map(Reference::new);
-                    of_row.as_ref()
+                    row_reference = others.get(row).map(ReferenceVector::new);
+                    row_reference.as_ref()
                 }
             };
             let Some((vector, reference)) = column.get(row).zip(reference) else {
-                figures.append_null();
+                results.append_null();
                 continue;
             };
             if vector.len() != reference.values.len() {
                 return exec_err!(
-                    "{} compares vectors of equal length, and these have {} and {} values",
+                    "{} compares vectors of equal length, not of {} and {} values",
                     self.kernel.name,
                     vector.len(),
                     reference.values.len()
                 );
             }
-            // NaN would come first wherever the largest do.
-            figures.append_option(of(vector, reference).filter(|figure| !figure.is_nan()));
+            // A descending sort would put NaN first.
+            results.append_option(kernel(vector, reference).filter(|result| !result.is_nan()));
         }
-        Ok(Arc::new(figures.finish()))
+        Ok(Arc::new(results.finish()))
     }
 }
 
-fn documentation(kernel: &Kernel) -> Documentation {
+fn documentation(kernel: &VectorKernel) -> Documentation {
     let section = DocSection {
         include: true,
         label: "Vectors",
         description: None,
     };
-    let describes = format!(
-        "{} NULL where a vector or one of its values is, or where the figure is no number. Vectors of different \
-         lengths, or of two models, are an error.",
-        kernel.describes
+    let description = format!(
+        "{} NULL if a vector or one of its values is NULL, or if the result is NaN. Vectors of different lengths or of \
+         two models are an error.",
+        kernel.description
     );
-    Documentation::builder(section, describes, format!("{}(v, w)", kernel.name))
+    Documentation::builder(section, description, format!("{}(v, w)", kernel.name))
         .with_argument(
             "v",
-            "A list of numbers; 32-bit and 16-bit floats are the quick ones.",
+            "A list of numbers; fastest with 32-bit and 16-bit floats.",
         )
-        .with_argument("w", "Another one.")
+        .with_argument("w", "Another list of numbers.")
         .with_sql_example(format!(
-            "```sql\nSELECT title, {}(v, embed('running shoes')) AS figure FROM vectors;\n```",
+            "```sql\nSELECT title, {}(v, embed('running shoes')) AS result FROM vectors;\n```",
             kernel.name
         ))
         .build()
 }
 
-impl std::fmt::Debug for Compare {
+impl std::fmt::Debug for VectorKernelUdf {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.kernel.name)
     }
 }
 
-impl PartialEq for Compare {
+impl PartialEq for VectorKernelUdf {
     fn eq(&self, other: &Self) -> bool {
         self.kernel.name == other.kernel.name
     }
 }
 
-impl Eq for Compare {}
+impl Eq for VectorKernelUdf {}
 
-impl std::hash::Hash for Compare {
+impl std::hash::Hash for VectorKernelUdf {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.kernel.name.hash(state);
     }
 }
 
-impl ScalarUDFImpl for Compare {
+impl ScalarUDFImpl for VectorKernelUdf {
     fn name(&self) -> &str {
         self.kernel.name
     }
@@ -217,7 +242,7 @@ impl ScalarUDFImpl for Compare {
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        coerce(self.kernel.name, ARGUMENTS, given)
+        coerce_vectors(self.kernel.name, ARGUMENTS, given)
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
@@ -225,7 +250,7 @@ impl ScalarUDFImpl for Compare {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        check_space(self.kernel.name, args.arg_fields)?;
+        check_same_model(self.kernel.name, args.arg_fields)?;
         Ok(Arc::new(Field::new(
             self.kernel.name,
             DataType::Float64,
@@ -234,16 +259,16 @@ impl ScalarUDFImpl for Compare {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = constant(&args.args);
-        let rows = if constant { 1 } else { args.number_rows };
+        let literal = all_literal(&args.args);
+        let rows = if literal { 1 } else { args.number_rows };
         let values = args.args.first().map(ColumnarValue::data_type);
-        let figures = match values.as_ref().and_then(super::vectors::values_of) {
+        let results = match values.as_ref().and_then(vector_value_type) {
             Some(DataType::Float32) => {
-                self.compare::<Float32Type>(&args.args, rows, self.kernel.narrow)
+                self.compare::<Float32Type>(&args.args, rows, self.kernel.float32)
             }
-            _ => self.compare::<Float64Type>(&args.args, rows, self.kernel.wide),
+            _ => self.compare::<Float64Type>(&args.args, rows, self.kernel.float64),
         };
-        answer(figures?, constant)
+        columnar_result(results?, literal)
     }
 
     fn documentation(&self) -> Option<&Documentation> {

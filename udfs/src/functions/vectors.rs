@@ -1,5 +1,4 @@
-//! What the functions over vectors share: the types they take, the vectors in
-//! a column, and whose vectors may be compared.
+//! Columns of vectors: their types, values and models.
 
 use std::sync::Arc;
 
@@ -10,11 +9,13 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{internal_err, plan_err};
 use datafusion::error::Result;
 
-/// What two vectors have to have in common to be comparable.
-const SPACE: &[&str] = &["semql.model", "semql.revision", "semql.pooling"];
+use super::call_syntax::{call_syntax, check_argument_count};
 
-/// The type of a vector's values; `None` for what is no vector.
-pub fn values_of(vector: &DataType) -> Option<&DataType> {
+/// Metadata that two vectors must share to be comparable.
+const MODEL_METADATA: &[&str] = &["semql.model", "semql.revision", "semql.pooling"];
+
+/// The type of a vector's values; `None` for other types.
+pub fn vector_value_type(vector: &DataType) -> Option<&DataType> {
     use DataType::{FixedSizeList, LargeList, LargeListView, List, ListView};
     match vector {
         List(item)
@@ -29,29 +30,23 @@ pub fn values_of(vector: &DataType) -> Option<&DataType> {
     }
 }
 
-/// Whether the values of a vector are 32-bit floats or narrower ones.
-fn is_narrow(vector: &DataType) -> bool {
+/// Whether the values of a vector are 32-bit floats or narrower.
+fn fits_float32(vector: &DataType) -> bool {
     matches!(
-        values_of(vector),
+        vector_value_type(vector),
         Some(DataType::Float32 | DataType::Float16)
     )
 }
 
-/// The types that vectors are cast to for a function over all of them: 32-bit
-/// floats where one has them, else 64-bit floats.
+/// The types that the vectors of a call are cast to: 32-bit floats if one vector has
+/// them, else 64-bit floats.
 ///
 /// # Errors
-/// For arguments that are no vectors, or of different dimensions.
-pub fn coerce(function: &str, names: &[&str], given: &[DataType]) -> Result<Vec<DataType>> {
-    if given.len() != names.len() {
-        return plan_err!(
-            "{function} takes {} arguments, and {} are given: write {function}({})",
-            names.len(),
-            given.len(),
-            names.join(", ")
-        );
-    }
-    let values = match given.iter().any(is_narrow) {
+/// A wrong number of arguments, other types, different dimensions.
+pub fn coerce_vectors(function: &str, names: &[&str], given: &[DataType]) -> Result<Vec<DataType>> {
+    let syntax = call_syntax(function, names.iter().map(|name| (*name, true)));
+    check_argument_count(function, given.len(), names.len(), names.len(), &syntax)?;
+    let values = match given.iter().any(fits_float32) {
         true => DataType::Float32,
         false => DataType::Float64,
     };
@@ -66,9 +61,9 @@ pub fn coerce(function: &str, names: &[&str], given: &[DataType]) -> Result<Vec<
     for (name, given) in names.iter().zip(given) {
         types.push(match given {
             DataType::Null => DataType::List(Arc::clone(&item)),
-            given if values_of(given).is_none() => {
+            given if vector_value_type(given).is_none() => {
                 return plan_err!(
-                    "{name} of {function} must be a vector, a list of numbers, and this is {given}"
+                    "{name} of {function} must be a vector, that is a list of numbers, not {given}"
                 );
             }
             DataType::FixedSizeList(_, dims) => DataType::FixedSizeList(Arc::clone(&item), *dims),
@@ -88,53 +83,53 @@ fn fixed_dims(vector: &DataType) -> Option<i32> {
     }
 }
 
-/// Refuses columns that cannot be compared: no vectors, of different
-/// dimensions, of two models.
+/// Checks that the vectors of columns can be compared.
 ///
 /// # Errors
-/// That say which.
-pub fn check(function: &str, names: &[&str], fields: &[FieldRef]) -> Result<()> {
+/// Those of [`coerce_vectors`] and [`check_same_model`].
+pub fn check_vectors(function: &str, names: &[&str], fields: &[FieldRef]) -> Result<()> {
     let types: Vec<DataType> = fields.iter().map(|f| f.data_type().clone()).collect();
-    coerce(function, names, &types)?;
-    check_space(function, fields)
+    coerce_vectors(function, names, &types)?;
+    check_same_model(function, fields)
 }
 
-/// Refuses vectors that different models have made.
+/// Checks that one model made the vectors of all columns with model metadata.
 ///
 /// # Errors
-/// That name both.
-pub fn check_space(function: &str, fields: &[FieldRef]) -> Result<()> {
-    let made = |field: &FieldRef| field.metadata().contains_key(SPACE[0]);
-    let mut made = fields.iter().filter(|field| made(field));
-    let Some(first) = made.next() else {
+/// Both models.
+pub fn check_same_model(function: &str, fields: &[FieldRef]) -> Result<()> {
+    let has_model = |field: &FieldRef| field.metadata().contains_key(MODEL_METADATA[0]);
+    let mut embedded = fields.iter().filter(|field| has_model(field));
+    let Some(first) = embedded.next() else {
         return Ok(());
     };
-    for other in made {
+    for other in embedded {
         let differs = |key: &&&str| first.metadata().get(**key) != other.metadata().get(**key);
-        if SPACE.iter().any(|key| differs(&key)) {
+        if MODEL_METADATA.iter().any(|key| differs(&key)) {
             return plan_err!(
-                "{function} compares vectors of two models, {} and {}, which have nothing in common: embed both with one",
-                described(first),
-                described(other)
+                "{function} cannot compare vectors of two models, {} and {}: embed both with one model",
+                describe_model(first),
+                describe_model(other)
             );
         }
     }
     Ok(())
 }
 
-fn described(field: &FieldRef) -> String {
-    let parts = SPACE.iter().filter_map(|key| field.metadata().get(*key));
+fn describe_model(field: &FieldRef) -> String {
+    let parts = MODEL_METADATA
+        .iter()
+        .filter_map(|key| field.metadata().get(*key));
     let parts: Vec<&str> = parts.map(String::as_str).collect();
     parts.join(" ")
 }
 
-/// The type of the same kind of list, of 32-bit floats; `None` for what is no
-/// vector.
-pub fn narrow_type(vector: &DataType) -> Option<DataType> {
+/// The same list type of 32-bit floats; `None` for types other than vectors.
+pub fn float32_vector_type(vector: &DataType) -> Option<DataType> {
     let item = |item: &FieldRef| match item.data_type() {
-        // What its items are called makes no difference, and a cast costs.
+        // A cast that changes only the name of the item would copy for nothing.
         DataType::Float32 => Some(Arc::clone(item)),
-        kind if kind.is_numeric() || kind.is_null() => {
+        values if values.is_numeric() || values.is_null() => {
             Some(Arc::new(Field::new_list_field(DataType::Float32, true)))
         }
         _ => None,
@@ -148,15 +143,15 @@ pub fn narrow_type(vector: &DataType) -> Option<DataType> {
     }
 }
 
-/// A column of vectors as lists of 32-bit floats, each kind of list as it is:
-/// arrow 59 casts a slice of one kind to another from the wrong place.
+/// Casts a column of vectors to 32-bit floats and keeps the type of list: arrow 59
+/// casts a slice of one list type to another from a wrong offset.
 ///
 /// # Errors
-/// For a column of anything else.
-pub fn narrow(array: &ArrayRef) -> Result<ArrayRef> {
-    match narrow_type(array.data_type()) {
+/// A column of another type.
+pub fn to_float32_vectors(array: &ArrayRef) -> Result<ArrayRef> {
+    match float32_vector_type(array.data_type()) {
         Some(same) if same == *array.data_type() => Ok(Arc::clone(array)),
-        Some(narrow) => Ok(cast(array, &narrow)?),
+        Some(float32) => Ok(cast(array, &float32)?),
         None => internal_err!("a vector of type {} was not planned", array.data_type()),
     }
 }
@@ -165,45 +160,46 @@ pub fn narrow(array: &ArrayRef) -> Result<ArrayRef> {
 pub struct Vectors<T: ArrowPrimitiveType> {
     rows: usize,
     values: PrimitiveArray<T>,
-    /// Which values are NULL, where any is.
+    /// NULL values, if there are any.
     null_values: Option<NullBuffer>,
-    places: Places,
+    offsets: RowOffsets,
     nulls: Option<NullBuffer>,
 }
 
-/// Where in the values a row's begin and end.
-enum Places {
+/// Offsets of the rows in the values.
+enum RowOffsets {
     Fixed(usize),
-    Offsets(OffsetBuffer<i32>),
-    LargeOffsets(OffsetBuffer<i64>),
+    Small(OffsetBuffer<i32>),
+    Large(OffsetBuffer<i64>),
 }
 
 /// The vector of a row.
-pub enum Vector<'a, V> {
+pub enum RowVector<'a, V> {
     Null,
-    /// One of its values is NULL.
-    Broken,
-    Whole(&'a [V]),
+    /// A vector with a value that is NULL.
+    HasNull,
+    Values(&'a [V]),
 }
 
 impl<T: ArrowPrimitiveType> Vectors<T> {
-    /// Of a column that [`coerce`] or [`narrow`] has given its type.
+    /// Vectors of a column with the type of [`coerce_vectors`] or
+    /// [`to_float32_vectors`].
     ///
     /// # Errors
-    /// For one that they have not.
+    /// Other types.
     pub fn new(array: &ArrayRef) -> Result<Self> {
-        let (values, places) = match array.data_type() {
+        let (values, offsets) = match array.data_type() {
             DataType::FixedSizeList(_, dims) => {
                 let list = array.as_fixed_size_list();
-                (list.values(), Places::Fixed(*dims as usize))
+                (list.values(), RowOffsets::Fixed(*dims as usize))
             }
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
-                (list.values(), Places::Offsets(list.offsets().clone()))
+                (list.values(), RowOffsets::Small(list.offsets().clone()))
             }
             DataType::LargeList(_) => {
                 let list = array.as_list::<i64>();
-                (list.values(), Places::LargeOffsets(list.offsets().clone()))
+                (list.values(), RowOffsets::Large(list.offsets().clone()))
             }
             other => return internal_err!("a vector of type {other} was not coerced"),
         };
@@ -214,39 +210,40 @@ impl<T: ArrowPrimitiveType> Vectors<T> {
             rows: array.len(),
             values: values.clone(),
             null_values: values.nulls().filter(|n| n.null_count() > 0).cloned(),
-            places,
+            offsets,
             nulls: array.nulls().cloned(),
         })
     }
 
-    /// Rows.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.rows
     }
 
-    /// The vector of a row; `None` for NULL, and where one of its values is.
+    /// The vector of a row; `None` for NULL and for a vector with a NULL.
     pub fn get(&self, row: usize) -> Option<&[T::Native]> {
-        match self.vector(row) {
-            Vector::Whole(vector) => Some(vector),
-            Vector::Null | Vector::Broken => None,
+        match self.row(row) {
+            RowVector::Values(vector) => Some(vector),
+            RowVector::Null | RowVector::HasNull => None,
         }
     }
 
-    pub fn vector(&self, row: usize) -> Vector<'_, T::Native> {
+    /// The vector of a row.
+    pub fn row(&self, row: usize) -> RowVector<'_, T::Native> {
         if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-            return Vector::Null;
+            return RowVector::Null;
         }
-        let own = match &self.places {
-            Places::Fixed(dims) => row * dims..(row + 1) * dims,
-            Places::Offsets(offsets) => offsets[row] as usize..offsets[row + 1] as usize,
-            Places::LargeOffsets(offsets) => offsets[row] as usize..offsets[row + 1] as usize,
+        let range = match &self.offsets {
+            RowOffsets::Fixed(dims) => row * dims..(row + 1) * dims,
+            RowOffsets::Small(offsets) => offsets[row] as usize..offsets[row + 1] as usize,
+            RowOffsets::Large(offsets) => offsets[row] as usize..offsets[row + 1] as usize,
         };
         if let Some(nulls) = &self.null_values
-            && nulls.slice(own.start, own.len()).null_count() > 0
+            && nulls.slice(range.start, range.len()).null_count() > 0
         {
-            return Vector::Broken;
+            return RowVector::HasNull;
         }
-        Vector::Whole(&self.values.values()[own])
+        RowVector::Values(&self.values.values()[range])
     }
 }
 
@@ -258,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_found_in_slices_of_both_kinds_of_lists() {
+    fn slices_of_both_list_types_have_their_rows() {
         let rows = || {
             [
                 Some(vec![Some(1.0), Some(2.0)]),

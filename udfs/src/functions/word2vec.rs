@@ -1,5 +1,5 @@
 //! `word2vec(text [, dims [, window [, min_count [, seed]]]])`: an aggregate that
-//! learns what words mean from how they are used.
+//! learns vectors of words.
 
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
@@ -20,35 +20,34 @@ use datafusion::logical_expr::{
     Signature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
+use semql_learning::{Corpus, Word2VecOptions, word2vec};
 
-use super::parameters::{Kind, Parameters};
-use super::{Texts, planning};
-use crate::error::Error;
-use crate::learning::{Choices, Corpus, word2vec};
+use super::arguments::TextArgument;
+use super::parameters::{ArgumentType, Parameters};
+use super::planning;
+use crate::blocking::blocking;
+use crate::error::{Error, to_datafusion};
 use crate::options::AiOptions;
-use crate::runtime::blocking;
 
-/// What is taken if it is not said.
-const DIMS: usize = 100;
-const WINDOW: usize = 5;
-const MIN_COUNT: usize = 5;
+const DEFAULT_DIMS: usize = 100;
+const DEFAULT_WINDOW: usize = 5;
+const DEFAULT_MIN_COUNT: usize = 5;
 
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         DocSection { include: true, label: "Groups and maps", description: None },
-        "Vectors of the words of the texts, learnt from the words around them: word2vec (skip-gram with negative \
-         sampling, 5 passes). A list of structs with `word`, `count` and `vector`, the most frequent word first; \
-         `unnest` makes rows of it. Words are runs of letters and digits, in lower case, without English stop words. \
-         NULL without any text. The same texts and seed give the same vectors, in whatever order the rows come and on \
-         any number of cores. The texts are in memory, four bytes for each word, and two vectors for each different \
-         word; pass a sample of what is larger.",
+        "Vectors of the words of the texts, learned from neighbouring words: word2vec (skip-gram with negative sampling, \
+         5 passes). A list of structs with `word`, `count` and `vector`, the most frequent word first; `unnest` converts \
+         it into rows. Words are sequences of letters and digits, in lower case, without English stop words. NULL \
+         without texts. The same texts and seed give the same vectors, independent of row order and cores. In memory: \
+         four bytes for each word of the texts, and two vectors for each distinct word. Use a sample of larger tables.",
         "word2vec(text [, dims [, window [, min_count [, seed]]]])",
     )
     .with_argument("text", "Text of any string type.")
-    .with_argument("dims", "Literal; values in a vector. If not given, 100.")
-    .with_argument("window", "Literal; how many words to either side count as near, at most. If not given, 5.")
-    .with_argument("min_count", "Literal; words that are there fewer times are left out. If not given, 5.")
-    .with_argument("seed", "Literal; other vectors by chance than those of `ai.seed`.")
+    .with_argument("dims", "Literal; number of values in a vector. Default: 100.")
+    .with_argument("window", "Literal; maximum distance of neighbouring words. Default: 5.")
+    .with_argument("min_count", "Literal; minimum number of occurrences of a word. Default: 5.")
+    .with_argument("seed", "Literal; random seed in place of `ai.seed`.")
     .with_sql_example(
         "```sql\nSELECT w['word'], w['count'], w['vector'] FROM (SELECT unnest(word2vec(title)) AS w FROM products);\n```",
     )
@@ -58,11 +57,11 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
 const PARAMETERS: Parameters = Parameters {
     function: "word2vec",
     list: &[
-        ("text", Kind::Text),
-        ("dims", Kind::Whole(1, 4_096)),
-        ("window", Kind::Whole(1, 1_000)),
-        ("min_count", Kind::Whole(1, i64::MAX)),
-        ("seed", Kind::Whole(0, i64::MAX)),
+        ("text", ArgumentType::Text),
+        ("dims", ArgumentType::Integer(1, 4_096)),
+        ("window", ArgumentType::Integer(1, 1_000)),
+        ("min_count", ArgumentType::Integer(1, i64::MAX)),
+        ("seed", ArgumentType::Integer(0, i64::MAX)),
     ],
     required: 1,
 };
@@ -77,7 +76,7 @@ pub struct Word2Vec {
 impl Word2Vec {
     pub fn new(options: AiOptions) -> Self {
         Self {
-            // Stable, not immutable: the answer hangs on the session's seed.
+            // Stable, not immutable: results depend on the seed of the session.
             signature: PARAMETERS.signature(Volatility::Stable),
             options,
         }
@@ -106,7 +105,7 @@ fn fields() -> Fields {
     ])
 }
 
-fn gives() -> DataType {
+fn output_type() -> DataType {
     DataType::new_list(DataType::Struct(fields()), true)
 }
 
@@ -124,14 +123,14 @@ impl AggregateUDFImpl for Word2Vec {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(gives())
+        Ok(output_type())
     }
 
     fn simplify(&self) -> Option<AggregateFunctionSimplification> {
-        let own = self.options.clone();
+        let options = self.options.clone();
         Some(Box::new(move |mut call, context| {
             PARAMETERS.check(&call.params.args)?;
-            let options = planning::options(context.config_options(), &own);
+            let options = planning::session_options(context.config_options(), &options);
             call.func = Arc::new(AggregateUDF::from(Self::new(options)));
             Ok(Expr::AggregateFunction(call))
         }))
@@ -139,26 +138,26 @@ impl AggregateUDFImpl for Word2Vec {
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         if args.is_distinct {
-            return exec_err!("word2vec takes no DISTINCT");
+            return exec_err!("word2vec does not support DISTINCT");
         }
         let literals = PARAMETERS.literals(args.exprs)?;
         let seed = self.options.settings.seed;
-        Ok(Box::new(Reading {
-            choices: Choices {
-                dims: literals.whole_or(1, DIMS),
-                window: literals.whole_or(2, WINDOW),
-                seed: literals.whole(4).map_or(seed, |seed| seed as u64),
+        Ok(Box::new(Word2VecAccumulator {
+            training: Word2VecOptions {
+                dims: literals.usize_or(1, DEFAULT_DIMS),
+                window: literals.usize_or(2, DEFAULT_WINDOW),
+                seed: literals.integer(4).map_or(seed, |seed| seed as u64),
             },
-            least: literals.whole_or(3, MIN_COUNT) as u64,
+            min_count: literals.usize_or(3, DEFAULT_MIN_COUNT) as u64,
             corpus: Corpus::default(),
             options: self.options.clone(),
         }))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let state = |what: &str, kind: DataType| -> FieldRef {
-            let list = DataType::LargeList(Arc::new(Field::new_list_field(kind, true)));
-            Arc::new(Field::new(format!("{}[{what}]", args.name), list, true))
+        let state = |name: &str, item: DataType| -> FieldRef {
+            let list = DataType::LargeList(Arc::new(Field::new_list_field(item, true)));
+            Arc::new(Field::new(format!("{}[{name}]", args.name), list, true))
         };
         Ok(vec![
             state("words", DataType::Utf8),
@@ -173,14 +172,14 @@ impl AggregateUDFImpl for Word2Vec {
 }
 
 #[derive(Debug)]
-struct Reading {
-    choices: Choices,
-    least: u64,
+struct Word2VecAccumulator {
+    training: Word2VecOptions,
+    min_count: u64,
     corpus: Corpus,
     options: AiOptions,
 }
 
-/// A list of one row.
+/// One list of all values.
 fn one_list(values: ArrayRef) -> Result<ScalarValue> {
     let item = Arc::new(Field::new_list_field(values.data_type().clone(), true));
     let offsets = OffsetBuffer::from_lengths([values.len()]);
@@ -188,9 +187,9 @@ fn one_list(values: ArrayRef) -> Result<ScalarValue> {
     Ok(ScalarValue::LargeList(Arc::new(list)))
 }
 
-impl Accumulator for Reading {
+impl Accumulator for Word2VecAccumulator {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let texts = Texts::new(&ColumnarValue::Array(Arc::clone(&values[0])))?;
+        let texts = TextArgument::new(&ColumnarValue::Array(Arc::clone(&values[0])))?;
         let texts = (0..values[0].len()).filter_map(|row| texts.get(row));
         texts.for_each(|text| self.corpus.add(text));
         Ok(())
@@ -223,18 +222,18 @@ impl Accumulator for Reading {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         if self.corpus.ends().is_empty() {
-            return ScalarValue::try_from(&gives());
+            return ScalarValue::try_from(&output_type());
         }
-        let watch = self.options.watch();
-        let learnt = blocking(|| {
-            let vocabulary = self.corpus.vocabulary(self.least);
-            let vectors = word2vec(&vocabulary, self.choices, &watch)?;
+        let progress = self.options.step_progress();
+        let trained = blocking(|| {
+            let vocabulary = self.corpus.vocabulary(self.min_count);
+            let vectors = word2vec(&vocabulary, self.training, &progress)?;
             Some((vocabulary.words, vectors))
         });
-        let Some((words, vectors)) = learnt else {
-            return Err(Error::Interrupted.into());
+        let Some((words, vectors)) = trained else {
+            return Err(to_datafusion(Error::Interrupted));
         };
-        rows(&words, vectors, self.choices.dims)
+        word_list(&words, vectors, self.training.dims)
     }
 
     fn size(&self) -> usize {
@@ -242,8 +241,8 @@ impl Accumulator for Reading {
     }
 }
 
-/// The answer: words, counts and vectors in one list.
-fn rows(words: &[(String, u64)], vectors: Vec<f32>, dims: usize) -> Result<ScalarValue> {
+/// Words, counts and vectors in one list.
+fn word_list(words: &[(String, u64)], vectors: Vec<f32>, dims: usize) -> Result<ScalarValue> {
     let names: StringArray = words.iter().map(|(word, _)| Some(word)).collect();
     let counts: Int64Array = words.iter().map(|(_, count)| Some(*count as i64)).collect();
     let list = |values: ArrayRef, lengths: Vec<usize>| {

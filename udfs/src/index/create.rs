@@ -14,183 +14,188 @@ use datafusion::parquet::arrow::ProjectionMask;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::data::DataFiles;
-use super::file::{About, IndexFile, MAX_DIMS};
+use crate::blocking::blocking;
 use crate::error::{Error, Result};
-use crate::functions::{Vectors, narrow, vector_values};
+use crate::functions::{Vectors, to_float32_vectors, vector_value_type};
 use crate::options::AiOptions;
-use crate::runtime::blocking;
-use crate::vector::hnsw::{Graph, MAX_VECTORS, Seen, View, build, build_memory};
-use crate::vector::{Keep, Units, dot, pairs};
+use semql_inference::vector::hnsw::{
+    Graph, GraphView, MAX_VECTORS, VisitedList, build, build_memory,
+};
+use semql_inference::vector::{NeighbourLimit, UnitVectors, dot, pairs};
+use semql_inference::vector_index::{IndexFile, IndexMetadata, MAX_DIMS};
 
-/// Rows that are searched for to measure the recall, and neighbours of each.
-const QUERIES: usize = 200;
+/// Queries that measure the recall, and neighbours of each.
+const RECALL_QUERIES: usize = 200;
 const NEIGHBOURS: usize = 10;
 
-/// How closely a search looks: the first that reaches [`GOAL`] is taken.
-const BREADTHS: &[usize] = &[24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
-const GOAL: f64 = 0.97;
+/// Candidates for `ef`. The index has the first that reaches [`TARGET_RECALL`].
+const EF_CANDIDATES: &[usize] = &[24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
+const TARGET_RECALL: f64 = 0.97;
 
 /// Rows that are decoded at a time.
 const BATCH_ROWS: usize = 1024;
 
-/// What came of it.
+/// An index that was built, and its measurements.
 #[derive(Clone, Debug)]
-pub struct Created {
-    pub about: About,
+pub struct CreatedIndex {
+    pub metadata: IndexMetadata,
     pub bytes: u64,
-    /// Of a search by index and of one that looks at every vector.
+    /// Time of a search with the index, and of one that compares all vectors.
     pub by_index: Duration,
     pub exact: Duration,
 }
 
-/// What is asked for.
+/// Definition of an index.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct IndexDefinition {
     pub name: String,
     pub column: String,
-    /// Whether an index of the name may be replaced.
+    /// Whether to replace an existing index.
     pub replace: bool,
 }
 
-/// Builds an index and puts it beside the data. `progress` is told now and then
-/// how many vectors are in.
+/// Builds an index and writes it beside the data. Calls `progress` at intervals with the
+/// number of vectors in the index.
 ///
 /// # Errors
-/// For a table without local Parquet files, a column that holds no vectors of
-/// one length, an index that is there and is not to be replaced; if it cannot
-/// be written; [`Error::Interrupted`] once the token of `options` is cancelled
-/// or the runtime interrupted.
+/// A table without local Parquet files; a column without vectors of one length; an
+/// existing index; a file that cannot be written; [`Error::Interrupted`] once the token
+/// of `options` is cancelled or the runtime interrupted.
 pub fn create(
     table: &dyn TableProvider,
-    wanted: &Wanted,
+    definition: &IndexDefinition,
     options: &AiOptions,
     pool: &Arc<dyn MemoryPool>,
     progress: &(dyn Fn(usize) + Sync),
-) -> Result<Created> {
+) -> Result<CreatedIndex> {
     let cancellation = options.cancellation();
-    let halted = |done: usize| {
+    let is_cancelled = |done: usize| {
         progress(done);
         cancellation.is_cancelled()
     };
-    blocking(|| build_and_write(table, wanted, options, pool, &halted))
+    blocking(|| build_and_write(table, definition, options, pool, &is_cancelled))
 }
 
 fn build_and_write(
     table: &dyn TableProvider,
-    Wanted {
+    IndexDefinition {
         name,
         column,
         replace,
-    }: &Wanted,
+    }: &IndexDefinition,
     options: &AiOptions,
     pool: &Arc<dyn MemoryPool>,
-    halted: &(dyn Fn(usize) -> bool + Sync),
-) -> Result<Created> {
+    is_cancelled: &(dyn Fn(usize) -> bool + Sync),
+) -> Result<CreatedIndex> {
     let Some(data) = DataFiles::of(table) else {
         return Err(Error::Invalid(
-            "an index takes a table of Parquet files on this machine: COPY the rows to one first"
+            "an index requires a table of Parquet files on this machine: COPY the rows to one first"
                 .to_string(),
         ));
     };
-    let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-    if name.is_empty() || !name.chars().all(plain) {
+    let is_allowed = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    if name.is_empty() || !name.chars().all(is_allowed) {
         return Err(Error::Invalid(format!(
-            "'{name}' names a file: letters, digits, _ and - make up the name of an index"
+            "'{name}' cannot be the name of an index: use letters, digits, _ and -"
         )));
     }
     let path = data.index_path(name);
     if path.exists() && !*replace {
         return Err(Error::Invalid(format!(
-            "there is an index {name} already: CREATE OR REPLACE INDEX makes it anew"
+            "there is an index {name} already: use CREATE OR REPLACE INDEX"
         )));
     }
     let schema = table.schema();
     let field = schema
         .field_with_name(column)
         .map_err(|_| Error::Invalid(format!("the table has no column {column}")))?;
-    if !vector_values(field.data_type()).is_some_and(DataType::is_floating) {
+    if !vector_value_type(field.data_type()).is_some_and(DataType::is_floating) {
         return Err(Error::Invalid(format!(
-            "{column} is {}, and an index takes vectors",
+            "{column} is {}, and an index requires vectors",
             field.data_type()
         )));
     }
-    let space = field.metadata().iter();
-    let space: BTreeMap<String, String> = space
+    let field_metadata = field.metadata().iter();
+    let column_metadata: BTreeMap<String, String> = field_metadata
         .filter(|(key, _)| key.starts_with("semql."))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     let files = data.stamps()?;
     let memory = MemoryConsumer::new("CREATE INDEX").register(pool);
-    let (units, rows) = read(&data, column, &memory, &|| halted(0))?;
+    let (units, rows) = read(&data, column, &memory, &|| is_cancelled(0))?;
     let all = units.len();
     if all == 0 {
         return Err(Error::Invalid(format!("{column} has no vector in any row")));
     }
     let (vectors, unit_rows, dims) = (units.values(), units.rows(), units.dims());
     reserve(&memory, build_memory(all))?;
-    let graph = build(vectors, dims, options.settings.seed, halted);
+    let graph = build(vectors, dims, options.settings.seed, is_cancelled);
     let graph = graph.ok_or(Error::Interrupted)?;
-    let measured = measure(&units, &graph, &|| halted(all))?;
-    let about = About {
+    let measured = measure(&units, &graph, &|| is_cancelled(all))?;
+    let metadata = IndexMetadata {
         name: name.clone(),
         column: column.clone(),
-        space,
+        column_metadata,
         files,
         rows,
         vectors: all as u64,
         dims,
-        breadth: measured.breadth,
+        ef: measured.ef,
         recall: measured.recall,
-        ..About::default()
+        ..IndexMetadata::default()
     };
-    if data.stamps()? != about.files {
+    if data.stamps()? != metadata.files {
         return Err(Error::Failed(
-            "the data changed while it was read; try again".to_string(),
+            "the data changed during CREATE INDEX; try again".to_string(),
         ));
     }
-    IndexFile::write(&path, about, vectors, unit_rows, &graph)?;
+    IndexFile::write(&path, metadata, vectors, unit_rows, &graph)?;
     let written = IndexFile::open(&path).map_err(|error| error.at(&path))?;
-    Ok(Created {
+    Ok(CreatedIndex {
         bytes: written.size(),
-        about: written.about,
+        metadata: written.metadata,
         by_index: measured.by_index,
         exact: measured.exact,
     })
 }
 
-/// The vectors of all files, and the rows of each.
+/// Reads the vectors of all files. Returns them and the number of rows of each file.
 fn read(
     data: &DataFiles,
     column: &str,
     memory: &MemoryReservation,
-    halted: &dyn Fn() -> bool,
-) -> Result<(Units, Vec<u64>)> {
-    let (mut units, mut rows, mut before): (Option<Units>, Vec<u64>, usize) = (None, Vec::new(), 0);
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<(UnitVectors, Vec<u64>)> {
+    let (mut units, mut rows, mut before): (Option<UnitVectors>, Vec<u64>, usize) =
+        (None, Vec::new(), 0);
     let of_batch = memory.new_empty();
     for path in &data.paths {
-        let cannot = |e: &dyn std::fmt::Display| {
+        let unreadable = |e: &dyn std::fmt::Display| {
             Error::Setup(format!("{} cannot be read: {e}", path.display()))
         };
-        let file = File::open(path).map_err(|e| cannot(&e))?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| cannot(&e))?;
-        let root = builder.schema().index_of(column).map_err(|e| cannot(&e))?;
+        let file = File::open(path).map_err(|e| unreadable(&e))?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| unreadable(&e))?;
+        let root = builder
+            .schema()
+            .index_of(column)
+            .map_err(|e| unreadable(&e))?;
         let vector = builder.schema().field(root).data_type();
         resize(&of_batch, batch_memory(vector))?;
         let only = ProjectionMask::roots(builder.parquet_schema(), [root]);
         let reader = builder.with_projection(only).with_batch_size(BATCH_ROWS);
         let mut own = 0;
-        for batch in reader.build().map_err(|e| cannot(&e))? {
-            if halted() {
+        for batch in reader.build().map_err(|e| unreadable(&e))? {
+            if is_cancelled() {
                 return Err(Error::Interrupted);
             }
-            let batch = batch.map_err(|e| cannot(&e))?;
+            let batch = batch.map_err(|e| unreadable(&e))?;
             let after = before.saturating_add(batch.num_rows());
             if after > MAX_VECTORS {
                 return Err(Error::Invalid(format!(
-                    "an index takes at most {MAX_VECTORS} rows, and the table has more"
+                    "an index has at most {MAX_VECTORS} rows, and the table has more"
                 )));
             }
-            // The batch, and its copy in 32 bits.
+            // The batch, and its copy as 32-bit floats.
             let size = get_record_batch_memory_size(&batch).checked_mul(2);
             resize(&of_batch, size)?;
             add(batch.column(0), before, &mut units, memory)?;
@@ -202,8 +207,8 @@ fn read(
     Ok((units.unwrap_or_default(), rows))
 }
 
-/// Bytes of a batch of such vectors; 0 where the type does not tell the length,
-/// `None` where they cannot be counted.
+/// Bytes of a batch of vectors; 0 if the type does not include their length, `None` if
+/// the number overflows.
 fn batch_memory(vector: &DataType) -> Option<usize> {
     match vector {
         DataType::FixedSizeList(item, dims) => {
@@ -215,41 +220,41 @@ fn batch_memory(vector: &DataType) -> Option<usize> {
     }
 }
 
-/// Reserves so many bytes more.
+/// Reserves more bytes.
 fn reserve(memory: &MemoryReservation, bytes: Option<usize>) -> Result<()> {
-    let grown = memory.try_grow(bytes.ok_or_else(uncountable)?);
+    let grown = memory.try_grow(bytes.ok_or_else(overflow)?);
     grown.map_err(|e| Error::Failed(e.to_string()))
 }
 
-/// Reserves so many bytes in place of those before.
+/// Changes the reserved bytes.
 fn resize(memory: &MemoryReservation, bytes: Option<usize>) -> Result<()> {
-    let resized = memory.try_resize(bytes.ok_or_else(uncountable)?);
+    let resized = memory.try_resize(bytes.ok_or_else(overflow)?);
     resized.map_err(|e| Error::Failed(e.to_string()))
 }
 
-fn uncountable() -> Error {
+fn overflow() -> Error {
     Error::Failed("resources exhausted: the vectors exceed the address space".to_string())
 }
 
-/// Adds the vectors of a batch, whose memory is reserved first.
+/// Adds the vectors of a batch. Reserves their memory first.
 fn add(
     array: &ArrayRef,
     before: usize,
-    units: &mut Option<Units>,
+    units: &mut Option<UnitVectors>,
     memory: &MemoryReservation,
 ) -> Result<()> {
     let failed = |e: &dyn std::fmt::Display| Error::Failed(e.to_string());
-    let array = narrow(array).map_err(|e| failed(&e))?;
+    let array = to_float32_vectors(array).map_err(|e| failed(&e))?;
     let vectors = Vectors::<Float32Type>::new(&array).map_err(|e| failed(&e))?;
     let Some(dims) = (0..vectors.len()).find_map(|row| vectors.get(row).map(<[f32]>::len)) else {
         return Ok(());
     };
     if dims > MAX_DIMS {
         return Err(Error::Invalid(format!(
-            "the vectors have {dims} values, and an index takes at most {MAX_DIMS}"
+            "the vectors have {dims} values, and an index has at most {MAX_DIMS}"
         )));
     }
-    let units = units.get_or_insert_with(|| Units::new(dims));
+    let units = units.get_or_insert_with(|| UnitVectors::new(dims));
     let more = array.len() - array.null_count();
     reserve(memory, units.growth(more))?;
     units.try_reserve(more).map_err(|e| failed(&e))?;
@@ -259,7 +264,7 @@ fn add(
         };
         if vector.len() != units.dims() {
             return Err(Error::Invalid(format!(
-                "row {} has a vector of {} values, and those before have {}",
+                "row {} has a vector of {} values, and earlier rows have {}",
                 before + row + 1,
                 vector.len(),
                 units.dims()
@@ -270,33 +275,43 @@ fn add(
     Ok(())
 }
 
-struct Measured {
-    breadth: usize,
+/// Recall and speed of an index.
+struct RecallMeasurement {
+    ef: usize,
     recall: f64,
     by_index: Duration,
     exact: Duration,
 }
 
-/// Searches for some of the vectors, by index and by looking at all.
-fn measure(units: &Units, graph: &Graph, halted: &(dyn Fn() -> bool + Sync)) -> Result<Measured> {
-    let view = View {
+/// Searches for some of the vectors, with the index and without.
+fn measure(
+    units: &UnitVectors,
+    graph: &Graph,
+    is_cancelled: &(dyn Fn() -> bool + Sync),
+) -> Result<RecallMeasurement> {
+    let view = GraphView {
         vectors: units.values(),
         dims: units.dims(),
-        base: &graph.base,
-        starts: &graph.starts,
-        upper: &graph.upper,
-        entry: graph.entry,
+        level0: &graph.level0,
+        level_offsets: &graph.level_offsets,
+        upper_levels: &graph.upper_levels,
+        entry_point: graph.entry_point,
     };
-    let every = units.len().div_ceil(QUERIES);
-    let mut queries = Units::new(units.dims());
+    let every = units.len().div_ceil(RECALL_QUERIES);
+    let mut queries = UnitVectors::new(units.dims());
     let chosen: Vec<usize> = (0..units.len()).step_by(every).collect();
     for at in &chosen {
         queries.push(units.vector(*at), *at);
     }
-    // A vector is its own nearest, which proves nothing.
-    let exact = pairs(&queries, units, Keep::Best(NEIGHBOURS + 1), halted);
+    // The nearest vector of a vector is itself, which does not count.
+    let exact = pairs(
+        &queries,
+        units,
+        NeighbourLimit::TopK(NEIGHBOURS + 1),
+        is_cancelled,
+    );
     let exact = exact.ok_or(Error::Interrupted)?;
-    // Rows name vectors here: both sides count rows alike.
+    // Vectors are identified by their rows.
     let truth = |query: usize| {
         let row = units.rows()[query];
         let of = exact
@@ -304,7 +319,7 @@ fn measure(units: &Units, graph: &Graph, halted: &(dyn Fn() -> bool + Sync)) -> 
             .filter(move |pair| pair.left == query as u32 && pair.right != row);
         of.take(NEIGHBOURS)
     };
-    // Both ways on one core.
+    // Both searches run on one core.
     let some = &chosen[..chosen.len().min(10)];
     let begun = Instant::now();
     for at in some {
@@ -313,17 +328,17 @@ fn measure(units: &Units, graph: &Graph, halted: &(dyn Fn() -> bool + Sync)) -> 
         std::hint::black_box(all.fold(f32::MIN, f32::max));
     }
     let time_exact = begun.elapsed() / some.len().max(1) as u32;
-    let mut seen = Seen::default();
+    let mut visited = VisitedList::default();
     let mut measured = None;
-    for breadth in BREADTHS {
-        if halted() {
+    for ef in EF_CANDIDATES {
+        if is_cancelled() {
             return Err(Error::Interrupted);
         }
         let (mut hits, mut all) = (0, 0);
         let begun = Instant::now();
         let found: Vec<_> = chosen
             .iter()
-            .map(|at| view.search(units.vector(*at), *breadth, &mut seen))
+            .map(|at| view.search(units.vector(*at), *ef, &mut visited))
             .collect();
         let by_index = begun.elapsed() / chosen.len().max(1) as u32;
         for (at, found) in chosen.iter().zip(found) {
@@ -341,13 +356,13 @@ fn measure(units: &Units, graph: &Graph, halted: &(dyn Fn() -> bool + Sync)) -> 
         } else {
             hits as f64 / all as f64
         };
-        measured = Some(Measured {
-            breadth: *breadth,
+        measured = Some(RecallMeasurement {
+            ef: *ef,
             recall,
             by_index,
             exact: time_exact,
         });
-        if recall >= GOAL {
+        if recall >= TARGET_RECALL {
             break;
         }
     }
@@ -363,7 +378,7 @@ mod tests {
     use crate::runtime::Runtime;
 
     #[tokio::test]
-    async fn a_token_ends_the_building_of_an_index() {
+    async fn a_token_cancels_create_index() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.parquet").display().to_string();
         let ctx = SessionContext::new();
@@ -376,15 +391,15 @@ mod tests {
             .await
             .unwrap();
         let table = ctx.table_provider("t").await.unwrap();
-        let wanted = Wanted {
+        let definition = IndexDefinition {
             name: "i".to_string(),
             column: "v".to_string(),
             replace: true,
         };
         let options = AiOptions::new(Arc::new(Runtime::new()));
         let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
-        let build = || create(table.as_ref(), &wanted, &options, &pool, &|_| ());
-        assert_eq!(build().unwrap().about.vectors, 20);
+        let build = || create(table.as_ref(), &definition, &options, &pool, &|_| ());
+        assert_eq!(build().unwrap().metadata.vectors, 20);
         options.cancel.cancel();
         assert_eq!(build().err(), Some(Error::Interrupted));
     }
@@ -399,9 +414,8 @@ mod memory_tests {
 
     const ROWS: usize = 200;
 
-    /// What `CREATE INDEX` reports for a table of so many vectors of four
-    /// values, within so much memory.
-    async fn create_within(limit: usize) -> Result<Created> {
+    /// Creates an index of [`ROWS`] vectors of four values, within `limit` bytes.
+    async fn create_within(limit: usize) -> Result<CreatedIndex> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("points.parquet");
         let ctx = SessionContext::new();
@@ -418,23 +432,23 @@ mod memory_tests {
             .await
             .unwrap();
         let table = ctx.table_provider("points").await.unwrap();
-        let wanted = Wanted {
+        let definition = IndexDefinition {
             name: "i".to_string(),
             column: "v".to_string(),
             replace: false,
         };
-        let options = AiOptions::of(&ctx).unwrap();
+        let options = AiOptions::from_session(&ctx).unwrap();
         let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(limit));
-        let created = create(table.as_ref(), &wanted, &options, &pool, &|_| {});
+        let created = create(table.as_ref(), &definition, &options, &pool, &|_| {});
         assert_eq!(pool.reserved(), 0);
         created
     }
 
     #[tokio::test]
-    async fn an_index_is_built_within_its_memory_or_not_at_all() {
+    async fn create_index_reserves_its_memory() {
         let created = create_within(64 << 20).await.unwrap();
-        assert_eq!((created.about.vectors, created.about.dims), (200, 4));
-        // Enough for the vectors, and not for the graph.
+        assert_eq!((created.metadata.vectors, created.metadata.dims), (200, 4));
+        // The last limit suffices for the graph alone.
         let vectors = ROWS * (4 + 1) * size_of::<f32>();
         for limit in [0, vectors / 2, build_memory(ROWS).unwrap()] {
             let error = create_within(limit).await.unwrap_err().to_string();

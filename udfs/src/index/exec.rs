@@ -1,4 +1,4 @@
-//! The operator that searches by an index and gives the rows that it names.
+//! The operator that searches an index and returns the rows of the hits.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,38 +15,42 @@ use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties,
-    Partitioning, PhysicalExpr, PlanProperties,
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, Distribution, ExecutionPlan,
+    ExecutionPlanProperties, InputDistributionRequirements, Partitioning, PhysicalExpr,
+    PlanProperties, ReplaceChildrenOptions,
 };
 use futures::stream::select_all;
 use futures::{StreamExt, TryStreamExt};
+use semql_inference::vector_index::{Hit, IndexFile, IndexSearch, Prefilter, SearchStrategy, hits};
 
-use super::file::IndexFile;
-use super::narrow::narrow;
-use super::passing;
-use super::search::{Hit, Search, Way, hits};
+use super::{prefilter, row_selection};
 
-/// Searches when it runs: first it hears from its input, if it has one, which
-/// rows pass the filter, and then it reads those that the index names.
+/// Searches an index when it is executed. It first reads the prefilter, if there is one,
+/// then the rows of the hits from the scan.
+///
+/// The hits are known at execution only, and DataFusion fixes the row selection of a scan
+/// when the scan is built. The operator therefore executes a copy of its input `scan` that
+/// has the selection. The copy shares the metrics of `scan`.
 #[derive(Clone, Debug)]
 pub struct IndexScanExec {
     index: Arc<IndexFile>,
-    search: Search,
-    /// The scan of all rows, which is narrowed down to those that are found.
+    search: IndexSearch,
+    /// The scan of all rows, with a partition for each file.
     scan: Arc<dyn ExecutionPlan>,
-    vectors: Option<VectorColumn>,
-    /// The numbers of the rows that pass; all do if there is none.
-    passing: Option<Arc<dyn ExecutionPlan>>,
+    vectors: Option<IndexedVectors>,
+    /// Returns the numbers of the rows that pass; without it, all rows do.
+    prefilter: Option<Arc<dyn ExecutionPlan>>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
-/// A column of vectors that the scan does not read, since the index has them.
+/// A column of vectors that comes from the index instead of the scan.
 #[derive(Clone, Debug)]
-pub struct VectorColumn {
-    /// Its place among the columns.
+pub struct IndexedVectors {
+    /// Position among the columns of the operator.
     pub at: usize,
     pub field: FieldRef,
 }
@@ -54,10 +58,10 @@ pub struct VectorColumn {
 impl IndexScanExec {
     pub fn new(
         index: Arc<IndexFile>,
-        search: Search,
+        search: IndexSearch,
         scan: Arc<dyn ExecutionPlan>,
-        vectors: Option<VectorColumn>,
-        passing: Option<Arc<dyn ExecutionPlan>>,
+        vectors: Option<IndexedVectors>,
+        prefilter: Option<Arc<dyn ExecutionPlan>>,
     ) -> Self {
         let mut fields = scan.schema().fields().to_vec();
         if let Some(vectors) = &vectors {
@@ -75,58 +79,66 @@ impl IndexScanExec {
             search,
             scan,
             vectors,
-            passing,
+            prefilter,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }
     }
 
-    /// The rows that are found among those that pass.
-    async fn found(
+    /// Searches among the rows that pass the prefilter.
+    async fn search(
         &self,
-        passing: Option<SendableRecordBatchStream>,
+        prefilter: Option<SendableRecordBatchStream>,
         context: &TaskContext,
     ) -> Result<Vec<Hit>> {
         let memory = MemoryConsumer::new("IndexScanExec").register(context.memory_pool());
-        // Which vectors have been visited, and which pass.
-        let lists = 1 + usize::from(passing.is_some());
+        // Lists of the visited vectors, and of those that pass.
+        let lists = 1 + usize::from(prefilter.is_some());
         memory.try_grow(size_of_val(self.index.rows()).saturating_mul(lists))?;
-        let passing = match passing {
-            Some(rows) => Some(passing::read(rows, &self.index.about, &memory).await?),
+        let passing = match prefilter {
+            Some(rows) => Some(prefilter::read(rows, &self.index.metadata, &memory).await?),
             None => None,
         };
         let count = |name: &'static str| MetricBuilder::new(&self.metrics).counter(name, 0);
         if let Some(passing) = &passing {
-            count("rows_passing").add(passing.count_set_bits());
+            count("rows_passing").add(passing.count());
         }
         let (index, search) = (Arc::clone(&self.index), self.search.clone());
-        let search = SpawnedTask::spawn_blocking(move || hits(&index, &search, passing.as_ref()));
-        let (hits, way) = search
+        let search = SpawnedTask::spawn_blocking(move || {
+            let prefilter = passing.as_ref().map(|passing| passing as &dyn Prefilter);
+            hits(&index, &search, prefilter)
+        });
+        let (hits, strategy) = search
             .await
             .map_err(|e| DataFusionError::Execution(e.to_string()))?;
         count("rows_found").add(hits.len());
-        let way = match way {
-            Way::Graph => "searches_by_graph",
-            Way::OneByOne => "searches_one_by_one",
-            Way::All => "searches_not_needed",
+        let strategy = match strategy {
+            SearchStrategy::Graph => "searches_by_graph",
+            SearchStrategy::Exact => "searches_one_by_one",
+            SearchStrategy::AllRows => "searches_not_needed",
         };
-        count(way).add(1);
+        count(strategy).add(1);
         Ok(hits)
     }
 
-    /// Those rows, whichever come first.
-    fn rows(&self, hits: &[Hit], context: &Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let (scan, hits) = narrow(&self.scan, &self.index.about, hits)?;
+    /// Reads the rows of the hits, in any order.
+    fn read_rows(
+        &self,
+        hits: &[Hit],
+        context: &Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let (scan, hits) = row_selection::select(&self.scan, &self.index.metadata, hits)?;
         let mut files = Vec::new();
-        for (at, hits) in hits.into_iter().enumerate() {
-            let (this, mut given) = (self.clone(), 0);
-            files.push(scan.execute(at, Arc::clone(context))?.map(move |batch| {
+        for (partition, hits) in hits.into_iter().enumerate() {
+            let (this, mut returned) = (self.clone(), 0);
+            let batches = scan.execute(partition, Arc::clone(context))?;
+            files.push(batches.map(move |batch| {
                 let batch = batch?;
-                let own = given..given + batch.num_rows();
-                given = own.end;
-                match hits.get(own) {
-                    Some(own) => this.with_vectors(batch, own),
-                    None => internal_err!("a narrowed scan gives rows that were not asked for"),
+                let rows = returned..returned + batch.num_rows();
+                returned = rows.end;
+                match hits.get(rows) {
+                    Some(hits) => this.with_vectors(batch, hits),
+                    None => internal_err!("the scan has returned rows that were not selected"),
                 }
             }));
         }
@@ -134,23 +146,26 @@ impl IndexScanExec {
         Ok(Box::pin(rows))
     }
 
-    /// The rows of a batch, and the vectors of the index among their columns.
+    /// Adds the vectors of the index to a batch.
     fn with_vectors(&self, batch: RecordBatch, hits: &[Hit]) -> Result<RecordBatch> {
-        let Some(own) = &self.vectors else {
+        let Some(vectors) = &self.vectors else {
             return Ok(batch);
         };
         let mut columns = batch.columns().to_vec();
-        columns.insert(own.at, self.vectors_of(hits, own.field.data_type())?);
+        columns.insert(
+            vectors.at,
+            self.vectors_of(hits, vectors.field.data_type())?,
+        );
         Ok(RecordBatch::try_new(self.schema(), columns)?)
     }
 
-    /// The vectors of some rows, of the type that the column has.
+    /// The vectors of the hits, with the type of the column.
     fn vectors_of(&self, hits: &[Hit], data_type: &DataType) -> Result<ArrayRef> {
         let view = self.index.view();
-        let nothing = vec![0.0; view.dims];
+        let zeros = vec![0.0; view.dims];
         let values = hits.iter().flat_map(|hit| match hit.vector {
             Some(vector) => view.vector(vector),
-            None => &nothing,
+            None => &zeros,
         });
         let values = Float32Array::from_iter_values(values.copied());
         let nulls = hits.iter().map(|hit| hit.vector.is_some()).collect();
@@ -162,23 +177,38 @@ impl IndexScanExec {
 }
 
 impl DisplayAs for IndexScanExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let about = &self.index.about;
+    fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        let metadata = &self.index.metadata;
+        let (name, column, rows) = (&metadata.name, &metadata.column, self.search.rows);
         let vectors = match &self.vectors {
             Some(_) => "index",
             None => "table",
         };
+        if let DisplayFormatType::TreeRender = format {
+            return write!(
+                f,
+                "index={name}\ncolumn={column}\nrows={rows}\nvectors={vectors}"
+            );
+        }
         write!(
             f,
-            "IndexScanExec: index={}, column={}, rows={}, vectors={vectors}",
-            about.name, about.column, self.search.rows
-        )
+            "IndexScanExec: index={name}, column={column}, rows={rows}, vectors={vectors}"
+        )?;
+        match format {
+            DisplayFormatType::Verbose => write!(
+                f,
+                ", recall={:.4}, file={}",
+                metadata.recall,
+                self.index.path.display()
+            ),
+            _ => Ok(()),
+        }
     }
 }
 
 impl ExecutionPlan for IndexScanExec {
     fn name(&self) -> &str {
-        "IndexScanExec"
+        Self::static_name()
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
@@ -186,12 +216,17 @@ impl ExecutionPlan for IndexScanExec {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        self.passing.iter().collect()
+        std::iter::once(&self.scan).chain(&self.prefilter).collect()
     }
 
-    fn required_input_distribution(&self) -> Vec<Distribution> {
-        let children = self.passing.iter();
-        children.map(|_| Distribution::SinglePartition).collect()
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        let prefilter = self.prefilter.iter().map(|_| Distribution::SinglePartition);
+        let scan = std::iter::once(Distribution::UnspecifiedDistribution);
+        InputDistributionRequirements::new(scan.chain(prefilter).collect())
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false; self.children().len()]
     }
 
     fn apply_expressions(
@@ -201,37 +236,52 @@ impl ExecutionPlan for IndexScanExec {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn with_new_children(
+    fn replace_children(
         self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         if children.len() != self.children().len() {
-            return internal_err!("IndexScanExec has as many inputs as before");
+            return internal_err!("IndexScanExec has {} inputs", self.children().len());
         }
-        Ok(Arc::new(Self {
-            passing: children.pop(),
-            metrics: ExecutionPlanMetricsSet::new(),
-            ..Self::clone(&self)
-        }))
+        let mut children = children.into_iter();
+        let Some(scan) = children.next() else {
+            return internal_err!("IndexScanExec has a scan");
+        };
+        let (index, search) = (Arc::clone(&self.index), self.search.clone());
+        let exec = Self::new(index, search, scan, self.vectors.clone(), children.next());
+        Ok(Arc::new(exec))
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        self.replace_children(children, options)
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
     }
 
-    fn partition_statistics(&self, _: Option<usize>) -> Result<Arc<Statistics>> {
+    fn statistics_from_inputs(
+        &self,
+        _: &[Arc<Statistics>],
+        _: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(&self.schema());
         statistics.num_rows = Precision::Inexact(self.search.rows);
         Ok(Arc::new(statistics))
     }
 
     fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let passing = self.passing.as_ref();
-        let passing = passing.map(|rows| rows.execute(0, Arc::clone(&context)));
-        let (this, passing) = (self.clone(), passing.transpose()?);
+        let prefilter = self.prefilter.as_ref();
+        let prefilter = prefilter.map(|rows| rows.execute(0, Arc::clone(&context)));
+        let (this, prefilter) = (self.clone(), prefilter.transpose()?);
         let rows = async move {
-            let hits = this.found(passing, &context).await?;
-            this.rows(&hits, &context)
+            let hits = this.search(prefilter, &context).await?;
+            this.read_rows(&hits, &context)
         };
         let rows = futures::stream::once(rows).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))

@@ -1,9 +1,9 @@
-//! The optimizer rule that has searches go by an index.
+//! The optimizer rule that finds searches which an index may serve.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Float32Type};
+use arrow::datatypes::Float32Type;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::datasource::{provider_as_source, source_as_provider};
@@ -18,26 +18,20 @@ use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::scalar::ScalarValue;
 
 use super::data::DataFiles;
-use super::file::{IndexFile, IndexFileError};
-use super::search::Search;
-use super::table::IndexedTable;
-use crate::functions::{Vectors, narrow, narrow_type};
+use super::table::{NearestRows, SearchedTable};
+use crate::functions::{
+    CosineMeasure, Vectors, cosine_measure, float32_vector_type, to_float32_vectors,
+};
 use crate::options::AiOptions;
 use crate::plan::is_cheap;
-use crate::vector::normalize;
+use semql_inference::vector::normalize;
 
-/// Rows of a search at most; beyond, looking at all is no slower.
-const MOST: usize = 1_000;
+/// Largest result of a search with an index. A larger search is no slower without.
+const MAX_ROWS: usize = 1_000;
 
-/// Rows that are compared exactly beside those that are wanted.
-const SPARE: usize = 8;
-
-/// The functions for which a vector's length makes no difference.
-const COSINES: &[&str] = &["cosine_similarity", "cosine_distance"];
-
-/// Narrows the scan of `ORDER BY cosine_distance(column, vector) LIMIT k`, with
-/// nothing between but filters, down to the rows that a fresh index of the
-/// column names. Filters apply first: the index is searched for rows that pass.
+/// Replaces the table in the scan of `ORDER BY cosine_distance(column, vector) LIMIT k`
+/// by a [`SearchedTable`], which reads the rows of an index if there is a fresh one.
+/// Between scan and sort there may be filters: the index returns rows that pass.
 #[derive(Debug, Default)]
 pub struct SearchByIndex;
 
@@ -55,15 +49,17 @@ impl OptimizerRule for SearchByIndex {
         plan: LogicalPlan,
         config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
-        let Some(Sorted { sort, limit, above }) = sorted(&plan) else {
+        let Some(SortedPlan { sort, limit, above }) = sorted(&plan) else {
             return Ok(Transformed::no(plan));
         };
         let extensions = &config.options().extensions;
-        let (Some(wanted), Some(options)) = (wanted(sort, above), extensions.get::<AiOptions>())
-        else {
+        let uses_indexes = extensions
+            .get::<AiOptions>()
+            .is_some_and(|options| options.settings.index_recall.get() < 1.0);
+        let Some(search) = nearest_rows(sort, above).filter(|_| uses_indexes) else {
             return Ok(Transformed::no(plan));
         };
-        let Some(input) = narrowed(&sort.input, &wanted, options)? else {
+        let Some(input) = with_searched_table(&sort.input, &search)? else {
             return Ok(Transformed::no(plan));
         };
         let mut plan = LogicalPlan::Sort(Sort {
@@ -83,27 +79,27 @@ impl OptimizerRule for SearchByIndex {
     }
 }
 
-/// A sort, and the projection above it, which tells what of it is needed.
-struct Sorted<'a> {
+/// A sort, and the projection above it.
+struct SortedPlan<'a> {
     sort: &'a Sort,
-    /// A limit that the sort knows of already, and that has not gone yet.
+    /// A limit that is part of the sort already, and that is not removed yet.
     limit: Option<&'a Limit>,
     above: Option<&'a Projection>,
 }
 
-fn sorted(plan: &LogicalPlan) -> Option<Sorted<'_>> {
+fn sorted(plan: &LogicalPlan) -> Option<SortedPlan<'_>> {
     match plan {
-        LogicalPlan::Sort(sort) => Some(Sorted {
+        LogicalPlan::Sort(sort) => Some(SortedPlan {
             sort,
             limit: None,
             above: None,
         }),
         LogicalPlan::Limit(limit) => match sorted(&limit.input)? {
-            Sorted {
+            SortedPlan {
                 sort,
                 limit: None,
                 above: None,
-            } => Some(Sorted {
+            } => Some(SortedPlan {
                 sort,
                 limit: Some(limit),
                 above: None,
@@ -111,11 +107,11 @@ fn sorted(plan: &LogicalPlan) -> Option<Sorted<'_>> {
             _ => None,
         },
         LogicalPlan::Projection(above) => match sorted(&above.input)? {
-            Sorted {
+            SortedPlan {
                 sort,
                 limit,
                 above: None,
-            } => Some(Sorted {
+            } => Some(SortedPlan {
                 sort,
                 limit,
                 above: Some(above),
@@ -126,36 +122,24 @@ fn sorted(plan: &LogicalPlan) -> Option<Sorted<'_>> {
     }
 }
 
-/// The projection over another input, which has the same columns.
+/// The projection over another input with the same columns.
 fn over(projection: &Projection, input: LogicalPlan) -> Result<LogicalPlan> {
     let (expr, schema) = (projection.expr.clone(), Arc::clone(&projection.schema));
     let projection = Projection::try_new_with_schema(expr, Arc::new(input), schema)?;
     Ok(LogicalPlan::Projection(projection))
 }
 
-/// What a sort looks for.
-struct Wanted {
-    column: Column,
-    query: Vec<f32>,
-    rows: usize,
-    /// Whether rows without a vector come first.
-    nulls_first: bool,
-    /// Whether all that is asked of the vectors is their direction.
-    directions: bool,
-    /// What rows have to pass before they are compared, over the scan's columns.
-    filter: Option<Expr>,
-}
-
-fn wanted(sort: &Sort, above: Option<&Projection>) -> Option<Wanted> {
-    let rows = sort.fetch.filter(|rows| *rows > 0 && *rows <= MOST)?;
+/// The search of a sort; `None` if an index cannot serve it.
+fn nearest_rows(sort: &Sort, above: Option<&Projection>) -> Option<NearestRows> {
+    let rows = sort.fetch.filter(|rows| *rows > 0 && *rows <= MAX_ROWS)?;
     let key = sort.expr.first()?;
     let expr = through(&sort.input, key.expr.clone())?;
     let expr = expr.unalias();
     let Expr::ScalarFunction(call) = &expr else {
         return None;
     };
-    match (call.name(), key.asc) {
-        ("cosine_similarity", false) | ("cosine_distance", true) => {}
+    match (cosine_measure(&call.func)?, key.asc) {
+        (CosineMeasure::Similarity, false) | (CosineMeasure::Distance, true) => {}
         _ => return None,
     }
     let [a, b] = call.args.as_slice() else {
@@ -173,37 +157,37 @@ fn wanted(sort: &Sort, above: Option<&Projection>) -> Option<Wanted> {
     let mut filters = Vec::new();
     for filter in filters_of(&sort.input)? {
         let implied = match &filter {
-            // Rows without a vector are the last to be found.
+            // Rows without a vector are last.
             Expr::IsNotNull(of) => matches!(of.as_ref(), Expr::Column(own) if own == column),
-            // The nearest are the first to be found.
+            // The nearest rows are first.
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
                 **left == expr && nearer.contains(op) && matches!(**right, Expr::Literal(..))
             }
             _ => false,
         };
         let filter = unnormalize_col(filter);
-        // A scan may have been told of it too.
+        // The filter may be part of the scan as well.
         if implied || filters.contains(&filter) {
             continue;
         }
-        // Reading all vectors for a filter is what an index is to spare.
+        // An index saves nothing if the filter reads all vectors.
         if filter.column_refs().iter().any(|of| of.name == column.name) || !is_cheap(&filter) {
             return None;
         }
         filters.push(filter);
     }
-    Some(Wanted {
-        column: column.clone(),
+    Some(NearestRows {
+        column: column.name.clone(),
         query: unit(query)?,
         rows,
         nulls_first: key.nulls_first,
-        directions: only_directions(&sort.input, needed(sort, above), column),
+        only_directions: only_directions(&sort.input, needed_columns(sort, above), column),
         filter: conjunction(filters),
     })
 }
 
-/// All conditions between a sort and the scan, each over the columns of the
-/// scan; `None` where something else lies between.
+/// All conditions between a sort and the scan, over the columns of the scan; `None` if
+/// there are other nodes between them.
 fn filters_of(plan: &LogicalPlan) -> Option<Vec<Expr>> {
     match plan {
         LogicalPlan::Projection(projection) => filters_of(&projection.input),
@@ -219,60 +203,58 @@ fn filters_of(plan: &LogicalPlan) -> Option<Vec<Expr>> {
     }
 }
 
-/// The columns of a sort, by their places, whose values are needed.
-fn needed(sort: &Sort, above: Option<&Projection>) -> BTreeSet<usize> {
+/// The positions of the columns below a sort whose values are needed.
+fn needed_columns(sort: &Sort, above: Option<&Projection>) -> BTreeSet<usize> {
     let schema = sort.input.schema();
     let mut needed = BTreeSet::new();
     match above {
         Some(above) => above
             .expr
             .iter()
-            .for_each(|expr| need(expr, schema, &mut needed)),
+            .for_each(|expr| add_needed_columns(expr, schema, &mut needed)),
         None => needed.extend(0..schema.fields().len()),
     }
     sort.expr
         .iter()
-        .for_each(|key| need(&key.expr, schema, &mut needed));
+        .for_each(|key| add_needed_columns(&key.expr, schema, &mut needed));
     needed
 }
 
-/// Adds the columns whose values `expr` needs: not only their direction, as a
-/// cosine does.
-fn need(expr: &Expr, schema: &DFSchema, needed: &mut BTreeSet<usize>) {
+/// Adds the columns whose values `expr` needs. A cosine needs the direction only.
+fn add_needed_columns(expr: &Expr, schema: &DFSchema, needed: &mut BTreeSet<usize>) {
     match expr {
         Expr::Column(column) => needed.extend(schema.maybe_index_of_column(column)),
-        Expr::ScalarFunction(call) if COSINES.contains(&call.name()) => {
+        Expr::ScalarFunction(call) if cosine_measure(&call.func).is_some() => {
             let args = call.args.iter();
             let args = args.filter(|arg| !matches!(arg, Expr::Column(_)));
-            args.for_each(|arg| need(arg, schema, needed));
+            args.for_each(|arg| add_needed_columns(arg, schema, needed));
         }
-        // An index knows which rows have none.
+        // The index has the rows without a vector too.
         Expr::IsNull(of) | Expr::IsNotNull(of) if matches!(**of, Expr::Column(_)) => {}
         _ => {
-            // Nothing here fails.
+            // The closure returns no error.
             let _ = expr.apply_children(|child| {
-                need(child, schema, needed);
+                add_needed_columns(child, schema, needed);
                 Ok(TreeNodeRecursion::Continue)
             });
         }
     }
 }
 
-/// Whether of a column of the scan at the end of `plan`, whose columns `needed`
-/// are needed, nothing is needed but the direction of its vectors, and an index
-/// holds those as the column does: as 32-bit floats.
+/// Whether `plan`, whose columns `needed` are needed, uses the directions of the vectors
+/// in `column` only, and the column has 32-bit floats as an index does.
 fn only_directions(plan: &LogicalPlan, needed: BTreeSet<usize>, column: &Column) -> bool {
     match plan {
         LogicalPlan::Projection(projection) => {
             let mut below = BTreeSet::new();
             for (at, expr) in projection.expr.iter().enumerate() {
-                // What only passes a column on needs it where that is needed.
-                let passed_on = match expr {
+                // A column that is passed on is needed below if it is needed here.
+                let is_column = match expr {
                     Expr::Alias(alias) => matches!(*alias.expr, Expr::Column(_)),
                     expr => matches!(expr, Expr::Column(_)),
                 };
-                if needed.contains(&at) || !passed_on {
-                    need(expr, projection.input.schema(), &mut below);
+                if needed.contains(&at) || !is_column {
+                    add_needed_columns(expr, projection.input.schema(), &mut below);
                 }
             }
             only_directions(&projection.input, below, column)
@@ -280,21 +262,21 @@ fn only_directions(plan: &LogicalPlan, needed: BTreeSet<usize>, column: &Column)
         LogicalPlan::SubqueryAlias(alias) => only_directions(&alias.input, needed, column),
         LogicalPlan::Filter(filter) => {
             let mut needed = needed;
-            need(&filter.predicate, filter.input.schema(), &mut needed);
+            add_needed_columns(&filter.predicate, filter.input.schema(), &mut needed);
             only_directions(&filter.input, needed, column)
         }
         LogicalPlan::TableScan(scan) => {
             let at = scan.projected_schema.maybe_index_of_column(column);
             at.is_some_and(|at| {
                 let vector = scan.projected_schema.field(at).data_type();
-                !needed.contains(&at) && narrow_type(vector).as_ref() == Some(vector)
+                !needed.contains(&at) && float32_vector_type(vector).as_ref() == Some(vector)
             })
         }
         _ => false,
     }
 }
 
-/// `expr`, written over the columns of the scan at the end of projections.
+/// Rewrites `expr` over the columns of the scan below projections.
 fn through(plan: &LogicalPlan, expr: Expr) -> Option<Expr> {
     match plan {
         LogicalPlan::Projection(projection) => {
@@ -324,29 +306,25 @@ fn through(plan: &LogicalPlan, expr: Expr) -> Option<Expr> {
     }
 }
 
-/// The query as a vector of 32-bit floats of unit length.
+/// The query as a unit vector of 32-bit floats.
 fn unit(query: &ScalarValue) -> Option<Vec<f32>> {
     let array = query.to_array().ok()?;
-    let vectors = Vectors::<Float32Type>::new(&narrow(&array).ok()?).ok()?;
+    let vectors = Vectors::<Float32Type>::new(&to_float32_vectors(&array).ok()?).ok()?;
     let mut vector = vectors.get(0)?.to_vec();
     normalize(&mut vector);
     let length: f32 = vector.iter().map(|v| v * v).sum();
     ((length - 1.0).abs() < 1e-3).then_some(vector)
 }
 
-/// The plan with its scan narrowed down; `None` where no index serves.
-fn narrowed(
-    plan: &LogicalPlan,
-    wanted: &Wanted,
-    options: &AiOptions,
-) -> Result<Option<LogicalPlan>> {
+/// The plan with a [`SearchedTable`] in its scan; `None` if the table cannot have indexes.
+fn with_searched_table(plan: &LogicalPlan, search: &NearestRows) -> Result<Option<LogicalPlan>> {
     match plan {
         LogicalPlan::Projection(projection) => {
-            let input = narrowed(&projection.input, wanted, options)?;
+            let input = with_searched_table(&projection.input, search)?;
             input.map(|input| over(projection, input)).transpose()
         }
         LogicalPlan::SubqueryAlias(alias) => {
-            let input = narrowed(&alias.input, wanted, options)?;
+            let input = with_searched_table(&alias.input, search)?;
             input
                 .map(|input| {
                     let alias = SubqueryAlias::try_new(Arc::new(input), alias.alias.clone());
@@ -355,131 +333,59 @@ fn narrowed(
                 .transpose()
         }
         LogicalPlan::Filter(filter) => {
-            let input = narrowed(&filter.input, wanted, options)?;
+            let input = with_searched_table(&filter.input, search)?;
             let over = |input| Filter::try_new(filter.predicate.clone(), Arc::new(input));
             let filter = input.map(|input| over(input).map(LogicalPlan::Filter));
             filter.transpose()
         }
-        LogicalPlan::TableScan(scan) => Ok(indexed(scan, wanted, options)),
+        LogicalPlan::TableScan(scan) => Ok(searched(scan, search)),
         _ => Ok(None),
     }
 }
 
-fn indexed(scan: &TableScan, wanted: &Wanted, options: &AiOptions) -> Option<LogicalPlan> {
-    if scan.fetch.is_some() || options.settings.index_recall.get() >= 1.0 {
+/// The scan of a table that may have indexes, as one that searches.
+fn searched(scan: &TableScan, search: &NearestRows) -> Option<LogicalPlan> {
+    if scan.fetch.is_some() {
         return None;
     }
     let table = source_as_provider(&scan.source).ok()?;
-    let data = DataFiles::of(table.as_ref())?;
-    let schema = table.schema();
-    let column = schema.field_with_name(&wanted.column.name).ok()?;
-    let index = data.indexes().iter().find_map(|name| {
-        let index = usable(name, &data, options)?;
-        let serves = serves(&index, &data, wanted, options)
-            && has_dims_of(&index, name, column.data_type(), options);
-        serves.then_some(index)
-    })?;
-    let narrowed = IndexedTable {
-        table,
-        index,
-        search: Search {
-            query: wanted.query.clone(),
-            rows: wanted.rows + SPARE,
-        },
-        directions: wanted.directions,
-        filter: wanted.filter.clone(),
-    };
+    if !DataFiles::may_have_indexes(table.as_ref()) {
+        return None;
+    }
+    table.schema().field_with_name(&search.column).ok()?;
+    let table = SearchedTable::new(table, search.clone());
     Some(LogicalPlan::TableScan(TableScan {
-        source: provider_as_source(Arc::new(narrowed)),
-        // No row is found that does not pass them.
-        filters: Vec::new(),
+        source: provider_as_source(Arc::new(table)),
         ..scan.clone()
     }))
 }
 
-/// The index of that name, unless its file cannot be used.
-fn usable(name: &str, data: &DataFiles, options: &AiOptions) -> Option<Arc<IndexFile>> {
-    match options.runtime.indexes().index(&data.index_path(name)) {
-        Ok(index) => Some(index),
-        // A file that is gone by now is not an index of the table.
-        Err(IndexFileError::Unreadable(_)) => None,
-        Err(error) => {
-            note_unusable(name, &error, options);
-            None
-        }
-    }
-}
-
-/// Whether a fresh index has the dimensions of its column.
-fn has_dims_of(index: &IndexFile, name: &str, column: &DataType, options: &AiOptions) -> bool {
-    let equal = match column {
-        DataType::FixedSizeList(_, dims) => usize::try_from(*dims) == Ok(index.about.dims),
-        _ => true,
-    };
-    if !equal {
-        let error = IndexFileError::Damaged("its dimensions are not those of the column");
-        note_unusable(name, &error, options);
-    }
-    equal
-}
-
-fn note_unusable(name: &str, error: &IndexFileError, options: &AiOptions) {
-    options.runtime.note(format!(
-        "The index {name} {error}. Rows were compared one by one."
-    ));
-}
-
-/// Whether the index is of the column, fresh, and good enough.
-fn serves(index: &IndexFile, data: &DataFiles, wanted: &Wanted, options: &AiOptions) -> bool {
-    let about = &index.about;
-    if about.column != wanted.column.name || about.dims != wanted.query.len() {
-        return false;
-    }
-    // Rows without a vector are not in it.
-    let complete = about.total_rows() == Some(about.vectors);
-    let least = options.settings.index_recall.get();
-    if about.recall < least
-        || (wanted.nulls_first && !complete)
-        || (wanted.rows as u64) > about.vectors
-    {
-        return false;
-    }
-    let fresh = data.stamps().is_ok_and(|stamps| stamps == about.files);
-    if !fresh {
-        options.runtime.note(format!(
-            "The index {} is out of date, since the data changed: rows were compared one by one. CREATE OR REPLACE INDEX \
-             makes it anew.",
-            about.name
-        ));
-    }
-    fresh
-}
-
 #[cfg(test)]
 mod tests {
+    use datafusion::datasource::source::DataSourceExec;
     use datafusion::execution::memory_pool::{MemoryPool, UnboundedMemoryPool};
+    use datafusion::physical_plan::collect;
     use datafusion::prelude::{ParquetReadOptions, SessionContext};
 
-    use super::super::create::{Wanted as WantedIndex, create};
+    use super::super::create::{IndexDefinition, create};
     use super::*;
 
     const SEARCH: &str = "SELECT id FROM points ORDER BY cosine_distance(v, [1.0, 0.5]) LIMIT 3";
 
-    /// The plan of a search, and what is noted of it.
+    /// The physical plan of a search, and the notices of its planning.
     async fn plan_search(ctx: &SessionContext) -> (String, Vec<String>) {
         let plan = ctx.sql(SEARCH).await.unwrap();
         let plan = plan.create_physical_plan().await.unwrap();
         let plan = datafusion::physical_plan::displayable(plan.as_ref());
-        let options = AiOptions::of(ctx).unwrap();
-        (plan.indent(false).to_string(), options.runtime.take_notes())
+        let options = AiOptions::from_session(ctx).unwrap();
+        (
+            plan.indent(false).to_string(),
+            options.runtime.take_notices(),
+        )
     }
 
-    #[tokio::test]
-    async fn a_damaged_index_is_noted_and_not_used() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("points.parquet");
-        let ctx = SessionContext::new();
-        crate::register_all(&ctx).unwrap();
+    /// Writes a file of 100 vectors, and registers it as the table `points`.
+    async fn register_points(ctx: &SessionContext, path: &std::path::Path) {
         let copy = format!(
             "COPY (SELECT value AS id, arrow_cast([cos(value), sin(value)], 'FixedSizeList(2, Float32)') AS v
                 FROM generate_series(1, 100) AS t(value)) TO '{}'",
@@ -490,15 +396,24 @@ mod tests {
         ctx.register_parquet("points", path.to_string_lossy(), options)
             .await
             .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_damaged_index_is_noted_and_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("points.parquet");
+        let ctx = SessionContext::new();
+        crate::register_all(&ctx).unwrap();
+        register_points(&ctx, &path).await;
         let table = ctx.table_provider("points").await.unwrap();
         let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
-        let wanted = WantedIndex {
+        let definition = IndexDefinition {
             name: "i".to_string(),
             column: "v".to_string(),
             replace: true,
         };
-        let options = AiOptions::of(&ctx).unwrap();
-        let make = || create(table.as_ref(), &wanted, &options, &pool, &|_| {}).unwrap();
+        let options = AiOptions::from_session(&ctx).unwrap();
+        let make = || create(table.as_ref(), &definition, &options, &pool, &|_| {}).unwrap();
         make();
         let (plan, notes) = plan_search(&ctx).await;
         assert!(plan.contains("IndexScanExec"), "{plan}");
@@ -513,15 +428,22 @@ mod tests {
         for (bytes, expected) in [
             (
                 &damaged[..],
-                "The index i is damaged: make it again with CREATE OR REPLACE INDEX",
+                "The index i is damaged: create it again with CREATE OR REPLACE INDEX",
             ),
             (
                 &older[..],
-                "The index i was made by another version of semql: make it again",
+                "The index i was created by another version of semql: create it again",
             ),
         ] {
             std::fs::remove_file(&file).unwrap();
             std::fs::write(&file, bytes).unwrap();
+            let plan = ctx.sql(SEARCH).await.unwrap().into_unoptimized_plan();
+            ctx.state().optimize(&plan).unwrap();
+            let notes = options.runtime.take_notices();
+            assert!(
+                notes.is_empty(),
+                "the optimizer opened the index: {notes:?}"
+            );
             let (plan, notes) = plan_search(&ctx).await;
             assert!(!plan.contains("IndexScanExec"), "{plan}");
             assert!(
@@ -535,14 +457,53 @@ mod tests {
         assert!(notes.is_empty(), "{notes:?}");
     }
 
-    /// Whether the search in a query asks for nothing but directions.
-    async fn directions(ctx: &SessionContext, sql: &str) -> bool {
+    #[tokio::test]
+    async fn the_scan_below_an_index_reports_the_rows_that_it_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("points.parquet");
+        let ctx = SessionContext::new();
+        crate::register_all(&ctx).unwrap();
+        register_points(&ctx, &path).await;
+        let table = ctx.table_provider("points").await.unwrap();
+        let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
+        let definition = IndexDefinition {
+            name: "i".to_string(),
+            column: "v".to_string(),
+            replace: true,
+        };
+        let options = AiOptions::from_session(&ctx).unwrap();
+        create(table.as_ref(), &definition, &options, &pool, &|_| {}).unwrap();
+        let frame = ctx.sql(SEARCH).await.unwrap();
+        let plan = frame.create_physical_plan().await.unwrap();
+        for runs in 1..=2 {
+            let batches = collect(Arc::clone(&plan), ctx.task_ctx()).await.unwrap();
+            assert_eq!(
+                batches.iter().map(|batch| batch.num_rows()).sum::<usize>(),
+                3
+            );
+            let mut rows = None;
+            plan.apply(|node| {
+                if node.is::<DataSourceExec>() {
+                    rows = node.metrics().and_then(|metrics| metrics.output_rows());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+            .unwrap();
+            assert!(
+                rows.is_some_and(|rows| (3 * runs..20 * runs).contains(&rows)),
+                "{rows:?}"
+            );
+        }
+    }
+
+    /// Whether the search in a query uses the directions of the vectors only.
+    async fn uses_directions_only(ctx: &SessionContext, sql: &str) -> bool {
         let plan = ctx.sql(sql).await.unwrap().into_unoptimized_plan();
         let plan = ctx.state().optimize(&plan).unwrap();
         let mut found = None;
         plan.apply(|plan| {
-            let own = sorted(plan).and_then(|found| wanted(found.sort, found.above));
-            found = found.or(own.map(|wanted| wanted.directions));
+            let own = sorted(plan).and_then(|found| nearest_rows(found.sort, found.above));
+            found = found.or(own.map(|search| search.only_directions));
             Ok(TreeNodeRecursion::Continue)
         })
         .unwrap();
@@ -550,7 +511,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn vectors_that_only_cosines_read_are_known_as_such() {
+    async fn a_search_with_cosines_alone_uses_directions_only() {
         let ctx = SessionContext::new();
         crate::register_all(&ctx).unwrap();
         let made = ctx.sql(
@@ -593,7 +554,7 @@ mod tests {
                 false,
             ),
         ] {
-            assert_eq!(directions(&ctx, sql).await, expected, "{sql}");
+            assert_eq!(uses_directions_only(&ctx, sql).await, expected, "{sql}");
         }
     }
 }

@@ -7,9 +7,9 @@ use datafusion::error::Result;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::ScalarFunction;
 
-use crate::functions::{Kind, ModelUdf};
+use crate::functions::{ArgumentType, ModelUdf};
 
-/// The call and the model function that it calls, if it calls one.
+/// The call and its model function; `None` for any other expression.
 pub fn model_call(expr: &Expr) -> Option<(&ScalarFunction, &ModelUdf)> {
     match expr {
         Expr::ScalarFunction(call) => call.func.inner().downcast_ref().map(|udf| (call, udf)),
@@ -17,26 +17,26 @@ pub fn model_call(expr: &Expr) -> Option<(&ScalarFunction, &ModelUdf)> {
     }
 }
 
-/// Whether `expr` is a model call that can be computed for the rows of its
-/// input, outside of the expression it stands in.
+/// Whether `expr` is a model call that can be computed outside of its expression, for
+/// the rows of its input.
 ///
-/// A call on literals alone is not one: it is answered while planning.
+/// A call on literals alone is not: planning evaluates it.
 pub fn is_liftable(expr: &Expr) -> bool {
     let Some((call, udf)) = model_call(expr) else {
         return false;
     };
-    let arguments = udf.function.shape().arguments;
-    let one_for_all_rows = arguments
+    let arguments = udf.function.spec().parameters.list;
+    let constant_but_texts = arguments
         .iter()
         .zip(&call.args)
-        .all(|((_, kind), arg)| *kind == Kind::Text || arg.column_refs().is_empty());
-    one_for_all_rows && !expr.column_refs().is_empty() && depends_on_its_row_alone(expr)
+        .all(|((_, kind), arg)| *kind == ArgumentType::Text || arg.column_refs().is_empty());
+    constant_but_texts && !expr.column_refs().is_empty() && depends_on_its_row_alone(expr)
 }
 
-/// Whether the value of `expr` hangs on the columns of its row and nothing
-/// else, so that it can be computed elsewhere and twice.
+/// Whether the value of `expr` depends on the columns of its row only, so that it can be
+/// computed at another place and more than once.
 pub fn depends_on_its_row_alone(expr: &Expr) -> bool {
-    let bound = |expr: &Expr| {
+    let depends_on_more = |expr: &Expr| {
         matches!(
             expr,
             Expr::AggregateFunction(_)
@@ -54,15 +54,15 @@ pub fn depends_on_its_row_alone(expr: &Expr) -> bool {
                 | Expr::LambdaVariable(_)
         ) || expr.is_volatile_node()
     };
-    !any(expr, &mut |expr| bound(expr))
+    !any(expr, &mut |expr| depends_on_more(expr))
 }
 
-/// Whether a liftable call stands in `expr`.
+/// Whether `expr` contains a liftable call.
 pub fn has_call(expr: &Expr) -> bool {
     any(expr, &mut |expr| is_liftable(expr))
 }
 
-/// Whether `expr` can be computed twice and elsewhere without a model.
+/// Whether `expr` can be computed at another place, and more than once, without a model.
 pub fn is_cheap(expr: &Expr) -> bool {
     depends_on_its_row_alone(expr) && !has_call(expr)
 }
@@ -73,7 +73,7 @@ fn any(expr: &Expr, test: &mut impl FnMut(&Expr) -> bool) -> bool {
         found |= test(expr);
         Ok(match (found, expr) {
             (true, _) => TreeNodeRecursion::Stop,
-            // What stands in a lambda belongs to its variables.
+            // Expressions in a lambda depend on its variables.
             (_, Expr::HigherOrderFunction(_) | Expr::Lambda(_)) => TreeNodeRecursion::Jump,
             _ => TreeNodeRecursion::Continue,
         })
@@ -81,8 +81,7 @@ fn any(expr: &Expr, test: &mut impl FnMut(&Expr) -> bool) -> bool {
     found && walked.is_ok()
 }
 
-/// The liftable calls in `exprs` that have none among their own arguments,
-/// each once, in the order in which they are written.
+/// The distinct liftable calls in `exprs` whose arguments contain no other, in order.
 pub fn innermost(exprs: &[Expr]) -> Result<Vec<Expr>> {
     let (mut calls, mut seen) = (Vec::new(), HashSet::new());
     for expr in exprs {
@@ -105,7 +104,7 @@ pub fn innermost(exprs: &[Expr]) -> Result<Vec<Expr>> {
     Ok(calls)
 }
 
-/// `expr` with every part that `replacement` answers for put in its place.
+/// Replaces each part of `expr` for which `replacement` returns another expression.
 pub fn replace(expr: Expr, replacement: impl Fn(&Expr) -> Option<Expr>) -> Result<Expr> {
     Ok(expr
         .transform_down(|expr| {

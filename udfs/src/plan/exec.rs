@@ -1,273 +1,310 @@
-//! The operator: rows in, the same rows with the answers of calls out, in
-//! order.
+//! The operator: returns the rows of its input, in order, with a column for each call.
 //!
-//! Two stages run at the same time. The first reads a window of rows, works
-//! out the calls' arguments and tokenizes their texts; the second takes the
-//! window before it through the model.
+//! Two stages run at the same time. The first reads a chunk of rows, evaluates the
+//! arguments of the calls and tokenizes their texts. The second takes the previous
+//! chunk through the model.
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
-
-use futures::TryStreamExt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, internal_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
-use datafusion::physical_plan::execution_plan::CardinalityEffect;
+use datafusion::physical_plan::execution_plan::{CardinalityEffect, EmissionType};
+use datafusion::physical_plan::filter_pushdown::{
+    ChildFilterDescription, FilterDescription, FilterPushdownPhase,
+};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet, RecordOutput};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    ColumnStatistics, DisplayAs, DisplayFormatType, Distribution, ExecutionPlan,
-    ExecutionPlanProperties, InputDistributionRequirements, PhysicalExpr, PlanProperties,
-    Statistics,
+    ChildrenPropertiesMode, ColumnStatistics, DisplayAs, DisplayFormatType, Distribution,
+    ExecutionPlan, InputDistributionRequirements, PhysicalExpr, PlanProperties,
+    ReplaceChildrenOptions, Statistics, apply_expression_roots,
 };
+use futures::TryStreamExt;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
+use super::blocking_task::run_blocking_task;
 use super::cascade::{self, Cascade};
-use super::estimate::estimate;
+use super::chunk::{ChunkReader, MemoryBudget};
+use super::estimate::InferenceEstimate;
 use super::metrics::InferMetrics;
-use super::window::{Share, Windows};
-use super::work::{Prepared, Work};
-use crate::error::Error;
-use crate::functions::ModelFunction;
-use crate::options::{Mode, Settings, cancel_token};
-use crate::runtime::{ModelFacts, Runtime};
-
-/// One column that the operator adds.
-#[derive(Clone, Debug)]
-pub enum Computed {
-    Call(Box<PhysicalCall>),
-    /// An expression that needs no model after all.
-    Plain(Arc<dyn PhysicalExpr>),
-}
-
-impl Computed {
-    pub fn call(&self) -> Option<&PhysicalCall> {
-        match self {
-            Computed::Call(call) => Some(call),
-            Computed::Plain(_) => None,
-        }
-    }
-}
-
-/// A call with its arguments as expressions over the input.
-#[derive(Clone)]
-pub struct PhysicalCall {
-    pub shown: String,
-    pub function: &'static dyn ModelFunction,
-    pub runtime: Arc<Runtime>,
-    pub settings: Settings,
-    pub args: Vec<Arc<dyn PhysicalExpr>>,
-    /// The model that it was planned with.
-    pub planned: Option<ModelFacts>,
-}
-
-impl PhysicalCall {
-    /// The function's name.
-    pub fn name(&self) -> &'static str {
-        self.function.shape().name
-    }
-
-    /// Refuses to answer with another model than the one that planned, which
-    /// may have been in another process.
-    ///
-    /// # Errors
-    /// [`Error::Setup`] for a model that is not here, or is not the same.
-    fn check_model(&self, cancel: &CancellationToken) -> Result<()> {
-        let Some(planned) = &self.planned else {
-            return Ok(());
-        };
-        let here = self.runtime.facts_with_cancel(&self.settings, cancel)?;
-        if here == *planned {
-            return Ok(());
-        }
-        let shown = |facts: &ModelFacts| {
-            format!(
-                "revision {}, {} dimensions, {}, {}",
-                facts.revision, facts.dims, facts.pooling, facts.precision
-            )
-        };
-        let (model, there, here) = (&planned.name, shown(planned), shown(&here));
-        Err(Error::Setup(format!(
-            "the query was planned with the model {model} as {there}, and here it is {here}: \
-             the same files have to be on every machine"
-        ))
-        .into())
-    }
-}
-
-impl fmt::Debug for PhysicalCall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
-    }
-}
+use super::partition_inference::{PartitionInference, PreparedChunk};
+use super::physical_call::{ComputedColumn, PhysicalCall};
+use crate::options::cancel_token;
+use crate::settings::Mode;
 
 /// The operator; see the module.
 #[derive(Debug)]
 pub struct InferExec {
     input: Arc<dyn ExecutionPlan>,
-    columns: Arc<[Computed]>,
+    columns: Arc<[ComputedColumn]>,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
-    /// The device and precision that answered, once they have.
+    /// Device and precision of the models, once they have run, and the outcome of fast
+    /// mode.
     served_by: Arc<OnceLock<String>>,
-    /// Fast mode, once it has begun.
-    cascade: OnceLock<Cascade>,
-    /// Whether its input has to be in one partition.
-    gathered: bool,
+    /// Fast mode of the current execution.
+    cascade: Mutex<Option<CascadeExecution>>,
+    single_input: bool,
+}
+
+/// A cascade, and the partitions that read its rows already.
+#[derive(Debug)]
+struct CascadeExecution {
+    cascade: Cascade,
+    started: Vec<bool>,
 }
 
 impl InferExec {
-    /// `schema` is the input's with one more field for each of `columns`.
-    pub fn new(input: Arc<dyn ExecutionPlan>, columns: Vec<Computed>, schema: SchemaRef) -> Self {
-        Self::with(input, columns.into(), schema)
+    /// `schema` is the schema of the input with one more field for each of `columns`.
+    ///
+    /// # Errors
+    /// Equivalences of the input that do not hold for `schema`.
+    pub fn try_new(
+        input: Arc<dyn ExecutionPlan>,
+        columns: Vec<ComputedColumn>,
+        schema: SchemaRef,
+    ) -> Result<Self> {
+        let columns: Arc<[ComputedColumn]> = columns.into();
+        let properties = plan_properties(&input, &columns, &schema)?;
+        Ok(Self::with_properties(
+            input,
+            columns,
+            schema,
+            Arc::new(properties),
+        ))
     }
 
-    fn with(input: Arc<dyn ExecutionPlan>, columns: Arc<[Computed]>, schema: SchemaRef) -> Self {
-        let before = input.properties();
-        // The input's columns keep their places, and its rows their order.
-        let orderings = before.eq_properties.oeq_class().iter().cloned();
-        let equivalence = EquivalenceProperties::new_with_orderings(Arc::clone(&schema), orderings);
-        let properties = PlanProperties::new(
-            equivalence,
-            input.output_partitioning().clone(),
-            before.emission_type,
-            before.boundedness,
-        );
+    fn with_properties(
+        input: Arc<dyn ExecutionPlan>,
+        columns: Arc<[ComputedColumn]>,
+        schema: SchemaRef,
+        properties: Arc<PlanProperties>,
+    ) -> Self {
         Self {
             input,
             columns,
             schema,
-            properties: Arc::new(properties),
+            properties,
             metrics: ExecutionPlanMetricsSet::new(),
             served_by: Arc::default(),
-            cascade: OnceLock::new(),
-            gathered: false,
+            cascade: Mutex::default(),
+            single_input: false,
         }
     }
 
-    /// The same, wanting all rows in one partition: where partitions are run by
-    /// different processes, this is how fast mode draws its sample of all.
-    pub fn gathered(self, gathered: bool) -> Self {
-        Self { gathered, ..self }
+    /// Sets whether the operator requires all rows in one partition. Fast mode needs
+    /// that if partitions run in different processes, to sample all rows.
+    pub fn with_single_input(self, single_input: bool) -> Self {
+        Self {
+            single_input,
+            ..self
+        }
     }
 
-    /// Whether all rows are wanted in one partition.
-    pub fn is_gathered(&self) -> bool {
-        self.gathered
+    /// Whether the operator requires all rows in one partition.
+    pub fn has_single_input(&self) -> bool {
+        self.single_input
     }
 
-    /// The columns that it adds.
-    pub fn columns(&self) -> &[Computed] {
+    /// The columns that the operator adds.
+    pub fn columns(&self) -> &[ComputedColumn] {
         &self.columns
     }
 
-    /// Whether students may answer for a model, so that what becomes of a row
-    /// hangs on the others.
+    /// Whether students may answer for a model. The answers of a row then depend on the
+    /// other rows.
     pub fn is_fast(&self) -> bool {
-        (0..self.columns.len()).any(|at| cascade::applies(&self.columns, at))
+        is_fast(&self.columns)
+    }
+
+    /// Whether fast mode is off and could shorten the inference: a call returns labels.
+    pub fn could_be_fast(&self) -> bool {
+        self.calls().any(|call| {
+            call.settings.mode == Mode::Exact && call.function.as_label_classifier().is_some()
+        })
+    }
+
+    /// The estimate of the inference.
+    pub fn estimate(&self) -> InferenceEstimate {
+        InferenceEstimate::new(&self.input, &self.columns)
     }
 
     fn calls(&self) -> impl Iterator<Item = &PhysicalCall> {
-        self.columns.iter().filter_map(Computed::call)
+        self.columns.iter().filter_map(ComputedColumn::call)
     }
 
-    /// Whether fast mode would change how long it takes: it answers with
-    /// labels, and exactly.
-    pub fn could_be_fast(&self) -> bool {
-        self.calls()
-            .any(|call| call.settings.mode == Mode::Exact && call.function.chooses().is_some())
+    /// Device and precision of models that have run, else the estimate.
+    fn served_by_or_estimate(&self) -> String {
+        match self.served_by.get() {
+            Some(served_by) => served_by.clone(),
+            None => self.estimate().to_string(),
+        }
     }
 
-    /// What the partitions share in fast mode; `None` where no student applies.
-    fn cascade(&self, context: &Arc<TaskContext>, kept_bytes: usize) -> Option<Cascade> {
-        self.is_fast().then(|| {
-            let cascade = self.cascade.get_or_init(|| {
-                Cascade::new(
-                    Arc::clone(&self.input),
-                    Arc::clone(&self.columns),
-                    Arc::clone(context),
-                    self.metrics.clone(),
-                    kept_bytes,
-                )
-            });
-            cascade.clone()
-        })
+    /// Models as they were planned, for verbose plans.
+    fn planned_models(&self) -> Vec<String> {
+        let models = self.calls().filter_map(|call| call.planned_model.as_ref());
+        let models = models.map(|model| format!("{}@{}", model.name, model.revision));
+        let mut models: Vec<String> = models.collect();
+        models.dedup();
+        models
+    }
+
+    /// The cascade of an execution of `partition`; `None` if no student applies. A
+    /// partition that runs again starts another execution.
+    fn cascade(
+        &self,
+        partition: usize,
+        context: &Arc<TaskContext>,
+        cache_bytes: usize,
+    ) -> Option<Cascade> {
+        if !self.is_fast() {
+            return None;
+        }
+        let mut current = self.cascade.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = current.take().filter(|running| !running.started[partition]);
+        let execution = current.insert(running.unwrap_or_else(|| CascadeExecution {
+            cascade: Cascade::new(
+                Arc::clone(&self.input),
+                Arc::clone(&self.columns),
+                Arc::clone(context),
+                self.metrics.clone(),
+                cache_bytes,
+            ),
+            started: vec![false; self.properties.partitioning.partition_count()],
+        }));
+        execution.started[partition] = true;
+        Some(execution.cascade.clone())
     }
 }
 
-/// Where a partition's rows come from.
-enum Source {
+fn is_fast(columns: &[ComputedColumn]) -> bool {
+    (0..columns.len()).any(|at| cascade::applies(columns, at))
+}
+
+/// The properties of the input. They hold for the operator, since the columns of the
+/// input keep their positions and the rows their order. The added columns are unknown.
+fn plan_properties(
+    input: &Arc<dyn ExecutionPlan>,
+    columns: &[ComputedColumn],
+    schema: &SchemaRef,
+) -> Result<PlanProperties> {
+    let child = input.properties();
+    let known = &child.eq_properties;
+    let orderings = known.oeq_class().iter().cloned();
+    let mut equivalences = EquivalenceProperties::new_with_orderings(Arc::clone(schema), orderings)
+        .with_constraints(known.constraints().clone());
+    equivalences.add_equivalence_group(known.eq_group().clone())?;
+    let emission = match is_fast(columns) {
+        // The sample is drawn from all rows.
+        true => EmissionType::Final,
+        false => child.emission_type,
+    };
+    let partitioning = child.partitioning.clone();
+    Ok(PlanProperties::new(
+        equivalences,
+        partitioning,
+        emission,
+        child.boundedness,
+    ))
+}
+
+/// Source of the rows of a partition.
+enum RowSource {
     Input(SendableRecordBatchStream),
     Cascade(Cascade, usize),
 }
 
-/// What a partition needs to begin.
-struct Begin {
-    columns: Arc<[Computed]>,
-    source: Source,
-    work: Work,
+/// A partition before its first row.
+struct PartitionStart {
+    columns: Arc<[ComputedColumn]>,
+    source: RowSource,
+    inference: PartitionInference,
     metrics: InferMetrics,
     memory: MemoryReservation,
-    share: Share,
+    max_chunk_bytes: usize,
     served_by: Arc<OnceLock<String>>,
 }
 
-impl Begin {
-    async fn answers(self) -> Result<Answers> {
-        let (columns, cancel) = (Arc::clone(&self.columns), self.work.cancel_token.clone());
-        let models = move || {
-            let mut calls = columns.iter().filter_map(Computed::call);
+impl PartitionStart {
+    async fn run(self) -> Result<PartitionStream> {
+        let (columns, cancel) = (
+            Arc::clone(&self.columns),
+            self.inference.cancel_token.clone(),
+        );
+        let check_models = move || {
+            let mut calls = columns.iter().filter_map(ComputedColumn::call);
             calls.try_for_each(|call| call.check_model(&cancel))
         };
-        on_a_thread(models).await?;
-        let (input, work, mode) = match self.source {
-            Source::Input(input) => (input, self.work, None),
-            Source::Cascade(cascade, partition) => {
-                let ready = cascade.ready().await?;
-                let work = self.work.with_students(ready.students.clone());
-                (ready.rows(partition)?, work, Some(ready.shown.clone()))
+        run_blocking_task(check_models).await?;
+        let (input, inference, outcome) = match self.source {
+            RowSource::Input(input) => (input, self.inference, None),
+            RowSource::Cascade(cascade, partition) => {
+                let trained = cascade.trained().await?;
+                let inference = self.inference.with_students(trained.students.clone());
+                (
+                    trained.rows(partition)?,
+                    inference,
+                    Some(trained.outcome.clone()),
+                )
             }
         };
-        let windows = Windows::new(input, work.row_bytes(), self.share.window, self.memory);
-        Ok(Answers {
-            windows: Some(windows),
-            prepared: None,
+        let row_bytes = inference.row_bytes();
+        let chunks = ChunkReader::new(input, row_bytes, self.max_chunk_bytes, self.memory);
+        Ok(PartitionStream {
+            chunks: Some(chunks),
+            prepare_stage: None,
             metrics: self.metrics,
-            mode,
+            outcome,
             served_by: self.served_by,
             finished: VecDeque::new(),
-            work: Arc::new(work),
+            inference: Arc::new(inference),
         })
     }
 }
 
 impl DisplayAs for InferExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let calls: Vec<&str> = self.calls().map(|call| call.shown.as_str()).collect();
-        write!(f, "InferExec: {}", calls.join(", "))?;
-        match self.served_by.get() {
-            Some(served_by) => write!(f, ", {served_by}"),
-            None => match estimate(&self.input, &self.columns) {
-                Some(estimate) => write!(f, ", {estimate}"),
-                None => Ok(()),
-            },
+    fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        let calls: Vec<&str> = self
+            .calls()
+            .map(|call| call.display_name.as_str())
+            .collect();
+        let calls = calls.join(", ");
+        let inference = self.served_by_or_estimate();
+        if let DisplayFormatType::TreeRender = format {
+            write!(f, "calls={calls}")?;
+            return match inference.is_empty() {
+                true => Ok(()),
+                false => write!(f, "\ninference={inference}"),
+            };
+        }
+        write!(f, "InferExec: {calls}")?;
+        if let DisplayFormatType::Verbose = format {
+            write!(f, ", models=[{}]", self.planned_models().join(", "))?;
+            write!(f, ", single_input={}", self.single_input)?;
+        }
+        match inference.is_empty() {
+            true => Ok(()),
+            false => write!(f, ", {inference}"),
         }
     }
 }
 
 impl ExecutionPlan for InferExec {
     fn name(&self) -> &str {
-        "InferExec"
+        Self::static_name()
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
@@ -283,14 +320,14 @@ impl ExecutionPlan for InferExec {
     }
 
     fn input_distribution_requirements(&self) -> InputDistributionRequirements {
-        InputDistributionRequirements::new(vec![match self.gathered {
+        InputDistributionRequirements::new(vec![match self.single_input {
             true => Distribution::SinglePartition,
             false => Distribution::UnspecifiedDistribution,
         }])
     }
 
-    /// The partitions share the cores in any case, and few large windows
-    /// batch better than many small ones.
+    /// No: the partitions share the cores in any case, and few large chunks make better
+    /// batches than many small ones.
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
     }
@@ -299,28 +336,37 @@ impl ExecutionPlan for InferExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        for column in self.columns.iter() {
-            let exprs = match column {
-                Computed::Call(call) => call.args.as_slice(),
-                Computed::Plain(expr) => std::slice::from_ref(expr),
-            };
-            for expr in exprs {
-                if f(expr)? == TreeNodeRecursion::Stop {
-                    return Ok(TreeNodeRecursion::Stop);
-                }
+        apply_expression_roots(
+            self.columns.iter().flat_map(|column| column.expressions()),
+            f,
+        )
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let Ok([input]) = <[Arc<dyn ExecutionPlan>; 1]>::try_from(children) else {
+            return internal_err!("InferExec has one input");
+        };
+        let (columns, schema) = (Arc::clone(&self.columns), Arc::clone(&self.schema));
+        let properties = match options.children_properties {
+            ChildrenPropertiesMode::Keep => Arc::clone(&self.properties),
+            ChildrenPropertiesMode::Recompute => {
+                Arc::new(plan_properties(&input, &columns, &schema)?)
             }
-        }
-        Ok(TreeNodeRecursion::Continue)
+        };
+        let exec = Self::with_properties(input, columns, schema, properties);
+        Ok(Arc::new(exec.with_single_input(self.single_input)))
     }
 
     fn with_new_children(
         self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let input = children.swap_remove(0);
-        let (columns, schema) = (Arc::clone(&self.columns), Arc::clone(&self.schema));
-        let exec = Self::with(input, columns, schema).gathered(self.gathered);
-        Ok(Arc::new(exec))
+        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        self.replace_children(children, options)
     }
 
     fn execute(
@@ -328,31 +374,31 @@ impl ExecutionPlan for InferExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let share = Share::of(
+        let budget = MemoryBudget::of(
             context.memory_pool().as_ref(),
             self.properties.partitioning.partition_count(),
         );
         let cancel = cancel_token(context.session_config().options());
-        let source = match self.cascade(&context, share.kept) {
-            Some(cascade) => Source::Cascade(cascade, partition),
-            None => Source::Input(self.input.execute(partition, Arc::clone(&context))?),
+        let source = match self.cascade(partition, &context, budget.cache) {
+            Some(cascade) => RowSource::Cascade(cascade, partition),
+            None => RowSource::Input(self.input.execute(partition, Arc::clone(&context))?),
         };
-        let begin = Begin {
+        let start = PartitionStart {
             columns: Arc::clone(&self.columns),
             source,
-            // Made before the first row is read: nodes that run one after the
-            // other then hold on to the same vectors.
-            work: Work::new(&self.columns, &self.schema, share.kept, &cancel)?,
+            // Created before the first row is read, so that nodes that run one after
+            // the other share their vectors.
+            inference: PartitionInference::new(&self.columns, &self.schema, budget.cache, &cancel)?,
             metrics: InferMetrics::new(&self.metrics, partition),
             memory: MemoryConsumer::new(format!("Infer[{partition}]"))
                 .register(context.memory_pool()),
-            share,
+            max_chunk_bytes: budget.chunk,
             served_by: Arc::clone(&self.served_by),
         };
-        let batches = futures::stream::once(begin.answers())
-            .map_ok(|answers| {
-                futures::stream::try_unfold(answers, |mut answers| async move {
-                    Ok(answers.next().await?.map(|batch| (batch, answers)))
+        let batches = futures::stream::once(start.run())
+            .map_ok(|stream| {
+                futures::stream::try_unfold(stream, |mut stream| async move {
+                    Ok(stream.next().await?.map(|batch| (batch, stream)))
                 })
             })
             .try_flatten();
@@ -372,13 +418,13 @@ impl ExecutionPlan for InferExec {
 
     fn statistics_from_inputs(
         &self,
-        input: &[Arc<Statistics>],
+        inputs: &[Arc<Statistics>],
         _: &StatisticsArgs,
     ) -> Result<Arc<Statistics>> {
-        let mut statistics = input[0].as_ref().clone();
+        let mut statistics = inputs[0].as_ref().clone();
         let unknown = self.columns.iter().map(|_| ColumnStatistics::new_unknown());
         statistics.column_statistics.extend(unknown);
-        statistics.total_byte_size = datafusion::common::stats::Precision::Absent;
+        statistics.total_byte_size = Precision::Absent;
         Ok(Arc::new(statistics))
     }
 
@@ -389,37 +435,72 @@ impl ExecutionPlan for InferExec {
     fn cardinality_effect(&self) -> CardinalityEffect {
         CardinalityEffect::Equal
     }
+
+    /// Filters on columns of the input go to the input, dynamic ones too: rows that they
+    /// remove need no inference. Not in fast mode, where they would change the sample.
+    ///
+    /// DataFusion maps the columns of a filter by name. A column is excluded if its name
+    /// leads to another column of the input.
+    fn gather_filters_for_pushdown(
+        &self,
+        _: FilterPushdownPhase,
+        parent_filters: Vec<Arc<dyn PhysicalExpr>>,
+        _: &ConfigOptions,
+    ) -> Result<FilterDescription> {
+        if self.is_fast() {
+            let children = self.children();
+            return Ok(FilterDescription::all_unsupported(
+                &parent_filters,
+                &children,
+            ));
+        }
+        let schema = self.input.schema();
+        let fields = schema.fields().iter().enumerate();
+        let unambiguous = fields
+            .filter(|(at, field)| {
+                schema
+                    .index_of(field.name())
+                    .is_ok_and(|first| first == *at)
+            })
+            .map(|(at, _)| at);
+        let child = ChildFilterDescription::from_child_with_allowed_indices(
+            &parent_filters,
+            unambiguous.collect(),
+            &self.input,
+        )?;
+        Ok(FilterDescription::new().with_child(child))
+    }
 }
 
-/// The second stage, and what comes out of it.
-struct Answers {
-    /// The first stage, before anybody asked for a row.
-    windows: Option<Windows>,
-    prepared: Option<FirstStage>,
-    work: Arc<Work>,
+/// The second stage of a partition, and its rows.
+struct PartitionStream {
+    /// Input of the first stage until it starts.
+    chunks: Option<ChunkReader>,
+    prepare_stage: Option<PrepareStage>,
+    inference: Arc<PartitionInference>,
     metrics: InferMetrics,
-    /// What fast mode came to.
-    mode: Option<String>,
+    /// Outcome of fast mode.
+    outcome: Option<String>,
     served_by: Arc<OnceLock<String>>,
     finished: VecDeque<RecordBatch>,
 }
 
-/// The first stage at work: one window waits while another is in the model.
-struct FirstStage {
-    ready: mpsc::Receiver<Result<Prepared>>,
-    _reader: SpawnedTask<()>,
+/// The first stage: prepares one chunk while another is in the model.
+struct PrepareStage {
+    prepared: mpsc::Receiver<Result<PreparedChunk>>,
+    _task: SpawnedTask<()>,
 }
 
-impl FirstStage {
-    fn start(mut windows: Windows, work: Arc<Work>) -> Self {
-        let (sender, ready) = mpsc::channel(1);
-        let reader = SpawnedTask::spawn(async move {
+impl PrepareStage {
+    fn start(mut chunks: ChunkReader, inference: Arc<PartitionInference>) -> Self {
+        let (sender, prepared) = mpsc::channel(1);
+        let task = SpawnedTask::spawn(async move {
             loop {
-                let prepared = match windows.next().await {
+                let prepared = match chunks.next().await {
                     Ok(None) => return,
-                    Ok(Some(window)) => {
-                        let work = Arc::clone(&work);
-                        on_a_thread(move || work.prepare(window)).await
+                    Ok(Some(chunk)) => {
+                        let inference = Arc::clone(&inference);
+                        run_blocking_task(move || inference.prepare(chunk)).await
                     }
                     Err(error) => Err(error),
                 };
@@ -430,59 +511,113 @@ impl FirstStage {
             }
         });
         Self {
-            ready,
-            _reader: reader,
+            prepared,
+            _task: task,
         }
     }
 }
 
-impl Answers {
+impl PartitionStream {
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
-        if let Some(windows) = self.windows.take() {
-            self.prepared = Some(FirstStage::start(windows, Arc::clone(&self.work)));
+        if let Some(chunks) = self.chunks.take() {
+            self.prepare_stage = Some(PrepareStage::start(chunks, Arc::clone(&self.inference)));
         }
         loop {
             if let Some(batch) = self.finished.pop_front() {
                 return Ok(Some(batch.record_output(&self.metrics.baseline)));
             }
-            let prepared = match &mut self.prepared {
-                Some(stage) => stage.ready.recv().await,
+            let prepared = match &mut self.prepare_stage {
+                Some(stage) => stage.prepared.recv().await,
                 None => None,
             };
             let Some(prepared) = prepared else {
                 self.metrics.baseline.done();
-                self.work.finished();
+                self.inference.record_rate();
                 return Ok(None);
             };
-            let (work, prepared) = (Arc::clone(&self.work), prepared?);
-            let finished = on_a_thread(move || work.infer(prepared)).await;
-            self.metrics.update(&self.work.meter);
-            if let Some(served_by) = self.work.served_by() {
-                // The first window says what the others will.
-                let mode = self.mode.iter().flat_map(|mode| [", ", mode]);
-                let _ = self.served_by.set(served_by + &mode.collect::<String>());
+            let (inference, prepared) = (Arc::clone(&self.inference), prepared?);
+            let finished = run_blocking_task(move || inference.infer(prepared)).await;
+            self.metrics.update(&self.inference.meter);
+            if let Some(served_by) = self.inference.served_by() {
+                // All chunks run on the same device.
+                let outcome = self.outcome.iter().flat_map(|outcome| [", ", outcome]);
+                let _ = self.served_by.set(served_by + &outcome.collect::<String>());
             }
             self.finished = finished?.into();
         }
     }
 }
 
-/// Whoever stops reading stops the model, too.
-impl Drop for Answers {
+/// Stops the model once the rows are no longer read.
+impl Drop for PartitionStream {
     fn drop(&mut self) {
-        self.work.cancel();
+        self.inference.cancel();
     }
 }
 
-/// Runs what takes long where it holds up no other task.
-pub async fn on_a_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    match SpawnedTask::spawn_blocking(work).join().await {
-        Ok(result) => result,
-        Err(stopped) => match stopped.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Error::Interrupted.into()),
-        },
+/// The estimates of all operators in a plan, from its root down.
+pub fn estimates(plan: &dyn ExecutionPlan) -> Vec<InferenceEstimate> {
+    let own = plan.downcast_ref::<InferExec>().map(InferExec::estimate);
+    let children = plan.children().into_iter();
+    let below = children.flat_map(|child| estimates(child.as_ref()));
+    own.into_iter().chain(below).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::logical_expr::Operator;
+    use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
+    use datafusion::physical_plan::empty::EmptyExec;
+    use datafusion::physical_plan::filter_pushdown::PushedDown;
+
+    use super::*;
+
+    /// The operator over the columns `names`, with the computed column `added`.
+    fn infer_over(names: &[&str]) -> InferExec {
+        let fields = names
+            .iter()
+            .map(|name| Field::new(*name, DataType::Int64, true));
+        let mut fields: Vec<Field> = fields.collect();
+        let input = EmptyExec::new(Arc::new(Schema::new(fields.clone())));
+        fields.push(Field::new("added", DataType::Int64, true));
+        let columns = vec![ComputedColumn::Plain(lit(1_i64))];
+        InferExec::try_new(Arc::new(input), columns, Arc::new(Schema::new(fields))).unwrap()
+    }
+
+    #[test]
+    fn filters_on_columns_of_the_input_are_pushed_down() {
+        let infer = infer_over(&["id", "title", "id"]);
+        let filter = |name: &str, at: usize| -> Arc<dyn PhysicalExpr> {
+            let column = Arc::new(Column::new(name, at));
+            Arc::new(BinaryExpr::new(column, Operator::Gt, lit(1_i64)))
+        };
+        let filters = vec![
+            filter("id", 0),
+            filter("title", 1),
+            // Its name leads to the first column.
+            filter("id", 2),
+            filter("added", 3),
+        ];
+        let config = ConfigOptions::new();
+        let pushed = infer
+            .gather_filters_for_pushdown(FilterPushdownPhase::Post, filters, &config)
+            .unwrap();
+        let pushed: Vec<bool> = pushed.parent_filters()[0]
+            .iter()
+            .map(|filter| matches!(filter.discriminant, PushedDown::Yes))
+            .collect();
+        assert_eq!(pushed, [true, true, false, false]);
+    }
+
+    #[test]
+    fn estimates_include_all_operators() {
+        let below: Arc<dyn ExecutionPlan> = Arc::new(infer_over(&["id"]));
+        let mut fields = below.schema().fields().to_vec();
+        fields.push(Arc::new(Field::new("more", DataType::Int64, true)));
+        let columns = vec![ComputedColumn::Plain(lit(1_i64))];
+        let schema = Arc::new(Schema::new(fields));
+        let plan = InferExec::try_new(below, columns, schema).unwrap();
+        assert_eq!(estimates(&plan).len(), 2);
     }
 }

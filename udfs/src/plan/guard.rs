@@ -1,20 +1,21 @@
-//! CASE, AND, OR and COALESCE keep their meaning when calls leave them: a call
-//! that is only asked for in some rows gets NULL for its texts in the others,
-//! and NULL never reaches a model.
+//! Guards, which keep the meaning of CASE, AND, OR and COALESCE when calls are lifted
+//! out of them: the texts of a call are NULL in rows that do not evaluate it, and NULL is
+//! not sent to a model.
 
 use std::collections::HashSet;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
+use datafusion::functions::core::coalesce::CoalesceFunc;
 use datafusion::logical_expr::expr::{Case, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, when};
 
 use super::calls::{depends_on_its_row_alone, has_call, is_liftable, model_call};
-use crate::functions::Kind;
+use crate::functions::ArgumentType;
 
-/// Puts the conditions under which calls are asked for into their arguments.
-/// A call that some expression asks for in every row stays as it is
-/// everywhere, since it is computed for all rows in any case.
+/// Adds the conditions under which calls are evaluated to their arguments. A call that
+/// some expression evaluates in every row is unchanged everywhere, since it is computed
+/// for all rows in any case.
 pub fn guarded(exprs: Vec<Expr>) -> Result<Vec<Expr>> {
     let mut everywhere = HashSet::new();
     for expr in &exprs {
@@ -40,8 +41,8 @@ pub fn guarded(exprs: Vec<Expr>) -> Result<Vec<Expr>> {
 
 type Visit<'a> = dyn FnMut(&Expr, Option<&Expr>) -> Result<Option<Expr>> + 'a;
 
-/// Goes through `expr`, knowing the condition (`None` for always) under which
-/// each part of it counts, and puts in place of a call what `visit` gives.
+/// Walks over `expr` with the condition, `None` for always, under which each part is
+/// evaluated. Replaces a call by the result of `visit`.
 fn walk(expr: Expr, guard: Option<&Expr>, visit: &mut Visit<'_>) -> Result<Expr> {
     if !has_call(&expr) {
         return Ok(expr);
@@ -58,13 +59,13 @@ fn walk(expr: Expr, guard: Option<&Expr>, visit: &mut Visit<'_>) -> Result<Expr>
             ..
         }) => connected(expr, op, guard, visit),
         Expr::Case(case) => branches(case, guard, visit),
-        Expr::ScalarFunction(call) if call.func.name() == "coalesce" => {
+        Expr::ScalarFunction(call) if call.func.inner().is::<CoalesceFunc>() => {
             let mut before = guard.cloned();
             let mut args = Vec::with_capacity(call.args.len());
             for arg in call.args {
-                let absent = arg.clone().is_null();
+                let is_null = arg.clone().is_null();
                 args.push(walk(arg, before.as_ref(), visit)?);
-                before = both(before, Some(absent));
+                before = both(before, Some(is_null));
             }
             Ok(Expr::ScalarFunction(ScalarFunction {
                 func: call.func,
@@ -81,7 +82,7 @@ fn children(expr: Expr, guard: Option<&Expr>, visit: &mut Visit<'_>) -> Result<E
         .data)
 }
 
-/// In `a AND b`, what has a call only counts where the rest is not false; in
+/// In `a AND b`, a part with a call is evaluated where the rest is not false; in
 /// `a OR b`, where the rest is not true.
 fn connected(
     expr: Expr,
@@ -93,11 +94,11 @@ fn connected(
     flatten(expr, op, &mut parts);
     let mut condition = guard.cloned();
     for part in parts.iter().filter(|part| !has_call(part)) {
-        let open = match op {
+        let undecided = match op {
             Operator::And => part.clone().is_not_false(),
             _ => part.clone().is_not_true(),
         };
-        condition = both(condition, Some(open));
+        condition = both(condition, Some(undecided));
     }
     let mut whole: Option<Expr> = None;
     for part in parts {
@@ -107,7 +108,7 @@ fn connected(
             Some(left) => Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(part))),
         });
     }
-    // `flatten` gives one part at least.
+    // `flatten` returns one part at least.
     Ok(whole.unwrap_or_else(|| datafusion::logical_expr::lit(true)))
 }
 
@@ -121,7 +122,7 @@ fn flatten(expr: Expr, op: Operator, parts: &mut Vec<Expr>) {
     }
 }
 
-/// A branch counts where its condition holds and none before it did.
+/// A branch is evaluated where its condition holds and no earlier one does.
 fn branches(case: Case, guard: Option<&Expr>, visit: &mut Visit<'_>) -> Result<Expr> {
     let operand = case.expr.clone();
     let mut before = guard.cloned();
@@ -149,8 +150,8 @@ fn branches(case: Case, guard: Option<&Expr>, visit: &mut Visit<'_>) -> Result<E
     }))
 }
 
-/// Both conditions; one that cannot be evaluated a second time is left out,
-/// and the call is then computed for more rows than need it.
+/// Both conditions. A condition that cannot be evaluated twice is omitted, and the call
+/// is then computed for more rows than necessary.
 fn both(a: Option<Expr>, b: Option<Expr>) -> Option<Expr> {
     match (a, b.filter(depends_on_its_row_alone)) {
         (Some(a), Some(b)) => Some(a.and(b)),
@@ -158,19 +159,21 @@ fn both(a: Option<Expr>, b: Option<Expr>) -> Option<Expr> {
     }
 }
 
-/// The call with its texts NULL where `guard` does not hold.
+/// The call with NULL for its texts where `guard` does not hold.
 fn masked(call: &Expr, guard: &Expr) -> Result<Expr> {
     let Some((function, udf)) = model_call(call) else {
         return Ok(call.clone());
     };
-    let arguments = udf.function.shape().arguments;
+    let arguments = udf.function.spec().parameters.list;
     let args = function
         .args
         .iter()
         .zip(arguments)
-        .map(|(arg, (_, kind))| match (kind, arg) {
-            (Kind::Text, Expr::Literal(..)) | (Kind::Labels | Kind::Model, _) => Ok(arg.clone()),
-            (Kind::Text, arg) => when(guard.clone(), arg.clone()).end(),
+        .map(|(arg, (_, argument))| match (argument, arg) {
+            (ArgumentType::Text, arg) if !matches!(arg, Expr::Literal(..)) => {
+                when(guard.clone(), arg.clone()).end()
+            }
+            _ => Ok(arg.clone()),
         })
         .collect::<Result<Vec<_>>>()?;
     Ok(Expr::ScalarFunction(ScalarFunction {

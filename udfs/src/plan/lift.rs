@@ -1,11 +1,10 @@
-//! The optimizer rule that takes model calls out of expressions and computes
-//! them as late as their consumers allow.
+//! The optimizer rule that lifts model calls out of expressions and computes them as
+//! late as their consumers allow.
 //!
-//! Going up from the leaves, an expression with a call is not computed where
-//! it is written but carried along, as the columns that it needs, past sorts,
-//! limits, joins and projections, until some node needs its value (a filter, a
-//! sort key, a group) or the root is reached. There an [`Infer`] node computes
-//! the calls.
+//! The rule goes up from the leaves. It defers an expression with a call, and passes the
+//! columns of the expression on through sorts, limits, joins and projections, until a
+//! node needs its value (a filter, a sort key, a group) or the root is reached. There an
+//! [`Infer`] node computes the calls.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,10 +40,10 @@ impl OptimizerRule for LiftModelCalls {
         plan: LogicalPlan,
         config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
-        if !calls_are_left(&plan)? {
+        if !has_unlifted_call(&plan)? {
             return Ok(Transformed::no(plan));
         }
-        // Which columns are needed is found out wrongly above a DISTINCT ON.
+        // OptimizeProjections drops needed columns above DISTINCT ON.
         let plan = plan.transform_up_with_subqueries(|plan| match plan {
             LogicalPlan::Distinct(Distinct::On(_)) => {
                 ReplaceDistinctWithAggregate::new().rewrite(plan, config)
@@ -52,16 +51,16 @@ impl OptimizerRule for LiftModelCalls {
             plan => Ok(Transformed::no(plan)),
         })?;
         let plan = plan.data;
-        // What nobody asks for must not be computed.
+        // Unused calls must not be computed.
         let plan = OptimizeProjections::new().rewrite(plan, config)?.data;
         let names = |of: &str| config.alias_generator().next(&format!("__{of}"));
         let lifter = Lifter { names: &names };
-        Ok(Transformed::yes(lifter.whole(plan)?))
+        Ok(Transformed::yes(lifter.lift_and_restore(plan)?))
     }
 }
 
-/// Whether some expression outside of an [`Infer`] has a call.
-fn calls_are_left(plan: &LogicalPlan) -> Result<bool> {
+/// Whether an expression outside of an [`Infer`] contains a call.
+fn has_unlifted_call(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|plan| {
         if Infer::of(plan).is_none() {
@@ -79,9 +78,9 @@ fn calls_are_left(plan: &LogicalPlan) -> Result<bool> {
     Ok(found)
 }
 
-/// Whether a subquery in the expressions of this node looks at its rows. Then
-/// the columns must be there until the subquery has become a join.
-fn looks_out_of_a_subquery(plan: &LogicalPlan) -> Result<bool> {
+/// Whether an expression of this node has a correlated subquery. Its columns must stay
+/// until the subquery has become a join.
+fn has_correlated_subquery(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_expressions(|expr| {
         expr.apply(|expr| {
@@ -98,15 +97,15 @@ fn looks_out_of_a_subquery(plan: &LogicalPlan) -> Result<bool> {
     Ok(found)
 }
 
-/// A plan whose output lacks some columns, and how they come about.
+/// A plan without the deferred columns, and the expressions that compute them.
 struct Lifted {
     plan: LogicalPlan,
-    /// What the plan gave before. All its columns are still there, under the
-    /// same names, but for those in `deferred`; there may be others besides.
+    /// The schema before. `plan` has all of its columns under the same names, except
+    /// those in `deferred`, and may have others.
     original: DFSchemaRef,
     /// By position in `original`: the column as an expression over `plan`.
     deferred: BTreeMap<usize, Expr>,
-    /// Calls whose answers are columns of `plan`.
+    /// Calls whose results are columns of `plan`.
     computed: Vec<(Expr, Column)>,
 }
 
@@ -120,7 +119,7 @@ impl Lifted {
         }
     }
 
-    /// `expr`, written over what the plan gave before, over what it gives now.
+    /// Rewrites `expr` over the original schema to one over `plan`.
     fn translate(&self, expr: Expr) -> Result<Expr> {
         let expr = replace(expr, |part| match part {
             Expr::Column(column) => {
@@ -129,11 +128,11 @@ impl Lifted {
             }
             _ => None,
         })?;
-        self.recall(expr)
+        self.replace_computed(expr)
     }
 
-    /// Puts columns in place of calls that are computed already.
-    fn recall(&self, expr: Expr) -> Result<Expr> {
+    /// Replaces calls that are computed already by their columns.
+    fn replace_computed(&self, expr: Expr) -> Result<Expr> {
         replace(expr, |part| {
             let known = self.computed.iter().find(|(call, _)| call == part)?;
             Some(Expr::Column(known.1.clone()))
@@ -142,24 +141,25 @@ impl Lifted {
 }
 
 struct Lifter<'a> {
-    /// Gives a name that no column has, made from another.
+    /// Creates a unique column name from another name.
     names: &'a dyn Fn(&str) -> String,
 }
 
 impl Lifter<'_> {
-    /// The plan with all its calls lifted and its output as it was.
-    fn whole(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+    /// Lifts all calls of the plan, and keeps its schema.
+    fn lift_and_restore(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         let lifted = self.lift(plan)?;
         self.restore(lifted)
     }
 
-    fn whole_arc(&self, plan: Arc<LogicalPlan>) -> Result<Arc<LogicalPlan>> {
-        self.whole(Arc::unwrap_or_clone(plan)).map(Arc::new)
+    fn lift_and_restore_arc(&self, plan: Arc<LogicalPlan>) -> Result<Arc<LogicalPlan>> {
+        self.lift_and_restore(Arc::unwrap_or_clone(plan))
+            .map(Arc::new)
     }
 
     fn lift(&self, plan: LogicalPlan) -> Result<Lifted> {
         let plan = self.subqueries(plan)?;
-        if looks_out_of_a_subquery(&plan)? {
+        if has_correlated_subquery(&plan)? {
             return self.opaque(plan);
         }
         match plan {
@@ -175,8 +175,8 @@ impl Lifter<'_> {
         }
     }
 
-    /// Lifts within subqueries that stand alone. One that looks at the outer
-    /// row becomes a join first, and its calls are lifted out of that.
+    /// Lifts within uncorrelated subqueries. A correlated one becomes a join first, and its
+    /// calls are then lifted out of the join.
     fn subqueries(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         Ok(plan
             .map_subqueries(|subquery| {
@@ -184,17 +184,17 @@ impl Lifter<'_> {
                     return Ok(Transformed::no(subquery));
                 };
                 if subquery.outer_ref_columns.is_empty() {
-                    subquery.subquery = self.whole_arc(subquery.subquery)?;
+                    subquery.subquery = self.lift_and_restore_arc(subquery.subquery)?;
                 }
                 Ok(Transformed::yes(LogicalPlan::Subquery(subquery)))
             })?
             .data)
     }
 
-    /// A node that this rule does not look into.
+    /// Lifts the inputs of a node, and leaves its own expressions.
     fn opaque(&self, plan: LogicalPlan) -> Result<Lifted> {
         let plan = plan
-            .map_children(|child| self.whole(child).map(Transformed::yes))?
+            .map_children(|child| self.lift_and_restore(child).map(Transformed::yes))?
             .data;
         let mut lifted = Lifted::unchanged(plan);
         if let Some(infer) = Infer::of(&lifted.plan) {
@@ -206,14 +206,14 @@ impl Lifter<'_> {
         Ok(lifted)
     }
 
-    /// Adds nodes below which every call in `exprs` is a column.
+    /// Adds nodes that compute the calls in `exprs`. Returns `exprs` over their columns.
     fn compute(&self, lifted: &mut Lifted, exprs: Vec<Expr>) -> Result<Vec<Expr>> {
         let mut exprs = exprs
             .into_iter()
-            .map(|expr| lifted.recall(expr))
+            .map(|expr| lifted.replace_computed(expr))
             .collect::<Result<Vec<_>>>()?;
         exprs = guarded(exprs)?;
-        // A call over the answer of another has to wait for it.
+        // A call on the result of another call needs another node.
         loop {
             let calls = innermost(&exprs)?;
             if calls.is_empty() {
@@ -234,18 +234,18 @@ impl Lifter<'_> {
             lifted.plan = Infer::new(input, named)?.into_plan();
             exprs = exprs
                 .into_iter()
-                .map(|expr| lifted.recall(expr))
+                .map(|expr| lifted.replace_computed(expr))
                 .collect::<Result<_>>()?;
         }
         let deferred = std::mem::take(&mut lifted.deferred);
         for (at, expr) in deferred {
-            let expr = lifted.recall(expr)?;
+            let expr = lifted.replace_computed(expr)?;
             lifted.deferred.insert(at, expr);
         }
         Ok(exprs)
     }
 
-    /// Computes what is deferred and drops what was not there before.
+    /// Computes the deferred columns, and drops columns that are not in the original schema.
     fn restore(&self, mut lifted: Lifted) -> Result<LogicalPlan> {
         let original = Arc::clone(&lifted.original);
         let same = lifted.plan.schema().fields().len() == original.fields().len();
@@ -267,8 +267,7 @@ impl Lifter<'_> {
         Ok(LogicalPlan::Projection(projection))
     }
 
-    /// Expressions with calls are deferred; the columns that they need come
-    /// along.
+    /// Defers expressions with calls, and keeps the columns that they need.
     fn projection(&self, node: Projection) -> Result<Lifted> {
         let mut input = self.lift(Arc::unwrap_or_clone(node.input))?;
         let columns = node.schema.columns();
@@ -277,20 +276,20 @@ impl Lifter<'_> {
             .into_iter()
             .map(|expr| input.translate(expr))
             .collect::<Result<Vec<_>>>()?;
-        let (mut kept, mut deferred, mut here) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut kept, mut deferred, mut needed_here) = (Vec::new(), Vec::new(), Vec::new());
         for (at, expr) in exprs.into_iter().enumerate() {
             match has_call(&expr) {
                 false => kept.push((at, expr)),
                 true if depends_on_its_row_alone(&expr) && !has_metadata(&expr) => {
                     deferred.push((at, expr.unalias()))
                 }
-                true => here.push((at, expr)),
+                true => needed_here.push((at, expr)),
             }
         }
-        let (places, exprs): (Vec<usize>, Vec<Expr>) = here.into_iter().unzip();
-        kept.extend(places.into_iter().zip(self.compute(&mut input, exprs)?));
+        let (positions, exprs): (Vec<usize>, Vec<Expr>) = needed_here.into_iter().unzip();
+        kept.extend(positions.into_iter().zip(self.compute(&mut input, exprs)?));
         kept.sort_by_key(|(at, _)| *at);
-        // By column of the input, the column here that has its values.
+        // Columns of the input, each with the column here that has its values.
         let mut passed: Vec<(Column, Column)> = kept
             .iter()
             .filter_map(|(at, expr)| match expr.clone().unalias() {
@@ -302,9 +301,9 @@ impl Lifter<'_> {
             .into_iter()
             .map(|(at, expr)| named(expr, &columns[at]))
             .collect();
-        let mut carried = BTreeMap::new();
+        let mut deferred_here = BTreeMap::new();
         for (at, expr) in deferred {
-            let expr = input.recall(expr)?;
+            let expr = input.replace_computed(expr)?;
             let mut needed: Vec<Column> = expr.column_refs().into_iter().cloned().collect();
             needed.sort();
             for column in needed {
@@ -314,19 +313,19 @@ impl Lifter<'_> {
                     passed.push((column, to));
                 }
             }
-            carried.insert(at, renamed(expr, &passed)?);
+            deferred_here.insert(at, renamed(expr, &passed)?);
         }
         let plan = Projection::try_new(exprs, Arc::new(input.plan))?;
         Ok(Lifted {
             plan: LogicalPlan::Projection(plan),
             original: node.schema,
-            deferred: carried,
+            deferred: deferred_here,
             computed: Vec::new(),
         })
     }
 
-    /// What needs no model decides first; each condition that needs one sees
-    /// what those before it let through.
+    /// Conditions without a call come first. Each condition with a call gets the rows that
+    /// pass those before it.
     fn filter(&self, node: Filter) -> Result<Lifted> {
         let mut lifted = self.lift(Arc::unwrap_or_clone(node.input))?;
         let predicate = lifted.translate(node.predicate)?;
@@ -335,11 +334,12 @@ impl Lifter<'_> {
     }
 
     fn conditions(&self, lifted: &mut Lifted, conditions: Vec<Expr>) -> Result<()> {
-        let (asking, plain): (Vec<Expr>, Vec<Expr>) = conditions.into_iter().partition(has_call);
+        let (with_calls, plain): (Vec<Expr>, Vec<Expr>) =
+            conditions.into_iter().partition(has_call);
         if let Some(predicate) = conjunction(plain) {
             filtered(lifted, predicate)?;
         }
-        for condition in asking {
+        for condition in with_calls {
             for predicate in self.compute(lifted, vec![condition])? {
                 filtered(lifted, predicate)?;
             }
@@ -377,7 +377,7 @@ impl Lifter<'_> {
         let input = self.lift(Arc::unwrap_or_clone(node.input))?;
         let before = input.plan.schema().columns();
         let plan = SubqueryAlias::try_new(Arc::new(input.plan), node.alias)?;
-        // An alias changes names and leaves every column in its place.
+        // An alias changes names, and keeps the positions of columns.
         let names: Vec<(Column, Column)> = before.into_iter().zip(plan.schema.columns()).collect();
         let deferred = input.deferred.into_iter();
         let computed = input.computed.into_iter();
@@ -401,14 +401,14 @@ impl Lifter<'_> {
         })
     }
 
-    /// Keys are computed on their side. Whatever else a side defers goes past
-    /// the join, where it keeps that side's rows as they are.
+    /// Computes keys on their side. Defers other expressions of a side past the join, if
+    /// the join does not pad the rows of that side.
     fn join(&self, node: Join) -> Result<Lifted> {
         let (mut left, mut right) = (
             self.lift(Arc::unwrap_or_clone(node.left))?,
             self.lift(Arc::unwrap_or_clone(node.right))?,
         );
-        let (keeps_left, keeps_right) = passes(node.join_type);
+        let (keeps_left, keeps_right) = keeps_rows(node.join_type);
         if !keeps_left {
             left = Lifted::unchanged(self.restore(left)?);
         }
@@ -428,12 +428,12 @@ impl Lifter<'_> {
             None => None,
         };
         let conditions = filter.map(split_conjunction_owned).unwrap_or_default();
-        let (mut asking, mut plain): (Vec<Expr>, Vec<Expr>) =
+        let (mut with_calls, mut plain): (Vec<Expr>, Vec<Expr>) =
             conditions.into_iter().partition(has_call);
         if node.join_type != JoinType::Inner {
-            // Such a condition does not sort rows out, so it cannot wait until
-            // after the join; what it asks of one side alone is computed there.
-            for condition in asking.drain(..) {
+            // Such a condition is not a filter, so it cannot follow the join. Its calls on one
+            // side are computed there.
+            for condition in with_calls.drain(..) {
                 let condition = self.one_sided(&mut left, condition)?;
                 plain.push(self.one_sided(&mut right, condition)?);
             }
@@ -461,11 +461,11 @@ impl Lifter<'_> {
             deferred,
             computed: Vec::new(),
         };
-        self.conditions(&mut lifted, asking)?;
+        self.conditions(&mut lifted, with_calls)?;
         Ok(lifted)
     }
 
-    /// Computes the calls in `expr` that look at the columns of one side.
+    /// Computes the calls in `expr` that use columns of one side only.
     fn one_sided(&self, side: &mut Lifted, expr: Expr) -> Result<Expr> {
         let schema = Arc::clone(side.plan.schema());
         let own = |call: &Expr| {
@@ -478,7 +478,7 @@ impl Lifter<'_> {
             .filter(own)
             .collect();
         self.compute(side, calls)?;
-        side.recall(expr)
+        side.replace_computed(expr)
     }
 
     fn aggregate(&self, node: Aggregate) -> Result<Lifted> {
@@ -521,9 +521,9 @@ impl Lifter<'_> {
     }
 }
 
-/// Which sides of a join give rows that are their own, at most more than once
-/// or not at all, so that an expression over one of them means the same above.
-fn passes(join: JoinType) -> (bool, bool) {
+/// Whether a join returns only rows of its left and its right side, without padding by
+/// NULL. An expression over such a side has the same value above the join.
+fn keeps_rows(join: JoinType) -> (bool, bool) {
     match join {
         JoinType::Inner => (true, true),
         JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => {
@@ -536,7 +536,7 @@ fn passes(join: JoinType) -> (bool, bool) {
     }
 }
 
-/// Whether an alias adds metadata, which it can only do where it stands.
+/// Whether `expr` is an alias with metadata, which cannot be moved.
 fn has_metadata(expr: &Expr) -> bool {
     matches!(expr, Expr::Alias(alias) if alias.metadata.is_some())
 }
@@ -547,7 +547,7 @@ fn filtered(lifted: &mut Lifted, predicate: Expr) -> Result<()> {
     Ok(())
 }
 
-/// The expression under the name of `column`.
+/// Aliases the expression to the name of `column`.
 fn named(expr: Expr, column: &Column) -> Expr {
     let (relation, name) = expr.qualified_name();
     if relation == column.relation && name == column.name {
@@ -567,18 +567,17 @@ fn renamed(expr: Expr, names: &[(Column, Column)]) -> Result<Expr> {
     })
 }
 
-/// Gives the outputs of a node the names they had before its calls became
-/// columns.
+/// Restores the names that the outputs of a node had before its calls were lifted.
 fn rename_outputs(plan: LogicalPlan, original: DFSchemaRef) -> Result<Lifted> {
     let columns = plan.schema().columns();
-    let wanted = original.columns();
-    if columns == wanted {
+    let names = original.columns();
+    if columns == names {
         return Ok(Lifted::unchanged(plan));
     }
     let exprs = columns
         .into_iter()
-        .zip(&wanted)
-        .map(|(column, wanted)| named(Expr::Column(column), wanted))
+        .zip(&names)
+        .map(|(column, name)| named(Expr::Column(column), name))
         .collect();
     let projection = Projection::try_new(exprs, Arc::new(plan))?;
     Ok(Lifted {

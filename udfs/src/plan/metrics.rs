@@ -1,10 +1,10 @@
-//! What `EXPLAIN ANALYZE` says of the operator.
+//! Metrics of the operator in `EXPLAIN ANALYZE`.
 
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, RatioMetrics, Time,
 };
 
-use crate::inference::{Meter, Metered};
+use semql_inference::encoding::{Meter, MeterReading};
 
 /// The metrics of one partition.
 pub struct InferMetrics {
@@ -21,7 +21,8 @@ pub struct InferMetrics {
     student: Option<StudentMetrics>,
     set: ExecutionPlanMetricsSet,
     partition: usize,
-    shown: Metered,
+    /// Counts that the metrics contain already.
+    reported: MeterReading,
 }
 
 struct StudentMetrics {
@@ -58,16 +59,16 @@ impl InferMetrics {
             student: None,
             set: set.clone(),
             partition,
-            shown: Metered::default(),
+            reported: MeterReading::default(),
         }
     }
 
-    /// Takes over what the meter counted since the last time.
+    /// Adds what the meter counted since the last update.
     pub fn update(&mut self, meter: &Meter) {
-        let (now, before) = (meter.read(), self.shown);
+        let (now, before) = (meter.read(), self.reported);
         let add = |count: &Count, now: u64, before: u64| count.add((now - before) as usize);
         add(&self.distinct, now.distinct, before.distinct);
-        add(&self.cache_hits, now.recalled, before.recalled);
+        add(&self.cache_hits, now.cached, before.cached);
         add(&self.tokens, now.tokens, before.tokens);
         add(&self.truncated, now.truncated, before.truncated);
         add(&self.failed, now.failed, before.failed);
@@ -81,19 +82,19 @@ impl InferMetrics {
         self.model_time.add_duration(model);
         self.tokenizer_time.add_duration(tokenizer);
         self.update_student(&now);
-        // Waiting for another partition's batch is no work.
+        // Time that waits for the batch of another partition does not count.
         let compute = self.baseline.elapsed_compute();
         let student = now.student_time - before.student_time;
         compute.add_duration(model + tokenizer + student);
-        self.shown = now;
+        self.reported = now;
     }
 
-    /// There is nothing to say of a student that was never asked.
-    fn update_student(&mut self, now: &Metered) {
+    /// Adds the counts of a student. They are absent if no student ran.
+    fn update_student(&mut self, now: &MeterReading) {
         if now.student_rows + now.escalated == 0 {
             return;
         }
-        let (set, partition, before) = (&self.set, self.partition, self.shown);
+        let (set, partition, before) = (&self.set, self.partition, self.reported);
         let student = self
             .student
             .get_or_insert_with(|| StudentMetrics::new(set, partition));

@@ -1,4 +1,4 @@
-//! The logical plan node: its input's columns, and one more for each call.
+//! The logical node: the columns of its input, and one more for each call.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
     Expr, ExprSchemable, Extension, LogicalPlan, UserDefinedLogicalNodeCore,
 };
 
-/// A call and the name of the column that holds its answers.
+/// A call and the name of its column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd)]
 pub struct NamedCall {
     pub name: String,
@@ -54,7 +54,7 @@ impl Infer {
         })
     }
 
-    /// The node, if `plan` is one.
+    /// The node of `plan`; `None` for any other plan.
     pub fn of(plan: &LogicalPlan) -> Option<&Self> {
         match plan {
             LogicalPlan::Extension(extension) => extension.node.as_any().downcast_ref(),
@@ -80,7 +80,7 @@ impl UserDefinedLogicalNodeCore for Infer {
         self.calls.iter().map(|call| call.call.clone()).collect()
     }
 
-    /// Only what the calls give keeps a filter above.
+    /// Filters on other columns than those of the calls are pushed down.
     fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
         self.calls.iter().map(|call| call.name.clone()).collect()
     }
@@ -100,8 +100,7 @@ impl UserDefinedLogicalNodeCore for Infer {
         mut inputs: Vec<LogicalPlan>,
     ) -> Result<Self> {
         let names = self.calls.iter().map(|call| call.name.clone());
-        // A rule that changes an expression leaves its old name as an alias;
-        // this node has names of its own.
+        // Rules alias an expression that they change. The node names its columns itself.
         let calls = names
             .zip(exprs)
             .map(|(name, call)| NamedCall {
@@ -113,13 +112,13 @@ impl UserDefinedLogicalNodeCore for Infer {
     }
 
     fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
-        // What the calls need is added by those who ask.
-        let own = self.input.schema().fields().len();
-        let passed = output_columns.iter().copied().filter(|at| *at < own);
-        Some(vec![passed.collect()])
+        // The optimizer adds the columns of `expressions`.
+        let inputs = self.input.schema().fields().len();
+        let needed = output_columns.iter().copied().filter(|at| *at < inputs);
+        Some(vec![needed.collect()])
     }
 
-    /// Every row in gives one row out.
+    /// The node returns one row for each row of its input.
     fn supports_limit_pushdown(&self) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! What stands in the parentheses of a table function.
+//! Arguments of table functions that take tables.
 
 use std::collections::HashMap;
 
@@ -11,78 +11,34 @@ use datafusion::sql::sqlparser::ast::{
     UnaryOperator, Value,
 };
 
-use super::Shape;
-
-/// What an argument is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A name, a 'file' or a query in parentheses.
-    Table,
-    /// The name of a column.
-    Column,
-    /// A literal text.
-    Text,
-    /// A whole number of at least one.
-    Count,
-    /// Any literal number.
-    Number,
-    /// An expression without columns.
-    Value,
-}
-
-/// An argument, in its place or by its name: `name => value`.
-#[derive(Debug)]
-pub struct Parameter {
-    pub name: &'static str,
-    pub kind: Kind,
-    pub required: bool,
-    pub description: &'static str,
-}
-
-impl Parameter {
-    pub const fn required(name: &'static str, kind: Kind, description: &'static str) -> Self {
-        Self {
-            name,
-            kind,
-            required: true,
-            description,
-        }
-    }
-
-    pub const fn optional(name: &'static str, kind: Kind, description: &'static str) -> Self {
-        Self {
-            required: false,
-            ..Self::required(name, kind, description)
-        }
-    }
-}
+use super::signature::{Parameter, ParameterKind, RelationSignature};
 
 /// The arguments of one call, by name.
 #[derive(Debug, Default)]
-pub struct Arguments {
-    given: HashMap<&'static str, Argument>,
+pub struct RelationArguments {
+    given: HashMap<&'static str, ArgumentValue>,
 }
 
 #[derive(Debug)]
-enum Argument {
+enum ArgumentValue {
     Table(Box<LogicalPlan>),
-    /// Of a column or a literal.
+    /// The name of a column, or a literal text.
     Text(String),
     Number(f64),
     Value(Box<Expr>),
 }
 
-/// Where a table of the session comes from that the statement does not name
-/// among its tables.
+/// Look-up of a table of the session that DataFusion has not resolved, because only an
+/// argument names it.
 pub type Lookup<'a> = dyn Fn(&ObjectName) -> Result<LogicalPlan> + 'a;
 
-impl Arguments {
-    /// Reads the arguments of a call of the function `shape`.
+impl RelationArguments {
+    /// Reads the arguments of a call.
     ///
     /// # Errors
-    /// For one that is missing, not known, given twice or of another kind.
+    /// Arguments that are missing, unknown, given twice or of another kind.
     pub fn read(
-        shape: &Shape,
+        signature: &RelationSignature,
         args: Vec<FunctionArg>,
         context: &mut dyn RelationPlannerContext,
         lookup: &Lookup<'_>,
@@ -97,37 +53,41 @@ impl Arguments {
                 }
             };
             let parameter = match &name {
-                None => shape.parameters.get(at),
-                Some(name) => shape.parameters.iter().find(|p| p.name == name),
+                None => signature.parameters.get(at),
+                Some(name) => signature.parameters.iter().find(|p| p.name == name),
             };
             let Some(parameter) = parameter else {
                 let what = name.map_or(format!("{} arguments", at + 1), |name| {
                     format!("an argument {name}")
                 });
-                return plan_err!("{} does not take {what}: {}", shape.name, shape.syntax());
+                return plan_err!(
+                    "{} does not take {what}: {}",
+                    signature.name,
+                    signature.syntax()
+                );
             };
             let FunctionArgExpr::Expr(value) = value else {
-                return plan_err!("* is no argument of {}: {}", shape.name, shape.syntax());
+                return plan_err!("{} does not take *: {}", signature.name, signature.syntax());
             };
             if is_null(&value) && !parameter.required {
                 continue;
             }
-            let argument = read(shape, parameter, value, context, lookup)?;
+            let argument = read(signature, parameter, value, context, lookup)?;
             if arguments.given.insert(parameter.name, argument).is_some() {
-                return plan_err!("{} is given {} twice", shape.name, parameter.name);
+                return plan_err!("{} is given {} twice", signature.name, parameter.name);
             }
         }
-        let missing = shape
+        let missing = signature
             .parameters
             .iter()
             .find(|p| p.required && !arguments.given.contains_key(p.name));
         match missing {
             Some(missing) => plan_err!(
                 "{} needs {}, {}: {}",
-                shape.name,
+                signature.name,
                 missing.name,
                 missing.description,
-                shape.syntax()
+                signature.syntax()
             ),
             None => Ok(arguments),
         }
@@ -135,39 +95,39 @@ impl Arguments {
 
     pub fn table(&mut self, name: &str) -> Option<LogicalPlan> {
         match self.given.remove(name) {
-            Some(Argument::Table(plan)) => Some(*plan),
+            Some(ArgumentValue::Table(plan)) => Some(*plan),
             _ => None,
         }
     }
 
-    /// A table that the function needs.
+    /// The table of a required parameter.
     ///
     /// # Errors
-    /// Never for a parameter that is required and of the kind.
+    /// An internal error for any other parameter.
     pub fn required_table(&mut self, name: &str) -> Result<LogicalPlan> {
         let table = self.table(name);
-        table.ok_or_else(|| internal_datafusion_err!("no table {name} was read"))
+        table.ok_or_else(|| internal_datafusion_err!("the argument {name} is missing"))
     }
 
-    /// The same for an expression.
+    /// The expression of a required parameter.
     ///
     /// # Errors
-    /// Never for a parameter that is required and of the kind.
+    /// An internal error for any other parameter.
     pub fn required_value(&mut self, name: &str) -> Result<Expr> {
         let value = self.value(name);
-        value.ok_or_else(|| internal_datafusion_err!("no {name} was read"))
+        value.ok_or_else(|| internal_datafusion_err!("the argument {name} is missing"))
     }
 
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.given.get(name) {
-            Some(Argument::Text(text)) => Some(text),
+            Some(ArgumentValue::Text(text)) => Some(text),
             _ => None,
         }
     }
 
     pub fn number(&self, name: &str) -> Option<f64> {
         match self.given.get(name) {
-            Some(Argument::Number(number)) => Some(*number),
+            Some(ArgumentValue::Number(number)) => Some(*number),
             _ => None,
         }
     }
@@ -178,28 +138,28 @@ impl Arguments {
 
     pub fn value(&mut self, name: &str) -> Option<Expr> {
         match self.given.remove(name) {
-            Some(Argument::Value(value)) => Some(*value),
+            Some(ArgumentValue::Value(value)) => Some(*value),
             _ => None,
         }
     }
 }
 
 fn read(
-    shape: &Shape,
+    signature: &RelationSignature,
     parameter: &Parameter,
     value: SqlExpr,
     context: &mut dyn RelationPlannerContext,
     lookup: &Lookup<'_>,
-) -> Result<Argument> {
-    let shown = value.to_string();
+) -> Result<ArgumentValue> {
+    let given = value.to_string();
     let wrong = |what: &str| {
         DataFusionError::Plan(format!(
-            "{} of {} is {shown}, and no {what}",
-            parameter.name, shape.name
+            "{} of {} is {given}, which is not a {what}",
+            parameter.name, signature.name
         ))
     };
     match parameter.kind {
-        Kind::Table => {
+        ParameterKind::Table => {
             let name = match value {
                 SqlExpr::Subquery(subquery) => {
                     let alias = TableAlias {
@@ -214,7 +174,7 @@ fn read(
                         alias: Some(alias),
                         sample: None,
                     })?;
-                    return Ok(Argument::Table(Box::new(plan)));
+                    return Ok(ArgumentValue::Table(Box::new(plan)));
                 }
                 SqlExpr::Identifier(ident) => ObjectName::from(vec![ident]),
                 SqlExpr::CompoundIdentifier(idents) => ObjectName::from(idents),
@@ -226,35 +186,37 @@ fn read(
                 },
                 _ => return Err(wrong("table")),
             };
-            Ok(Argument::Table(Box::new(table(name, context, lookup)?)))
+            Ok(ArgumentValue::Table(Box::new(table(
+                name, context, lookup,
+            )?)))
         }
-        Kind::Column => match value {
-            SqlExpr::Identifier(ident) => Ok(Argument::Text(context.normalize_ident(ident))),
+        ParameterKind::Column => match value {
+            SqlExpr::Identifier(ident) => Ok(ArgumentValue::Text(context.normalize_ident(ident))),
             SqlExpr::Value(value) => match value.value {
-                Value::SingleQuotedString(name) => Ok(Argument::Text(name)),
+                Value::SingleQuotedString(name) => Ok(ArgumentValue::Text(name)),
                 _ => Err(wrong("column")),
             },
             _ => Err(wrong("column")),
         },
-        Kind::Text => match literal(&value) {
-            Some(Value::SingleQuotedString(text)) => Ok(Argument::Text(text.clone())),
+        ParameterKind::Text => match literal(&value) {
+            Some(Value::SingleQuotedString(text)) => Ok(ArgumentValue::Text(text.clone())),
             _ => Err(wrong("text")),
         },
-        Kind::Count => match number(&value) {
-            Some(count) if count >= 1.0 && count.fract() == 0.0 => Ok(Argument::Number(count)),
+        ParameterKind::Count => match number(&value) {
+            Some(count) if count >= 1.0 && count.fract() == 0.0 => Ok(ArgumentValue::Number(count)),
             _ => Err(wrong("whole number of at least 1")),
         },
-        Kind::Number => number(&value)
-            .map(Argument::Number)
+        ParameterKind::Number => number(&value)
+            .map(ArgumentValue::Number)
             .ok_or_else(|| wrong("number")),
-        Kind::Value => {
+        ParameterKind::Value => {
             let value = context.sql_to_expr(value, &DFSchema::empty())?;
-            Ok(Argument::Value(Box::new(value)))
+            Ok(ArgumentValue::Value(Box::new(value)))
         }
     }
 }
 
-/// A table by name: one that the query defines, or one of the session.
+/// The table of a name, from the query or the session.
 fn table(
     name: ObjectName,
     context: &mut dyn RelationPlannerContext,

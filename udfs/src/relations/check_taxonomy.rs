@@ -1,4 +1,4 @@
-//! `check_taxonomy([name] [, table])`: what is wrong with a label set.
+//! `check_taxonomy([taxonomy] [, table])`: possible faults of a taxonomy.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,49 +10,55 @@ use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, ident};
 
+use super::arguments::RelationArguments;
 use super::columns::{TEXTS, TITLES, called};
-use super::node::Tables;
-use super::{Arguments, Kind, Operation, Parameter, Relation, Shape, Work};
-use crate::inference::{Classifier, Reading, Run, offer, scored};
-use crate::learning::kmeans;
+use super::exec::{OperationContext, TableOperation};
+use super::node::TableOperationNode;
+use super::relation::Relation;
+use super::signature::{Parameter, ParameterKind, RelationSignature};
+use crate::error::to_datafusion;
 use crate::options::AiOptions;
-use crate::vector::{dot, normalize};
-use crate::words::each_word;
+use semql_inference::classifier::{Classifier, rank_labels};
+use semql_inference::encoding::{ModelInput, product_text};
+use semql_inference::vector::{dot, normalize};
+use semql_learning::kmeans;
+use semql_learning::words::each_word;
 
 /// Rows of the table that are read.
-const SAMPLE: usize = 1_000;
+const MAX_ROWS: usize = 1_000;
 
-/// Below this score no label claims a row, unless `ai.min_score` says another.
-const UNCLAIMED: f32 = 0.25;
+/// Score below which no label claims a row, unless `ai.min_score` is set.
+const DEFAULT_MIN_SCORE: f32 = 0.25;
 
-/// Two labels that are so near each other compete for a row.
-const CLOSE: f32 = 0.03;
+/// Difference of scores within which two labels compete for a row.
+const COMPETING_MARGIN: f32 = 0.03;
 
-/// Groups of rows that no label claims, at most, rows in one at least, and
-/// terms that name one.
-const GROUPS: usize = 8;
-const LEAST_GROUP: usize = 3;
-const TERMS: usize = 5;
+/// Maximum number of groups of unclaimed rows, mean rows of a group, and terms that
+/// describe one.
+const MAX_GROUPS: usize = 8;
+const ROWS_PER_GROUP: usize = 3;
+const TERMS_PER_GROUP: usize = 5;
 
-static SHAPE: Shape = Shape {
+static SIGNATURE: RelationSignature = RelationSignature {
     name: "check_taxonomy",
     parameters: &[
         Parameter::optional(
             "taxonomy",
-            Kind::Text,
+            ParameterKind::Text,
             "the name of a taxonomy; if not given, the one that `ai.taxonomy` names",
         ),
         Parameter::optional(
             "table",
-            Kind::Table,
+            ParameterKind::Table,
             "a table with a column `title` (or `name`), `text` (or `description`, `body`), or both, of which 1,000 rows are read",
         ),
     ],
-    description: "What may be wrong with a taxonomy, a row for each finding. `overlap`: a label and the one that is \
-        nearest to it, by their phrases' mean vectors, with the two phrases that are nearest to each other; `rows` of \
-        the table for which the two compete. `phrase`: a phrase that without itself would be given to another label, \
-        which it is likely to steal from; `rows` that it decides. `unclaimed`: rows of the table that no label fits, in \
-        groups that their most telling words name; the score is the mean of their best one.",
+    description: "Possible faults of a taxonomy, a row for each. `overlap`: a label and its nearest other label, \
+        by the mean vectors of their phrases, with the two nearest phrases; `rows` of the table for \
+        which the two compete. `phrase`: a phrase that is nearer to another label than to the other \
+        phrases of its label, and so attracts rows of the other label; `rows` that it decides. \
+        `unclaimed`: rows of the table that no label fits, in groups described by their most \
+        distinctive words; the score is the mean of their best scores.",
     example: "SELECT * FROM check_taxonomy('product_category', products)",
 };
 
@@ -60,22 +66,24 @@ static SHAPE: Shape = Shape {
 pub struct CheckTaxonomy;
 
 impl Relation for CheckTaxonomy {
-    fn shape(&self) -> &'static Shape {
-        &SHAPE
+    fn signature(&self) -> &'static RelationSignature {
+        &SIGNATURE
     }
 
-    fn plan(&self, mut arguments: Arguments, options: &AiOptions) -> Result<LogicalPlan> {
+    fn plan(&self, mut arguments: RelationArguments, options: &AiOptions) -> Result<LogicalPlan> {
         let taxonomy = arguments
             .text("taxonomy")
             .unwrap_or(&options.settings.taxonomy);
         let mut options = options.clone();
         options.settings.taxonomy = taxonomy.to_string();
-        options.runtime.taxonomy(taxonomy)?;
+        options.runtime.taxonomy(taxonomy).map_err(to_datafusion)?;
         let AiOptions {
             settings, runtime, ..
         } = &options;
-        runtime.facts_with_cancel(settings, &options.cancel)?;
-        let input = arguments.table("table").map(sample).transpose()?;
+        runtime
+            .facts_with_cancel(settings, &options.cancel)
+            .map_err(to_datafusion)?;
+        let input = arguments.table("table").map(first_rows).transpose()?;
         let schema = Arc::new(Schema::new(vec![
             Field::new("finding", DataType::Utf8, false),
             Field::new("label", DataType::Utf8, true),
@@ -84,16 +92,16 @@ impl Relation for CheckTaxonomy {
             Field::new("score", DataType::Float32, false),
             Field::new("rows", DataType::Int64, true),
         ]));
-        Tables::plan(
-            Arc::new(Check { options }),
+        TableOperationNode::plan(
+            Arc::new(TaxonomyCheck { options }),
             input.into_iter().collect(),
             &schema,
         )
     }
 }
 
-/// The first rows' titles and texts, whichever there are.
-fn sample(table: LogicalPlan) -> Result<LogicalPlan> {
+/// Titles and texts, as far as the table has them, of its first rows.
+fn first_rows(table: LogicalPlan) -> Result<LogicalPlan> {
     let (title, text) = (called(&table, TITLES), called(&table, TEXTS));
     let found = [(title, "title"), (text, "text")].into_iter();
     let found: Vec<_> = found
@@ -108,17 +116,17 @@ fn sample(table: LogicalPlan) -> Result<LogicalPlan> {
     }
     LogicalPlanBuilder::from(table)
         .project(found)?
-        .limit(0, Some(SAMPLE))?
+        .limit(0, Some(MAX_ROWS))?
         .build()
 }
 
 /// Examines the taxonomy that the settings name.
 #[derive(Debug)]
-struct Check {
+struct TaxonomyCheck {
     options: AiOptions,
 }
 
-/// One row of the answer.
+/// One row of the result.
 struct Finding {
     finding: &'static str,
     label: Option<String>,
@@ -128,8 +136,8 @@ struct Finding {
     rows: Option<i64>,
 }
 
-/// A row of the table.
-struct Offer {
+/// A row of the table with its vector and scores.
+struct ScoredRow {
     title: Option<String>,
     text: Option<String>,
     vector: Vec<f32>,
@@ -137,56 +145,68 @@ struct Offer {
     scores: Vec<(usize, f32)>,
 }
 
-impl Operation for Check {
+impl TableOperation for TaxonomyCheck {
     fn name(&self) -> &'static str {
-        SHAPE.name
+        SIGNATURE.name
     }
 
-    fn shown(&self) -> String {
+    fn display_arguments(&self) -> String {
         format!("'{}'", self.options.settings.taxonomy)
     }
 
-    fn run(&self, inputs: Vec<RecordBatch>, work: &Work) -> Result<Vec<RecordBatch>> {
+    fn run(
+        &self,
+        inputs: Vec<RecordBatch>,
+        context: &OperationContext,
+    ) -> Result<Vec<RecordBatch>> {
         let AiOptions {
             settings, runtime, ..
         } = &self.options;
-        let encoder = runtime.encoder_with_cancel(settings, work.cancel_token())?;
-        let run = Run::new(runtime, settings)?.with_cancel(work.cancel_token());
-        let taxonomy = runtime.taxonomy(&settings.taxonomy)?;
-        let classifier = Classifier::new(&taxonomy, &encoder, &run)?;
-        let mut offers = None;
+        let encoder = runtime
+            .encoder_with_cancel(settings, context.cancel_token())
+            .map_err(to_datafusion)?;
+        let run = runtime
+            .encode_context(settings)
+            .map_err(to_datafusion)?
+            .with_cancel(context.cancel_token());
+        let taxonomy = runtime
+            .taxonomy(&settings.taxonomy)
+            .map_err(to_datafusion)?;
+        let classifier = Classifier::new(&taxonomy, &encoder, &run).map_err(to_datafusion)?;
+        let mut scored_rows = None;
         if let Some(table) = inputs.first() {
             let texts = texts(table)?;
-            let readings: Vec<Reading<'_>> = texts
+            let readings: Vec<ModelInput<'_>> = texts
                 .iter()
-                .flat_map(|(title, text)| offer::readings(title.as_deref(), text.as_deref()))
+                .flat_map(|(title, text)| product_text::inputs(title.as_deref(), text.as_deref()))
                 .collect();
-            let vectors = encoder.encode(&readings, &run)?;
-            work.check()?;
+            let vectors = encoder.encode(&readings, &run).map_err(to_datafusion)?;
+            context.check()?;
             let read =
-                |at: usize| [0, 1].map(|reading| vectors.get(at * offer::READINGS + reading));
-            let offers_of = texts.iter().enumerate().filter_map(|(at, (title, text))| {
+                |at: usize| [0, 1].map(|reading| vectors.get(at * product_text::INPUTS + reading));
+            let rows_of = texts.iter().enumerate().filter_map(|(at, (title, text))| {
                 let (head, rest) = (title.as_deref(), text.as_deref());
-                let vector = offer::vector(head, rest, read(at))?;
-                let scores = scored(&classifier.scores(&vector, offer::head(head, rest)));
-                Some(Offer {
+                let vector = product_text::vector(head, rest, read(at))?;
+                let scores =
+                    rank_labels(&classifier.scores(&vector, product_text::head(head, rest)));
+                Some(ScoredRow {
                     title: title.clone(),
                     text: text.clone(),
                     vector,
                     scores,
                 })
             });
-            offers = Some(offers_of.collect::<Vec<_>>());
+            scored_rows = Some(rows_of.collect::<Vec<_>>());
         }
-        let least = settings
+        let min_score = settings
             .min_score
-            .map_or(UNCLAIMED, |least| least.get() as f32);
-        let mut findings = overlaps(&classifier, offers.as_deref());
-        findings.extend(phrases(&classifier, offers.as_deref()));
-        if let Some(offers) = &offers {
-            findings.extend(unclaimed(offers, least, settings.seed, work)?);
+            .map_or(DEFAULT_MIN_SCORE, |min_score| min_score.get() as f32);
+        let mut findings = overlaps(&classifier, scored_rows.as_deref());
+        findings.extend(phrases(&classifier, scored_rows.as_deref()));
+        if let Some(scored_rows) = &scored_rows {
+            findings.extend(unclaimed(scored_rows, min_score, settings.seed, context)?);
         }
-        Ok(vec![batch(&findings, work)?])
+        Ok(vec![batch(&findings, context)?])
     }
 }
 
@@ -203,11 +223,11 @@ fn texts(table: &RecordBatch) -> Result<Vec<(Option<String>, Option<String>)>> {
     Ok(column("title")?.into_iter().zip(column("text")?).collect())
 }
 
-/// For each label the nearest other one.
-fn overlaps(classifier: &Classifier, offers: Option<&[Offer]>) -> Vec<Finding> {
+/// The nearest other label of each label.
+fn overlaps(classifier: &Classifier, scored_rows: Option<&[ScoredRow]>) -> Vec<Finding> {
     let labels = classifier.labels.len();
     let mut means: Vec<Vec<f32>> = vec![Vec::new(); labels];
-    for at in 0..classifier.phrases() {
+    for at in 0..classifier.phrase_count() {
         let (label, _, vector) = classifier.phrase(at);
         means[label].resize(vector.len(), 0.0);
         means[label]
@@ -221,8 +241,8 @@ fn overlaps(classifier: &Classifier, offers: Option<&[Offer]>) -> Vec<Finding> {
             let others = (0..labels).filter(|other| *other != label);
             let near = others.map(|other| (other, dot(&means[label], &means[other])));
             let (other, score) = near.max_by(|a, b| a.1.total_cmp(&b.1))?;
-            let competing = offers.map(|offers| {
-                let of_both = offers.iter().filter(|offer| competes(offer, label, other));
+            let competing = scored_rows.map(|scored_rows| {
+                let of_both = scored_rows.iter().filter(|row| competes(row, label, other));
                 of_both.count() as i64
             });
             Some(Finding {
@@ -239,18 +259,18 @@ fn overlaps(classifier: &Classifier, offers: Option<&[Offer]>) -> Vec<Finding> {
     found
 }
 
-/// Whether the two are the best of the row, one close behind the other.
-fn competes(offer: &Offer, label: usize, other: usize) -> bool {
-    let [first, second, ..] = offer.scores.as_slice() else {
+/// Whether the two labels are the best of the row, with close scores.
+fn competes(row: &ScoredRow, label: usize, other: usize) -> bool {
+    let [first, second, ..] = row.scores.as_slice() else {
         return false;
     };
     let best = [first.0, second.0];
-    best.contains(&label) && best.contains(&other) && first.1 - second.1 < CLOSE
+    best.contains(&label) && best.contains(&other) && first.1 - second.1 < COMPETING_MARGIN
 }
 
 fn nearest_phrases(classifier: &Classifier, label: usize, other: usize) -> String {
     let of = |label: usize| {
-        let all = (0..classifier.phrases()).map(|at| classifier.phrase(at));
+        let all = (0..classifier.phrase_count()).map(|at| classifier.phrase(at));
         all.filter(move |(of, ..)| *of == label)
     };
     let pairs = of(label).flat_map(|a| of(other).map(move |b| (dot(a.2, b.2), a.1, b.1)));
@@ -258,15 +278,16 @@ fn nearest_phrases(classifier: &Classifier, label: usize, other: usize) -> Strin
     nearest.map_or(String::new(), |(_, a, b)| format!("{a} ~ {b}"))
 }
 
-/// Phrases that would be given to another label, the surest first.
-fn phrases(classifier: &Classifier, offers: Option<&[Offer]>) -> Vec<Finding> {
-    let mut found: Vec<(usize, Finding)> = (0..classifier.phrases())
+/// Phrases that are nearer to another label than to the rest of their own, the most certain
+/// first.
+fn phrases(classifier: &Classifier, scored_rows: Option<&[ScoredRow]>) -> Vec<Finding> {
+    let mut found: Vec<(usize, Finding)> = (0..classifier.phrase_count())
         .filter_map(|at| {
             let (label, text, vector) = classifier.phrase(at);
             let scores = classifier.scores_without(at, vector, None);
-            let (other, score) = *scored(&scores).first()?;
-            let stolen = other != label && score.is_finite();
-            stolen.then(|| {
+            let (other, score) = *rank_labels(&scores).first()?;
+            let is_nearer = other != label && score.is_finite();
+            is_nearer.then(|| {
                 let finding = Finding {
                     finding: "phrase",
                     label: Some(classifier.labels[label].clone()),
@@ -280,15 +301,17 @@ fn phrases(classifier: &Classifier, offers: Option<&[Offer]>) -> Vec<Finding> {
         })
         .collect();
     found.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
-    if let Some(offers) = offers {
+    if let Some(scored_rows) = scored_rows {
         for (at, finding) in &mut found {
             let label = classifier.phrase(*at).0;
-            let decided = offers.iter().filter(|offer| {
-                let own = offer.scores.first().is_some_and(|best| best.0 == label);
+            let decided = scored_rows.iter().filter(|row| {
+                let own = row.scores.first().is_some_and(|best| best.0 == label);
                 own && {
-                    let head = offer::head(offer.title.as_deref(), offer.text.as_deref());
-                    let without = classifier.scores_without(*at, &offer.vector, head);
-                    scored(&without).first().is_some_and(|best| best.0 != label)
+                    let head = product_text::head(row.title.as_deref(), row.text.as_deref());
+                    let without = classifier.scores_without(*at, &row.vector, head);
+                    rank_labels(&without)
+                        .first()
+                        .is_some_and(|best| best.0 != label)
                 }
             });
             finding.rows = Some(decided.count() as i64);
@@ -297,46 +320,54 @@ fn phrases(classifier: &Classifier, offers: Option<&[Offer]>) -> Vec<Finding> {
     found.into_iter().map(|(_, finding)| finding).collect()
 }
 
-/// The rows that no label fits, in groups.
-fn unclaimed(offers: &[Offer], least: f32, seed: u64, work: &Work) -> Result<Vec<Finding>> {
-    let best = |offer: &Offer| offer.scores.first().map_or(0.0, |best| best.1);
-    let rows: Vec<&Offer> = offers.iter().filter(|offer| best(offer) < least).collect();
+/// Groups of rows that no label fits.
+fn unclaimed(
+    scored_rows: &[ScoredRow],
+    min_score: f32,
+    seed: u64,
+    context: &OperationContext,
+) -> Result<Vec<Finding>> {
+    let best = |row: &ScoredRow| row.scores.first().map_or(0.0, |best| best.1);
+    let rows: Vec<&ScoredRow> = scored_rows
+        .iter()
+        .filter(|row| best(row) < min_score)
+        .collect();
     let Some(first) = rows.first() else {
         return Ok(Vec::new());
     };
     let vectors: Vec<f32> = rows.iter().flat_map(|row| &row.vector).copied().collect();
-    let wanted = (rows.len() / LEAST_GROUP).clamp(1, GROUPS);
-    let groups = kmeans(&vectors, first.vector.len(), wanted, seed, &|| {
-        work.is_stopped()
+    let count = (rows.len() / ROWS_PER_GROUP).clamp(1, MAX_GROUPS);
+    let groups = kmeans(&vectors, first.vector.len(), count, seed, &|| {
+        context.is_cancelled()
     });
     let Some(groups) = groups else {
-        return Err(crate::error::Error::Interrupted.into());
+        return Err(to_datafusion(crate::error::Error::Interrupted));
     };
-    let mut members: Vec<Vec<&Offer>> = vec![Vec::new(); wanted];
-    for (row, group) in rows.iter().zip(&groups.of_rows) {
+    let mut members: Vec<Vec<&ScoredRow>> = vec![Vec::new(); count];
+    for (row, group) in rows.iter().zip(&groups.assignments) {
         members[*group as usize].push(row);
     }
     members.retain(|group| !group.is_empty());
     members.sort_by_key(|group| std::cmp::Reverse(group.len()));
-    let rows_with = rows_with(offers.iter());
-    let finding = |group: &Vec<&Offer>| Finding {
+    let rows_with = rows_with(scored_rows.iter());
+    let finding = |group: &Vec<&ScoredRow>| Finding {
         finding: "unclaimed",
         label: None,
         other: None,
-        what: terms(group, &rows_with, offers.len()),
-        score: group.iter().map(|offer| best(offer)).sum::<f32>() / group.len() as f32,
+        what: terms(group, &rows_with, scored_rows.len()),
+        score: group.iter().map(|row| best(row)).sum::<f32>() / group.len() as f32,
         rows: Some(group.len() as i64),
     };
     Ok(members.iter().map(finding).collect())
 }
 
-/// In how many of the rows each word is.
-fn rows_with<'a>(offers: impl Iterator<Item = &'a Offer>) -> HashMap<String, usize> {
+/// The number of rows with each word.
+fn rows_with<'a>(scored_rows: impl Iterator<Item = &'a ScoredRow>) -> HashMap<String, usize> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     let mut buffer = String::new();
-    for offer in offers {
+    for row in scored_rows {
         let mut words = Vec::new();
-        for text in [&offer.title, &offer.text].into_iter().flatten() {
+        for text in [&row.title, &row.text].into_iter().flatten() {
             each_word(text, &mut buffer, |word| {
                 if word.chars().count() > 2 && !word.chars().any(|c| c.is_ascii_digit()) {
                     words.push(word.to_string());
@@ -352,8 +383,8 @@ fn rows_with<'a>(offers: impl Iterator<Item = &'a Offer>) -> HashMap<String, usi
     counts
 }
 
-/// The words that are in more of the group's rows than of all others.
-fn terms(group: &[&Offer], all: &HashMap<String, usize>, rows: usize) -> String {
+/// The words that distinguish the group from all rows.
+fn terms(group: &[&ScoredRow], all: &HashMap<String, usize>, rows: usize) -> String {
     let own = rows_with(group.iter().copied());
     let mut weighed: Vec<(f32, &String)> = own
         .iter()
@@ -363,18 +394,21 @@ fn terms(group: &[&Offer], all: &HashMap<String, usize>, rows: usize) -> String 
         })
         .collect();
     weighed.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    let words = weighed.iter().take(TERMS).map(|(_, word)| word.as_str());
+    let words = weighed
+        .iter()
+        .take(TERMS_PER_GROUP)
+        .map(|(_, word)| word.as_str());
     words.collect::<Vec<_>>().join(", ")
 }
 
-fn batch(findings: &[Finding], work: &Work) -> Result<RecordBatch> {
+fn batch(findings: &[Finding], context: &OperationContext) -> Result<RecordBatch> {
     let text = |get: fn(&Finding) -> Option<&str>| -> ArrayRef {
         Arc::new(findings.iter().map(get).collect::<StringArray>())
     };
     let scores: Float32Array = findings.iter().map(|finding| Some(finding.score)).collect();
     let rows: Int64Array = findings.iter().map(|finding| finding.rows).collect();
     Ok(RecordBatch::try_new(
-        Arc::clone(&work.schema),
+        Arc::clone(&context.schema),
         vec![
             text(|finding| Some(finding.finding)),
             text(|finding| finding.label.as_deref()),

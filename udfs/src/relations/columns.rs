@@ -1,4 +1,4 @@
-//! Which columns of a table a function is about.
+//! Columns of a table that a function uses.
 
 use arrow::datatypes::{DataType, FieldRef, Fields};
 use datafusion::common::plan_err;
@@ -8,13 +8,13 @@ use datafusion::logical_expr::{Expr, LogicalPlan, ident, lit};
 use crate::functions;
 use crate::options::AiOptions;
 
-/// What columns of titles, texts and names of rows are called, the usual first.
+/// Usual names of columns with titles, texts and row names, in order of preference.
 pub const TITLES: &[&str] = &["title", "name"];
 pub const TEXTS: &[&str] = &["text", "description", "body"];
 pub const IDS: &[&str] = &["docid", "id"];
 
-/// The column that has the first of the names, in any case, for which there is
-/// one of a type that fits.
+/// The column with the first of `names`, in any case, that the table has with a type that
+/// `fits`.
 pub fn first_called(
     fields: &Fields,
     names: &[&str],
@@ -27,24 +27,24 @@ pub fn first_called(
     })
 }
 
-/// The same for the texts of `table`.
+/// [`first_called`] for columns of texts.
 pub fn called(table: &LogicalPlan, names: &[&str]) -> Option<String> {
     first_called(table.schema().fields(), names, is_text)
 }
 
-/// A column with vectors, or with texts to be embedded.
+/// A column with vectors, or with texts to embed.
 pub struct VectorColumn {
     /// The vector, as an expression over the table.
     pub vector: Expr,
-    /// The name of the model that made it, where that is known.
+    /// The name of the model of the vectors, if known.
     pub model: Option<String>,
 }
 
 impl VectorColumn {
-    /// The column called `name`, or the one column that holds vectors.
+    /// The column `name`, or the only column with vectors.
     ///
     /// # Errors
-    /// Where there is none, or more than one to choose from.
+    /// No such column, or several with vectors.
     pub fn of(
         function: &str,
         table: &LogicalPlan,
@@ -102,7 +102,7 @@ impl VectorColumn {
                 model: field.metadata().get("semql.model").cloned(),
             }),
             data_type if is_text(data_type) => Ok(Self {
-                vector: functions::embed(options, vec![column]),
+                vector: functions::embed_call(options, vec![column]),
                 model: None,
             }),
             other => plan_err!(
@@ -112,15 +112,15 @@ impl VectorColumn {
         }
     }
 
-    /// The vector of a text, by the model that made the column.
+    /// The vector of a text by the model of the column.
     pub fn embedded(&self, text: Expr, options: &AiOptions) -> Expr {
         let model = self.model.as_deref().map(lit);
-        functions::embed(options, [text].into_iter().chain(model).collect())
+        functions::embed_call(options, [text].into_iter().chain(model).collect())
     }
 }
 
 pub fn is_vector(data_type: &DataType) -> bool {
-    let values = functions::vector_values(data_type);
+    let values = functions::vector_value_type(data_type);
     values.is_some_and(DataType::is_floating)
 }
 

@@ -1,5 +1,5 @@
-//! The operator of an operation over whole tables: reads its inputs to their
-//! end, and then works.
+//! The operator of an operation over whole tables: reads its inputs to their ends, and
+//! then runs the operation.
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
+use datafusion::common::internal_err;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
@@ -18,52 +19,60 @@ use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PhysicalExpr,
-    PlanProperties,
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, Distribution, ExecutionPlan,
+    InputDistributionRequirements, Partitioning, PhysicalExpr, PlanProperties,
+    ReplaceChildrenOptions,
 };
 use futures::{StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
+use crate::error::to_datafusion;
 use crate::options::cancel_token;
 
-/// Work on whole tables.
-pub trait Operation: Debug + Send + Sync {
+/// An operation on whole tables.
+pub trait TableOperation: Debug + Send + Sync {
     fn name(&self) -> &'static str;
 
-    /// The arguments, for `EXPLAIN`; operations of a name with the same
-    /// arguments do the same.
-    fn shown(&self) -> String;
+    /// The arguments in `EXPLAIN`. Operations with equal names and arguments are equal.
+    fn display_arguments(&self) -> String;
 
-    /// The answer's rows, in batches of the schema that it was planned with.
-    /// Runs on a thread of its own.
-    fn run(&self, inputs: Vec<RecordBatch>, work: &Work) -> Result<Vec<RecordBatch>>;
+    /// Computes the rows, in batches of the planned schema. Runs on a thread for blocking
+    /// work.
+    ///
+    /// # Errors
+    /// Those of the operation; [`Error::Interrupted`](crate::Error::Interrupted) once it
+    /// is cancelled.
+    fn run(&self, inputs: Vec<RecordBatch>, context: &OperationContext)
+    -> Result<Vec<RecordBatch>>;
 }
 
-/// The circumstances of an operation at work.
-pub struct Work {
+/// Schema, memory and cancellation of a running operation.
+pub struct OperationContext {
     pub schema: SchemaRef,
-    /// Grown by what an operation holds beside its inputs.
-    pub memory: MemoryReservation,
+    /// Memory of the inputs, reserved while the operation runs.
+    _memory: MemoryReservation,
     cancel: CancellationToken,
 }
 
-impl Work {
-    /// Whether the work is cancelled: by the session's token, or because the
-    /// stream of its rows was dropped.
-    pub fn is_stopped(&self) -> bool {
+impl OperationContext {
+    /// Whether the operation is cancelled, by the session's token or because the stream of
+    /// its rows was dropped.
+    pub fn is_cancelled(&self) -> bool {
         self.cancel.is_cancelled()
     }
 
-    /// The token that cancels the work.
+    /// The token that cancels the operation.
     pub fn cancel_token(&self) -> &CancellationToken {
         &self.cancel
     }
 
+    /// Checks that the operation is not cancelled.
+    ///
     /// # Errors
-    /// [`Error::Interrupted`](crate::Error::Interrupted) once the work is cancelled.
+    /// [`Error::Interrupted`](crate::Error::Interrupted).
     pub fn check(&self) -> Result<()> {
-        match self.is_stopped() {
-            true => Err(DataFusionError::from(crate::error::Error::Interrupted)),
+        match self.is_cancelled() {
+            true => Err(to_datafusion(crate::error::Error::Interrupted)),
             false => Ok(()),
         }
     }
@@ -71,17 +80,17 @@ impl Work {
 
 /// The operator; see the module.
 #[derive(Debug)]
-pub struct TablesExec {
-    operation: Arc<dyn Operation>,
+pub struct TableOperationExec {
+    operation: Arc<dyn TableOperation>,
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
-impl TablesExec {
+impl TableOperationExec {
     pub fn new(
-        operation: Arc<dyn Operation>,
+        operation: Arc<dyn TableOperation>,
         inputs: Vec<Arc<dyn ExecutionPlan>>,
         schema: SchemaRef,
     ) -> Self {
@@ -101,20 +110,19 @@ impl TablesExec {
     }
 }
 
-impl DisplayAs for TablesExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(
-            f,
-            "TablesExec: {}({})",
-            self.operation.name(),
-            self.operation.shown()
-        )
+impl DisplayAs for TableOperationExec {
+    fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        let (name, arguments) = (self.operation.name(), self.operation.display_arguments());
+        match format {
+            DisplayFormatType::TreeRender => write!(f, "operation={name}\narguments={arguments}"),
+            _ => write!(f, "TableOperationExec: {name}({arguments})"),
+        }
     }
 }
 
-impl ExecutionPlan for TablesExec {
+impl ExecutionPlan for TableOperationExec {
     fn name(&self) -> &str {
-        "TablesExec"
+        Self::static_name()
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
@@ -125,8 +133,9 @@ impl ExecutionPlan for TablesExec {
         self.inputs.iter().collect()
     }
 
-    fn required_input_distribution(&self) -> Vec<Distribution> {
-        vec![Distribution::SinglePartition; self.inputs.len()]
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        let single = vec![Distribution::SinglePartition; self.inputs.len()];
+        InputDistributionRequirements::new(single)
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
@@ -140,12 +149,24 @@ impl ExecutionPlan for TablesExec {
         Ok(TreeNodeRecursion::Continue)
     }
 
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.len() != self.inputs.len() {
+            return internal_err!("{} has {} inputs", self.name(), self.inputs.len());
+        }
+        let (operation, schema) = (Arc::clone(&self.operation), Arc::clone(&self.schema));
+        Ok(Arc::new(Self::new(operation, children, schema)))
+    }
+
     fn with_new_children(
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let (operation, schema) = (Arc::clone(&self.operation), Arc::clone(&self.schema));
-        Ok(Arc::new(Self::new(operation, children, schema)))
+        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        self.replace_children(children, options)
     }
 
     fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -157,7 +178,7 @@ impl ExecutionPlan for TablesExec {
             .collect::<Result<Vec<_>>>()?;
         let metrics = BaselineMetrics::new(&self.metrics, 0);
         let cancel = cancel_token(context.session_config().options());
-        let answer = answer(
+        let batches = run_operation(
             Arc::clone(&self.operation),
             streams,
             Arc::clone(&self.schema),
@@ -165,7 +186,7 @@ impl ExecutionPlan for TablesExec {
             metrics,
             cancel.child_token(),
         );
-        let batches = futures::stream::once(answer)
+        let batches = futures::stream::once(batches)
             .map_ok(|batches| futures::stream::iter(batches.into_iter().map(Ok)))
             .try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(
@@ -179,8 +200,9 @@ impl ExecutionPlan for TablesExec {
     }
 }
 
-async fn answer(
-    operation: Arc<dyn Operation>,
+/// Reads the inputs, then runs the operation.
+async fn run_operation(
+    operation: Arc<dyn TableOperation>,
     streams: Vec<SendableRecordBatchStream>,
     schema: SchemaRef,
     memory: MemoryReservation,
@@ -192,22 +214,22 @@ async fn answer(
         let mut batches = Vec::new();
         while let Some(batch) = stream.next().await {
             let batch = batch?;
-            // The batches, and the table that they are joined to.
-            memory.try_grow(2 * get_record_batch_memory_size(&batch))?;
+            // The batch, and its copy in the concatenated table.
+            memory.try_grow(get_record_batch_memory_size(&batch).saturating_mul(2))?;
             batches.push(batch);
         }
         tables.push(concat_batches(&stream.schema(), &batches)?);
     }
-    // Cancels the work when the stream of its rows is dropped.
+    // Cancels the operation when the stream of its rows is dropped.
     let guard = cancel.clone().drop_guard();
-    let work = Work {
+    let context = OperationContext {
         schema,
-        memory,
+        _memory: memory,
         cancel,
     };
     let task = SpawnedTask::spawn_blocking(move || {
         let _timer = metrics.elapsed_compute().timer();
-        let batches = operation.run(tables, &work)?;
+        let batches = operation.run(tables, &context)?;
         metrics.record_output(batches.iter().map(RecordBatch::num_rows).sum());
         Ok(batches)
     });

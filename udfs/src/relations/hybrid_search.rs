@@ -1,5 +1,5 @@
-//! `hybrid_search(table, query [, k] [, column] [, text])`: rows near in meaning
-//! and rows with the query's words, in one order.
+//! `hybrid_search(table, query [, k] [, column] [, text])`: rows with a meaning near the
+//! query's and rows with its words, in one order.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,48 +10,56 @@ use datafusion::common::internal_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ident, lit};
 
+use super::arguments::RelationArguments;
 use super::columns::VectorColumn;
-use super::node::Tables;
+use super::exec::{OperationContext, TableOperation};
+use super::node::TableOperationNode;
+use super::relation::Relation;
+use super::signature::{Parameter, ParameterKind, RelationSignature};
 use super::vector_search::SCORE;
-use super::words::{Words, some_rows, with_columns};
-use super::{Arguments, Kind, Operation, Parameter, Relation, Shape, Work};
+use super::words::{WordSearch, some_rows, with_columns};
 use crate::functions;
 use crate::options::AiOptions;
 
-/// How little the first ranks stand out (Cormack, Clarke and Buettcher, SIGIR
-/// 2009).
+/// Constant of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009). A
+/// larger one makes the first ranks less important.
 const RANK_CONSTANT: f64 = 60.0;
 
-/// Rows of each order that count, for each row that is wanted, and at least.
-const DEPTH: usize = 10;
-const LEAST_DEPTH: usize = 100;
+/// Rows of each ranking that are fused, per returned row, and their minimum.
+const DEPTH_PER_ROW: usize = 10;
+const MIN_DEPTH: usize = 100;
 
-/// The cosine on its way to the operation.
+/// Column of the cosine in the input of the operation.
 const COSINE: &str = "__cosine";
 
-static SHAPE: Shape = Shape {
+static SIGNATURE: RelationSignature = RelationSignature {
     name: "hybrid_search",
     parameters: &[
         Parameter::required(
             "table",
-            Kind::Table,
+            ParameterKind::Table,
             "a table, a 'file' or a query in parentheses",
         ),
-        Parameter::required("query", Kind::Text, "a text, for its meaning and its words"),
-        Parameter::optional("k", Kind::Count, "how many rows; 10 if not given"),
+        Parameter::required(
+            "query",
+            ParameterKind::Text,
+            "a text, for its meaning and its words",
+        ),
+        Parameter::optional("k", ParameterKind::Count, "how many rows; 10 if not given"),
         Parameter::optional(
             "column",
-            Kind::Column,
+            ParameterKind::Column,
             "the column of vectors, or of texts to be embedded, as in `vector_search`",
         ),
         Parameter::optional(
             "text",
-            Kind::Column,
+            ParameterKind::Column,
             "the column of words, as in `text_search`",
         ),
     ],
-    description: "What `vector_search` and `text_search` find, in one order by reciprocal rank fusion: `score` is the sum \
-        of 1 / (60 + rank) over both; `vector_rank` and `text_rank` are NULL where one did not find the row.",
+    description: "The results of `vector_search` and `text_search` in one order, by reciprocal rank fusion: \
+        `score` is the sum of 1 / (60 + rank) over both; `vector_rank` or `text_rank` is NULL if that \
+        search did not find the row.",
     example: "SELECT title, score FROM hybrid_search('vectors.parquet', 'DX-200 battery', k => 5)",
 };
 
@@ -59,14 +67,14 @@ static SHAPE: Shape = Shape {
 pub struct HybridSearch;
 
 impl Relation for HybridSearch {
-    fn shape(&self) -> &'static Shape {
-        &SHAPE
+    fn signature(&self) -> &'static RelationSignature {
+        &SIGNATURE
     }
 
-    fn plan(&self, mut arguments: Arguments, options: &AiOptions) -> Result<LogicalPlan> {
+    fn plan(&self, mut arguments: RelationArguments, options: &AiOptions) -> Result<LogicalPlan> {
         let table = arguments.required_table("table")?;
-        let words = Words::of(SHAPE.name, &table, &arguments, "text")?;
-        let vectors = VectorColumn::of(SHAPE.name, &table, arguments.text("column"), options)?;
+        let words = WordSearch::of(SIGNATURE.name, &table, &arguments, "text")?;
+        let vectors = VectorColumn::of(SIGNATURE.name, &table, arguments.text("column"), options)?;
         let schema = with_columns(
             &table,
             &[
@@ -75,22 +83,26 @@ impl Relation for HybridSearch {
                 Field::new("text_rank", DataType::Int64, true),
             ],
         )?;
-        let asked = vectors.embedded(lit(words.query.as_str()), options);
-        let cosine = functions::cosine_similarity(vectors.vector, asked);
+        let query = vectors.embedded(lit(words.query.as_str()), options);
+        let cosine = functions::cosine_similarity(vectors.vector, query);
         let fields = table.schema().fields().iter();
-        let mut wanted: Vec<Expr> = fields.map(|field| ident(field.name())).collect();
-        wanted.push(cosine.alias(COSINE));
-        let input = LogicalPlanBuilder::from(table).project(wanted)?.build()?;
-        Tables::plan(Arc::new(Search { words }), vec![input], &schema)
+        let mut columns: Vec<Expr> = fields.map(|field| ident(field.name())).collect();
+        columns.push(cosine.alias(COSINE));
+        let input = LogicalPlanBuilder::from(table).project(columns)?.build()?;
+        TableOperationNode::plan(
+            Arc::new(HybridSearchOperation { words }),
+            vec![input],
+            &schema,
+        )
     }
 }
 
 #[derive(Debug)]
-struct Search {
-    words: Words,
+struct HybridSearchOperation {
+    words: WordSearch,
 }
 
-/// A row's place in both orders, from 1.
+/// Ranks of a row, from 1.
 #[derive(Clone, Copy, Default)]
 struct Ranks {
     vector: Option<usize>,
@@ -104,26 +116,30 @@ impl Ranks {
     }
 }
 
-impl Operation for Search {
+impl TableOperation for HybridSearchOperation {
     fn name(&self) -> &'static str {
-        SHAPE.name
+        SIGNATURE.name
     }
 
-    fn shown(&self) -> String {
-        self.words.shown()
+    fn display_arguments(&self) -> String {
+        self.words.display_arguments()
     }
 
-    fn run(&self, inputs: Vec<RecordBatch>, work: &Work) -> Result<Vec<RecordBatch>> {
+    fn run(
+        &self,
+        inputs: Vec<RecordBatch>,
+        context: &OperationContext,
+    ) -> Result<Vec<RecordBatch>> {
         let table = &inputs[0];
         let Some((cosines, own)) = table.columns().split_last() else {
-            return internal_err!("hybrid_search has a column of cosines");
+            return internal_err!("the input of hybrid_search has no column of cosines");
         };
-        let depth = (self.words.k * DEPTH).max(LEAST_DEPTH);
+        let depth = (self.words.k * DEPTH_PER_ROW).max(MIN_DEPTH);
         let cosines = cosines.as_primitive::<Float64Type>();
         let near = cosines.iter().enumerate();
         let mut near: Vec<(usize, f64)> = near.filter_map(|(row, c)| Some((row, c?))).collect();
         near.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        let with_words = self.words.found(table, work)?;
+        let with_words = self.words.search(table, context)?;
 
         let mut ranks: HashMap<usize, Ranks> = HashMap::new();
         for (at, (row, _)) in near.iter().take(depth).enumerate() {
@@ -148,6 +164,6 @@ impl Operation for Search {
             Arc::new(rank(|ranks| ranks.text)),
         ];
         let own = table.project(&(0..own.len()).collect::<Vec<_>>())?;
-        Ok(vec![some_rows(&own, &rows, more, &work.schema)?])
+        Ok(vec![some_rows(&own, &rows, more, &context.schema)?])
     }
 }

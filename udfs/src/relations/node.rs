@@ -1,4 +1,4 @@
-//! The logical plan node of an operation over whole tables.
+//! The logical node of an operation over whole tables.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -17,20 +17,20 @@ use datafusion::logical_expr::{
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 
-use super::exec::{Operation, TablesExec};
+use super::exec::{TableOperation, TableOperationExec};
 
-/// An operation and its tables.
+/// An operation and its input tables.
 #[derive(Clone)]
-pub struct Tables {
-    operation: Arc<dyn Operation>,
+pub struct TableOperationNode {
+    operation: Arc<dyn TableOperation>,
     inputs: Vec<LogicalPlan>,
     schema: DFSchemaRef,
 }
 
-impl Tables {
-    /// The plan of `operation` over `inputs`, which gives rows of `schema`.
+impl TableOperationNode {
+    /// The plan of `operation` over `inputs`, which returns rows of `schema`.
     pub fn plan(
-        operation: Arc<dyn Operation>,
+        operation: Arc<dyn TableOperation>,
         inputs: Vec<LogicalPlan>,
         schema: &SchemaRef,
     ) -> Result<LogicalPlan> {
@@ -44,19 +44,23 @@ impl Tables {
         }))
     }
 
-    /// What tells one from another.
+    /// The values that nodes are compared by.
     fn identity(&self) -> (&str, String, &[LogicalPlan]) {
-        (self.operation.name(), self.operation.shown(), &self.inputs)
+        (
+            self.operation.name(),
+            self.operation.display_arguments(),
+            &self.inputs,
+        )
     }
 }
 
-impl fmt::Debug for Tables {
+impl fmt::Debug for TableOperationNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.operation.name())
     }
 }
 
-impl UserDefinedLogicalNodeCore for Tables {
+impl UserDefinedLogicalNodeCore for TableOperationNode {
     fn name(&self) -> &str {
         self.operation.name()
     }
@@ -74,7 +78,12 @@ impl UserDefinedLogicalNodeCore for Tables {
     }
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}: {}", self.operation.name(), self.operation.shown())
+        write!(
+            f,
+            "{}: {}",
+            self.operation.name(),
+            self.operation.display_arguments()
+        )
     }
 
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
@@ -85,32 +94,32 @@ impl UserDefinedLogicalNodeCore for Tables {
     }
 }
 
-impl PartialEq for Tables {
+impl PartialEq for TableOperationNode {
     fn eq(&self, other: &Self) -> bool {
         self.identity() == other.identity()
     }
 }
 
-impl Eq for Tables {}
+impl Eq for TableOperationNode {}
 
-impl Hash for Tables {
+impl Hash for TableOperationNode {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.identity().hash(state);
     }
 }
 
-impl PartialOrd for Tables {
+impl PartialOrd for TableOperationNode {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         self.identity().partial_cmp(&other.identity())
     }
 }
 
-/// Plans [`Tables`], for query planners that a program has already.
+/// Extension planner of [`TableOperationNode`].
 #[derive(Debug, Default)]
-pub struct TablesPlanner;
+pub struct TableOperationPlanner;
 
 #[async_trait]
-impl ExtensionPlanner for TablesPlanner {
+impl ExtensionPlanner for TableOperationPlanner {
     async fn plan_extension(
         &self,
         _: &dyn PhysicalPlanner,
@@ -120,10 +129,10 @@ impl ExtensionPlanner for TablesPlanner {
         _: &dyn Session,
         _: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let Some(tables) = node.as_any().downcast_ref::<Tables>() else {
+        let Some(tables) = node.as_any().downcast_ref::<TableOperationNode>() else {
             return Ok(None);
         };
-        let exec = TablesExec::new(
+        let exec = TableOperationExec::new(
             Arc::clone(&tables.operation),
             physical_inputs.to_vec(),
             Arc::clone(tables.schema.inner()),

@@ -1,5 +1,10 @@
-//! From a call in FROM to its plan.
+//! Planning of calls in FROM.
 
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::{TableReference, plan_err};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result;
@@ -12,23 +17,25 @@ use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::ast::{ObjectName, TableFactor};
 use futures::FutureExt;
 
-use super::{Arguments, RELATIONS};
+use super::arguments::RelationArguments;
+use super::list::RELATIONS;
+use crate::blocking::blocking;
 use crate::options::AiOptions;
-use crate::runtime::blocking;
 
-/// Plans calls of [`RELATIONS`].
-pub struct Relations {
-    /// The session as it is now; weak behind it, since the session holds this.
+/// Relation planner of calls of [`RELATIONS`].
+pub struct RelationCallPlanner {
+    /// Returns the current state of the session. It holds a weak reference, since the
+    /// session owns this planner.
     session: Box<dyn Fn() -> Option<SessionState> + Send + Sync>,
 }
 
-impl std::fmt::Debug for Relations {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Relations")
+impl fmt::Debug for RelationCallPlanner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RelationCallPlanner")
     }
 }
 
-impl Relations {
+impl RelationCallPlanner {
     pub fn new(ctx: &SessionContext) -> Self {
         let weak = ctx.state_weak_ref();
         let session = move || weak.upgrade().map(|state| state.read().clone());
@@ -37,16 +44,22 @@ impl Relations {
         }
     }
 
-    /// A table that the statement does not name among its tables, so that
-    /// DataFusion has not looked it up.
+    /// Whether the name belongs to semql in the session, and not to a table function of the
+    /// host program.
+    fn plans(&self, name: &str) -> bool {
+        let state = (self.session)();
+        state.is_none_or(|state| RelationName::is_registered(&state, name))
+    }
+
+    /// A table that only an argument names, so that DataFusion has not resolved it.
     fn table(&self, name: TableReference) -> Result<LogicalPlan> {
         let Some(state) = (self.session)() else {
-            return plan_err!("the session is gone");
+            return plan_err!("cannot find the table '{name}': the session is closed");
         };
         let schema = state.schema_for_ref(name.clone())?;
         let provider = match schema.table(name.table()).now_or_never() {
             Some(provider) => provider?,
-            // A file's columns are read from the disk or the net.
+            // The columns of a file are read from the disk or the network.
             None => blocking(|| match tokio::runtime::Handle::try_current() {
                 Ok(runtime) => runtime.block_on(schema.table(name.table())),
                 Err(_) => futures::executor::block_on(schema.table(name.table())),
@@ -61,7 +74,7 @@ impl Relations {
     }
 }
 
-/// A name as SQL has it: in lower case where it is not quoted.
+/// The reference of a name in SQL, which is in lower case unless it is quoted.
 fn reference(name: &ObjectName) -> Result<TableReference> {
     let idents = name.0.iter().filter_map(|part| part.as_ident());
     let parts: Vec<String> = idents
@@ -78,11 +91,11 @@ fn reference(name: &ObjectName) -> Result<TableReference> {
             schema.as_str(),
             table.as_str(),
         )),
-        _ => plan_err!("'{name}' names no table"),
+        _ => plan_err!("'{name}' is not the name of a table"),
     }
 }
 
-impl RelationPlanner for Relations {
+impl RelationPlanner for RelationCallPlanner {
     fn plan_relation(
         &self,
         relation: TableFactor,
@@ -93,11 +106,13 @@ impl RelationPlanner for Relations {
                 name,
                 args: Some(_),
                 ..
-            } => RELATIONS
-                .iter()
-                .find(|relation| name.to_string().eq_ignore_ascii_case(relation.shape().name)),
+            } => RELATIONS.iter().find(|relation| {
+                name.to_string()
+                    .eq_ignore_ascii_case(relation.signature().name)
+            }),
             _ => None,
         };
+        let called = called.filter(|relation| self.plans(relation.signature().name));
         let (
             Some(called),
             TableFactor::Table {
@@ -114,14 +129,38 @@ impl RelationPlanner for Relations {
             return plan_err!("ai.* is not registered in this session");
         };
         let lookup = |name: &ObjectName| self.table(reference(name)?);
-        let arguments = Arguments::read(called.shape(), args.args, context, &lookup)?;
+        let arguments = RelationArguments::read(called.signature(), args.args, context, &lookup)?;
         let plan = called.plan(arguments, &options)?;
-        // As other table functions have it, columns are found under its name.
+        // As with other table functions, the name qualifies the columns.
         let plan = LogicalPlanBuilder::from(plan)
-            .alias(called.shape().name)?
+            .alias(called.signature().name)?
             .build()?;
         let planned = PlannedRelation::new(plan, alias);
         Ok(RelationPlanning::Planned(Box::new(planned)))
+    }
+}
+
+/// Entry of a relation in the list of table functions of a session. The relation planner
+/// plans its calls.
+#[derive(Debug)]
+pub struct RelationName(pub &'static str);
+
+impl TableFunctionImpl for RelationName {
+    fn call_with_args(&self, _: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
+        plan_err!(
+            "the relation planner of {} is not registered in this session: call register_all",
+            self.0
+        )
+    }
+}
+
+impl RelationName {
+    /// Whether the table function `name` of the session is a relation of semql.
+    pub fn is_registered(state: &SessionState, name: &str) -> bool {
+        state.table_functions().get(name).is_some_and(|function| {
+            let implementation: &dyn Any = function.function().as_ref();
+            implementation.is::<Self>()
+        })
     }
 }
 
@@ -130,10 +169,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_session_is_not_kept_alive() {
+    fn the_planner_does_not_keep_its_session_alive() {
         let ctx = SessionContext::new();
-        let relations = Relations::new(&ctx);
+        let planner = RelationCallPlanner::new(&ctx);
         drop(ctx);
-        assert!((relations.session)().is_none());
+        assert!((planner.session)().is_none());
     }
 }

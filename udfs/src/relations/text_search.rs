@@ -1,5 +1,4 @@
-//! `text_search(table, query [, k] [, column])`: the rows that have the words of
-//! a query.
+//! `text_search(table, query [, k] [, column])`: the rows with the words of a query.
 
 use std::sync::Arc;
 
@@ -8,30 +7,34 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 
-use super::node::Tables;
+use super::arguments::RelationArguments;
+use super::exec::{OperationContext, TableOperation};
+use super::node::TableOperationNode;
+use super::relation::Relation;
+use super::signature::{Parameter, ParameterKind, RelationSignature};
 use super::vector_search::SCORE;
-use super::words::{Words, some_rows, with_columns};
-use super::{Arguments, Kind, Operation, Parameter, Relation, Shape, Work};
+use super::words::{WordSearch, some_rows, with_columns};
 use crate::options::AiOptions;
 
-static SHAPE: Shape = Shape {
+static SIGNATURE: RelationSignature = RelationSignature {
     name: "text_search",
     parameters: &[
         Parameter::required(
             "table",
-            Kind::Table,
+            ParameterKind::Table,
             "a table, a 'file' or a query in parentheses",
         ),
-        Parameter::required("query", Kind::Text, "words"),
-        Parameter::optional("k", Kind::Count, "how many rows; 10 if not given"),
+        Parameter::required("query", ParameterKind::Text, "words"),
+        Parameter::optional("k", ParameterKind::Count, "how many rows; 10 if not given"),
         Parameter::optional(
             "column",
-            Kind::Column,
+            ParameterKind::Column,
             "the column of texts; if not given, `title` (or `name`) and `text` (or `description`, `body`) together",
         ),
     ],
-    description: "The `k` rows that have the words of the query most and rarest, with `score`, their BM25 (k1 = 1.2, \
-        b = 0.75), the best first. Words are runs of letters and digits in any case; rows with none of them are left out.",
+    description: "The `k` rows with the highest BM25 score (k1 = 1.2, b = 0.75) for the words of the query, best \
+        first, with `score`. Words are runs of letters and digits in any case; rows without any of them \
+        are omitted.",
     example: "SELECT title, score FROM text_search('products.parquet', 'DX-200 battery', k => 5)",
 };
 
@@ -39,39 +42,52 @@ static SHAPE: Shape = Shape {
 pub struct TextSearch;
 
 impl Relation for TextSearch {
-    fn shape(&self) -> &'static Shape {
-        &SHAPE
+    fn signature(&self) -> &'static RelationSignature {
+        &SIGNATURE
     }
 
-    fn plan(&self, mut arguments: Arguments, _: &AiOptions) -> Result<LogicalPlan> {
+    fn plan(&self, mut arguments: RelationArguments, _: &AiOptions) -> Result<LogicalPlan> {
         let table = arguments.required_table("table")?;
-        let words = Words::of(SHAPE.name, &table, &arguments, "column")?;
+        let words = WordSearch::of(SIGNATURE.name, &table, &arguments, "column")?;
         let schema = with_columns(&table, &[Field::new(SCORE, DataType::Float64, false)])?;
-        Tables::plan(Arc::new(Search { words }), vec![table], &schema)
+        TableOperationNode::plan(
+            Arc::new(TextSearchOperation { words }),
+            vec![table],
+            &schema,
+        )
     }
 }
 
 #[derive(Debug)]
-struct Search {
-    words: Words,
+struct TextSearchOperation {
+    words: WordSearch,
 }
 
-impl Operation for Search {
+impl TableOperation for TextSearchOperation {
     fn name(&self) -> &'static str {
-        SHAPE.name
+        SIGNATURE.name
     }
 
-    fn shown(&self) -> String {
-        self.words.shown()
+    fn display_arguments(&self) -> String {
+        self.words.display_arguments()
     }
 
-    fn run(&self, inputs: Vec<RecordBatch>, work: &Work) -> Result<Vec<RecordBatch>> {
+    fn run(
+        &self,
+        inputs: Vec<RecordBatch>,
+        context: &OperationContext,
+    ) -> Result<Vec<RecordBatch>> {
         let table = &inputs[0];
-        let mut found = self.words.found(table, work)?;
+        let mut found = self.words.search(table, context)?;
         found.truncate(self.words.k);
         let rows: Vec<u32> = found.iter().map(|(row, _)| *row as u32).collect();
         let scores = found.iter().map(|(_, score)| f64::from(*score));
         let scores = Arc::new(Float64Array::from_iter_values(scores));
-        Ok(vec![some_rows(table, &rows, vec![scores], &work.schema)?])
+        Ok(vec![some_rows(
+            table,
+            &rows,
+            vec![scores],
+            &context.schema,
+        )?])
     }
 }

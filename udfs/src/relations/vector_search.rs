@@ -1,48 +1,49 @@
-//! `vector_search(table, query [, k] [, column])`: the rows that are nearest in
-//! meaning.
+//! `vector_search(table, query [, k] [, column])`: the rows with the nearest vectors.
 //!
-//! What it gives is an ordinary plan, ORDER BY a similarity with LIMIT k, so
-//! that all that DataFusion knows of those serves it too.
+//! The plan is ORDER BY a similarity with LIMIT k, so that the rules of DataFusion for
+//! such plans apply.
 
 use arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, ident};
 
+use super::arguments::RelationArguments;
 use super::columns::{VectorColumn, is_text, is_vector};
-use super::{Arguments, Kind, Parameter, Relation, Shape};
+use super::relation::Relation;
+use super::signature::{Parameter, ParameterKind, RelationSignature};
 use crate::functions;
 use crate::options::AiOptions;
 
-/// Rows that a search gives if nobody says.
-pub const K: usize = 10;
+/// Number of rows if the argument `k` is missing.
+pub const DEFAULT_K: usize = 10;
 
-/// What a search calls how well a row fits.
+/// Column of the scores of a search.
 pub const SCORE: &str = "score";
 
-static SHAPE: Shape = Shape {
+static SIGNATURE: RelationSignature = RelationSignature {
     name: "vector_search",
     parameters: &[
         Parameter::required(
             "table",
-            Kind::Table,
+            ParameterKind::Table,
             "a table, a 'file' or a query in parentheses",
         ),
         Parameter::required(
             "query",
-            Kind::Value,
+            ParameterKind::Value,
             "a text, which is embedded by the model that made the column, or a vector",
         ),
-        Parameter::optional("k", Kind::Count, "how many rows; 10 if not given"),
+        Parameter::optional("k", ParameterKind::Count, "how many rows; 10 if not given"),
         Parameter::optional(
             "column",
-            Kind::Column,
+            ParameterKind::Column,
             "the column of vectors, if there are several; or one of texts, which are embedded",
         ),
     ],
-    description: "The `k` rows whose vectors point most nearly where the query does, nearest first, with `score`, the \
-        cosine of the angle. Exact: every row is looked at. Rows without a vector are left out. The same as \
-        `ORDER BY cosine_distance(column, embed('...')) LIMIT k`, before which a `WHERE` applies.",
+    description: "The `k` rows with the vectors nearest to the query, nearest first, with `score`, the cosine of \
+        the angle. Exact: every row is compared. Rows without a vector are omitted. Equivalent to \
+        `ORDER BY cosine_distance(column, embed('...')) LIMIT k`, which can follow a `WHERE`.",
     example: "SELECT title, score FROM vector_search('vectors.parquet', 'something warm for a winter hike', k => 5)",
 };
 
@@ -50,26 +51,26 @@ static SHAPE: Shape = Shape {
 pub struct VectorSearch;
 
 impl Relation for VectorSearch {
-    fn shape(&self) -> &'static Shape {
-        &SHAPE
+    fn signature(&self) -> &'static RelationSignature {
+        &SIGNATURE
     }
 
-    fn plan(&self, mut arguments: Arguments, options: &AiOptions) -> Result<LogicalPlan> {
+    fn plan(&self, mut arguments: RelationArguments, options: &AiOptions) -> Result<LogicalPlan> {
         let table = arguments.required_table("table")?;
-        let column = VectorColumn::of(SHAPE.name, &table, arguments.text("column"), options)?;
-        let k = arguments.count("k").unwrap_or(K);
-        let query = query(SHAPE.name, &mut arguments, &column, options)?;
+        let column = VectorColumn::of(SIGNATURE.name, &table, arguments.text("column"), options)?;
+        let k = arguments.count("k").unwrap_or(DEFAULT_K);
+        let query = query(SIGNATURE.name, &mut arguments, &column, options)?;
         nearest(table, column, query, k)
     }
 }
 
-/// The vector that the argument `query` stands for.
+/// The vector of the argument `query`.
 ///
 /// # Errors
-/// For what is neither text nor vector.
-pub fn query(
+/// A query that is neither a text nor a vector.
+fn query(
     function: &str,
-    arguments: &mut Arguments,
+    arguments: &mut RelationArguments,
     column: &VectorColumn,
     options: &AiOptions,
 ) -> Result<Expr> {
@@ -81,18 +82,13 @@ pub fn query(
     }
 }
 
-/// `[1, 2, 3]` is a vector too.
+/// Whether a list has integers, as `[1, 2, 3]`, which is a vector too.
 fn is_numbers(data_type: &DataType) -> bool {
-    functions::vector_values(data_type).is_some_and(DataType::is_integer)
+    functions::vector_value_type(data_type).is_some_and(DataType::is_integer)
 }
 
 /// The `k` rows of `table` nearest to `query`, and their scores.
-pub fn nearest(
-    table: LogicalPlan,
-    column: VectorColumn,
-    query: Expr,
-    k: usize,
-) -> Result<LogicalPlan> {
+fn nearest(table: LogicalPlan, column: VectorColumn, query: Expr, k: usize) -> Result<LogicalPlan> {
     let fields = table.schema().fields().iter();
     let mut columns: Vec<Expr> = fields.map(|field| ident(field.name())).collect();
     if table.schema().has_column_with_unqualified_name(SCORE) {
@@ -106,7 +102,7 @@ pub fn nearest(
         .project(columns)?
         .sort(vec![ident(SCORE).sort(false, false)])?
         .limit(0, Some(k))?
-        // Zero vectors fit nothing.
+        // The cosine of a zero vector is NULL.
         .filter(ident(SCORE).is_not_null())?
         .build()
 }

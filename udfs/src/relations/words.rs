@@ -1,5 +1,4 @@
-//! A search for words, which two relations make: where it looks, what it finds,
-//! and how its rows are given.
+//! Search for words in a table, which two relations share.
 
 use std::sync::Arc;
 
@@ -10,62 +9,65 @@ use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 
+use super::arguments::RelationArguments;
 use super::columns::{TEXTS, TITLES, called};
-use super::vector_search::K;
-use super::{Arguments, Work};
-use crate::learning::bm25;
+use super::exec::OperationContext;
+use super::vector_search::DEFAULT_K;
+use semql_learning::bm25;
 
-/// What is looked for, and in which columns.
+/// A query of words, and the columns that it searches.
 #[derive(Debug)]
-pub struct Words {
+pub struct WordSearch {
     columns: Vec<String>,
     pub query: String,
-    /// Rows that are wanted.
+    /// Number of rows to return.
     pub k: usize,
 }
 
-impl Words {
-    /// Of a call of `function`, whose argument `column` names the column of
-    /// texts.
+impl WordSearch {
+    /// The search of a call of `function`. The argument `column` names the column of texts.
     ///
     /// # Errors
-    /// Where the table has no texts.
+    /// A table without texts.
     pub fn of(
         function: &str,
         table: &LogicalPlan,
-        arguments: &Arguments,
+        arguments: &RelationArguments,
         column: &str,
     ) -> Result<Self> {
         Ok(Self {
             columns: text_columns(function, table, arguments.text(column))?,
             query: arguments.text("query").unwrap_or_default().to_string(),
-            k: arguments.count("k").unwrap_or(K),
+            k: arguments.count("k").unwrap_or(DEFAULT_K),
         })
     }
 
-    /// The arguments, for `EXPLAIN`.
-    pub fn shown(&self) -> String {
+    /// The arguments in `EXPLAIN`.
+    pub fn display_arguments(&self) -> String {
         let columns = self.columns.join(" ");
         format!("{columns} ~ '{}', k={}", self.query, self.k)
     }
 
-    /// The rows of `table` that have the words, with how well they fit, the best
-    /// first.
+    /// The rows of `table` with the words, and their scores, the best first.
     ///
     /// # Errors
-    /// If a column cannot be read as text, and once nobody waits any more.
-    pub fn found(&self, table: &RecordBatch, work: &Work) -> Result<Vec<(usize, f32)>> {
+    /// A column that is not text; cancellation.
+    pub fn search(
+        &self,
+        table: &RecordBatch,
+        context: &OperationContext,
+    ) -> Result<Vec<(usize, f32)>> {
         let texts = joined_texts(table, &self.columns)?;
-        let found = bm25(&texts, &self.query, &|| work.is_stopped());
-        work.check()?;
+        let found = bm25(&texts, &self.query, &|| context.is_cancelled());
+        context.check()?;
         Ok(found.unwrap_or_default())
     }
 }
 
-/// The columns whose words are looked at.
+/// The columns to search.
 ///
 /// # Errors
-/// Where there is none.
+/// No column of texts.
 fn text_columns(function: &str, table: &LogicalPlan, column: Option<&str>) -> Result<Vec<String>> {
     let names = table.schema().field_names().join(", ");
     if let Some(column) = column {
@@ -89,10 +91,10 @@ fn text_columns(function: &str, table: &LogicalPlan, column: Option<&str>) -> Re
     }
 }
 
-/// The table's columns and some more.
+/// The schema of the table with more columns.
 ///
 /// # Errors
-/// For a table that has one of them.
+/// A column that the table has already.
 pub fn with_columns(table: &LogicalPlan, more: &[Field]) -> Result<SchemaRef> {
     let mut fields: Vec<Arc<Field>> = table.schema().fields().iter().cloned().collect();
     for field in more {
@@ -107,10 +109,10 @@ pub fn with_columns(table: &LogicalPlan, more: &[Field]) -> Result<SchemaRef> {
     Ok(Arc::new(Schema::new(fields)))
 }
 
-/// The texts of rows, their columns joined; `None` where all are blank.
+/// The texts of each row, joined; `None` if all are blank.
 ///
 /// # Errors
-/// If a column is not there, or cannot be read as text.
+/// A column that is missing or is not text.
 fn joined_texts(table: &RecordBatch, columns: &[String]) -> Result<Vec<Option<String>>> {
     let mut texts: Vec<Option<String>> = vec![None; table.num_rows()];
     for column in columns {
@@ -132,10 +134,10 @@ fn joined_texts(table: &RecordBatch, columns: &[String]) -> Result<Vec<Option<St
     Ok(texts)
 }
 
-/// Some rows of a table, with columns after its own.
+/// Some rows of a table, with more columns.
 ///
 /// # Errors
-/// Never for rows of the table.
+/// Rows that the table does not have; columns of other types than in `schema`.
 pub fn some_rows(
     table: &RecordBatch,
     rows: &[u32],

@@ -1,19 +1,19 @@
 //! Fast mode: a student answers for the model.
 //!
-//! All rows are set aside while a sample of them is drawn; the model answers
-//! the sample, a student learns from it, and answers the rest. Rows of which it
-//! is not certain go to the model, and all rows do where it has not learnt
-//! enough.
+//! All rows are buffered while a sample of them is drawn. The model answers the sample,
+//! a student learns from it and answers the rest. Rows of which the student is not
+//! certain go to the model. All rows do if the student has not learnt enough.
 
 mod sample;
-mod spool;
+mod spill_buffer;
 
-use std::sync::{Arc, Mutex};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::{exec_datafusion_err, internal_datafusion_err};
+use datafusion::common::{internal_datafusion_err, internal_err};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -26,138 +26,153 @@ use futures::future::{BoxFuture, Shared};
 use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use self::sample::{Sample, Texts};
-use self::spool::Spool;
-use super::exec::{Computed, PhysicalCall, on_a_thread};
+use self::sample::{RowTexts, Sample};
+use self::spill_buffer::SpillBuffer;
+use super::blocking_task::run_blocking_task;
 use super::metrics::InferMetrics;
-use super::work;
-use crate::functions::{self, Call, ChoosesLabel, Model, classifier};
-use crate::inference::{Encoder, Meter, Run};
-use crate::learning::{Expected, Lesson, Row, Student, TEXTS, TokenVectors, Wanted};
-use crate::options::{Mode, Settings, cancel_token};
+use super::physical_call::{ComputedColumn, PhysicalCall};
+use crate::error::to_datafusion;
+use crate::functions::{BatchArguments, LabelClassifier, LoadedModel, TextArgument, classifier};
+use crate::options::cancel_token;
+use crate::settings::{Mode, Settings};
+use semql_inference::encoding::{EncodeContext, Encoder, Meter};
+use semql_learning::{
+    ExpectedAgreement, MAX_TEXTS, Student, StudentExample, StudentRequirements, StudentRow,
+    TokenVectors,
+};
 
-/// Rows of the smallest and the largest sample. From a hundred rows for each
-/// row of the sample on, a larger table gets a larger sample.
-const LEAST_SAMPLE: usize = 512;
-const FIRST_SAMPLE: usize = 2048;
-const MOST_SAMPLE: usize = 4096;
+/// Rows of a sample. The first sample has a row for every [`ROWS_PER_SAMPLED`] rows,
+/// within `MIN_SAMPLE` and `MAX_FIRST_SAMPLE`. Later ones double up to `MAX_SAMPLE`.
+const MIN_SAMPLE: usize = 512;
+const MAX_FIRST_SAMPLE: usize = 2048;
+const MAX_SAMPLE: usize = 4096;
 const ROWS_PER_SAMPLED: usize = 100;
 
-/// Where the sample would be a larger part of the rows, the model answers all.
-const LEAST_PER_SAMPLED: usize = 4;
+/// Fewest rows per row of the sample. With fewer, the model answers all rows.
+const MIN_ROWS_PER_SAMPLED: usize = 4;
 
-/// Rows that a sample of `distinct` rows begins with; `None` where there are
-/// too few for a student to be worth its while.
+/// Rows of the first sample of `distinct` rows; `None` if they are too few to train a
+/// student.
 pub fn sample_size(distinct: usize) -> Option<usize> {
-    let rows = (distinct / ROWS_PER_SAMPLED).clamp(LEAST_SAMPLE, FIRST_SAMPLE);
-    (distinct >= rows * LEAST_PER_SAMPLED).then_some(rows)
+    let rows = (distinct / ROWS_PER_SAMPLED).clamp(MIN_SAMPLE, MAX_FIRST_SAMPLE);
+    (distinct >= rows * MIN_ROWS_PER_SAMPLED).then_some(rows)
 }
 
 /// Whether a student may answer for the model in `columns[at]`.
-pub fn applies(columns: &[Computed], at: usize) -> bool {
+pub fn applies(columns: &[ComputedColumn], at: usize) -> bool {
     let Some(call) = columns[at].call() else {
         return false;
     };
     let settings = &call.settings;
     settings.mode == Mode::Fast
         && settings.min_score.is_none()
-        && call.function.chooses().is_some()
-        && !read_anyway(columns, call)
+        && call.function.as_label_classifier().is_some()
+        && !is_read_anyway(columns, call)
 }
 
-/// Whether another call has the model read the one text of this call in any case.
-fn read_anyway(columns: &[Computed], call: &PhysicalCall) -> bool {
+/// Whether another call sends the one text of this call to the model in any case.
+fn is_read_anyway(columns: &[ComputedColumn], call: &PhysicalCall) -> bool {
     let of_all = |other: &PhysicalCall| {
-        other.function.chooses().is_none()
+        other.function.as_label_classifier().is_none()
             && other.settings == call.settings
             && call
                 .args
                 .first()
                 .is_some_and(|text| other.args.contains(text))
     };
-    call.function.width() == 1 && columns.iter().filter_map(Computed::call).any(of_all)
+    call.function.inputs_per_row() == 1
+        && columns.iter().filter_map(ComputedColumn::call).any(of_all)
 }
 
-/// What the partitions of the operator share.
+type TrainingResult = std::result::Result<Arc<TrainedCascade>, Arc<DataFusionError>>;
+
+/// Training of the students, which the partitions of an execution share.
 #[derive(Clone)]
 pub struct Cascade {
-    ready: Shared<BoxFuture<'static, std::result::Result<Arc<Ready>, Arc<DataFusionError>>>>,
+    trained: Shared<BoxFuture<'static, TrainingResult>>,
 }
 
-impl std::fmt::Debug for Cascade {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Cascade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Cascade")
     }
 }
 
-/// The rows, and who answers them.
-pub struct Ready {
-    /// Per column, the student; `None` where the model answers all rows.
+/// The students, and the rows of all partitions.
+pub struct TrainedCascade {
+    /// By column: the student; `None` if the model answers all rows.
     pub students: Vec<Option<Arc<Student>>>,
-    partitions: Vec<Mutex<Option<Spool>>>,
-    /// Rows in the sample and what it promises, as `EXPLAIN ANALYZE` shows it.
-    pub shown: String,
+    partitions: Vec<Mutex<Option<SpillBuffer>>>,
+    /// Rows and quality of the sample, for `EXPLAIN ANALYZE`.
+    pub outcome: String,
 }
 
 impl Cascade {
-    /// Begins once somebody waits for it.
+    /// Starts when the result is first awaited.
     pub fn new(
         input: Arc<dyn ExecutionPlan>,
-        columns: Arc<[Computed]>,
+        columns: Arc<[ComputedColumn]>,
         context: Arc<TaskContext>,
         metrics: ExecutionPlanMetricsSet,
-        kept_bytes: usize,
+        cache_bytes: usize,
     ) -> Self {
         let cancel = cancel_token(context.session_config().options());
-        let ready = async move {
+        let trained = async move {
             let schema = input.schema();
-            let gathered = gather(input, &columns, context, &metrics).await;
-            let learnt = match gathered {
-                Ok(gathered) => learn(gathered, columns, schema, metrics, kept_bytes, cancel).await,
+            let trained = match buffer(input, &columns, context, &metrics).await {
+                Ok(buffered) => {
+                    train(buffered, columns, schema, metrics, cache_bytes, cancel).await
+                }
                 Err(error) => Err(error),
             };
-            learnt.map(Arc::new).map_err(Arc::new)
+            trained.map(Arc::new).map_err(Arc::new)
         };
         Self {
-            ready: ready.boxed().shared(),
+            trained: trained.boxed().shared(),
         }
     }
 
-    /// # Errors
-    /// The input's, the disk's and the model's.
-    pub async fn ready(self) -> Result<Arc<Ready>> {
-        self.ready.await.map_err(DataFusionError::Shared)
-    }
-}
-
-impl Ready {
-    /// The rows of a partition; they can be had once.
+    /// The result of the training.
     ///
     /// # Errors
-    /// Those of reading what was set aside.
-    pub fn rows(&self, partition: usize) -> Result<SendableRecordBatchStream> {
-        let place = &self.partitions[partition];
-        let spool = place.lock().unwrap_or_else(|dead| dead.into_inner()).take();
-        spool
-            .ok_or_else(|| exec_datafusion_err!("partition {partition} of Infer was read twice"))?
-            .read()
+    /// Those of the input, the disk and the model.
+    pub async fn trained(self) -> Result<Arc<TrainedCascade>> {
+        self.trained.await.map_err(DataFusionError::Shared)
     }
 }
 
-/// All rows, and per column with a student a sample of them.
-struct Gathered {
-    spools: Vec<Spool>,
+impl TrainedCascade {
+    /// The rows of a partition. They are returned once: a second execution of the
+    /// operator has its own cascade.
+    ///
+    /// # Errors
+    /// Those of reading spill files.
+    pub fn rows(&self, partition: usize) -> Result<SendableRecordBatchStream> {
+        let slot = &self.partitions[partition];
+        let buffer = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match buffer {
+            Some(buffer) => buffer.read(),
+            None => {
+                internal_err!("the rows of partition {partition} of InferExec were read already")
+            }
+        }
+    }
+}
+
+/// All rows, and by column with a student a sample of them.
+struct BufferedInput {
+    buffers: Vec<SpillBuffer>,
     samples: Vec<Option<Sample>>,
 }
 
-async fn gather(
+/// Reads all partitions to their ends.
+async fn buffer(
     input: Arc<dyn ExecutionPlan>,
-    columns: &Arc<[Computed]>,
+    columns: &Arc<[ComputedColumn]>,
     context: Arc<TaskContext>,
     metrics: &ExecutionPlanMetricsSet,
-) -> Result<Gathered> {
-    // All at the same time: partitions that come out of one repartitioning
-    // wait for each other.
+) -> Result<BufferedInput> {
+    // All at the same time: the partitions of a repartitioning wait for each other.
     let mut tasks = Vec::new();
     for partition in 0..input.output_partitioning().partition_count() {
         let stream = input.execute(partition, Arc::clone(&context))?;
@@ -165,91 +180,92 @@ async fn gather(
             .with_can_spill(true)
             .register(context.memory_pool());
         let schema: SchemaRef = input.schema();
-        let spool = Spool::new(schema, &context, metrics, partition, memory);
+        let buffer = SpillBuffer::new(schema, &context, metrics, partition, memory);
         let columns = Arc::clone(columns);
-        tasks.push(SpawnedTask::spawn(gather_partition(stream, spool, columns)));
+        tasks.push(SpawnedTask::spawn(buffer_partition(
+            stream, buffer, columns,
+        )));
     }
-    let mut gathered = Gathered {
-        spools: Vec::new(),
+    let mut buffered = BufferedInput {
+        buffers: Vec::new(),
         samples: samples(columns),
     };
     for task in tasks {
         let joined = task.join_unwind().await;
-        let (spool, samples) = joined.map_err(|e| internal_datafusion_err!("{e}"))??;
-        gathered.spools.push(spool);
-        for (all, more) in gathered.samples.iter_mut().zip(samples) {
+        let (buffer, samples) = joined.map_err(|e| internal_datafusion_err!("{e}"))??;
+        buffered.buffers.push(buffer);
+        for (all, more) in buffered.samples.iter_mut().zip(samples) {
             if let (Some(all), Some(more)) = (all, more) {
                 all.merge(more);
             }
         }
     }
-    Ok(gathered)
+    Ok(buffered)
 }
 
-fn samples(columns: &[Computed]) -> Vec<Option<Sample>> {
+fn samples(columns: &[ComputedColumn]) -> Vec<Option<Sample>> {
     let sample = |at: usize| {
         let call = columns[at].call()?;
-        applies(columns, at).then(|| Sample::new(MOST_SAMPLE, call.settings.seed))
+        applies(columns, at).then(|| Sample::new(MAX_SAMPLE, call.settings.seed))
     };
     (0..columns.len()).map(sample).collect()
 }
 
-async fn gather_partition(
+async fn buffer_partition(
     mut stream: SendableRecordBatchStream,
-    mut spool: Spool,
-    columns: Arc<[Computed]>,
-) -> Result<(Spool, Vec<Option<Sample>>)> {
+    mut buffer: SpillBuffer,
+    columns: Arc<[ComputedColumn]>,
+) -> Result<(SpillBuffer, Vec<Option<Sample>>)> {
     let mut samples = samples(&columns);
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         for (sample, column) in samples.iter_mut().zip(columns.iter()) {
             if let (Some(sample), Some(call)) = (sample, column.call()) {
-                sample.look(&work::arguments(call, &batch)?);
+                sample.add_rows(&call.arguments(&batch)?);
             }
         }
-        spool.push(batch)?;
+        buffer.push(batch)?;
     }
-    Ok((spool, samples))
+    Ok((buffer, samples))
 }
 
-async fn learn(
-    gathered: Gathered,
-    columns: Arc<[Computed]>,
+async fn train(
+    buffered: BufferedInput,
+    columns: Arc<[ComputedColumn]>,
     schema: SchemaRef,
     metrics: ExecutionPlanMetricsSet,
-    kept_bytes: usize,
+    cache_bytes: usize,
     cancel: CancellationToken,
-) -> Result<Ready> {
-    let mut ready = Ready {
+) -> Result<TrainedCascade> {
+    let buffers = buffered.buffers.into_iter();
+    let mut trained = TrainedCascade {
         students: vec![None; columns.len()],
-        partitions: Vec::new(),
-        shown: String::new(),
+        partitions: buffers.map(|buffer| Mutex::new(Some(buffer))).collect(),
+        outcome: String::new(),
     };
-    let spools = gathered.spools.into_iter();
-    ready.partitions = spools.map(|spool| Mutex::new(Some(spool))).collect();
-    for (at, sample) in gathered.samples.into_iter().enumerate() {
+    for (at, sample) in buffered.samples.into_iter().enumerate() {
         let (Some(sample), Some(call)) = (sample, columns[at].call()) else {
             continue;
         };
         let (call, meter) = (call.clone(), Arc::<Meter>::default());
-        let run = work::run(&call, &meter, kept_bytes, &cancel)?;
+        let run = call.run(&meter, cache_bytes, &cancel)?;
         let _cancelled = CancelOnDrop(run.clone());
-        // Which labels there are is the same for all rows, and for none.
-        let labels = work::arguments(&call, &RecordBatch::new_empty(Arc::clone(&schema)))?.labels;
-        let lesson = move || teach(&call, labels, &sample, &run);
-        let (student, note) = on_a_thread(lesson).await?;
+        // The labels are the same for all rows, and for an empty batch.
+        let empty = RecordBatch::new_empty(Arc::clone(&schema));
+        let labels = call.arguments(&empty)?.labels;
+        let runtime = Arc::clone(&call.runtime);
+        let training = move || train_on_samples(&call, labels, &sample, &run);
+        let (student, outcome) = run_blocking_task(training).await?;
         InferMetrics::new(&metrics, 0).update(&meter);
-        if let Some(call) = columns[at].call() {
-            call.runtime.note(note.said());
-        }
-        ready.shown = note.shown();
-        ready.students[at] = student.map(Arc::new);
+        runtime.add_notice(outcome.notice());
+        trained.outcome = outcome.to_string();
+        trained.students[at] = student.map(Arc::new);
     }
-    Ok(ready)
+    Ok(trained)
 }
 
-/// Whoever stops waiting stops the model, too.
-struct CancelOnDrop(Run);
+/// Cancels the run of the model once its result is no longer awaited.
+struct CancelOnDrop(EncodeContext);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
@@ -257,168 +273,179 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// How the lesson went.
-enum Note {
-    Few {
+/// Outcome of the training of a student.
+enum TrainingOutcome {
+    TooFewRows {
         rows: usize,
     },
-    Learnt {
+    Trained {
         rows: usize,
-        expected: Expected,
+        expected: ExpectedAgreement,
     },
-    NotEnough {
+    LowAgreement {
         rows: usize,
-        expected: Expected,
-        wanted: f64,
+        expected: ExpectedAgreement,
+        min_agreement: f64,
     },
-    Nothing,
+    NoStudent,
 }
 
-impl Note {
-    fn said(&self) -> String {
+impl TrainingOutcome {
+    /// The notice for users.
+    fn notice(&self) -> String {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         match self {
-            Note::Few { rows } => format!(
+            Self::TooFewRows { rows } => format!(
                 "Fast mode: the model answered all rows, because there are only {rows} different ones."
             ),
-            Note::Learnt { rows, expected } => format!(
+            Self::Trained { rows, expected } => format!(
                 "Fast mode: a student learnt from the model's answers to {rows} rows. It sends about {} of the rest \
                  to the model; about {} of the labels are the model's, by held-out rows (at least {}, with 95 % \
                  confidence).",
                 percent(expected.escalated),
                 percent(expected.agreement),
-                percent(expected.bound)
+                percent(expected.lower_bound)
             ),
-            Note::NotEnough { rows, expected, wanted } => format!(
+            Self::LowAgreement { rows, expected, min_agreement } => format!(
                 "Fast mode: the model answered all rows. After {rows} rows and with {} of the rest for the model, the \
-                 student would say what the model says on {} of held-out rows, and ai.fast_agreement wants {}.",
+                 student agrees with the model on {} of held-out rows, and ai.fast_agreement requires {}.",
                 percent(expected.escalated),
                 percent(expected.agreement),
-                percent(*wanted)
+                percent(*min_agreement)
             ),
-            Note::Nothing => {
-                "Fast mode: the model answered all rows, because the sample taught the student nothing.".to_string()
+            Self::NoStudent => {
+                "Fast mode: the model answered all rows, because no student could be trained on the sample.".to_string()
             }
-        }
-    }
-
-    fn shown(&self) -> String {
-        match self {
-            Note::Learnt { rows, expected } => format!(
-                "mode=fast, sample={rows}, agreement~{:.3}, bound={:.3}, escalated~{:.3}",
-                expected.agreement, expected.bound, expected.escalated
-            ),
-            Note::NotEnough { rows, expected, .. } => format!(
-                "mode=exact after fast, sample={rows}, agreement~{:.3}, bound={:.3}",
-                expected.agreement, expected.bound
-            ),
-            Note::Few { .. } | Note::Nothing => "mode=exact after fast".to_string(),
         }
     }
 }
 
-/// Has the model answer a sample, and a student learn from it; a larger sample
-/// where the student does not learn enough.
-fn teach(
+/// The outcome in the operator's line of `EXPLAIN ANALYZE`.
+impl fmt::Display for TrainingOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trained { rows, expected } => write!(
+                f,
+                "mode=fast, sample={rows}, agreement~{:.3}, bound={:.3}, escalated~{:.3}",
+                expected.agreement, expected.lower_bound, expected.escalated
+            ),
+            Self::LowAgreement { rows, expected, .. } => write!(
+                f,
+                "mode=exact after fast, sample={rows}, agreement~{:.3}, bound={:.3}",
+                expected.agreement, expected.lower_bound
+            ),
+            Self::TooFewRows { .. } | Self::NoStudent => f.write_str("mode=exact after fast"),
+        }
+    }
+}
+
+/// Trains a student on the model's answers to a sample. Doubles the sample while the
+/// student does not learn enough.
+fn train_on_samples(
     call: &PhysicalCall,
     labels: Option<ScalarValue>,
     sample: &Sample,
-    run: &Run,
-) -> Result<(Option<Student>, Note)> {
+    run: &EncodeContext,
+) -> Result<(Option<Student>, TrainingOutcome)> {
     let distinct = sample.distinct();
     let Some(mut rows) = sample_size(distinct) else {
-        return Ok((None, Note::Few { rows: distinct }));
+        return Ok((None, TrainingOutcome::TooFewRows { rows: distinct }));
     };
-    let Some(function) = call.function.chooses() else {
-        return Ok((None, Note::Nothing));
+    let Some(function) = call.function.as_label_classifier() else {
+        return Ok((None, TrainingOutcome::NoStudent));
     };
     let settings = &call.settings;
     let encoder = call
         .runtime
-        .encoder_with_cancel(settings, run.cancel_token())?;
-    let tokens = TokenVectors::of(&encoder, run)?.map(Arc::new);
+        .encoder_with_cancel(settings, run.cancel_token())
+        .map_err(to_datafusion)?;
+    let tokens = TokenVectors::of(&encoder, run).map_err(to_datafusion)?;
+    let tokens = tokens.map(Arc::new);
     loop {
-        let texts = questions(call, labels.clone(), &sample.first(rows))?;
-        let student = lesson(call, function, &texts, &encoder, tokens.clone(), run)?;
+        let arguments = sample_arguments(call, labels.clone(), &sample.first(rows))?;
+        let student = train_student(call, function, &arguments, &encoder, tokens.clone(), run)?;
         let Some(student) = student else {
-            return Ok((None, Note::Nothing));
+            return Ok((None, TrainingOutcome::NoStudent));
         };
         let expected = student.expected;
-        if expected.enough {
-            return Ok((Some(student), Note::Learnt { rows, expected }));
+        if expected.is_sufficient {
+            return Ok((Some(student), TrainingOutcome::Trained { rows, expected }));
+        }
+        if 2 * rows > MAX_SAMPLE || 2 * rows * MIN_ROWS_PER_SAMPLED > distinct {
+            let outcome = TrainingOutcome::LowAgreement {
+                rows,
+                expected,
+                min_agreement: settings.fast_agreement.get(),
+            };
+            return Ok((None, outcome));
         }
         rows *= 2;
-        if rows > MOST_SAMPLE || rows * LEAST_PER_SAMPLED > distinct {
-            let (rows, wanted) = (rows / 2, settings.fast_agreement.get());
-            return Ok((
-                None,
-                Note::NotEnough {
-                    rows,
-                    expected,
-                    wanted,
-                },
-            ));
-        }
     }
 }
 
 /// The sample as arguments of the call.
-fn questions(call: &PhysicalCall, labels: Option<ScalarValue>, sample: &[&Texts]) -> Result<Call> {
+fn sample_arguments(
+    call: &PhysicalCall,
+    labels: Option<ScalarValue>,
+    sample: &[&RowTexts],
+) -> Result<BatchArguments> {
     let argument = |at: usize| {
         let texts: StringArray = sample.iter().map(|texts| texts[at].as_deref()).collect();
-        functions::Texts::new(&ColumnarValue::Array(Arc::new(texts)))
+        TextArgument::new(&ColumnarValue::Array(Arc::new(texts)))
     };
-    let texts = (0..call.function.shape().texts()).map(argument);
-    Ok(Call {
+    let texts = (0..call.function.spec().text_count()).map(argument);
+    Ok(BatchArguments {
         texts: texts.collect::<Result<_>>()?,
         labels,
         rows: sample.len(),
     })
 }
 
-fn lesson(
+fn train_student(
     call: &PhysicalCall,
-    function: &dyn ChoosesLabel,
-    asked: &Call,
+    function: &dyn LabelClassifier,
+    arguments: &BatchArguments,
     encoder: &Arc<Encoder>,
     tokens: Option<Arc<TokenVectors>>,
-    run: &Run,
+    run: &EncodeContext,
 ) -> Result<Option<Student>> {
-    let mut readings = Vec::new();
-    for row in 0..asked.rows {
-        call.function.readings(asked, row, &mut readings);
+    let mut inputs = Vec::new();
+    for row in 0..arguments.rows {
+        call.function.push_inputs(arguments, row, &mut inputs);
     }
-    let vectors = encoder.encode(&readings, run)?;
-    let width = call.function.width();
-    let model = Model {
+    let vectors = encoder.encode(&inputs, run).map_err(to_datafusion)?;
+    let width = call.function.inputs_per_row();
+    let model = LoadedModel {
+        runtime: &call.runtime,
         encoder,
         settings: &call.settings,
-        run,
+        context: run,
     };
-    let classifier = classifier(asked, &model)?;
-    let vector = |row: usize, reading: usize| vectors.get(row * width + reading);
-    let lessons: Vec<Lesson<'_>> = rows(function, asked)
+    let classifier = classifier(arguments, &model)?;
+    let vector = |row: usize, input: usize| vectors.get(row * width + input);
+    let examples: Vec<StudentExample<'_>> = student_rows(function, arguments)
         .into_iter()
         .enumerate()
         .filter_map(|(at, row)| {
-            let vector = function.vector(asked, at, &vector)?;
-            Some(Lesson { row, vector })
+            let vector = function.row_vector(arguments, at, &vector)?;
+            Some(StudentExample { row, vector })
         })
         .collect();
-    let (texts, wanted) = (asked.texts.len(), wanted(&call.settings));
+    let (texts, requirements) = (arguments.texts.len(), student_requirements(&call.settings));
     Ok(Student::train(
-        &lessons,
+        &examples,
         texts,
         &classifier,
         encoder,
         tokens,
-        wanted,
+        requirements,
     ))
 }
 
-fn wanted(settings: &Settings) -> Wanted {
+/// The quality that the settings require of a student.
+fn student_requirements(settings: &Settings) -> StudentRequirements {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    Wanted {
+    StudentRequirements {
         agreement: settings.fast_agreement.get(),
         escalation: settings.fast_escalation.get(),
         threads: match settings.threads {
@@ -428,13 +455,16 @@ fn wanted(settings: &Settings) -> Wanted {
     }
 }
 
-/// What a student sees of the rows of a call.
-pub fn rows<'a>(function: &dyn ChoosesLabel, call: &'a Call) -> Vec<Row<'a>> {
-    let row = |row: usize| Row {
+/// The rows of a call as input of a student.
+pub fn student_rows<'a>(
+    function: &dyn LabelClassifier,
+    call: &'a BatchArguments,
+) -> Vec<StudentRow<'a>> {
+    let row = |row: usize| StudentRow {
         texts: std::array::from_fn(|at| (at < call.texts.len()).then(|| call.text(at, row))?),
         head: function.head(call, row),
     };
     (0..call.rows).map(row).collect()
 }
 
-const _: () = assert!(TEXTS >= crate::inference::offer::READINGS);
+const _: () = assert!(MAX_TEXTS >= semql_inference::encoding::product_text::INPUTS);

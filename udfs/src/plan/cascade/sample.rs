@@ -1,59 +1,59 @@
-//! A sample of distinct rows that is the same however the rows come.
+//! Sample of distinct rows that does not depend on the order of the rows.
 
 use std::collections::BTreeMap;
 
 use twox_hash::XxHash3_128;
 
-use crate::functions::Call;
-use crate::learning::TEXTS;
+use crate::functions::BatchArguments;
+use semql_learning::MAX_TEXTS;
 
-/// Bytes of a text that are kept for the sample; models read less.
-const MOST_BYTES: usize = 16 << 10;
+/// Bytes of a text in the sample; models read fewer.
+const MAX_TEXT_BYTES: usize = 16 << 10;
 
-/// What names a row: a hash of its texts.
-pub type Name = u128;
+/// Hash of the texts of a row.
+type RowHash = u128;
 
 /// The texts of one row.
-pub type Texts = [Option<String>; TEXTS];
+pub type RowTexts = [Option<String>; MAX_TEXTS];
 
-/// The rows with the least names. Names are as good as random, so these rows
-/// are as good as drawn, and neither order nor partitions change them.
+/// The rows with the smallest hashes. Hashes are uniformly distributed, so the rows are
+/// a random sample, and neither order nor partitions change it.
 pub struct Sample {
-    most: usize,
+    max_rows: usize,
     seed: u64,
-    rows: BTreeMap<Name, Texts>,
+    rows: BTreeMap<RowHash, RowTexts>,
     /// Whether rows were left out.
-    full: bool,
+    is_partial: bool,
 }
 
 impl Sample {
-    /// Of `most` rows at most.
-    pub fn new(most: usize, seed: u64) -> Self {
+    /// An empty sample of up to `max_rows` rows.
+    pub fn new(max_rows: usize, seed: u64) -> Self {
         Self {
-            most,
+            max_rows,
             seed,
             rows: BTreeMap::new(),
-            full: false,
+            is_partial: false,
         }
     }
 
-    /// Looks at the rows of a call.
-    pub fn look(&mut self, call: &Call) {
+    /// Adds the rows of a call, unless all their texts are NULL.
+    pub fn add_rows(&mut self, call: &BatchArguments) {
         for row in 0..call.rows {
             let text =
                 |argument| (argument < call.texts.len()).then(|| call.text(argument, row))?;
-            let texts: [Option<&str>; TEXTS] = std::array::from_fn(text);
+            let texts: [Option<&str>; MAX_TEXTS] = std::array::from_fn(text);
             if texts.iter().any(Option::is_some) {
-                let name = self.name(&texts);
-                self.offer(name, || texts.map(|text| text.map(cut)));
+                let hash = self.hash(&texts);
+                self.insert(hash, || texts.map(|text| text.map(truncated)));
             }
         }
     }
 
-    fn name(&self, texts: &[Option<&str>]) -> Name {
+    fn hash(&self, texts: &[Option<&str>]) -> RowHash {
         let mut hasher = XxHash3_128::with_seed(self.seed);
         for text in texts {
-            // Where one text ends and the next begins counts, and so does NULL.
+            // The lengths separate the texts from each other, and NULL from ''.
             let length = text.map_or(u64::MAX, |text| text.len() as u64);
             hasher.write(&length.to_le_bytes());
             hasher.write(text.unwrap_or_default().as_bytes());
@@ -61,33 +61,33 @@ impl Sample {
         hasher.finish_128()
     }
 
-    fn offer(&mut self, name: Name, texts: impl FnOnce() -> Texts) {
-        let last = self.rows.last_key_value().map(|(name, _)| *name);
-        if self.rows.len() >= self.most && last.is_some_and(|last| name >= last) {
-            self.full |= last != Some(name);
+    fn insert(&mut self, hash: RowHash, texts: impl FnOnce() -> RowTexts) {
+        let last = self.rows.last_key_value().map(|(hash, _)| *hash);
+        if self.rows.len() >= self.max_rows && last.is_some_and(|last| hash >= last) {
+            self.is_partial |= last != Some(hash);
             return;
         }
-        self.rows.entry(name).or_insert_with(texts);
-        if self.rows.len() > self.most {
+        self.rows.entry(hash).or_insert_with(texts);
+        if self.rows.len() > self.max_rows {
             self.rows.pop_last();
-            self.full = true;
+            self.is_partial = true;
         }
     }
 
-    /// Takes in what another part of the rows has.
+    /// Adds the sample of another partition.
     pub fn merge(&mut self, other: Self) {
-        self.full |= other.full;
-        for (name, texts) in other.rows {
-            self.offer(name, || texts);
+        self.is_partial |= other.is_partial;
+        for (hash, texts) in other.rows {
+            self.insert(hash, || texts);
         }
     }
 
-    /// How many distinct rows there are: counted where the sample has them
-    /// all, else judged by how close together the sample's names lie.
+    /// Number of distinct rows: counted if the sample has all of them, else estimated
+    /// from the largest hash of the sample.
     pub fn distinct(&self) -> usize {
         match self.rows.last_key_value() {
-            Some((last, _)) if self.full => {
-                let share = *last as f64 / Name::MAX as f64;
+            Some((last, _)) if self.is_partial => {
+                let share = *last as f64 / RowHash::MAX as f64;
                 ((self.rows.len() - 1) as f64 / share) as usize
             }
             _ => self.rows.len(),
@@ -95,20 +95,20 @@ impl Sample {
     }
 
     /// The first `rows` rows.
-    pub fn first(&self, rows: usize) -> Vec<&Texts> {
+    pub fn first(&self, rows: usize) -> Vec<&RowTexts> {
         self.rows.values().take(rows).collect()
     }
 }
 
-fn cut(text: &str) -> String {
-    text[..text.floor_char_boundary(MOST_BYTES)].to_string()
+fn truncated(text: &str) -> String {
+    text[..text.floor_char_boundary(MAX_TEXT_BYTES)].to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn texts(row: usize) -> Texts {
+    fn texts(row: usize) -> RowTexts {
         [Some(format!("title {row}")), None]
     }
 
@@ -116,42 +116,42 @@ mod tests {
         let mut sample = Sample::new(100, 7);
         for row in rows {
             let texts = texts(row);
-            let name = sample.name(&[texts[0].as_deref(), None]);
-            sample.offer(name, || texts);
+            let hash = sample.hash(&[texts[0].as_deref(), None]);
+            sample.insert(hash, || texts);
         }
         sample
     }
 
     #[test]
-    fn neither_order_nor_partitions_change_it() {
+    fn neither_order_nor_partitions_change_the_sample() {
         let one = sample(0..5000);
         let mut parts = sample((0..5000).rev().filter(|row| row % 3 == 0));
         parts.merge(sample((0..5000).filter(|row| row % 3 > 0)));
         assert_eq!(one.first(100), parts.first(100));
         assert_eq!(one.distinct(), parts.distinct());
         let other = Sample::new(100, 8);
-        assert_ne!(one.name(&[Some("a")]), other.name(&[Some("a")]));
+        assert_ne!(one.hash(&[Some("a")]), other.hash(&[Some("a")]));
     }
 
     #[test]
-    fn distinct_rows_are_counted_while_they_fit_and_judged_beyond() {
+    fn distinct_rows_are_counted_or_estimated() {
         assert_eq!(sample((0..50).chain(0..50)).distinct(), 50);
         assert_eq!(sample((0..100).chain(0..100)).distinct(), 100);
-        let judged = sample((0..20_000).chain(0..20_000)).distinct();
-        assert!((14_000..26_000).contains(&judged), "{judged}");
+        let estimated = sample((0..20_000).chain(0..20_000)).distinct();
+        assert!((14_000..26_000).contains(&estimated), "{estimated}");
     }
 
     #[test]
-    fn texts_do_not_run_into_each_other() {
+    fn hashes_separate_adjacent_texts() {
         let sample = Sample::new(1, 0);
         assert_ne!(
-            sample.name(&[Some("ab"), Some("c")]),
-            sample.name(&[Some("a"), Some("bc")])
+            sample.hash(&[Some("ab"), Some("c")]),
+            sample.hash(&[Some("a"), Some("bc")])
         );
         assert_ne!(
-            sample.name(&[None, Some("a")]),
-            sample.name(&[Some("a"), None])
+            sample.hash(&[None, Some("a")]),
+            sample.hash(&[Some("a"), None])
         );
-        assert_eq!(cut(&"é".repeat(MOST_BYTES)).len(), MOST_BYTES);
+        assert_eq!(truncated(&"é".repeat(MAX_TEXT_BYTES)).len(), MAX_TEXT_BYTES);
     }
 }

@@ -1,5 +1,5 @@
-//! The operator: holds the right side, takes the left one through it batch by
-//! batch.
+//! The operator: keeps the right side in memory, and compares the left side with it
+//! batch by batch.
 
 use std::fmt;
 use std::ops::Range;
@@ -18,54 +18,58 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::execution_plan::EmissionType;
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
 };
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties,
-    Partitioning, PhysicalExpr, PlanProperties,
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, Distribution, ExecutionPlan,
+    ExecutionPlanProperties, InputDistributionRequirements, Partitioning, PhysicalExpr,
+    PlanProperties, ReplaceChildrenOptions, apply_expression_roots,
 };
 use futures::StreamExt;
 use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
 
-use crate::functions::{Vectors, narrow, narrow_type};
+use crate::error::to_datafusion;
+use crate::functions::{Vectors, float32_vector_type, to_float32_vectors};
 use crate::options::cancel_token;
-use crate::vector::{Keep, Pair, PairsError, Units, pairs_within};
+use semql_inference::vector::{NeighbourLimit, Pair, PairsError, UnitVectors, pairs_within};
 
-/// Pairs that are looked at before the ones found are given on: what bounds
-/// memory where most rows are near each other.
-const PAIRS: usize = 32 << 20;
-const LEAST_ROWS: usize = 16;
+/// Pairs that are compared before the matches are returned. Bounds the memory of joins
+/// most of whose pairs match.
+const MAX_PAIRS: usize = 32 << 20;
 
-/// Rows of the right side, at most: 32 bits number them.
+/// Fewest left rows that are compared at a time.
+const MIN_LEFT_ROWS: usize = 16;
+
+/// Rows of the right side, which have 32-bit numbers.
 const MAX_ROWS: usize = u32::MAX as usize;
 
-/// The operator; see the module. Its output is the columns of both sides, and
-/// with [`Keep::Best`] the cosine and the pair's rank.
+/// The operator; see the module. Its columns are those of both sides and, for the nearest
+/// rows, the cosine and the rank of the pair.
 #[derive(Debug)]
 pub struct VectorJoinExec {
     left: Arc<dyn ExecutionPlan>,
     right: Arc<dyn ExecutionPlan>,
     on: [Arc<dyn PhysicalExpr>; 2],
-    keep: Keep,
+    limit: NeighbourLimit,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
-    /// Read once, by the partition that comes first.
-    side: Arc<OnceCell<Side>>,
-    /// Each partition has all cores when its turn comes.
+    /// The right side, which the first partition reads for all.
+    right_side: Arc<OnceCell<RightSide>>,
+    /// Held by the partition that compares, which uses all cores.
     turn: Arc<Mutex<()>>,
 }
 
-/// The right side.
+/// The rows and vectors of the right side.
 #[derive(Debug)]
-struct Side {
+struct RightSide {
     batch: RecordBatch,
-    units: Arc<Units>,
-    /// Given back when the join is dropped.
+    units: Arc<UnitVectors>,
+    /// Released when the operator is dropped.
     _memory: MemoryReservation,
 }
 
@@ -73,7 +77,7 @@ impl VectorJoinExec {
     pub fn new(
         [left, right]: [Arc<dyn ExecutionPlan>; 2],
         on: [Arc<dyn PhysicalExpr>; 2],
-        keep: Keep,
+        limit: NeighbourLimit,
         schema: SchemaRef,
     ) -> Self {
         let partitions = left.output_partitioning().partition_count();
@@ -81,17 +85,17 @@ impl VectorJoinExec {
             EquivalenceProperties::new(Arc::clone(&schema)),
             Partitioning::UnknownPartitioning(partitions),
             EmissionType::Incremental,
-            Boundedness::Bounded,
+            left.boundedness(),
         );
         Self {
             left,
             right,
             on,
-            keep,
+            limit,
             schema,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
-            side: Arc::default(),
+            right_side: Arc::default(),
             turn: Arc::default(),
         }
     }
@@ -101,26 +105,29 @@ impl VectorJoinExec {
         &self.on
     }
 
-    /// Which pairs are wanted.
-    pub fn keep(&self) -> Keep {
-        self.keep
+    /// The pairs that the join returns.
+    pub fn limit(&self) -> NeighbourLimit {
+        self.limit
     }
 }
 
 impl DisplayAs for VectorJoinExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+    fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
         let [left, right] = &self.on;
-        write!(f, "VectorJoinExec: {left} ~ {right}, ")?;
-        match self.keep {
-            Keep::Best(most) => write!(f, "nearest={most}"),
-            Keep::Above(least) => write!(f, "cosine>={least}"),
+        match format {
+            DisplayFormatType::TreeRender => writeln!(f, "on={left} ~ {right}")?,
+            _ => write!(f, "VectorJoinExec: {left} ~ {right}, ")?,
+        }
+        match self.limit {
+            NeighbourLimit::TopK(count) => write!(f, "nearest={count}"),
+            NeighbourLimit::Threshold(cosine) => write!(f, "cosine>={cosine}"),
         }
     }
 }
 
 impl ExecutionPlan for VectorJoinExec {
     fn name(&self) -> &str {
-        "VectorJoinExec"
+        Self::static_name()
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
@@ -131,11 +138,11 @@ impl ExecutionPlan for VectorJoinExec {
         vec![&self.left, &self.right]
     }
 
-    fn required_input_distribution(&self) -> Vec<Distribution> {
-        vec![
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        InputDistributionRequirements::new(vec![
             Distribution::UnspecifiedDistribution,
             Distribution::SinglePartition,
-        ]
+        ])
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
@@ -146,16 +153,13 @@ impl ExecutionPlan for VectorJoinExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        let mut next = TreeNodeRecursion::Continue;
-        for expr in &self.on {
-            next = next.visit_sibling(|| f(expr))?;
-        }
-        Ok(next)
+        apply_expression_roots(&self.on, f)
     }
 
-    fn with_new_children(
+    fn replace_children(
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let Ok(children) = <[Arc<dyn ExecutionPlan>; 2]>::try_from(children) else {
             return internal_err!("VectorJoinExec has two inputs");
@@ -164,9 +168,17 @@ impl ExecutionPlan for VectorJoinExec {
         Ok(Arc::new(Self::new(
             children,
             self.on.clone(),
-            self.keep,
+            self.limit,
             schema,
         )))
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        self.replace_children(children, options)
     }
 
     fn execute(
@@ -176,25 +188,25 @@ impl ExecutionPlan for VectorJoinExec {
     ) -> Result<SendableRecordBatchStream> {
         let memory = || MemoryConsumer::new("VectorJoinExec").register(context.memory_pool());
         let left = self.left.execute(partition, Arc::clone(&context))?;
-        let reading = Reading {
+        let join = PartitionJoin {
             right: (Arc::clone(&self.right), Arc::clone(&context)),
             on: self.on.clone(),
-            keep: self.keep,
+            limit: self.limit,
             schema: Arc::clone(&self.schema),
-            side: Arc::clone(&self.side),
+            right_side: Arc::clone(&self.right_side),
             turn: Arc::clone(&self.turn),
             batch_rows: context.session_config().batch_size(),
             memory: memory(),
-            side_memory: memory(),
+            right_memory: memory(),
             metrics: BaselineMetrics::new(&self.metrics, partition),
             compared: MetricBuilder::new(&self.metrics).counter("pairs_compared", partition),
         };
         let mut stream = RecordBatchReceiverStream::builder(Arc::clone(&self.schema), 2);
-        let found = stream.tx();
+        let sender = stream.tx();
         stream.spawn(async move {
-            let found = &found;
-            let give = |batch| async move { found.send(Ok(batch)).await.is_ok() };
-            reading.run(left, give).await
+            let sender = &sender;
+            let send = |batch| async move { sender.send(Ok(batch)).await.is_ok() };
+            join.run(left, send).await
         });
         Ok(stream.build())
     }
@@ -204,32 +216,32 @@ impl ExecutionPlan for VectorJoinExec {
     }
 }
 
-/// One partition of the left side on its way through the right one.
-struct Reading {
+/// The join of one partition of the left side.
+struct PartitionJoin {
     right: (Arc<dyn ExecutionPlan>, Arc<TaskContext>),
     on: [Arc<dyn PhysicalExpr>; 2],
-    keep: Keep,
+    limit: NeighbourLimit,
     schema: SchemaRef,
-    side: Arc<OnceCell<Side>>,
+    right_side: Arc<OnceCell<RightSide>>,
     turn: Arc<Mutex<()>>,
     batch_rows: usize,
     memory: MemoryReservation,
-    side_memory: MemoryReservation,
+    right_memory: MemoryReservation,
     metrics: BaselineMetrics,
     compared: Count,
 }
 
-impl Reading {
-    /// Gives every batch of pairs to `give`, until that wants no more.
+impl PartitionJoin {
+    /// Passes each batch of pairs to `send`, until that returns false.
     async fn run<F: Future<Output = bool>>(
         mut self,
         mut left: SendableRecordBatchStream,
-        give: impl Fn(RecordBatch) -> F,
+        send: impl Fn(RecordBatch) -> F,
     ) -> Result<()> {
-        let cell = Arc::clone(&self.side);
-        let memory = self.side_memory.take();
+        let cell = Arc::clone(&self.right_side);
+        let memory = self.right_memory.take();
         let side = cell
-            .get_or_try_init(|| read(&self.right, &self.on[1], memory))
+            .get_or_try_init(|| read_right_side(&self.right, &self.on[1], memory))
             .await?;
         let (_, context) = &self.right;
         let cancel = cancel_token(context.session_config().options()).child_token();
@@ -255,7 +267,7 @@ impl Reading {
                 for (found, ranks) in batches.zip(ranks.chunks(self.batch_rows)) {
                     let joined = self.joined(&batch, &side.batch, found, ranks)?;
                     self.metrics.record_output(joined.num_rows());
-                    if !give(joined).await {
+                    if !send(joined).await {
                         return Ok(());
                     }
                 }
@@ -266,19 +278,21 @@ impl Reading {
     }
 
     fn rows_at_once(&self, right: usize) -> usize {
-        let kept = match self.keep {
-            // Twice as many as are wanted are kept while they are compared.
-            Keep::Best(most) => most.min(right).saturating_mul(2),
-            Keep::Above(_) => right,
+        let kept = match self.limit {
+            // A comparison keeps up to twice the nearest rows.
+            NeighbourLimit::TopK(count) => count.min(right).saturating_mul(2),
+            NeighbourLimit::Threshold(_) => right,
         };
-        (PAIRS / kept.max(1)).max(LEAST_ROWS).min(self.batch_rows)
+        (MAX_PAIRS / kept.max(1))
+            .max(MIN_LEFT_ROWS)
+            .min(self.batch_rows)
     }
 
-    /// The pairs of some left rows, and the memory that they take.
+    /// The pairs of some left rows, and their memory.
     async fn near(
         &self,
-        left: Units,
-        right: &Arc<Units>,
+        left: UnitVectors,
+        right: &Arc<UnitVectors>,
         cancel: CancellationToken,
     ) -> Result<(Vec<Pair>, MemoryReservation)> {
         if !right.is_empty() && left.dims() != right.dims() {
@@ -291,13 +305,14 @@ impl Reading {
         self.compared.add(left.len() * right.len());
         let _turn = self.turn.lock().await;
         let timer = self.metrics.elapsed_compute().timer();
-        let (right, keep) = (Arc::clone(right), self.keep);
+        let (right, limit) = (Arc::clone(right), self.limit);
         let memory = self.memory.new_empty();
         let task = SpawnedTask::spawn_blocking(move || {
-            let halted = || cancel.is_cancelled();
+            let is_cancelled = || cancel.is_cancelled();
             let reserve = |bytes: usize| memory.try_grow(bytes);
-            let found = pairs_within::<DataFusionError>(&left, &right, keep, &halted, &reserve);
-            // What the search took beside the pairs is free again.
+            let found =
+                pairs_within::<DataFusionError>(&left, &right, limit, &is_cancelled, &reserve);
+            // The search has released its memory, except that of the pairs.
             found.map(|found| {
                 memory.resize(found.capacity() * size_of::<Pair>());
                 (found, memory)
@@ -308,7 +323,7 @@ impl Reading {
         timer.done();
         match found {
             Ok(found) => Ok(found),
-            Err(PairsError::Interrupted) => Err(crate::Error::Interrupted.into()),
+            Err(PairsError::Interrupted) => Err(to_datafusion(crate::Error::Interrupted)),
             Err(PairsError::Memory(error)) => Err(error),
         }
     }
@@ -329,7 +344,7 @@ impl Reading {
         for column in right.columns() {
             columns.push(take(column, &right_rows, None)?);
         }
-        if matches!(self.keep, Keep::Best(_)) {
+        if matches!(self.limit, NeighbourLimit::TopK(_)) {
             let scores = found
                 .iter()
                 .map(|pair| f64::from(pair.score).clamp(-1.0, 1.0));
@@ -344,7 +359,7 @@ impl Reading {
     }
 }
 
-/// Each pair's place among those of its left row, from 1.
+/// The rank, from 1, of each pair among those of its left row.
 fn ranks(found: &[Pair]) -> Vec<i64> {
     let mut ranks = Vec::with_capacity(found.len());
     let mut before: Option<(u32, i64)> = None;
@@ -359,21 +374,23 @@ fn ranks(found: &[Pair]) -> Vec<i64> {
     ranks
 }
 
-/// The whole right side.
-async fn read(
+/// Reads the right side to its end.
+async fn read_right_side(
     (plan, context): &(Arc<dyn ExecutionPlan>, Arc<TaskContext>),
     vector: &Arc<dyn PhysicalExpr>,
     memory: MemoryReservation,
-) -> Result<Side> {
+) -> Result<RightSide> {
     let mut stream = plan.execute(0, Arc::clone(context))?;
     let (mut batches, mut rows) = (Vec::new(), 0usize);
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         rows = rows.saturating_add(batch.num_rows());
         if rows > MAX_ROWS {
-            return exec_err!("the right side of a vector join has at most {MAX_ROWS} rows");
+            return exec_err!(
+                "the right side of a vector join has more than {MAX_ROWS} rows; filter it first"
+            );
         }
-        // The batch, and the one that all are joined to.
+        // The batch, and its copy in the concatenated batch.
         memory.try_grow(get_record_batch_memory_size(&batch).saturating_mul(2))?;
         batches.push(batch);
     }
@@ -381,52 +398,50 @@ async fn read(
     let of_copy = memory.new_empty();
     let vectors = vectors(vector, &batch, &of_copy)?;
     let units = units(&vectors, 0..batch.num_rows(), &memory)?.unwrap_or_default();
-    Ok(Side {
+    Ok(RightSide {
         batch,
         units: Arc::new(units),
         _memory: memory,
     })
 }
 
-/// Bytes of a 32-bit float by those of the narrowest number.
-const WIDENING: usize = size_of::<f32>();
+/// Largest growth of a vector as 32-bit floats: from numbers of one byte.
+const MAX_WIDENING: usize = size_of::<f32>();
 
-/// The vectors of a batch as lists of 32-bit floats; memory is reserved where
-/// that takes a copy.
+/// The vectors of a batch as lists of 32-bit floats. Reserves memory if they are copied.
 fn vectors(
     vector: &Arc<dyn PhysicalExpr>,
     batch: &RecordBatch,
     memory: &MemoryReservation,
 ) -> Result<Vectors<Float32Type>> {
     let array = vector.evaluate(batch)?.into_array(batch.num_rows())?;
-    if narrow_type(array.data_type()).as_ref() != Some(array.data_type()) {
+    if float32_vector_type(array.data_type()).as_ref() != Some(array.data_type()) {
         let size = array.to_data().get_slice_memory_size()?;
-        memory.try_grow(size.saturating_mul(WIDENING))?;
+        memory.try_grow(size.saturating_mul(MAX_WIDENING))?;
     }
-    Vectors::new(&narrow(&array)?)
+    Vectors::new(&to_float32_vectors(&array)?)
 }
 
-/// Those of some rows that have a direction; `None` where there is none. Their
-/// memory is reserved first.
+/// Unit vectors of some rows; `None` if no row has a vector. Reserves their memory first.
 fn units(
     vectors: &Vectors<Float32Type>,
     rows: Range<usize>,
     memory: &MemoryReservation,
-) -> Result<Option<Units>> {
+) -> Result<Option<UnitVectors>> {
     let count = rows.clone().filter(|row| vectors.get(*row).is_some());
     let count = count.count();
-    let mut units: Option<Units> = None;
+    let mut units: Option<UnitVectors> = None;
     for row in rows {
         let Some(vector) = vectors.get(row) else {
             continue;
         };
         let units = match &mut units {
             Some(units) => units,
-            none => none.insert(with_room(count, vector.len(), memory)?),
+            none => none.insert(reserved(count, vector.len(), memory)?),
         };
         if units.dims() != vector.len() {
             return exec_err!(
-                "row {} of {} has a vector of {} values, and those before have {}",
+                "row {} of {} has a vector of {} values, and earlier rows have {}",
                 row + 1,
                 vectors.len(),
                 vector.len(),
@@ -438,15 +453,15 @@ fn units(
     Ok(units)
 }
 
-/// Room for so many vectors, within the memory that may be used.
-fn with_room(count: usize, dims: usize, memory: &MemoryReservation) -> Result<Units> {
+/// Reserves space for `count` vectors.
+fn reserved(count: usize, dims: usize, memory: &MemoryReservation) -> Result<UnitVectors> {
     let exhausted = |why: String| DataFusionError::ResourcesExhausted(why);
-    let mut units = Units::new(dims);
+    let mut units = UnitVectors::new(dims);
     let bytes = units.growth(count);
     memory
         .try_grow(bytes.ok_or_else(|| exhausted(format!("{count} vectors of {dims} values")))?)?;
-    let reserved = units.try_reserve(count);
-    reserved.map_err(|error| exhausted(error.to_string()))?;
+    let allocated = units.try_reserve(count);
+    allocated.map_err(|error| exhausted(error.to_string()))?;
     Ok(units)
 }
 

@@ -1,8 +1,8 @@
-//! A join of two tables by how near their vectors are, as products of blocks in
-//! place of a loop over pairs of rows.
+//! Join of two tables by the similarity of their vectors, as products of blocks instead
+//! of a loop over pairs of rows.
 //!
-//! `rule.rs` makes one of a join on `cosine_similarity(a.v, b.v) > t`; the
-//! relation `knn_join` asks for one by itself.
+//! `rule.rs` replaces a join on `cosine_similarity(a.v, b.v) > t`. The relation
+//! `knn_join` plans the node itself.
 
 mod exec;
 mod node;

@@ -1,4 +1,4 @@
-//! The logical node, and from it to the operator.
+//! The logical node, and its physical planning.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -18,31 +18,31 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 
 use super::exec::VectorJoinExec;
-use crate::vector::Keep;
+use semql_inference::vector::NeighbourLimit;
 
-/// The pairs of rows whose vectors are near each other: the columns of both
-/// sides, and with [`Keep::Best`] the cosine and the pair's rank.
+/// The pairs of rows with similar vectors: the columns of both sides and, for the nearest
+/// rows, the cosine and the rank of the pair.
 #[derive(Clone, Debug)]
 pub struct VectorJoin {
     left: Arc<LogicalPlan>,
     right: Arc<LogicalPlan>,
     /// The vectors, as expressions over the two sides.
     on: [Expr; 2],
-    keep: Keep,
+    limit: NeighbourLimit,
     schema: DFSchemaRef,
 }
 
-/// What a join of the nearest adds to the columns of both sides.
+/// Columns that a join of the nearest rows adds.
 pub const SCORE: &str = "score";
 pub const RANK: &str = "rank";
 
-fn added(keep: Keep) -> Vec<Field> {
-    match keep {
-        Keep::Best(_) => vec![
+fn added_fields(limit: NeighbourLimit) -> Vec<Field> {
+    match limit {
+        NeighbourLimit::TopK(_) => vec![
             Field::new(SCORE, DataType::Float64, false),
             Field::new(RANK, DataType::Int64, false),
         ],
-        Keep::Above(_) => Vec::new(),
+        NeighbourLimit::Threshold(_) => Vec::new(),
     }
 }
 
@@ -53,20 +53,24 @@ impl VectorJoin {
         left: Arc<LogicalPlan>,
         right: Arc<LogicalPlan>,
         on: [Expr; 2],
-        keep: Keep,
+        limit: NeighbourLimit,
     ) -> Result<Self> {
         let sides = left.schema().iter().chain(right.schema().iter());
         let mut fields: Vec<(Option<TableReference>, FieldRef)> = sides
             .map(|(qualifier, field)| (qualifier.cloned(), Arc::clone(field)))
             .collect();
-        fields.extend(added(keep).into_iter().map(|field| (None, Arc::new(field))));
+        fields.extend(
+            added_fields(limit)
+                .into_iter()
+                .map(|field| (None, Arc::new(field))),
+        );
         let metadata = left.schema().metadata().clone();
         let schema = Arc::new(DFSchema::new_with_metadata(fields, metadata)?);
         Ok(Self {
             left,
             right,
             on,
-            keep,
+            limit,
             schema,
         })
     }
@@ -77,17 +81,17 @@ impl VectorJoin {
         })
     }
 
-    fn wanted(&self) -> String {
-        match self.keep {
-            Keep::Best(1) => "the nearest".to_string(),
-            Keep::Best(most) => format!("the {most} nearest"),
-            Keep::Above(least) => format!("cosine >= {least}"),
+    fn pairs(&self) -> String {
+        match self.limit {
+            NeighbourLimit::TopK(1) => "the nearest".to_string(),
+            NeighbourLimit::TopK(count) => format!("the {count} nearest"),
+            NeighbourLimit::Threshold(cosine) => format!("cosine >= {cosine}"),
         }
     }
 
-    /// What tells one from another.
+    /// The values that nodes are compared by.
     fn identity(&self) -> (&[Expr; 2], String, &LogicalPlan, &LogicalPlan) {
-        (&self.on, self.wanted(), &self.left, &self.right)
+        (&self.on, self.pairs(), &self.left, &self.right)
     }
 }
 
@@ -110,7 +114,7 @@ impl UserDefinedLogicalNodeCore for VectorJoin {
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let [left, right] = &self.on;
-        write!(f, "VectorJoin: {left} ~ {right}, {}", self.wanted())
+        write!(f, "VectorJoin: {left} ~ {right}, {}", self.pairs())
     }
 
     fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
@@ -121,11 +125,11 @@ impl UserDefinedLogicalNodeCore for VectorJoin {
             return plan_err!("VectorJoin has two inputs and two expressions");
         };
         let on = on.map(|expr| expr.unalias_nested().data);
-        Self::new(Arc::new(left), Arc::new(right), on, self.keep)
+        Self::new(Arc::new(left), Arc::new(right), on, self.limit)
     }
 
     fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
-        // What the vectors need is added by those who ask.
+        // The optimizer adds the columns of `expressions`.
         let (left, right) = (
             self.left.schema().fields().len(),
             self.right.schema().fields().len(),
@@ -158,7 +162,7 @@ impl PartialOrd for VectorJoin {
     }
 }
 
-/// Plans [`VectorJoin`], for query planners that a program has already.
+/// Extension planner of [`VectorJoin`].
 #[derive(Debug, Default)]
 pub struct VectorJoinPlanner;
 
@@ -188,7 +192,7 @@ impl ExtensionPlanner for VectorJoinPlanner {
         ];
         let schema = Arc::clone(join.schema.inner());
         let sides = [Arc::clone(left), Arc::clone(right)];
-        let exec = VectorJoinExec::new(sides, on, join.keep, schema);
+        let exec = VectorJoinExec::new(sides, on, join.limit, schema);
         Ok(Some(Arc::new(exec)))
     }
 }

@@ -1,4 +1,4 @@
-//! The optimizer rule that joins by blocks where a join asks for near vectors.
+//! The optimizer rule that replaces joins on the similarity of vectors.
 
 use std::sync::Arc;
 
@@ -10,14 +10,15 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Filter, Join, JoinType, Logical
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::node::VectorJoin;
-use crate::vector::Keep;
+use crate::functions::{CosineMeasure, cosine_measure};
+use semql_inference::vector::NeighbourLimit;
 
-/// How far products of blocks may be off the function's own figure.
-const ROUNDING: f64 = 1e-4;
+/// Largest difference of a product of blocks from the result of the function.
+const MAX_ROUNDING_ERROR: f64 = 1e-4;
 
-/// Has an inner join without equal keys, whose condition wants
-/// `cosine_similarity(a, b)` to be above a number (or `cosine_distance` below),
-/// find the pairs by [`VectorJoin`]. The condition stays above it and decides.
+/// Replaces an inner join without equal keys whose condition requires
+/// `cosine_similarity(a, b)` above a number, or `cosine_distance` below one, by a
+/// [`VectorJoin`]. The condition is applied again above it.
 #[derive(Debug, Default)]
 pub struct JoinByVectors;
 
@@ -38,45 +39,45 @@ impl OptimizerRule for JoinByVectors {
         let LogicalPlan::Join(join) = plan else {
             return Ok(Transformed::no(plan));
         };
-        let Some((on, least, filter)) = by_vectors(&join) else {
+        let Some((on, threshold, filter)) = similarity_condition(&join) else {
             return Ok(Transformed::no(LogicalPlan::Join(join)));
         };
-        let keep = Keep::Above((least - ROUNDING) as f32);
-        let node = VectorJoin::new(join.left, join.right, on, keep)?;
+        let limit = NeighbourLimit::Threshold((threshold - MAX_ROUNDING_ERROR) as f32);
+        let node = VectorJoin::new(join.left, join.right, on, limit)?;
         let filter = Filter::try_new(filter, Arc::new(node.into_plan()))?;
         Ok(Transformed::yes(LogicalPlan::Filter(filter)))
     }
 }
 
-/// The vectors of both sides, the least cosine, and the whole condition.
-fn by_vectors(join: &Join) -> Option<([Expr; 2], f64, Expr)> {
+/// The vectors of both sides, the threshold, and the whole condition.
+fn similarity_condition(join: &Join) -> Option<([Expr; 2], f64, Expr)> {
     let filter = join.filter.as_ref()?;
     if join.join_type != JoinType::Inner || !join.on.is_empty() {
         return None;
     }
     split_conjunction(filter).into_iter().find_map(|condition| {
-        let (call, least) = least_cosine(condition)?;
+        let (call, threshold) = cosine_threshold(condition)?;
         let [a, b] = call.args.as_slice() else {
             return None;
         };
-        let of = |expr: &Expr, side: &LogicalPlan| {
+        let belongs_to = |expr: &Expr, side: &LogicalPlan| {
             let columns = expr.column_refs();
             !columns.is_empty()
                 && columns
                     .iter()
                     .all(|column| side.schema().has_column(column))
         };
-        let both = match () {
-            () if of(a, &join.left) && of(b, &join.right) => [a, b],
-            () if of(b, &join.left) && of(a, &join.right) => [b, a],
+        let vectors = match () {
+            () if belongs_to(a, &join.left) && belongs_to(b, &join.right) => [a, b],
+            () if belongs_to(b, &join.left) && belongs_to(a, &join.right) => [b, a],
             () => return None,
         };
-        Some((both.map(Clone::clone), least, filter.clone()))
+        Some((vectors.map(Clone::clone), threshold, filter.clone()))
     })
 }
 
-/// `cosine_similarity(a, b) > least` in any of the ways it can be written.
-fn least_cosine(condition: &Expr) -> Option<(&ScalarFunction, f64)> {
+/// The call and the threshold of a condition such as `cosine_similarity(a, b) > 0.8`.
+fn cosine_threshold(condition: &Expr) -> Option<(&ScalarFunction, f64)> {
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = condition else {
         return None;
     };
@@ -92,9 +93,9 @@ fn least_cosine(condition: &Expr) -> Option<(&ScalarFunction, f64)> {
         datafusion::scalar::ScalarValue::Float64(number) => number?,
         _ => return None,
     };
-    match (call.name(), op) {
-        ("cosine_similarity", Operator::Gt | Operator::GtEq) => Some((call, number)),
-        ("cosine_distance", Operator::Lt | Operator::LtEq) => Some((call, 1.0 - number)),
+    match (cosine_measure(&call.func)?, op) {
+        (CosineMeasure::Similarity, Operator::Gt | Operator::GtEq) => Some((call, number)),
+        (CosineMeasure::Distance, Operator::Lt | Operator::LtEq) => Some((call, 1.0 - number)),
         _ => None,
     }
 }

@@ -1,0 +1,15 @@
+//! Encoding: from texts to vectors.
+
+mod batches;
+mod context;
+mod encoder;
+mod meter;
+pub mod product_text;
+mod request;
+mod throughput;
+
+pub use context::EncodeContext;
+pub use encoder::{BackendFactory, Encoder, Identity};
+pub use meter::{Meter, MeterReading};
+pub use request::{EncodeRequest, ModelInput, Vectors};
+pub use throughput::Throughput;

@@ -1,0 +1,228 @@
+//! Graphs of a model, built once and cached under `graphs/` of semql's home.
+
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use sha2::{Digest, Sha256};
+
+use super::bert;
+use super::build_options::{Arithmetic, BUILDER_VERSION, BuildOptions, GraphStyle, Int8Parameters};
+use super::int8::{ActivationRanges, max_int8_weight};
+use super::{Precision, QuantizationCheck};
+use crate::atomic_file::write_atomically;
+use crate::models::weights::Weights;
+use crate::models::{ModelError, ModelSpec, home};
+
+/// File names of published ONNX exports.
+const EXPORT_FILES: &[&str] = &["model.onnx", "onnx/model.onnx"];
+
+/// Graphs of one model, built when first needed.
+pub struct GraphCache {
+    spec: ModelSpec,
+    name: String,
+    source: GraphSource,
+}
+
+enum GraphSource {
+    /// The ONNX export of the publisher.
+    Published(PathBuf),
+    /// The checkpoint that graphs are built from.
+    Weights(Box<Weights>),
+}
+
+impl GraphCache {
+    /// Opens the graphs of the model in `folder`.
+    ///
+    /// Supported weights take precedence over a published export: graphs built
+    /// from them include pooling and fused operators, in a choice of precisions.
+    ///
+    /// # Errors
+    /// Missing or damaged weights, or an unsupported architecture.
+    pub fn open(folder: &Path, spec: &ModelSpec) -> Result<Self, ModelError> {
+        let exported = EXPORT_FILES
+            .iter()
+            .map(|name| folder.join(name))
+            .find(|path| path.is_file());
+        let source = match (Weights::open(folder), exported) {
+            (Err(ModelError::Missing { .. }), Some(exported)) => GraphSource::Published(exported),
+            (Err(error), _) => return Err(error),
+            (Ok(weights), exported) => {
+                match (bert::check_support(folder, &spec.config), exported) {
+                    (Ok(()), _) => GraphSource::Weights(Box::new(weights)),
+                    (Err(_), Some(exported)) => GraphSource::Published(exported),
+                    (Err(unsupported), None) => return Err(unsupported),
+                }
+            }
+        };
+        Ok(Self {
+            spec: spec.clone(),
+            name: folder
+                .file_name()
+                .map(|n| n.to_string_lossy().to_string())
+                .unwrap_or_default(),
+            source,
+        })
+    }
+
+    /// The published export, if that is what runs.
+    pub fn published(&self) -> Option<&Path> {
+        match &self.source {
+            GraphSource::Published(path) => Some(path),
+            GraphSource::Weights(_) => None,
+        }
+    }
+
+    /// Identity of the weights or of the published export: file name, size and
+    /// modification time. It differs between training runs.
+    ///
+    /// # Errors
+    /// A file whose metadata cannot be read.
+    pub fn weights_identity(&self) -> Result<String, ModelError> {
+        let path = match &self.source {
+            GraphSource::Weights(weights) => weights.path(),
+            GraphSource::Published(path) => path,
+        };
+        let io = |source| ModelError::Io {
+            path: path.to_path_buf(),
+            source,
+        };
+        let metadata = path.metadata().map_err(io)?;
+        let modified = metadata.modified().map_err(io)?;
+        let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(format!("{name}|{}|{}", metadata.len(), modified.as_nanos()))
+    }
+
+    /// Path of the float graph, which is built if it is not cached.
+    ///
+    /// # Errors
+    /// Damaged weights, or a folder that cannot be written.
+    pub fn float_graph(&self, style: GraphStyle, half: bool) -> Result<PathBuf, ModelError> {
+        let (precision, arithmetic) = if half {
+            (Precision::Fp16, Arithmetic::Fp16)
+        } else {
+            (Precision::Fp32, Arithmetic::Fp32)
+        };
+        self.cached(style, precision, || Ok(BuildOptions { style, arithmetic }))
+    }
+
+    /// Path of the 8-bit graph. If it is not cached, it is built with the ranges
+    /// that `measure` returns for the calibration graph.
+    ///
+    /// # Errors
+    /// Those of `measure`, damaged weights, or a folder that cannot be written.
+    pub fn int8_graph<E: From<ModelError>>(
+        &self,
+        measure: impl FnOnce(&[u8]) -> Result<ActivationRanges, E>,
+    ) -> Result<PathBuf, E> {
+        let style = GraphStyle::Cpu;
+        self.cached(style, Precision::Int8, || {
+            let ranges = measure(&self.build(&BuildOptions {
+                style,
+                arithmetic: Arithmetic::Calibration,
+            })?)?;
+            Ok(BuildOptions {
+                style,
+                arithmetic: Arithmetic::Int8(Int8Parameters {
+                    ranges,
+                    max_weight: max_int8_weight(),
+                }),
+            })
+        })
+    }
+
+    /// Stored comparison of the 8-bit graph with fp32, if there is one.
+    pub fn quantization_check(&self) -> Option<QuantizationCheck> {
+        let path = self.quantization_check_path().ok()?;
+        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    }
+
+    /// Stores `check` beside the 8-bit graph.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn store_quantization_check(&self, check: &QuantizationCheck) -> Result<(), ModelError> {
+        let path = self.quantization_check_path()?;
+        let json = serde_json::to_vec(check).unwrap_or_default();
+        store(&path, &json).map_err(|source| ModelError::Io { path, source })
+    }
+
+    fn quantization_check_path(&self) -> Result<PathBuf, ModelError> {
+        let graph = self.path(GraphStyle::Cpu, Precision::Int8)?;
+        Ok(graph.with_extension("json"))
+    }
+
+    fn cached<E: From<ModelError>>(
+        &self,
+        style: GraphStyle,
+        precision: Precision,
+        options: impl FnOnce() -> Result<BuildOptions, E>,
+    ) -> Result<PathBuf, E> {
+        let path = self.path(style, precision)?;
+        if !path.is_file() && self.published().is_none() {
+            let bytes = self.build(&options()?)?;
+            store(&path, &bytes).map_err(|source| ModelError::Io {
+                path: path.clone(),
+                source,
+            })?;
+        }
+        Ok(path)
+    }
+
+    fn build(&self, options: &BuildOptions) -> Result<Vec<u8>, ModelError> {
+        match &self.source {
+            GraphSource::Weights(weights) => bert::build(weights, &self.spec, options),
+            GraphSource::Published(path) => Err(ModelError::Unsupported {
+                what: "another precision of a published graph".to_string(),
+                path: path.clone(),
+                hint: "put model.safetensors of the model into its folder".to_string(),
+            }),
+        }
+    }
+
+    /// Path of a graph. Its name has a digest of the path, size and modification
+    /// time of the weights, and of all else that the graph depends on.
+    fn path(&self, style: GraphStyle, precision: Precision) -> Result<PathBuf, ModelError> {
+        let weights = match &self.source {
+            GraphSource::Weights(weights) => weights.path(),
+            GraphSource::Published(path) => return Ok(path.clone()),
+        };
+        let io = |source| ModelError::Io {
+            path: weights.to_path_buf(),
+            source,
+        };
+        let real = weights.canonicalize().map_err(io)?;
+        let metadata = real.metadata().map_err(io)?;
+        let modified = metadata
+            .modified()
+            .ok()
+            .and_then(|t| t.duration_since(UNIX_EPOCH).ok())
+            .unwrap_or_default();
+        let mut hash = Sha256::new();
+        hash.update(real.to_string_lossy().as_bytes());
+        hash.update(format!(
+            "|{}|{}|{BUILDER_VERSION}|{style:?}|{:?}",
+            metadata.len(),
+            modified.as_nanos(),
+            self.spec
+        ));
+        if precision == Precision::Int8 {
+            hash.update([max_int8_weight().cast_unsigned()]);
+        }
+        let digest: String = hash
+            .finalize()
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Ok(home()
+            .join("graphs")
+            .join(format!("{}-{precision}-{digest}.onnx", self.name)))
+    }
+}
+
+/// Writes atomically: several processes may build the same graph at once.
+fn store(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    write_atomically(path, |file| file.write_all(bytes))
+}

@@ -1,0 +1,215 @@
+//! Taxonomies: label sets with phrases and examples.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+/// A named set of labels, each described by example phrases.
+///
+/// Texts are compared with the phrases, so the accuracy depends on them. A label
+/// with thirty concrete kinds of products is far more accurate than its name alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Taxonomy {
+    /// The value of `SET ai.taxonomy`.
+    pub name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Template of the model inputs; `{}` is the phrase.
+    #[serde(default = "bare_template")]
+    pub template: String,
+    pub labels: Vec<Label>,
+}
+
+/// One label of a [`Taxonomy`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Label {
+    /// Result of queries.
+    pub name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Kinds of things with this label; empty means the name itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phrases: Vec<String>,
+    /// Rows with this label.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<Example>,
+}
+
+/// A labelled row: an example of a [`Label`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Example {
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+}
+
+impl Example {
+    /// Title and text; `None` if blank.
+    pub fn parts(&self) -> [Option<&str>; 2] {
+        [&self.title, &self.text].map(|part| Some(part.trim()).filter(|part| !part.is_empty()))
+    }
+}
+
+/// Template of labels without phrases.
+const LABEL_TEMPLATE: &str = "a text about {}";
+
+fn bare_template() -> String {
+    "{}".to_string()
+}
+
+/// YAML of the built-in taxonomy: eight categories of a general store.
+pub const PRODUCT_CATEGORY_YAML: &str = include_str!("../taxonomies/product_category.yaml");
+
+impl Taxonomy {
+    /// The built-in taxonomy, `product_category`.
+    ///
+    /// # Errors
+    /// Never: a test parses the built-in file.
+    pub fn built_in() -> Result<Self, String> {
+        serde_saphyr::from_str(PRODUCT_CATEGORY_YAML)
+            .map_err(|e| format!("the built-in taxonomy is not valid YAML: {e}"))
+    }
+
+    /// A taxonomy of labels without phrases, from the arguments of a call. A template
+    /// makes them sentences, which sentence encoders handle better than single words.
+    pub fn from_labels(labels: &[String]) -> Self {
+        Self {
+            name: String::new(),
+            description: String::new(),
+            template: LABEL_TEMPLATE.to_string(),
+            labels: labels
+                .iter()
+                .map(|name| Label {
+                    name: name.clone(),
+                    description: String::new(),
+                    phrases: Vec::new(),
+                    examples: Vec::new(),
+                })
+                .collect(),
+        }
+    }
+
+    /// Hash of the contents, equal in every process.
+    pub fn fingerprint(&self) -> String {
+        let contents = serde_json::to_vec(self).unwrap_or_default();
+        blake3::hash(&contents).to_hex()[..16].to_string()
+    }
+
+    /// Checks that labels are two or more, distinct and not blank, and that the template
+    /// has `{}`.
+    ///
+    /// # Errors
+    /// A message that names the taxonomy and the label.
+    pub fn validate(&self) -> Result<(), String> {
+        let owner = if self.name.is_empty() {
+            "the label list".to_string()
+        } else {
+            format!("taxonomy '{}'", self.name)
+        };
+        if self.labels.len() < 2 {
+            return Err(format!(
+                "{owner} has {} label{}; write two or more distinct labels",
+                self.labels.len(),
+                if self.labels.len() == 1 { "" } else { "s" }
+            ));
+        }
+        let mut seen = HashSet::new();
+        for (position, label) in self.labels.iter().enumerate() {
+            if label.name.trim().is_empty() {
+                return Err(format!("{owner}: label {} is blank", position + 1));
+            }
+            if !seen.insert(label.name.trim()) {
+                return Err(format!("{owner}: label '{}' is given twice", label.name));
+            }
+            if label.phrases.iter().any(|phrase| phrase.trim().is_empty()) {
+                return Err(format!(
+                    "{owner}: label '{}' has a blank phrase",
+                    label.name
+                ));
+            }
+            if label
+                .examples
+                .iter()
+                .any(|example| example.parts() == [None; 2])
+            {
+                return Err(format!(
+                    "{owner}: label '{}' has an example with neither title nor text",
+                    label.name
+                ));
+            }
+        }
+        if !self.template.contains("{}") {
+            return Err(format!(
+                "{owner}: template '{}' has no {{}} to put the phrase in",
+                self.template
+            ));
+        }
+        Ok(())
+    }
+
+    /// Position and text of each phrase, in the template.
+    pub fn prompts(&self) -> Vec<(usize, String)> {
+        let mut prompts = Vec::new();
+        for (position, label) in self.labels.iter().enumerate() {
+            let phrases = if label.phrases.is_empty() {
+                std::slice::from_ref(&label.name)
+            } else {
+                label.phrases.as_slice()
+            };
+            for phrase in phrases {
+                prompts.push((position, self.template.replace("{}", phrase)));
+            }
+        }
+        prompts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(names: &[&str]) -> Taxonomy {
+        Taxonomy::from_labels(&names.iter().map(|n| n.to_string()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_built_in_taxonomy_is_valid() {
+        let taxonomy = Taxonomy::built_in().unwrap();
+        taxonomy.validate().unwrap();
+        assert_eq!(taxonomy.labels.len(), 8);
+    }
+
+    #[test]
+    fn an_example_needs_a_title_or_a_text() {
+        let mut set = labels(&["Books", "Sports"]);
+        set.labels[1].examples = vec![Example {
+            title: "Ball".into(),
+            text: " ".into(),
+        }];
+        assert_eq!(set.validate(), Ok(()));
+        set.labels[0].examples = vec![Example::default()];
+        assert!(
+            set.validate()
+                .unwrap_err()
+                .contains("neither title nor text")
+        );
+    }
+
+    #[test]
+    fn invalid_label_sets_are_refused() {
+        for (set, expected) in [
+            (labels(&[]), "0 labels"),
+            (labels(&["Books"]), "1 label;"),
+            (labels(&["Books", "Books"]), "given twice"),
+            (labels(&["Books", " "]), "blank"),
+        ] {
+            let message = set.validate().unwrap_err();
+            assert!(message.contains(expected), "{message}");
+        }
+        assert_eq!(labels(&["Books", "Sports"]).validate(), Ok(()));
+    }
+}

@@ -1,0 +1,7 @@
+//! Text vectors from the vocabulary of an encoder, without running the encoder.
+
+mod sif;
+mod vocabulary_vectors;
+
+pub use sif::{SifEmbedder, WordFrequencies, each_leading_word, word_frequencies};
+pub use vocabulary_vectors::TokenVectors;

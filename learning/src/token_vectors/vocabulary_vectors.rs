@@ -1,0 +1,128 @@
+//! Vectors of the tokens of an encoder's vocabulary: the encoder embeds each
+//! token alone.
+//!
+//! They are stored in a file, because computing them takes seconds.
+
+use std::path::{Path, PathBuf};
+
+use half::f16;
+
+use semql_inference::Result;
+use semql_inference::atomic_file::write_atomically;
+use semql_inference::encoding::{EncodeContext, Encoder};
+use semql_inference::models::home;
+
+/// First bytes of a file; a change of layout changes the version.
+const MAGIC: &[u8; 16] = b"semql tokens v1\n";
+
+/// Token vectors minus their mean.
+pub struct TokenVectors {
+    pub dims: usize,
+    /// Tokens x dims.
+    data: Vec<f32>,
+}
+
+impl TokenVectors {
+    /// Token vectors of an encoder, from their file or from the encoder. `None`
+    /// for an encoder without a vocabulary.
+    ///
+    /// # Errors
+    /// Those of the model. A failure to write the file is ignored: the next call
+    /// computes the vectors again.
+    pub fn of(encoder: &Encoder, context: &EncodeContext) -> Result<Option<Self>> {
+        let Some(tokens) = encoder.tokenizer.vocab_size() else {
+            return Ok(None);
+        };
+        let dims = encoder.dims;
+        let path = path(&encoder.fingerprint()?.to_string());
+        let data = match read(&path, tokens * dims) {
+            Some(data) => data,
+            None => {
+                let data = encoder.token_vectors(tokens, context)?;
+                let _ = write(&path, &data);
+                // Round as the file does, so that all queries use the same vectors.
+                data.iter().map(|v| f16::from_f32(*v).to_f32()).collect()
+            }
+        };
+        Ok(Some(Self::centred(data, dims)))
+    }
+
+    fn centred(mut data: Vec<f32>, dims: usize) -> Self {
+        let tokens = (data.len() / dims).max(1);
+        let mut mean = vec![0f64; dims];
+        for vector in data.chunks_exact(dims) {
+            mean.iter_mut()
+                .zip(vector)
+                .for_each(|(m, v)| *m += f64::from(*v));
+        }
+        for vector in data.chunks_exact_mut(dims) {
+            let mean = mean.iter().map(|m| (m / tokens as f64) as f32);
+            vector.iter_mut().zip(mean).for_each(|(v, m)| *v -= m);
+        }
+        Self { dims, data }
+    }
+
+    /// Vector of a token; `None` for a token outside the vocabulary.
+    pub fn get(&self, token: u32) -> Option<&[f32]> {
+        let start = token as usize * self.dims;
+        self.data.get(start..start + self.dims)
+    }
+}
+
+fn path(fingerprint: &str) -> PathBuf {
+    home().join("tokens").join(format!("{fingerprint}.f16"))
+}
+
+fn read(path: &Path, values: usize) -> Option<Vec<f32>> {
+    let bytes = std::fs::read(path).ok()?;
+    let (magic, rest) = bytes.split_first_chunk::<16>()?;
+    let (digest, values_read) = rest.split_first_chunk::<32>()?;
+    let sound = magic == MAGIC
+        && values_read.len() == 2 * values
+        && blake3::hash(values_read).as_bytes() == digest;
+    let value = |two: &[u8]| f16::from_le_bytes([two[0], two[1]]).to_f32();
+    sound.then(|| values_read.chunks_exact(2).map(value).collect())
+}
+
+fn write(path: &Path, data: &[f32]) -> std::io::Result<()> {
+    std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    let bytes: Vec<u8> = data
+        .iter()
+        .flat_map(|v| f16::from_f32(*v).to_le_bytes())
+        .collect();
+    write_atomically(path, |file| {
+        file.write_all(MAGIC)?;
+        file.write_all(blake3::hash(&bytes).as_bytes())?;
+        file.write_all(&bytes)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_vectors_are_read_and_damaged_files_are_ignored() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens").join("a.f16");
+        let data = [0.5, -1.0, 0.25, 2.0];
+        assert_eq!(read(&path, 4), None);
+        write(&path, &data).unwrap();
+        assert_eq!(read(&path, 4), Some(data.to_vec()));
+        assert_eq!(read(&path, 6), None, "another vocabulary");
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(read(&path, 4), None);
+        std::fs::write(&path, &bytes[..20]).unwrap();
+        assert_eq!(read(&path, 4), None);
+    }
+
+    #[test]
+    fn the_mean_is_subtracted() {
+        let vectors = TokenVectors::centred(vec![1.0, 2.0, 3.0, 6.0], 2);
+        assert_eq!(vectors.get(0), Some(&[-1.0, -2.0][..]));
+        assert_eq!(vectors.get(1), Some(&[1.0, 2.0][..]));
+        assert_eq!(vectors.get(2), None);
+    }
+}

@@ -1,0 +1,145 @@
+//! The list of functions.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableFunctionImpl;
+use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF, WindowUDF};
+
+use super::ai_cache_clear::AiCacheClear;
+use super::ai_cache_stats::AiCacheStats;
+use super::ai_classify::AiClassify;
+use super::ai_classify_scores::AiClassifyScores;
+use super::ai_count_tokens::AiCountTokens;
+use super::ai_models::AiModels;
+use super::ai_predict::{self, AiPredict};
+use super::ai_similarity::AiSimilarity;
+use super::ai_trained_models::AiTrainedModels;
+use super::categorize::Categorize;
+use super::categorize_scores::CategorizeScores;
+use super::embed::Embed;
+use super::explain_label::ExplainLabel;
+use super::kmeans::KMeans;
+use super::l2_normalize::L2Normalize;
+use super::model_function::{ModelFunction, ModelUdf};
+use super::parameters::ArgumentType;
+use super::pca::Pca;
+use super::top_terms::TopTerms;
+use super::tsne::TSne;
+use super::vector_window::{VectorWindowFunction, VectorWindowUdf};
+use super::word2vec::Word2Vec;
+use super::{ai_label_conflicts, ai_label_doubts, evaluate, sum_vectors, vector_kernels};
+use crate::options::AiOptions;
+
+/// Every function that needs the vectors of a model.
+const MODEL_FUNCTIONS: &[&dyn ModelFunction] = &[
+    &Embed,
+    &Categorize,
+    &CategorizeScores,
+    &ExplainLabel,
+    &AiClassify,
+    &AiClassifyScores,
+    &AiSimilarity,
+];
+
+/// Every window function over the vectors of a partition.
+const VECTOR_WINDOW_FUNCTIONS: &[&dyn VectorWindowFunction] = &[&KMeans, &Pca, &TSne];
+
+/// Every scalar function, with initial settings.
+pub fn scalar_functions(options: &AiOptions) -> Vec<ScalarUDF> {
+    let mut functions: Vec<ScalarUDF> = MODEL_FUNCTIONS
+        .iter()
+        .map(|function| ModelUdf::new(*function, options.clone()).into())
+        .collect();
+    functions.push(AiCountTokens::new(options.clone()).into());
+    functions.push(AiCacheClear::new(options.clone()).into());
+    functions.extend(ai_predict::functions(options));
+    functions.extend(vector_kernels::functions());
+    functions.push(L2Normalize::new().into());
+    functions
+}
+
+/// Every aggregate function, with initial settings.
+pub fn aggregate_functions(options: &AiOptions) -> Vec<AggregateUDF> {
+    let mut functions = evaluate::aggregates();
+    functions.extend(sum_vectors::aggregates());
+    functions.push(TopTerms::new().into());
+    functions.push(Word2Vec::new(options.clone()).into());
+    functions
+}
+
+/// Every window function, with initial settings.
+pub fn window_functions(options: &AiOptions) -> Vec<WindowUDF> {
+    VECTOR_WINDOW_FUNCTIONS
+        .iter()
+        .map(|function| VectorWindowUdf::new(*function, options.clone()).into())
+        .collect()
+}
+
+/// Every table function without table arguments.
+pub(crate) fn table_functions(
+    options: &AiOptions,
+) -> Vec<(&'static str, Arc<dyn TableFunctionImpl>)> {
+    let options = || options.clone();
+    vec![
+        ("ai_models", AiModels::new(options())),
+        ("ai_trained_models", AiTrainedModels::new(options())),
+        ("ai_label_doubts", ai_label_doubts::function(options())),
+        (
+            "ai_label_conflicts",
+            ai_label_conflicts::function(options()),
+        ),
+        ("ai_cache_stats", AiCacheStats::new(options())),
+    ]
+}
+
+/// The model function with that name.
+pub(crate) fn model_function(name: &str) -> Option<&'static dyn ModelFunction> {
+    let mut all = MODEL_FUNCTIONS.iter().copied();
+    all.find(|function| function.name() == name)
+}
+
+/// Position of the argument `model` of a model function: `None` for other functions,
+/// `Some(None)` for a model function without that argument.
+pub fn model_argument(function: &str) -> Option<Option<usize>> {
+    let specs = MODEL_FUNCTIONS.iter().map(|function| function.spec());
+    let mut called = specs.filter(|spec| {
+        let mut names = std::iter::once(&spec.parameters.function).chain(spec.aliases);
+        names.any(|name| name.eq_ignore_ascii_case(function))
+    });
+    called
+        .next()
+        .map(|spec| spec.parameters.position(ArgumentType::Model))
+}
+
+/// `function` as a model function, if it is one.
+pub(crate) fn as_model_udf(function: &ScalarUDF) -> Option<&ModelUdf> {
+    function.inner().downcast_ref()
+}
+
+/// Whether the results of `function` depend on models of `CREATE MODEL`.
+pub(crate) fn reads_trained_models(function: &ScalarUDF) -> bool {
+    function.inner().is::<AiPredict>()
+}
+
+/// Options of a scalar function that has options and is not a model function.
+pub(crate) fn scalar_options(function: &ScalarUDF) -> Option<&AiOptions> {
+    let function = function.inner().downcast_ref::<AiCountTokens>();
+    function.map(|function| &function.options)
+}
+
+/// Options of an aggregate function, if it has any.
+pub(crate) fn aggregate_options(function: &AggregateUDF) -> Option<&AiOptions> {
+    let function = function.inner().downcast_ref::<Word2Vec>();
+    function.map(|function| &function.options)
+}
+
+/// Options of a window function, if it has any.
+pub(crate) fn window_options(function: &WindowUDF) -> Option<&AiOptions> {
+    let function = function.inner().downcast_ref::<VectorWindowUdf>();
+    function.map(|function| &function.options)
+}
+
+/// A call of `embed`.
+pub(crate) fn embed_call(options: &AiOptions, args: Vec<Expr>) -> Expr {
+    ScalarUDF::from(ModelUdf::new(&Embed, options.clone())).call(args)
+}

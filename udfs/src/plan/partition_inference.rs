@@ -1,0 +1,322 @@
+//! Inference of one partition of the operator, chunk by chunk.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use datafusion::common::internal_err;
+use datafusion::error::Result;
+use tokio_util::sync::CancellationToken;
+
+use super::cascade;
+use super::chunk::Chunk;
+use super::physical_call::{ComputedColumn, PhysicalCall};
+use crate::error::to_datafusion;
+use crate::functions::{BatchArguments, LoadedModel, predict_labels};
+use crate::runtime::Runtime;
+use crate::settings::Settings;
+use semql_inference::encoding::{EncodeContext, EncodeRequest, Encoder, Meter};
+use semql_learning::Student;
+
+/// Bytes of a text in flight besides its vectors: the text itself, and its tokens.
+const TEXT_BYTES: usize = 1024;
+
+/// Computes the columns of the operator. Calls of the same model share one request.
+pub struct PartitionInference {
+    columns: Arc<[ComputedColumn]>,
+    /// By column: the student that answers in place of the model.
+    students: Vec<Option<Arc<Student>>>,
+    schema: SchemaRef,
+    models: Vec<ModelCalls>,
+    pub meter: Arc<Meter>,
+    /// The token of the session.
+    pub cancel_token: CancellationToken,
+}
+
+/// The calls of one model.
+struct ModelCalls {
+    runtime: Arc<Runtime>,
+    settings: Settings,
+    run: EncodeContext,
+    /// Positions of the calls among the columns.
+    columns: Vec<usize>,
+}
+
+/// A chunk whose texts are tokenized.
+pub struct PreparedChunk {
+    chunk: Chunk,
+    /// By batch of the chunk and column: the call.
+    calls: Vec<Vec<Option<BatchCall>>>,
+    /// By model.
+    requests: Vec<ModelRequest>,
+}
+
+/// One call on one batch.
+struct BatchCall {
+    arguments: BatchArguments,
+    /// By row: the label of the student, if it is certain.
+    settled: Option<Vec<Option<u32>>>,
+}
+
+impl BatchCall {
+    fn is_settled(&self, row: usize) -> bool {
+        let settled = self.settled.as_ref();
+        settled.is_some_and(|settled| settled[row].is_some())
+    }
+}
+
+/// The texts of all calls of one model on a chunk.
+struct ModelRequest {
+    encoder: Arc<Encoder>,
+    request: EncodeRequest,
+    /// By batch and column: the offset of its texts in the request.
+    offsets: Vec<Vec<usize>>,
+}
+
+impl PartitionInference {
+    /// `cache_bytes` bounds the vectors that the nodes of a query share. `cancel` ends
+    /// the inference.
+    ///
+    /// # Errors
+    /// A cache that cannot be used.
+    pub fn new(
+        columns: &Arc<[ComputedColumn]>,
+        schema: &SchemaRef,
+        cache_bytes: usize,
+        cancel: &CancellationToken,
+    ) -> Result<Self> {
+        let meter = Arc::<Meter>::default();
+        let mut models: Vec<ModelCalls> = Vec::new();
+        for (at, column) in columns.iter().enumerate() {
+            let Some(call) = column.call() else {
+                continue;
+            };
+            let same = |model: &&mut ModelCalls| {
+                model.settings == call.settings && Arc::ptr_eq(&model.runtime, &call.runtime)
+            };
+            match models.iter_mut().find(same) {
+                Some(model) => model.columns.push(at),
+                None => models.push(ModelCalls {
+                    runtime: Arc::clone(&call.runtime),
+                    settings: call.settings.clone(),
+                    run: call.run(&meter, cache_bytes, cancel)?,
+                    columns: vec![at],
+                }),
+            }
+        }
+        Ok(Self {
+            columns: Arc::clone(columns),
+            students: vec![None; columns.len()],
+            schema: Arc::clone(schema),
+            models,
+            meter,
+            cancel_token: cancel.clone(),
+        })
+    }
+
+    /// Adds the students that answer in place of the model, by column.
+    pub fn with_students(self, students: Vec<Option<Arc<Student>>>) -> Self {
+        Self { students, ..self }
+    }
+
+    /// Bytes of a row in flight besides its own.
+    pub fn row_bytes(&self) -> usize {
+        let dims = |call: &PhysicalCall| {
+            let facts = call
+                .runtime
+                .facts_with_cancel(&call.settings, &self.cancel_token);
+            facts.map_or(0, |facts| facts.dims)
+        };
+        self.columns
+            .iter()
+            .filter_map(ComputedColumn::call)
+            .map(|call| call.function.inputs_per_row() * (TEXT_BYTES + 2 * 4 * dims(call)))
+            .sum()
+    }
+
+    pub fn cancel(&self) {
+        self.models.iter().for_each(|model| model.run.cancel());
+    }
+
+    /// Device and precision of the models; `None` until all of them have run.
+    pub fn served_by(&self) -> Option<String> {
+        let served_by = self.models.iter().map(|model| {
+            let encoder = model.runtime.encoder(&model.settings).ok()?;
+            let (device, precision) = (encoder.device()?, encoder.precision()?);
+            Some(format!("device={device}, precision={precision}"))
+        });
+        let mut served_by: Vec<String> = served_by.collect::<Option<_>>()?;
+        served_by.dedup();
+        (!served_by.is_empty()).then(|| served_by.join(", "))
+    }
+
+    /// Records the speed for the estimates of later queries.
+    pub fn record_rate(&self) {
+        if let [only] = self.models.as_slice() {
+            only.runtime
+                .store_throughput(&only.settings, &self.meter.read());
+        }
+    }
+
+    /// First stage: evaluates arguments, removes duplicates, tokenizes.
+    ///
+    /// # Errors
+    /// Those of expressions, tokenizers and models.
+    pub fn prepare(&self, chunk: Chunk) -> Result<PreparedChunk> {
+        let mut calls = Vec::with_capacity(chunk.batches.len());
+        for batch in &chunk.batches {
+            let columns = self.columns.iter().zip(&self.students);
+            let of_batch = columns.map(|(column, student)| match column {
+                ComputedColumn::Call(call) => {
+                    self.batch_call(call, student.as_deref(), batch).map(Some)
+                }
+                ComputedColumn::Plain(_) => Ok(None),
+            });
+            calls.push(of_batch.collect::<Result<Vec<_>>>()?);
+        }
+        let requests = self
+            .models
+            .iter()
+            .map(|model| self.request(model, &calls))
+            .collect::<Result<_>>()?;
+        Ok(PreparedChunk {
+            chunk,
+            calls,
+            requests,
+        })
+    }
+
+    fn batch_call(
+        &self,
+        call: &PhysicalCall,
+        student: Option<&Student>,
+        batch: &RecordBatch,
+    ) -> Result<BatchCall> {
+        let arguments = call.arguments(batch)?;
+        let (Some(student), Some(function)) = (student, call.function.as_label_classifier()) else {
+            return Ok(BatchCall {
+                arguments,
+                settled: None,
+            });
+        };
+        let predictions = student.predict(&cascade::student_rows(function, &arguments));
+        let labels = predictions.labels.iter();
+        let certain = labels.filter(|label| label.is_some()).count();
+        self.meter
+            .count_student(certain, arguments.rows, predictions.elapsed);
+        Ok(BatchCall {
+            arguments,
+            settled: Some(predictions.labels),
+        })
+    }
+
+    /// One request for the texts of all calls of a model.
+    fn request(
+        &self,
+        model: &ModelCalls,
+        calls: &[Vec<Option<BatchCall>>],
+    ) -> Result<ModelRequest> {
+        let encoder = model
+            .runtime
+            .encoder_with_cancel(&model.settings, model.run.cancel_token());
+        let encoder = encoder.map_err(to_datafusion)?;
+        let mut texts = Vec::new();
+        let mut offsets = Vec::with_capacity(calls.len());
+        for of_batch in calls {
+            let mut of_columns = vec![0; self.columns.len()];
+            for &column in &model.columns {
+                of_columns[column] = texts.len();
+                let (Some(batch_call), Some(call)) =
+                    (&of_batch[column], self.columns[column].call())
+                else {
+                    continue;
+                };
+                for row in 0..batch_call.arguments.rows {
+                    if batch_call.is_settled(row) {
+                        texts.extend((0..call.function.inputs_per_row()).map(|_| None));
+                    } else {
+                        call.function
+                            .push_inputs(&batch_call.arguments, row, &mut texts);
+                    }
+                }
+            }
+            offsets.push(of_columns);
+        }
+        let request = encoder.prepare(&texts, &model.run).map_err(to_datafusion)?;
+        Ok(ModelRequest {
+            encoder,
+            request,
+            offsets,
+        })
+    }
+
+    /// Second stage: runs the models, and returns the batches with the new columns.
+    ///
+    /// # Errors
+    /// Those of the models and functions.
+    pub fn infer(&self, prepared: PreparedChunk) -> Result<Vec<RecordBatch>> {
+        let PreparedChunk {
+            chunk,
+            calls,
+            requests,
+        } = prepared;
+        let mut answers: Vec<Vec<Option<ArrayRef>>> =
+            calls.iter().map(|of| vec![None; of.len()]).collect();
+        for (model_calls, request) in self.models.iter().zip(requests) {
+            let vectors = request.encoder.infer(request.request, &model_calls.run);
+            let vectors = vectors.map_err(to_datafusion)?;
+            let model = LoadedModel {
+                runtime: &model_calls.runtime,
+                encoder: &request.encoder,
+                settings: &model_calls.settings,
+                context: &model_calls.run,
+            };
+            for (batch, of_batch) in calls.iter().enumerate() {
+                for &column in &model_calls.columns {
+                    let (Some(batch_call), Some(call)) =
+                        (&of_batch[column], self.columns[column].call())
+                    else {
+                        continue;
+                    };
+                    let arguments = &batch_call.arguments;
+                    let (offset, width) = (
+                        request.offsets[batch][column],
+                        call.function.inputs_per_row(),
+                    );
+                    let vector = |row: usize, text: usize| vectors.get(offset + row * width + text);
+                    let answer = match (&batch_call.settled, call.function.as_label_classifier()) {
+                        (Some(settled), Some(function)) => {
+                            predict_labels(function, arguments, &model, &vector, Some(settled))?
+                        }
+                        _ => call.function.compute(arguments, &model, &vector)?,
+                    };
+                    answers[batch][column] = Some(answer);
+                }
+            }
+        }
+        let batches = chunk.batches.iter().zip(answers);
+        batches
+            .map(|(batch, answers)| self.add_columns(batch, answers))
+            .collect()
+    }
+
+    fn add_columns(
+        &self,
+        batch: &RecordBatch,
+        answers: Vec<Option<ArrayRef>>,
+    ) -> Result<RecordBatch> {
+        let mut columns = batch.columns().to_vec();
+        for (answer, column) in answers.into_iter().zip(self.columns.iter()) {
+            columns.push(match (answer, column) {
+                (Some(answer), _) => answer,
+                (None, ComputedColumn::Plain(expr)) => {
+                    expr.evaluate(batch)?.into_array(batch.num_rows())?
+                }
+                (None, ComputedColumn::Call(call)) => {
+                    return internal_err!("no model has answered {call:?}");
+                }
+            });
+        }
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+    }
+}
