@@ -1,31 +1,32 @@
-//! Running without a prompt: `-f`, `-c`, standard input.
+//! Runs scripts without a prompt: `-f`, `-c`, standard input.
 
 use std::io::{IsTerminal, Read};
 
-use crate::args::Work;
+use crate::args::ScriptArg;
 use crate::error::Result;
+use crate::interpreter::{Flow, run_script};
 use crate::script::{Script, decode};
-use crate::shell::{Flow, Shell};
+use crate::shell::Shell;
 
-/// What there is to run: the files and commands of the command line, else
-/// standard input, else nothing, which means a prompt. Every file is read
-/// before the first statement runs, so a misspelt name costs nothing.
+/// Scripts to run: the files and commands of the command line, else standard
+/// input; `None` opens a prompt. All files are read before the first statement
+/// runs, so that a missing file is reported first.
 ///
 /// # Errors
 /// A file that is absent or not text.
-pub fn scripts(work: &[Work]) -> Result<Option<Vec<Script>>> {
-    if work.is_empty() {
+pub fn scripts(arguments: &[ScriptArg]) -> Result<Option<Vec<Script>>> {
+    if arguments.is_empty() {
         if std::io::stdin().is_terminal() {
             return Ok(None);
         }
         return Ok(Some(vec![standard_input()?]));
     }
-    let scripts = work
+    let scripts = arguments
         .iter()
-        .map(|work| match work {
-            Work::File(path) if path.as_os_str() == "-" => standard_input(),
-            Work::File(path) => Script::read(path),
-            Work::Command(sql) => Ok(Script::new("-c", sql.as_str())),
+        .map(|argument| match argument {
+            ScriptArg::File(path) if path.as_os_str() == "-" => standard_input(),
+            ScriptArg::File(path) => Script::read(path),
+            ScriptArg::Command(sql) => Ok(Script::new("-c", sql.as_str())),
         })
         .collect::<Result<Vec<_>>>()?;
     Ok(Some(scripts))
@@ -40,13 +41,13 @@ fn standard_input() -> Result<Script> {
     ))
 }
 
-/// Runs the scripts one after the other; the output appears when all are done.
+/// Runs the scripts in order, then closes the output.
 ///
 /// # Errors
-/// The first error of any of them; a file named with `-o` is then left as it was.
+/// The first error; the output file of `-o` is then unchanged.
 pub async fn run(shell: &mut Shell, scripts: &[Script]) -> Result<()> {
     for script in scripts {
-        if shell.run_script(script).await? == Flow::Quit {
+        if run_script(shell, script).await? == Flow::Quit {
             break;
         }
     }

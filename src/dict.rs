@@ -7,26 +7,26 @@ use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::TableReference;
 use datafusion::physical_plan::memory::MemoryStream;
 
-use crate::args::Dict;
+use crate::args::DictCommand;
 use crate::dictionary::check::{self, Difference};
 use crate::dictionary::init;
 use crate::error::{ExitCode, Result, ShellError};
 use crate::shell::Shell;
 use crate::statement::{Outcome, diagnose};
 
-/// Runs the subcommand and says how the process ends.
+/// Runs the subcommand and returns the exit code.
 ///
 /// # Errors
-/// If there is no dictionary to check, or the data cannot be read at all.
-pub async fn run(shell: &mut Shell, what: &Dict) -> Result<ExitCode> {
-    let code = match what {
-        Dict::Check => check(shell).await?,
-        Dict::Init { source } => {
+/// If the dictionary to check is missing, or the data cannot be read.
+pub async fn run(shell: &mut Shell, command: &DictCommand) -> Result<ExitCode> {
+    let code = match command {
+        DictCommand::Check => check(shell).await?,
+        DictCommand::Init { source } => {
             let session = Arc::clone(&shell.session);
             let draft = async {
                 let named = TableReference::bare(source.as_str());
                 diagnose::check_table(&session, &named).await?;
-                init::draft(&session, source).await
+                init::draft(&session.ctx, source).await
             };
             let text = shell.unless_interrupted(draft).await?;
             shell.write_text(&text)?;
@@ -40,14 +40,15 @@ pub async fn run(shell: &mut Shell, what: &Dict) -> Result<ExitCode> {
 async fn check(shell: &mut Shell) -> Result<ExitCode> {
     if shell.session.dictionary.path().is_none() {
         return Err(ShellError::setup(
-            "there is no dictionary: no data_dict.yaml here, and no --data-dict. \
+            "no dictionary: data_dict.yaml is not in this folder, and --data-dict is not set. \
              `semql dict init FILE > data_dict.yaml` drafts one",
         ));
     }
     let session = Arc::clone(&shell.session);
-    let differences = shell.unless_interrupted(check::run(&session)).await?;
+    let compared = async { Ok(check::compare(&session.ctx, &session.dictionary).await) };
+    let differences = shell.unless_interrupted(compared).await?;
     if differences.is_empty() {
-        shell.say("The dictionary and the data agree.");
+        shell.print_notice("The dictionary and the data agree.");
         return Ok(ExitCode::Success);
     }
     shell.show_outcome(table(&differences)?).await?;

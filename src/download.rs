@@ -1,4 +1,4 @@
-//! What is shown while a model comes from the hub.
+//! Progress of model downloads from the hub.
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,21 +7,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use semql_udfs::models::hub::DownloadProgress;
 
-/// A bar on a terminal, a line elsewhere.
-pub struct Download {
+/// Progress display of downloads: a bar on a terminal, else a line.
+pub struct DownloadDisplay {
     quiet: bool,
-    /// How often Ctrl-C was pressed, and how often before this file.
+    /// Number of Ctrl-C so far, and at the start of this file.
     presses: Arc<AtomicU64>,
-    before: AtomicU64,
+    presses_at_start: AtomicU64,
     bar: Mutex<Option<ProgressBar>>,
 }
 
-impl Download {
+impl DownloadDisplay {
     pub fn new(quiet: bool, presses: Arc<AtomicU64>) -> Self {
         Self {
             quiet,
             presses,
-            before: AtomicU64::new(0),
+            presses_at_start: AtomicU64::new(0),
             bar: Mutex::default(),
         }
     }
@@ -31,9 +31,9 @@ impl Download {
     }
 }
 
-impl DownloadProgress for Download {
+impl DownloadProgress for DownloadDisplay {
     fn start(&self, file: &str, total: Option<u64>) {
-        self.before
+        self.presses_at_start
             .store(self.presses.load(Ordering::Relaxed), Ordering::Relaxed);
         if self.quiet {
             return;
@@ -72,7 +72,7 @@ impl DownloadProgress for Download {
     }
 
     fn cancelled(&self) -> bool {
-        self.presses.load(Ordering::Relaxed) != self.before.load(Ordering::Relaxed)
+        self.presses.load(Ordering::Relaxed) != self.presses_at_start.load(Ordering::Relaxed)
     }
 }
 
@@ -81,9 +81,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ctrl_c_cancels_the_file_under_way_and_not_the_next() {
+    fn ctrl_c_cancels_the_current_file_only() {
         let presses = Arc::new(AtomicU64::new(0));
-        let download = Download::new(true, Arc::clone(&presses));
+        let download = DownloadDisplay::new(true, Arc::clone(&presses));
         download.start("a", Some(10));
         assert!(!download.cancelled());
         presses.fetch_add(1, Ordering::Relaxed);

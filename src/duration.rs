@@ -1,4 +1,4 @@
-//! Durations as people write them: `500ms`, `5s`, `2min`, `1h`.
+//! Durations as text: `500ms`, `5s`, `2min`, `1h`.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ const UNITS: &[(&str, f64)] = &[
     ("d", 86_400.0),
 ];
 
-/// The longest duration, in seconds: a year.
+/// Maximum duration, in seconds: a year.
 const MAX_SECONDS: f64 = 366.0 * 86_400.0;
 
-/// A duration with its unit.
+/// Parses a duration with a unit.
 ///
 /// # Errors
-/// What it should look like.
+/// A message with examples.
 pub fn parse(text: &str) -> Result<Duration, String> {
     match text.trim().ends_with(|c: char| c.is_ascii_digit()) {
         true => Err(expected(text)),
@@ -27,10 +27,10 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A duration; a number without a unit counts `unit`s.
+/// Parses a duration; a number without a unit counts `unit`s.
 ///
 /// # Errors
-/// What it should look like.
+/// As [`parse`].
 pub fn parse_with(text: &str, unit: Duration) -> Result<Duration, String> {
     let trimmed = text.trim();
     let split = trimmed
@@ -58,7 +58,7 @@ pub fn parse_with(text: &str, unit: Duration) -> Result<Duration, String> {
     }
 }
 
-/// A duration as Postgres shows it: the largest unit that divides it.
+/// Formats a duration as Postgres does, in the largest unit that divides it.
 pub fn shown(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
     let units = [

@@ -1,126 +1,191 @@
-//! The session behind the prompt, for programs with a surface of their own:
-//! statements go in, rows come out, and nothing is printed.
+//! Engine for programs that embed semql: statements go in, rows come out, and
+//! nothing is printed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
+use crate::async_runtime;
 use crate::error::{Result, ShellError};
-use crate::script::{self, Kind, Script};
-use crate::seen::Seen;
+use crate::script::{self, ItemKind, Script};
 use crate::session::{Session, SessionOptions};
-use crate::shell::place;
-use crate::statement::{self, Outcome, set};
-use crate::task::{Running, ended};
+use crate::statement::{Outcome, StatementObserver, StatementRunner};
 
-/// How often a statement that runs asks whether it is still wanted.
-const PERIOD: Duration = Duration::from_millis(50);
+/// Interval in which a running statement checks for an interruption.
+const INTERRUPT_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What a statement gave.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// Without columns where the statement gives no rows.
-    pub schema: SchemaRef,
-    pub batches: Vec<RecordBatch>,
-    /// What was done, such as `created table t`; empty where that goes without
-    /// saying.
-    pub message: String,
-    /// What the shell would say on standard error.
-    pub notes: Vec<String>,
-}
+/// Session with its own threads.
+pub struct Engine(Arc<SharedEngine>);
 
-impl Answer {
-    fn done(message: String) -> Self {
-        Self {
-            schema: Arc::new(Schema::empty()),
-            batches: Vec::new(),
-            message,
-            notes: Vec::new(),
-        }
-    }
-}
-
-/// A session with threads of its own.
-pub struct Engine {
-    session: Arc<Session>,
-    seen: Mutex<Seen>,
-    /// `None` only while it is being dropped.
+/// Engine, shared with the results of its statements.
+struct SharedEngine {
+    runner: StatementRunner,
+    notices: Arc<NoticeBuffer>,
+    /// `None` only while the engine is being dropped.
     threads: Option<Runtime>,
 }
 
+/// Result of a statement. Its rows are computed as they are read.
+pub struct StatementResult {
+    /// Without columns if the statement has no rows.
+    pub schema: SchemaRef,
+    /// What the statement did, such as `created table t`; may be empty.
+    pub message: String,
+    /// `None` without rows, and after their end.
+    rows: Option<SendableRecordBatchStream>,
+    token: CancellationToken,
+    script: Script,
+    /// Line of the statement in the script.
+    line: usize,
+    engine: Arc<SharedEngine>,
+}
+
+impl StatementResult {
+    /// Computes the next batch; `None` at the end. Calls `interrupted` now and then,
+    /// and stops the statement if it returns true.
+    ///
+    /// # Errors
+    /// Those of the rows; the interruption.
+    pub fn next_batch(
+        &mut self,
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<RecordBatch>> {
+        let Some(rows) = &mut self.rows else {
+            return Ok(None);
+        };
+        let next = async { rows.try_next().await.map_err(ShellError::from) };
+        let next = self.engine.wait_for(next, &self.token, interrupted);
+        if !matches!(next, Ok(Some(_))) {
+            self.rows = None;
+        }
+        next.map_err(|error| self.script.locate_error(error, self.line))
+    }
+}
+
 impl Engine {
-    /// Opens a session. No model is loaded and no data file is read.
+    /// Opens a session. Loads no model and reads no data file.
     ///
     /// # Errors
-    /// A dictionary that is absent or wrong; a setting that does not exist.
+    /// A dictionary that is missing or invalid; an invalid setting.
     pub fn open(options: &SessionOptions) -> Result<Self> {
-        let threads = crate::threads()?;
-        let session = threads.block_on(session(options))?;
-        Ok(Self {
-            session: Arc::new(session),
-            seen: Mutex::default(),
+        let threads = async_runtime::start()?;
+        let session = Arc::new(threads.block_on(open_session(options))?);
+        let notices = Arc::new(NoticeBuffer::default());
+        let observer: Arc<dyn StatementObserver> = notices.clone();
+        Ok(Self(Arc::new(SharedEngine {
+            runner: StatementRunner::new(session, CancellationToken::new(), observer),
+            notices,
             threads: Some(threads),
-        })
+        })))
     }
 
-    /// The DataFusion session, to register tables on.
+    /// The DataFusion session, for registering tables.
     pub fn context(&self) -> &SessionContext {
-        &self.session.ctx
+        &self.0.runner.session().ctx
     }
 
-    /// Runs the statements of a text one after the other, and gives what the
-    /// last one gave. Waits for it, and asks `stop` every now and then whether
-    /// to give up.
+    /// Runs the statements of a text, and returns the result of the last one. Calls
+    /// `interrupted` now and then, and stops the statement if it returns true.
     ///
     /// # Errors
-    /// The first error; that it was interrupted, where `stop` said so.
-    pub fn run(&self, text: &str, stop: &mut dyn FnMut() -> bool) -> Result<Answer> {
+    /// The first error; the interruption.
+    pub fn run(
+        &self,
+        text: &str,
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<StatementResult> {
         let script = Script::new("", text);
-        let (items, unfinished) = script::split(text);
-        let mut answer = Answer::done(String::new());
+        let (items, unterminated) = script::split(text);
+        let mut result = self.empty_result(&script);
         for item in items {
-            answer = match item.kind {
-                Kind::Statement => self.wait_for(&item.text, stop),
-                Kind::Command => Err(ShellError::query(format!(
+            while result.next_batch(interrupted)?.is_some() {}
+            result = match item.kind {
+                ItemKind::Statement => self.run_statement(&item.text, interrupted),
+                ItemKind::Command => Err(ShellError::query(format!(
                     "{} is a command of the prompt; only SQL can run here",
                     item.text
                 ))),
             }
-            .map_err(|error| place(error, &script, item.line))?;
+            .map_err(|error| script.locate_error(error, item.line))?;
+            result.script = script.clone();
+            result.line = item.line;
         }
-        if let Some(unfinished) = unfinished {
-            let error = ShellError::query(unfinished.message);
-            return Err(place(error, &script, unfinished.line));
+        match unterminated {
+            Some(token) => {
+                let error = ShellError::query(token.message);
+                Err(script.locate_error(error, token.line))
+            }
+            None => Ok(result),
         }
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        answer.notes = seen.news(&self.session.ai);
-        Ok(answer)
     }
 
-    fn wait_for(&self, sql: &str, stop: &mut dyn FnMut() -> bool) -> Result<Answer> {
+    /// Notices about inference since the last call.
+    pub fn take_notices(&self) -> Vec<String> {
+        self.0.runner.report_notices();
+        std::mem::take(&mut *self.0.notices.lock())
+    }
+
+    fn empty_result(&self, script: &Script) -> StatementResult {
+        StatementResult {
+            schema: Arc::new(Schema::empty()),
+            message: String::new(),
+            rows: None,
+            token: CancellationToken::new(),
+            script: script.clone(),
+            line: 1,
+            engine: Arc::clone(&self.0),
+        }
+    }
+
+    fn run_statement(
+        &self,
+        sql: &str,
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<StatementResult> {
+        let result = self.empty_result(&Script::new("", ""));
+        let runner = self.0.runner.with_cancellation(result.token.clone());
+        let last = self
+            .0
+            .wait_for(runner.run_text(sql), &result.token, interrupted)?;
+        Ok(match last.outcome {
+            Outcome::Rows { schema, stream } => StatementResult {
+                schema,
+                rows: Some(stream),
+                ..result
+            },
+            Outcome::Done { message, .. } => StatementResult { message, ..result },
+        })
+    }
+}
+
+impl SharedEngine {
+    /// Runs `work` up to its end or an interruption, which cancels `token`.
+    fn wait_for<T>(
+        &self,
+        work: impl Future<Output = Result<T>>,
+        token: &CancellationToken,
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<T> {
         let Some(threads) = &self.threads else {
             return Err(ShellError::query("the session is closed"));
         };
-        let (session, sql) = (Arc::clone(&self.session), sql.to_string());
-        // In a task of its own: work that does not pause, such as loading a
-        // model, must not keep this thread from asking.
-        let mut task = {
-            let _inside = threads.enter();
-            Running::start(async move { answer(&session, &sql).await })
-        };
+        let mut work = std::pin::pin!(work);
         loop {
-            match threads.block_on(async { timeout(PERIOD, task.done()).await }) {
-                Ok(done) => return ended(done)?,
-                Err(_) if stop() => {
-                    self.session.ai.interrupt();
-                    threads.block_on(task.stop());
-                    return Err(ShellError::interrupted());
+            let next = async { timeout(INTERRUPT_CHECK_INTERVAL, work.as_mut()).await };
+            match threads.block_on(next) {
+                Ok(done) => return done,
+                Err(_) if interrupted() => {
+                    self.runner.session().ai.interrupt();
+                    token.cancel();
+                    return threads.block_on(work);
                 }
                 Err(_) => {}
             }
@@ -128,36 +193,41 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
+impl Drop for SharedEngine {
     fn drop(&mut self) {
-        // Whoever lets go of a session does not wait for what it left undone.
-        self.session.ai.interrupt();
+        // Does not wait for unfinished work.
+        self.runner.session().ai.interrupt();
         if let Some(threads) = self.threads.take() {
             threads.shutdown_background();
         }
     }
 }
 
-async fn session(options: &SessionOptions) -> Result<Session> {
+/// Observer that collects notices.
+#[derive(Default)]
+struct NoticeBuffer(Mutex<Vec<String>>);
+
+impl NoticeBuffer {
+    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StatementObserver for NoticeBuffer {
+    fn notice(&self, text: &str) {
+        self.lock().push(text.to_string());
+    }
+}
+
+async fn open_session(options: &SessionOptions) -> Result<Session> {
     let mut options = options.clone();
     let settings = std::mem::take(&mut options.settings);
     let session = Session::open(&options).await?;
     for (key, value) in &settings {
-        // Here and not in `open`, which words errors for the command line.
-        set::assign(&session, key, value).await?;
+        // `Session::open` words errors for the command line.
+        session.assign(key, Some(value.as_str())).await?;
     }
     Ok(session)
-}
-
-async fn answer(session: &Session, sql: &str) -> Result<Answer> {
-    match statement::run_text(session, sql).await? {
-        Outcome::Rows { schema, stream } => Ok(Answer {
-            schema,
-            batches: stream.try_collect().await?,
-            ..Answer::done(String::new())
-        }),
-        Outcome::Done { message, .. } => Ok(Answer::done(message)),
-    }
 }
 
 #[cfg(test)]
@@ -175,35 +245,39 @@ mod tests {
     }
 
     #[test]
-    fn the_last_statement_answers() {
+    fn run_returns_the_result_of_the_last_statement() {
         let engine = engine();
-        let answer = engine
-            .run(
-                "CREATE TABLE t AS SELECT 1 AS a; SELECT a, categorize('x', 'y') FROM t",
-                &mut || false,
-            )
-            .unwrap();
-        assert_eq!(answer.schema.fields().len(), 2);
-        assert_eq!(answer.batches[0].num_rows(), 1);
-        let nothing = engine.run("-- nothing", &mut || false).unwrap();
-        assert!(nothing.batches.is_empty() && nothing.schema.fields().is_empty());
+        let text = "CREATE TABLE t AS SELECT 1 AS a; SELECT a, categorize('x', 'y') FROM t";
+        let mut result = engine.run(text, &mut || false).unwrap();
+        assert_eq!(result.schema.fields().len(), 2);
+        let batch = result.next_batch(&mut || false).unwrap().unwrap();
+        assert_eq!(batch.num_rows(), 1);
+        assert!(result.next_batch(&mut || false).unwrap().is_none());
+        let mut nothing = engine.run("-- nothing", &mut || false).unwrap();
+        assert!(nothing.schema.fields().is_empty());
+        assert!(nothing.next_batch(&mut || false).unwrap().is_none());
     }
 
     #[test]
     fn errors_name_the_line() {
         let engine = engine();
         let failed = engine.run("SELECT 1;\nSELECT nothing", &mut || false);
-        let message = failed.unwrap_err().message;
+        let message = failed.err().unwrap().message;
         assert!(message.starts_with("line 2: "), "{message}");
-        let failed = engine.run("\\d", &mut || false).unwrap_err();
+        let failed = engine.run("\\d", &mut || false).err().unwrap();
         assert!(failed.message.contains("command of the prompt"));
     }
 
     #[test]
-    fn a_statement_that_is_not_wanted_any_more_ends() {
+    fn rows_stream_and_an_interrupt_stops_them() {
         let engine = engine();
         let forever = "SELECT count(*) FROM generate_series(1, 1000000000000) WHERE value % 7 = 8";
-        let failed = engine.run(forever, &mut || true).unwrap_err();
+        let mut result = engine.run(forever, &mut || false).unwrap();
+        let failed = result.next_batch(&mut || true).unwrap_err();
         assert_eq!(failed.code, ExitCode::Interrupted);
+        let many = "SELECT value FROM generate_series(1, 1000000000000)";
+        let mut result = engine.run(many, &mut || false).unwrap();
+        drop(engine);
+        assert!(result.next_batch(&mut || false).unwrap().is_some());
     }
 }

@@ -1,76 +1,86 @@
-//! Ctrl-C.
+//! Signals: Ctrl-C and SIGTERM.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::channel::mpsc::{UnboundedReceiver, unbounded};
+use tokio_util::sync::CancellationToken;
 
 use crate::error::{ExitCode, ShellError};
 
-/// How long a batch may take to tidy up after Ctrl-C.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Time for a batch to clean up after Ctrl-C.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Tells of every Ctrl-C since [`forget`](Self::forget).
+/// Ctrl-C as a cancellation token. A reset replaces a cancelled token.
 pub struct Interrupts {
-    pressed: UnboundedReceiver<()>,
+    token: Arc<Mutex<CancellationToken>>,
     presses: Arc<AtomicU64>,
 }
 
 impl Interrupts {
-    /// From now on Ctrl-C stops inference at once and is told here, instead of
-    /// ending the process. Where nobody sits at a prompt, the process ends
-    /// shortly afterwards in any case. Needs a running async runtime.
+    /// Handles Ctrl-C from now on: it interrupts inference and cancels the token
+    /// instead of ending the process. Without a prompt, the process exits after
+    /// [`EXIT_TIMEOUT`]. Needs a running async runtime.
     pub fn listen(ai: Arc<semql_udfs::Runtime>, interactive: bool) -> Self {
-        let (pressed_now, pressed) = unbounded();
+        let token = Arc::new(Mutex::new(CancellationToken::new()));
         let presses = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&presses);
-        // Now and not in the task: the line editor puts back the handler that
-        // it finds, so ours must be there first. Without one, Ctrl-C ends the
-        // process, which is all that is left to do then.
-        let mut signal = Signal::install();
+        let (count, current) = (Arc::clone(&presses), Arc::downgrade(&token));
+        // Not in the task: the line editor restores the handler that it finds, so
+        // this one must be installed first. Without it, Ctrl-C ends the process.
+        let mut signal = InterruptSignal::install();
         tokio::spawn(async move {
             while signal.received().await {
                 count.fetch_add(1, Ordering::Relaxed);
                 ai.interrupt();
-                if pressed_now.unbounded_send(()).is_err() {
+                let Some(token) = current.upgrade() else {
                     return;
-                }
+                };
+                lock(&token).cancel();
                 if !interactive {
-                    tokio::time::sleep(PATIENCE).await;
+                    tokio::time::sleep(EXIT_TIMEOUT).await;
                     std::process::exit(ExitCode::Interrupted as i32);
                 }
             }
         });
-        Self { pressed, presses }
+        Self { token, presses }
     }
 
-    /// How often it was pressed so far, for those that cannot wait.
+    /// Number of presses so far, for code that cannot wait.
     pub fn presses(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.presses)
     }
 
-    /// What was pressed before now does not count.
-    pub fn forget(&mut self) {
-        while self.pressed.try_recv().is_ok() {}
+    /// Token that the next Ctrl-C cancels. It is cancelled already if Ctrl-C was
+    /// pressed since the last reset.
+    pub fn token(&self) -> CancellationToken {
+        lock(&self.token).clone()
     }
 
-    /// Waits for the next Ctrl-C.
-    pub async fn next(&mut self) -> ShellError {
-        if self.pressed.next().await.is_none() {
-            // Nobody listens any more; then nobody is told either.
-            std::future::pending::<()>().await;
+    /// Ignores earlier presses: replaces a cancelled token.
+    pub fn reset(&mut self) {
+        let mut token = lock(&self.token);
+        if token.is_cancelled() {
+            *token = CancellationToken::new();
         }
+    }
+
+    /// Waits for Ctrl-C, and resets.
+    pub async fn next(&mut self) -> ShellError {
+        self.token().cancelled().await;
+        self.reset();
         ShellError::interrupted()
     }
 }
 
-/// Requests that the process end in order: SIGTERM.
-pub struct Terminate(#[cfg(unix)] Option<tokio::signal::unix::Signal>);
+fn lock(token: &Mutex<CancellationToken>) -> MutexGuard<'_, CancellationToken> {
+    token.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-impl Terminate {
-    /// From now on SIGTERM is received here instead of ending the process.
+/// Requests to end the process: SIGTERM.
+pub struct TerminationSignal(#[cfg(unix)] Option<tokio::signal::unix::Signal>);
+
+impl TerminationSignal {
+    /// Handles SIGTERM from now on, instead of ending the process.
     pub fn listen() -> Self {
         #[cfg(unix)]
         {
@@ -93,18 +103,18 @@ impl Terminate {
     }
 }
 
-/// The system's word that Ctrl-C was pressed.
+/// Ctrl-C, as a signal of the operating system.
 #[cfg(unix)]
-struct Signal(Option<tokio::signal::unix::Signal>);
+struct InterruptSignal(Option<tokio::signal::unix::Signal>);
 
 #[cfg(unix)]
-impl Signal {
+impl InterruptSignal {
     fn install() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         Self(signal(SignalKind::interrupt()).ok())
     }
 
-    /// `false` where none will ever come.
+    /// `false` if there is no handler.
     async fn received(&mut self) -> bool {
         match &mut self.0 {
             Some(signal) => signal.recv().await.is_some(),
@@ -114,10 +124,10 @@ impl Signal {
 }
 
 #[cfg(not(unix))]
-struct Signal;
+struct InterruptSignal;
 
 #[cfg(not(unix))]
-impl Signal {
+impl InterruptSignal {
     fn install() -> Self {
         Self
     }

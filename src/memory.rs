@@ -1,11 +1,11 @@
 //! Memory of the machine.
 
-/// Share of the machine's memory that the queries of a server may reserve by
-/// default: the rest is for models, the system and what queries hold unreserved.
+/// Default share of the machine's memory that the queries of a server may reserve.
+/// The rest is for models, the system and unreserved memory of queries.
 const DEFAULT_SHARE: f64 = 0.5;
 
-/// Bytes that the queries of a server may reserve by default; `None` where the
-/// system does not say how much memory there is.
+/// Default memory limit of a server's queries, in bytes; `None` if the memory of the
+/// machine is unknown.
 pub fn default_limit() -> Option<usize> {
     let bytes = container_bytes().into_iter().chain(machine_bytes()).min()?;
     Some((bytes as f64 * DEFAULT_SHARE) as usize)
@@ -21,7 +21,7 @@ fn machine_bytes() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// Memory of the container that the process runs in, where it has a limit.
+/// Memory limit of the container that the process runs in.
 fn container_bytes() -> Option<u64> {
     let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok()?;
     limit.trim().parse().ok()

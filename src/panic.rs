@@ -1,4 +1,4 @@
-//! What the user sees of a defect in semql: one line.
+//! Reports of panics, and futures that contain them.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -8,25 +8,25 @@ use std::task::Poll;
 
 use crate::error::ExitCode;
 
-/// From now on a panic is one line on standard error, and one on the main
-/// thread ends the process in order.
+/// Installs a panic hook that writes one line to standard error. A panic of the
+/// main thread exits with [`ExitCode::Query`].
 pub fn install() {
     std::panic::set_hook(Box::new(|info| {
         if CONTAINED.get() {
             return;
         }
         let message = message(info);
-        // Writing to `| head` after it left is no defect.
+        // A closed pipe, such as that of `| head`, is not a defect.
         if message.contains("Broken pipe") {
             std::process::exit(ExitCode::Success as i32);
         }
-        let place = info
+        let location = info
             .location()
-            .map(|place| format!(" ({}:{})", place.file(), place.line()))
+            .map(|location| format!(" ({}:{})", location.file(), location.line()))
             .unwrap_or_default();
         let _ = writeln!(
             std::io::stderr(),
-            "internal error: {message}{place}; please report this with the statement that caused it"
+            "internal error: {message}{location}; please report this with the statement that caused it"
         );
         if std::thread::current().name() == Some("main") {
             std::process::exit(ExitCode::Query as i32);
@@ -35,23 +35,23 @@ pub fn install() {
 }
 
 thread_local! {
-    /// Whether this thread runs what may panic and is left alone if it does.
+    /// Whether panics of this thread are expected and not reported.
     static CONTAINED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Waits for a future whose panics are expected and not reported, such as that
-/// of a decoder of foreign bytes; `None` if it panicked.
+/// Waits for a future whose panics are expected and not reported, such as a
+/// decoder of untrusted bytes; `None` if it panicked.
 pub async fn contained<F: Future>(future: F) -> Option<F::Output> {
     caught(future, true).await
 }
 
-/// Waits for a future whose panics are defects, and are reported; `None` if it
-/// panicked.
+/// Waits for a future whose panics are reported defects; `None` if it panicked.
 pub async fn reported<F: Future>(future: F) -> Option<F::Output> {
     caught(future, false).await
 }
 
-/// Runs what may panic on foreign data, without a report; `None` if it panicked.
+/// Runs a decoder that may panic on untrusted data, without a report; `None` if
+/// it panicked.
 pub fn contained_now<T>(work: impl FnOnce() -> T) -> Option<T> {
     let before = CONTAINED.replace(true);
     let done = catch_unwind(AssertUnwindSafe(work));
@@ -90,12 +90,12 @@ mod tests {
     #[tokio::test]
     async fn a_contained_panic_ends_its_future_alone() {
         assert_eq!(contained(async { 1 }).await, Some(1));
-        let torn = contained(async {
+        let panicking = contained(async {
             tokio::task::yield_now().await;
             let bytes: &[u8] = &[];
             bytes[0]
         });
-        assert_eq!(torn.await, None);
+        assert_eq!(panicking.await, None);
         assert_eq!(contained_now(|| 1), Some(1));
         assert_eq!(contained_now(|| Vec::<u8>::new()[0]), None);
         assert!(!CONTAINED.get());

@@ -2,7 +2,7 @@
 
 use std::io::{Error, ErrorKind};
 
-/// What is wrong with an address, to follow its name.
+/// Reason why an address cannot be bound, to follow its name in a message.
 pub fn bind_error(error: &Error) -> String {
     match error.kind() {
         ErrorKind::AddrInUse => "is in use".to_string(),

@@ -1,68 +1,62 @@
-//! The engine behind the shell: a DataFusion session with semql's functions,
-//! files as tables and the data dictionary.
+//! Session: a DataFusion context with semql's functions, files as tables and the
+//! data dictionary.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use semql_udfs::AiOptions;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::Remote;
-use crate::dictionary::{self, Dictionary};
+use crate::dictionary::{self, Dictionary, load_dictionary};
 use crate::error::{Result, ShellError};
-use crate::output::progress::ProgressLine;
 use crate::policy::Policy;
-use crate::{sources, statement};
+use crate::{settings, sources};
 
-/// Default place of the dictionary.
-const DICTIONARY: &str = "data_dict.yaml";
+/// Default path of the dictionary.
+const DEFAULT_DICTIONARY: &str = "data_dict.yaml";
 
-/// Consumers of memory that an out-of-memory error names.
-const NAMED_CONSUMERS: std::num::NonZeroUsize = match std::num::NonZeroUsize::new(3) {
+/// Maximum number of memory consumers in an out-of-memory error.
+const MAX_NAMED_CONSUMERS: std::num::NonZeroUsize = match std::num::NonZeroUsize::new(3) {
     Some(three) => three,
     None => std::num::NonZeroUsize::MIN,
 };
 
-/// What the command line says about the session.
+/// Options of a session, from the command line.
 #[derive(Clone, Debug, Default)]
 pub struct SessionOptions {
     pub data_dict: Option<PathBuf>,
-    /// Whether a dictionary in the working folder counts.
+    /// Whether to load a dictionary in the working folder.
     pub default_dictionary: bool,
+    /// Keys and values. They are assigned before the policy holds.
     pub settings: Vec<(String, String)>,
-    /// Bytes that queries may take before they spill to disk.
+    /// Bytes that queries may reserve before they spill to disk.
     pub memory_limit: Option<usize>,
-    /// Whether long queries show how far they are.
-    pub progress: bool,
-    /// Where queries run; in this process by default.
+    /// Cluster that runs queries; this process by default.
     pub remote: Option<Arc<dyn Remote>>,
-    /// What statements may do, beside reading the tables of the dictionary. The
-    /// settings above are given before it holds.
+    /// Policy of statements, which may also read the tables of the dictionary.
     pub policy: Policy,
 }
 
-/// A session over the files of the working folder.
+/// Session over the files of the working folder.
 pub struct Session {
     pub ctx: SessionContext,
     pub dictionary: Arc<Dictionary>,
     pub ai: Arc<semql_udfs::Runtime>,
     pub policy: Arc<Policy>,
     memory_limit: Option<usize>,
-    progress: bool,
-    line: Mutex<Option<ProgressLine>>,
 }
 
 impl Session {
-    /// Opens a session. No model is loaded and no data file is read.
+    /// Opens a session. Loads no model and reads no data file.
     ///
     /// # Errors
-    /// A dictionary that is absent or wrong; a setting that does not exist.
+    /// A dictionary that is missing or invalid; an invalid setting.
     pub async fn open(options: &SessionOptions) -> Result<Self> {
         let dictionary = Arc::new(read_dictionary(options)?);
         let mut policy = options.policy.clone();
@@ -87,33 +81,29 @@ impl Session {
             ai.set_taxonomy(taxonomy.clone());
         }
         dictionary::register(&ctx, &dictionary).await?;
-        let mut session = Self {
-            ctx,
-            dictionary,
-            ai,
-            policy: Arc::default(),
-            memory_limit: options.memory_limit,
-            progress: options.progress,
-            line: Mutex::default(),
-        };
         for (key, value) in &options.settings {
-            statement::set::assign(&session, key, value)
+            settings::assign(&ctx, &Policy::unrestricted(), key, Some(value.as_str()))
                 .await
                 .map_err(|error| ShellError {
                     message: format!("--set {key}={value}: {}", error.message),
                     ..ShellError::usage("")
                 })?;
         }
-        if let Some(options) = AiOptions::of(&session.ctx) {
-            session.ai.allow_model(options.settings.model);
+        if let Some(options) = AiOptions::from_session(&ctx) {
+            ai.allow_model(options.settings.model);
         }
-        session.ai.set_limits(policy.runtime_limits());
-        session.policy = policy;
-        Ok(session)
+        ai.set_limits(policy.runtime_limits());
+        Ok(Self {
+            ctx,
+            dictionary,
+            ai,
+            policy,
+            memory_limit: options.memory_limit,
+        })
     }
 
-    /// A session beside this one: the same tables, functions, models and policy,
-    /// and separate settings, which begin as these are now.
+    /// Creates a session that shares tables, functions, models and policy with
+    /// this one. Its settings start as a copy.
     pub fn beside(&self) -> Self {
         let state = SessionStateBuilder::new_from_existing(self.ctx.state()).build();
         Self {
@@ -122,12 +112,10 @@ impl Session {
             ai: Arc::clone(&self.ai),
             policy: Arc::clone(&self.policy),
             memory_limit: self.memory_limit,
-            progress: false,
-            line: Mutex::default(),
         }
     }
 
-    /// Memory that queries may reserve, for people.
+    /// Memory limit of queries, as text.
     pub fn memory_limit_shown(&self) -> String {
         match self.memory_limit {
             Some(bytes) => format!("{} MiB", bytes >> 20),
@@ -135,8 +123,16 @@ impl Session {
         }
     }
 
-    /// Ends models, training and index building of the statements that are
-    /// planned from now on when `token` is cancelled.
+    /// Assigns a value to the setting `key`, or its default for `None`.
+    ///
+    /// # Errors
+    /// As [`settings::assign`].
+    pub async fn assign(&self, key: &str, value: Option<&str>) -> Result<()> {
+        settings::assign(&self.ctx, &self.policy, key, value).await
+    }
+
+    /// Sets the token that cancels models, training and index building of the
+    /// statements that are planned from now on.
     pub fn cancel_with(&self, token: CancellationToken) {
         let state = self.ctx.state_ref();
         let mut state = state.write();
@@ -145,29 +141,13 @@ impl Session {
             ai.cancel = token;
         }
     }
-
-    /// Shows how far `plan` is, where progress is wanted, until
-    /// [`hide_progress`](Self::hide_progress).
-    pub fn show_progress(&self, plan: &Arc<dyn ExecutionPlan>) {
-        if self.progress {
-            let line = ProgressLine::start(Arc::clone(&self.ai), Arc::clone(plan));
-            *self.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
-        }
-    }
-
-    pub fn hide_progress(&self) {
-        self.line
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-    }
 }
 
 fn config() -> SessionConfig {
     let mut config = SessionConfig::new().with_information_schema(true);
-    // Descriptions and the origin of vectors live in the metadata of Parquet.
+    // Parquet metadata holds descriptions and the provenance of vectors.
     config.options_mut().execution.parquet.skip_metadata = false;
-    // Errors can then name the line they are about.
+    // Errors can then name their line.
     config.options_mut().sql_parser.collect_spans = true;
     config
 }
@@ -175,17 +155,17 @@ fn config() -> SessionConfig {
 fn environment(memory_limit: Option<usize>) -> Result<Arc<RuntimeEnv>> {
     let mut builder = RuntimeEnvBuilder::new();
     if let Some(bytes) = memory_limit {
-        let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), NAMED_CONSUMERS);
+        let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), MAX_NAMED_CONSUMERS);
         builder = builder.with_memory_pool(Arc::new(pool));
     }
     Ok(builder.build_arc()?)
 }
 
 fn read_dictionary(options: &SessionOptions) -> Result<Dictionary> {
-    let default = Path::new(DICTIONARY);
+    let default = Path::new(DEFAULT_DICTIONARY);
     match &options.data_dict {
-        Some(path) => Dictionary::load(path),
-        None if options.default_dictionary && default.exists() => Dictionary::load(default),
-        None => Ok(Dictionary::empty()),
+        Some(path) => load_dictionary(path),
+        None if options.default_dictionary && default.exists() => load_dictionary(default),
+        None => Ok(Dictionary::default()),
     }
 }

@@ -1,9 +1,9 @@
-//! "Did you mean": the nearest of the names that exist.
+//! "Did you mean": the existing name nearest to a misspelt one.
 
 use datafusion::common::utils::datafusion_strsim::levenshtein;
 
-/// The candidate nearest to `word`, if it is near enough that a slip of the
-/// fingers explains the difference.
+/// Candidate nearest to `word`, if the difference is small enough for a typing
+/// error.
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let allowed = (word.chars().count() / 3).min(3);
@@ -15,7 +15,7 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// Edits between the two words; two letters that changed places are one.
+/// Edit distance; a transposition of two letters counts as one.
 fn distance(word: &str, candidate: &str) -> usize {
     let edits = levenshtein(word, candidate);
     if edits != 2 || word.chars().count() != candidate.chars().count() {
@@ -32,7 +32,7 @@ fn distance(word: &str, candidate: &str) -> usize {
     }
 }
 
-/// `; did you mean 'x'?`, or nothing.
+/// Suggestion `; did you mean 'x'?`; empty without a near candidate.
 pub fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     closest(word, candidates).map_or_else(String::new, |near| format!("; did you mean '{near}'?"))
 }
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slips_are_recognised_and_other_words_are_not() {
+    fn typing_errors_get_a_suggestion_and_other_words_do_not() {
         let names = ["products", "labels", "title"];
         assert_eq!(closest("prodcuts", names), Some("products"));
         assert_eq!(closest("Titel", names), Some("title"));

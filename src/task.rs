@@ -1,63 +1,68 @@
-//! Work in tasks of their own, which ends when nobody waits for it any more.
+//! Background tasks that are aborted when they are dropped.
 
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::channel::mpsc::{Receiver, channel};
 use futures::{SinkExt, StreamExt};
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::error::{Result, ShellError};
+use crate::error::{ErrorKind, Result, ShellError};
 
-/// How long stopped work may take to let go of its files.
-const PATIENCE: Duration = Duration::from_millis(800);
+/// Time in which a stopped task releases its files.
+const STOP_TIMEOUT: Duration = Duration::from_millis(800);
 
-/// Work that is under way.
-pub struct Running<T>(JoinHandle<T>);
+/// Task that is aborted when it is dropped.
+pub struct BackgroundTask<T>(JoinHandle<T>);
 
-impl<T: Send + 'static> Running<T> {
-    pub fn start(work: impl Future<Output = T> + Send + 'static) -> Self {
+impl<T: Send + 'static> BackgroundTask<T> {
+    pub fn spawn(work: impl Future<Output = T> + Send + 'static) -> Self {
         Self(tokio::spawn(work))
     }
 
-    /// Waits for what it gives. Once it has given that, there is nothing more to
-    /// wait for.
+    /// Waits for the result, once.
     ///
     /// # Errors
-    /// If it panicked, which it has said on standard error.
-    pub async fn done(&mut self) -> std::result::Result<T, JoinError> {
-        (&mut self.0).await
+    /// [`ErrorKind::Internal`] after a panic, which is reported on standard error.
+    pub async fn join(&mut self) -> Result<T> {
+        (&mut self.0).await.map_err(|_| {
+            ShellError::of_kind(
+                ErrorKind::Internal,
+                "the statement was stopped by an internal error; standard error has more",
+            )
+        })
     }
 
-    /// Ends it, and waits a moment for it to put its things away.
+    /// Aborts the task, and waits up to [`STOP_TIMEOUT`] for its end.
     pub async fn stop(mut self) {
         self.0.abort();
-        let _ = timeout(PATIENCE, &mut self.0).await;
+        let _ = timeout(STOP_TIMEOUT, &mut self.0).await;
     }
 }
 
-impl<T> Drop for Running<T> {
+impl<T> Drop for BackgroundTask<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
-/// A stream of rows that is read a little ahead.
+/// Stream of rows that a task reads a little ahead.
 pub struct ReadAhead {
-    batches: Receiver<Result<RecordBatch>>,
-    /// `None` once it has ended.
-    task: Option<Running<()>>,
+    batches: Receiver<DataFusionResult<RecordBatch>>,
+    /// `None` after its end.
+    task: Option<BackgroundTask<()>>,
 }
 
 impl ReadAhead {
     pub fn of(mut stream: SendableRecordBatchStream) -> Self {
         let (mut sender, batches) = channel(1);
-        let task = Running::start(async move {
+        let task = BackgroundTask::spawn(async move {
             while let Some(batch) = stream.next().await {
                 let last = batch.is_err();
-                if sender.send(batch.map_err(ShellError::from)).await.is_err() || last {
+                if sender.send(batch).await.is_err() || last {
                     break;
                 }
             }
@@ -69,33 +74,23 @@ impl ReadAhead {
     }
 
     /// The next batch, or the error in its place; `None` at the end.
-    ///
-    /// # Errors
-    /// If whoever makes the rows panicked, which it has said on standard error.
-    pub async fn next(&mut self) -> std::result::Result<Result<Option<RecordBatch>>, JoinError> {
+    pub async fn next(&mut self) -> Option<DataFusionResult<RecordBatch>> {
         if let Some(batch) = self.batches.next().await {
-            return Ok(batch.map(Some));
+            return Some(batch);
         }
-        // The channel also ends where the task died.
-        if let Some(mut task) = self.task.take() {
-            task.done().await?;
+        // The channel also ends if the task panicked.
+        let mut task = self.task.take()?;
+        match task.join().await {
+            Ok(()) => None,
+            Err(error) => Some(Err(DataFusionError::External(Box::new(error)))),
         }
-        Ok(Ok(None))
     }
 
-    /// Ends the reading, as [`Running::stop`] does.
+    /// Stops reading, as [`BackgroundTask::stop`] does.
     pub async fn stop(mut self) {
         self.batches.close();
         if let Some(task) = self.task.take() {
             task.stop().await;
         }
     }
-}
-
-/// For whoever sees standard error, where a panic has told of itself.
-///
-/// # Errors
-/// That it did.
-pub fn ended<T>(result: std::result::Result<T, JoinError>) -> Result<T> {
-    result.map_err(|_| ShellError::query("the statement was stopped by the internal error above"))
 }

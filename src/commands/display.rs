@@ -1,83 +1,88 @@
-//! Commands that change or draw what is shown: `\x`, `\format`, `\pset`,
-//! `\timing`, `\echo`, `\chart`.
+//! Commands on the display of results: `\x`, `\format`, `\pset`, `\timing`,
+//! `\echo`, `\chart`.
 
-use super::{Call, switch};
+use semql_charts::TerminalChart;
+
+use super::call::{Action, Call};
 use crate::error::{Result, ShellError};
-use crate::output::chart::{self, ChartSpec};
-use crate::output::{FORMATS, Format};
-use crate::shell::{Flow, Shell};
+use crate::output::{OUTPUT_FORMATS, OutputFormat};
+use crate::shell::Shell;
 
-/// Columns of a chart where no terminal says otherwise.
-const WIDTH: usize = 100;
+/// Width of a chart in columns, without a terminal.
+const DEFAULT_CHART_WIDTH: usize = 100;
 
-pub async fn expanded(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
-    shell.style.expanded = switch(&call, shell.style.expanded)?;
+pub async fn expanded(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
+    shell.style.expanded = call.switch(shell.style.expanded)?;
     let state = if shell.style.expanded { "on" } else { "off" };
-    shell.confirm(&format!("Expanded display is {state}."));
-    Ok(Flow::Continue)
+    shell.print_confirmation(&format!("Expanded display is {state}."));
+    Ok(Action::Continue)
 }
 
-pub async fn timing(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
-    shell.timing = switch(&call, shell.timing)?;
+pub async fn timing(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
+    shell.timing = call.switch(shell.timing)?;
     let state = if shell.timing { "on" } else { "off" };
-    shell.confirm(&format!("Timing is {state}."));
-    Ok(Flow::Continue)
+    shell.print_confirmation(&format!("Timing is {state}."));
+    Ok(Action::Continue)
 }
 
-pub async fn format(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
+pub async fn format(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
     if let Some(name) = call.first() {
         shell.style.format = name
-            .parse::<Format>()
+            .parse::<OutputFormat>()
             .map_err(|error| ShellError::query(error.message))?;
     }
-    let now = FORMATS
+    let current = OUTPUT_FORMATS
         .iter()
         .find(|(_, format)| *format == shell.style.format)
         .map_or("table", |(name, _)| *name);
-    let line = format!("Results are written as {now}.");
+    let line = format!("The format of results is {current}.");
     match call.first() {
-        Some(_) => shell.confirm(&line),
-        None => shell.say(&line),
+        Some(_) => shell.print_confirmation(&line),
+        None => shell.print_notice(&line),
     }
-    Ok(Flow::Continue)
+    Ok(Action::Continue)
 }
 
-pub async fn pset(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
+pub async fn pset(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
     match call.words.as_slice() {
         [what, text] if what == "null" => shell.style.null.clone_from(text),
         [what] if what == "null" => {
-            shell.say(&format!("NULL is shown as '{}'.", shell.style.null));
+            shell.print_notice(&format!("NULL is shown as '{}'.", shell.style.null));
         }
-        _ => return Err(ShellError::query("\\pset knows only: null TEXT")),
+        _ => return Err(ShellError::query("\\pset has one form: \\pset null TEXT")),
     }
-    Ok(Flow::Continue)
+    Ok(Action::Continue)
 }
 
-pub async fn echo(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
+pub async fn echo(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
     shell.write_text(&call.words.join(" "))?;
-    Ok(Flow::Continue)
+    Ok(Action::Continue)
 }
 
-pub async fn chart(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
-    let waiting = std::mem::take(&mut shell.waiting);
-    let spec: ChartSpec = call.rest.parse()?;
-    if waiting
+pub async fn chart(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
+    let pending = std::mem::take(&mut shell.statement_pending);
+    let chart = TerminalChart::from_words(call.words)?;
+    if pending
         && let Some(sql) = shell.statement.clone()
-        && !shell.run_unseen(&sql).await?
+        && !shell.run_hidden(&sql).await?
     {
         return Err(ShellError::query(
-            "the statement before \\chart gives no rows to draw",
+            "the statement before \\chart returns no rows to draw",
         ));
     }
-    let screen = shell.sink.writer()?.screen();
-    let Some((schema, batches)) = shell.last.result() else {
+    let terminal_width = shell.sink.writer()?.terminal_width();
+    let Some((schema, batches)) = shell.last_result.result() else {
         return Err(ShellError::query(
-            "there is no result to draw: run a query first (a very large result is not kept)",
+            "no result to draw; run a query first (very large results are not kept)",
         ));
     };
-    let width = shell.style.width.or(screen).unwrap_or(WIDTH);
-    let color = shell.style.color && screen.is_some();
-    let text = chart::render(schema, batches, &spec, width, color)?;
+    let width = shell
+        .style
+        .width
+        .or(terminal_width)
+        .unwrap_or(DEFAULT_CHART_WIDTH);
+    let color = shell.style.color && terminal_width.is_some();
+    let text = chart.render(schema, batches, width, color)?;
     shell.write_text(&text)?;
-    Ok(Flow::Continue)
+    Ok(Action::Continue)
 }

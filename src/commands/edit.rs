@@ -1,43 +1,42 @@
-//! `\e`: a statement in an editor.
+//! `\e`: edits a statement or a file in an editor and runs it.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Call;
+use super::call::{Action, Call};
 use crate::error::{Result, ShellError};
 use crate::script::Script;
-use crate::shell::{Flow, Shell};
+use crate::shell::Shell;
 
-pub async fn edit(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
+pub async fn edit(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
     if !std::io::stdin().is_terminal() {
         return Err(ShellError::query("\\e needs a terminal"));
     }
     if let Some(name) = call.first() {
         open(Path::new(name))?;
         let script = Script::read(Path::new(name))?;
-        return Box::pin(shell.run_script(&script)).await;
+        return Ok(Action::RunScript(script));
     }
     let before = shell
         .statement
         .as_ref()
         .map(|sql| format!("{sql};\n"))
         .unwrap_or_default();
-    let path = scratch(&before)?;
+    let path = temporary_file(&before)?;
     open(path.as_ref())?;
     let script = Script::read(path.as_ref())?;
     if script.text == before {
-        shell.say("Nothing was changed, so nothing runs. \\g runs it as it is.");
-        return Ok(Flow::Continue);
+        shell.print_notice("The statement is unchanged and does not run; \\g runs it.");
+        return Ok(Action::Continue);
     }
     eprintln!("{}", script.text.trim_end());
-    let script = Script::new("", script.text);
-    Box::pin(shell.run_script(&script)).await
+    Ok(Action::RunScript(Script::new("", script.text)))
 }
 
-/// A file that is gone when it is dropped.
-fn scratch(text: &str) -> Result<tempfile::TempPath> {
+/// Temporary file with `text`, deleted on drop.
+fn temporary_file(text: &str) -> Result<tempfile::TempPath> {
     let file = tempfile::Builder::new()
         .prefix("semql-")
         .suffix(".sql")
@@ -46,13 +45,13 @@ fn scratch(text: &str) -> Result<tempfile::TempPath> {
     Ok(file.into_temp_path())
 }
 
-/// Opens a file in the editor and waits until it is closed.
+/// Opens a file in the editor and waits for the editor to end.
 fn open(path: &Path) -> Result<()> {
     let editor = ["VISUAL", "EDITOR"]
         .iter()
         .find_map(|name| std::env::var_os(name).filter(|value| !value.is_empty()))
         .unwrap_or_else(|| OsString::from("vi"));
-    // $EDITOR may hold arguments, so the system's shell reads it.
+    // $EDITOR may contain arguments, so the system shell parses it.
     let mut script = editor.clone();
     script.push(" \"$1\"");
     let status = Command::new("sh")
@@ -64,7 +63,7 @@ fn open(path: &Path) -> Result<()> {
     if !status.success() {
         let editor = PathBuf::from(editor);
         return Err(ShellError::query(format!(
-            "the editor '{}' failed ({status}); $VISUAL or $EDITOR names another",
+            "the editor '{}' failed ({status}); set $VISUAL or $EDITOR to another",
             editor.display()
         )));
     }

@@ -1,51 +1,44 @@
-//! Commands around files and the system: `\i`, `\o`, `\!`.
+//! Commands on files and the system: `\i`, `\o`, `\!`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Call;
+use super::call::{Action, Call};
 use crate::error::{Result, ShellError};
 use crate::output::sink::Sink;
 use crate::script::Script;
-use crate::shell::{Flow, Shell};
+use crate::shell::Shell;
+use crate::sources::location::expand_home;
 
-pub async fn include(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
+pub async fn include(_: &mut Shell, call: Call<'_>) -> Result<Action> {
     let [name] = call.words.as_slice() else {
         return Err(ShellError::query("\\i needs one file"));
     };
-    let script = Script::read(&beside(name, call.script.folder.as_deref()))?;
-    // Boxed, since a file may read another.
-    Box::pin(shell.run_script(&script)).await
+    let path = resolve(name, call.script.folder.as_deref());
+    Ok(Action::RunScript(Script::read(&path)?))
 }
 
-/// The file beside the script that names it, or else in the working folder.
-fn beside(name: &str, folder: Option<&Path>) -> PathBuf {
-    let path = home(name);
+/// Resolves a file name relative to the folder of the current script, or else to
+/// the working folder.
+fn resolve(name: &str, folder: Option<&Path>) -> PathBuf {
+    let path = expand_home(name);
     match folder.map(|folder| folder.join(&path)) {
         Some(near) if near.exists() || !path.exists() => near,
         _ => path,
     }
 }
 
-/// `~/` in front of a name is the home folder.
-fn home(name: &str) -> PathBuf {
-    match (name.strip_prefix("~/"), std::env::home_dir()) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => PathBuf::from(name),
-    }
-}
-
-pub async fn output(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
+pub async fn output(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
     let next = match call.words.as_slice() {
         [] => Sink::stdout(),
-        [name] => Sink::file(&home(name))?,
+        [name] => Sink::file(&expand_home(name))?,
         _ => return Err(ShellError::query("\\o takes one file")),
     };
     std::mem::replace(&mut shell.sink, next).finish()?;
-    Ok(Flow::Continue)
+    Ok(Action::Continue)
 }
 
-pub async fn system(_: &mut Shell, call: Call<'_>) -> Result<Flow> {
+pub async fn system(_: &mut Shell, call: Call<'_>) -> Result<Action> {
     let mut command = if call.rest.is_empty() {
         Command::new(std::env::var_os("SHELL").unwrap_or_else(|| "sh".into()))
     } else {
@@ -55,11 +48,11 @@ pub async fn system(_: &mut Shell, call: Call<'_>) -> Result<Flow> {
     };
     let status = command
         .status()
-        .map_err(|error| ShellError::query(format!("cannot start the system's shell: {error}")))?;
+        .map_err(|error| ShellError::query(format!("cannot start the system shell: {error}")))?;
     if !status.success() {
         return Err(ShellError::query(format!("the command failed ({status})")));
     }
-    Ok(Flow::Continue)
+    Ok(Action::Continue)
 }
 
 #[cfg(test)]
@@ -67,18 +60,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_looked_for_beside_the_one_that_names_it() {
+    fn names_are_relative_to_the_current_script() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("x.sql"), "").unwrap();
         assert_eq!(
-            beside("x.sql", Some(folder.path())),
+            resolve("x.sql", Some(folder.path())),
             folder.path().join("x.sql")
         );
-        // Found in neither place: the message names the first.
+        // The error names this path if neither exists.
         assert_eq!(
-            beside("y.sql", Some(folder.path())),
+            resolve("y.sql", Some(folder.path())),
             folder.path().join("y.sql")
         );
-        assert_eq!(beside("y.sql", None), Path::new("y.sql"));
+        assert_eq!(resolve("y.sql", None), Path::new("y.sql"));
     }
 }

@@ -1,12 +1,13 @@
 //! `\?` and `\h`.
 
-use super::explore::functions_of;
-use super::{COMMANDS, Call};
+use super::call::{Action, Call};
+use super::command::BackslashCommand;
+use super::functions::functions_of;
 use crate::error::{Result, ShellError};
-use crate::shell::{Flow, Shell};
+use crate::shell::Shell;
 use crate::suggest::hint;
 
-/// What `\h` says without a name: the statements worth knowing, and what they do.
+/// Statements and their descriptions, for `\h` without a name.
 const STATEMENTS: &[(&str, &str)] = &[
     (
         "SELECT ... FROM 'products.parquet'",
@@ -14,7 +15,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ),
     (
         "SELECT categorize(title, text), COUNT(*) ... GROUP BY 1",
-        "text functions; \\df ai_* lists them",
+        "functions on text; \\df ai_* lists them",
     ),
     ("SELECT ... FROM _", "_ is the last result"),
     (
@@ -27,7 +28,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ),
     (
         "SHOW TABLES | COLUMNS FROM t | FUNCTIONS | MODELS",
-        "what there is",
+        "tables, columns, functions or models",
     ),
     (
         "COPY (query) TO 'out.parquet'",
@@ -43,19 +44,19 @@ const STATEMENTS: &[(&str, &str)] = &[
         "SET ai.device = 'cpu'",
         "changes a setting; SHOW ALL lists them",
     ),
-    ("EXPLAIN [ANALYZE] query", "how it runs"),
+    ("EXPLAIN [ANALYZE] query", "shows the plan of a query"),
 ];
 
-pub async fn commands(shell: &mut Shell) -> Result<Flow> {
-    let lines = COMMANDS.iter().map(|command| {
+pub fn commands(shell: &mut Shell, list: &[BackslashCommand]) -> Result<Action> {
+    let lines = list.iter().map(|command| {
         let call = format!("\\{} {}", command.name, command.arguments);
         (call, command.help.to_string())
     });
     shell.write_text(&columns(lines))?;
-    Ok(Flow::Continue)
+    Ok(Action::Continue)
 }
 
-pub async fn sql(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
+pub async fn sql(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
     let Some(name) = call.first() else {
         let lines = STATEMENTS
             .iter()
@@ -63,14 +64,14 @@ pub async fn sql(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
         let text =
             columns(lines) + "\\h NAME explains a function, \\? lists the backslash commands.\n";
         shell.write_text(&text)?;
-        return Ok(Flow::Continue);
+        return Ok(Action::Continue);
     };
     let functions = functions_of(&shell.session.ctx.state());
     let name = name.trim_end_matches("()").to_lowercase();
     let Some(function) = functions.get(&name) else {
         let near = hint(&name, functions.keys().map(String::as_str));
         return Err(ShellError::query(format!(
-            "no function is called '{name}'{near}"
+            "unknown function '{name}'{near}"
         )));
     };
     let mut text = format!("{}\n", function.call);
@@ -84,10 +85,10 @@ pub async fn sql(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
         }
     }
     shell.write_text(&text)?;
-    Ok(Flow::Continue)
+    Ok(Action::Continue)
 }
 
-/// Two columns of text.
+/// Formats pairs of texts as two columns.
 fn columns(lines: impl Iterator<Item = (String, String)>) -> String {
     let lines: Vec<_> = lines.collect();
     let width = lines

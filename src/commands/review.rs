@@ -1,37 +1,37 @@
-//! `\review`: the rows whose category is least certain, one at a time, one key
-//! for each label. The labels go to a file that CREATE MODEL can take.
+//! `\review`: labels the rows with the least certain category by hand, one key
+//! for each label. CREATE MODEL can read the file of labels.
 
 mod answers;
 mod keys;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Float64Type;
-use datafusion::common::TableReference;
 use datafusion::logical_expr::ident;
 use semql_udfs::relations::{TEXTS, TITLES, first_called};
 
-use super::Call;
+use super::call::{Action, Call, table_reference};
 use crate::error::{Result, ShellError};
 use crate::output::value::{cut, one_line};
-use crate::shell::{Flow, Shell};
-use crate::statement::{diagnose, syntax};
-use answers::{Answer, Answers};
-use keys::{Key, Keys};
+use crate::shell::Shell;
+use crate::statement::diagnose;
+use answers::{ReviewAnswer, ReviewFile};
+use keys::{KeyBindings, ReviewKey};
 
-/// Rows of the table that are looked at, and of these the ones that are shown.
-const LOOKED_AT: usize = 2_000;
-const SHOWN: usize = 200;
+/// Rows of the table that are classified.
+const MAX_CANDIDATES: usize = 2_000;
+/// Rows that are shown.
+const MAX_REVIEWED: usize = 200;
 
-/// Where answers go if nobody says.
-const FILE: &str = "reviewed.jsonl";
+/// Default file of the answers.
+const DEFAULT_FILE: &str = "reviewed.jsonl";
 
-/// Columns of the terminal that a line takes.
-const WIDTH: usize = 100;
-/// Lines that a text takes.
-const LINES: usize = 4;
+/// Width of a line in columns.
+const MAX_LINE_WIDTH: usize = 100;
+/// Lines of a text.
+const MAX_TEXT_LINES: usize = 4;
 
-/// One row to be looked at.
-struct Row {
+/// Row to label.
+struct Candidate {
     title: Option<String>,
     text: Option<String>,
     /// Labels with their scores, best first.
@@ -39,53 +39,53 @@ struct Row {
 }
 
 /// `\review TABLE [FILE]`.
-pub async fn run(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
+pub async fn run(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
     let usage = || {
         ShellError::query(
             "\\review takes a table or 'file', and a file for the answers: \\review products reviewed.jsonl",
         )
     };
     let table = call.first().ok_or_else(usage)?.to_string();
-    let file = call.words.get(1).map_or(FILE, String::as_str);
+    let file = call.words.get(1).map_or(DEFAULT_FILE, String::as_str);
     if call.words.len() > 2 {
         return Err(usage());
     }
-    let mut answers = Answers::open(file)?;
-    let rows = uncertain(shell, &table, &answers).await?;
+    let mut answers = ReviewFile::open(file)?;
+    let rows = least_certain(shell, &table, &answers).await?;
     let Some(first) = rows.first() else {
-        shell.say(&format!(
-            "Every row of {table} that was looked at is answered already, or has no text."
+        shell.print_notice(&format!(
+            "All classified rows of {table} are answered already or have no text."
         ));
-        return Ok(Flow::Continue);
+        return Ok(Action::Continue);
     };
     let labels: Vec<String> = labels(first);
-    let mut keys = Keys::of(&labels)?;
-    shell.say(&format!(
-        "{} rows, the least certain first. Enter takes the label that is offered; s skips, u takes the last answer back, q ends.\n",
+    let mut keys = KeyBindings::new(&labels)?;
+    shell.print_notice(&format!(
+        "{} rows, the least certain first. Enter confirms the predicted label; s skips, u undoes the last answer, q quits.\n",
         rows.len()
     ));
     let mut at = 0;
-    // Rows that were answered, so that the last can be taken back.
+    // Positions of the answered rows, for undo.
     let mut answered: Vec<usize> = Vec::new();
     while let Some(row) = rows.get(at) {
-        shell.say(&shown(row, at, rows.len(), &labels, &keys));
+        shell.print_notice(&describe(row, at, rows.len(), &labels, &keys));
         match keys.next().await? {
-            Key::Quit => break,
-            Key::Skip => at += 1,
-            Key::Undo => {
+            ReviewKey::Quit => break,
+            ReviewKey::Skip => at += 1,
+            ReviewKey::Undo => {
                 if let Some(last) = answered.pop() {
-                    answers.take_back()?;
+                    answers.undo()?;
                     at = last;
                 }
             }
-            Key::Unknown => {}
-            chosen @ (Key::Label(_) | Key::Offered) => {
-                let label = match chosen {
-                    Key::Label(label) => labels.get(label),
+            ReviewKey::Unknown => {}
+            key @ (ReviewKey::Label(_) | ReviewKey::Predicted) => {
+                let label = match key {
+                    ReviewKey::Label(label) => labels.get(label),
                     _ => row.scores.first().map(|(label, _)| label),
                 };
                 let Some(label) = label else { continue };
-                answers.add(Answer {
+                answers.add(ReviewAnswer {
                     title: row.title.clone(),
                     text: row.text.clone(),
                     label: label.clone(),
@@ -99,33 +99,34 @@ pub async fn run(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
         1 => "1 answer".to_string(),
         count => format!("{count} answers"),
     };
-    shell.say(&format!(
+    shell.print_notice(&format!(
         "{count} in {file}. CREATE MODEL name FROM (SELECT title, text, label FROM '{file}') PREDICT label;"
     ));
-    Ok(Flow::Continue)
+    Ok(Action::Continue)
 }
 
-/// The labels in an order that stays the same from row to row.
-fn labels(row: &Row) -> Vec<String> {
+/// Labels in alphabetical order, the same for all rows.
+fn labels(row: &Candidate) -> Vec<String> {
     let mut labels: Vec<String> = row.scores.iter().map(|(label, _)| label.clone()).collect();
     labels.sort();
     labels
 }
 
-/// The rows that are not answered yet, the least certain first.
-async fn uncertain(shell: &mut Shell, table: &str, answers: &Answers) -> Result<Vec<Row>> {
+/// Rows without an answer, the least certain first.
+async fn least_certain(
+    shell: &mut Shell,
+    table: &str,
+    answers: &ReviewFile,
+) -> Result<Vec<Candidate>> {
     let session = std::sync::Arc::clone(&shell.session);
-    let reference = match std::path::Path::new(table).exists() {
-        true => TableReference::bare(table),
-        false => syntax::table_in(table)?,
-    };
+    let reference = table_reference(table, table)?;
     diagnose::check_table(&session, &reference).await?;
     let frame = session.ctx.table(reference.clone()).await?;
     let column = |names: &[&str]| first_called(frame.schema().fields(), names, |_| true);
     let wanted = [(column(TITLES), "title"), (column(TEXTS), "text")];
     if wanted.iter().all(|(column, _)| column.is_none()) {
         return Err(ShellError::query(format!(
-            "{table} has no column title (or name) or text (or description, body) to look at"
+            "{table} has no column title (or name) or text (or description, body)"
         )));
     }
     let columns = wanted.map(|(column, name)| match column {
@@ -136,31 +137,33 @@ async fn uncertain(shell: &mut Shell, table: &str, answers: &Answers) -> Result<
     });
     let frame = frame
         .select(columns.to_vec())?
-        .limit(0, Some(LOOKED_AT + answers.len()))?;
-    session.ctx.register_table(LOOKED_UPON, frame.into_view())?;
-    let asked = async {
+        .limit(0, Some(MAX_CANDIDATES + answers.len()))?;
+    session
+        .ctx
+        .register_table(CANDIDATES_TABLE, frame.into_view())?;
+    let query = async {
         let sql = format!(
             "SELECT title, text, s FROM (SELECT title, text, categorize_scores(title, text) AS s FROM \
-             (SELECT DISTINCT CAST(title AS VARCHAR) AS title, CAST(text AS VARCHAR) AS text FROM {LOOKED_UPON})) \
+             (SELECT DISTINCT CAST(title AS VARCHAR) AS title, CAST(text AS VARCHAR) AS text FROM {CANDIDATES_TABLE})) \
              WHERE s IS NOT NULL ORDER BY s[1]['score'] - s[2]['score'], title, text"
         );
         Ok(session.ctx.sql(&sql).await?.collect().await?)
     };
-    let batches: Result<Vec<RecordBatch>> = shell.unless_interrupted(asked).await;
-    session.ctx.deregister_table(LOOKED_UPON)?;
+    let batches: Result<Vec<RecordBatch>> = shell.unless_interrupted(query).await;
+    session.ctx.deregister_table(CANDIDATES_TABLE)?;
     let mut rows = Vec::new();
     for batch in batches? {
-        add(&batch, &mut rows);
+        add_candidates(&batch, &mut rows);
     }
-    rows.retain(|row| !answers.has(row.title.as_deref(), row.text.as_deref()));
-    rows.truncate(SHOWN);
+    rows.retain(|row| !answers.contains(row.title.as_deref(), row.text.as_deref()));
+    rows.truncate(MAX_REVIEWED);
     Ok(rows)
 }
 
-/// The rows that are looked at, while they are.
-const LOOKED_UPON: &str = "__review";
+/// Temporary table of the rows to classify.
+const CANDIDATES_TABLE: &str = "__review";
 
-fn add(batch: &RecordBatch, rows: &mut Vec<Row>) {
+fn add_candidates(batch: &RecordBatch, rows: &mut Vec<Candidate>) {
     let text = |column: usize, row: usize| {
         let column = arrow::compute::cast(batch.column(column), &arrow::datatypes::DataType::Utf8);
         let column = column.ok()?;
@@ -174,7 +177,7 @@ fn add(batch: &RecordBatch, rows: &mut Vec<Row>) {
         let names = pairs.column(0).as_string::<i32>();
         let scores = pairs.column(1).as_primitive::<Float64Type>();
         let scores = names.iter().zip(scores.iter());
-        rows.push(Row {
+        rows.push(Candidate {
             title: text(0, row),
             text: text(1, row),
             scores: scores
@@ -184,7 +187,14 @@ fn add(batch: &RecordBatch, rows: &mut Vec<Row>) {
     }
 }
 
-fn shown(row: &Row, at: usize, all: usize, labels: &[String], keys: &Keys) -> String {
+/// Text of a row with its scores and the keys of the labels.
+fn describe(
+    row: &Candidate,
+    at: usize,
+    all: usize,
+    labels: &[String],
+    keys: &KeyBindings,
+) -> String {
     let score = |at: usize| row.scores.get(at).map_or(0.0, |(_, score)| *score);
     let mut lines = vec![format!(
         "\n[{} of {all}] margin {:.3}",
@@ -192,16 +202,19 @@ fn shown(row: &Row, at: usize, all: usize, labels: &[String], keys: &Keys) -> St
         score(0) - score(1)
     )];
     for text in [&row.title, &row.text].into_iter().flatten() {
-        lines.push(format!("  {}", cut(&one_line(text), WIDTH * LINES)));
+        lines.push(format!(
+            "  {}",
+            cut(&one_line(text), MAX_LINE_WIDTH * MAX_TEXT_LINES)
+        ));
     }
     for (label, name) in labels.iter().enumerate() {
-        let offered = row.scores.first().is_some_and(|(best, _)| best == name);
+        let predicted = row.scores.first().is_some_and(|(best, _)| best == name);
         let score = row.scores.iter().find(|(other, _)| other == name);
         lines.push(format!(
             "  {} {} {}  {:.3}",
-            if offered { '>' } else { ' ' },
-            keys.of_label(label),
-            cut(&one_line(name), WIDTH),
+            if predicted { '>' } else { ' ' },
+            keys.key_of(label),
+            cut(&one_line(name), MAX_LINE_WIDTH),
             score.map_or(0.0, |(_, score)| *score)
         ));
     }

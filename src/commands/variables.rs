@@ -1,10 +1,10 @@
 //! Commands on variables: `\set`, `\default`, `\unset`.
 
-use super::Call;
+use super::call::{Action, Call};
 use crate::error::{Result, ShellError};
-use crate::shell::{Flow, Shell};
+use crate::shell::Shell;
 
-pub async fn set(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
+pub async fn set(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
     match call.words.split_first() {
         None => {
             let list: Vec<String> = shell
@@ -13,33 +13,33 @@ pub async fn set(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
                 .map(|(name, value)| format!("{name} = '{value}'"))
                 .collect();
             if list.is_empty() {
-                shell.say("No variable is set.");
+                shell.print_notice("No variables are set.");
             } else {
                 shell.write_text(&list.join("\n"))?;
             }
         }
         Some((name, value)) => shell.variables.set(name, value.join(" "))?,
     }
-    Ok(Flow::Continue)
+    Ok(Action::Continue)
 }
 
-/// For scripts: what `-v` gave stays.
-pub async fn default(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
+/// Sets a default, which `-v` overrides.
+pub async fn default(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
     match call.words.split_first() {
         Some((name, value)) if !value.is_empty() => {
             if shell.variables.get(name).is_none() {
                 shell.variables.set(name, value.join(" "))?;
             }
-            Ok(Flow::Continue)
+            Ok(Action::Continue)
         }
         _ => Err(ShellError::query("\\default needs a name and a value")),
     }
 }
 
-pub async fn unset(shell: &mut Shell, call: Call<'_>) -> Result<Flow> {
+pub async fn unset(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
     let [name] = call.words.as_slice() else {
         return Err(ShellError::query("\\unset needs one variable"));
     };
     shell.variables.unset(name)?;
-    Ok(Flow::Continue)
+    Ok(Action::Continue)
 }

@@ -1,5 +1,4 @@
-//! Descriptions in field metadata: put there for registered tables and by
-//! COPY, so that they travel with the data.
+//! Descriptions in field metadata, for registered tables and written files.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,15 +13,13 @@ use datafusion::execution::cache::cache_manager::CacheManager;
 use datafusion::logical_expr::expr::FieldMetadata;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
 
-use super::Dictionary;
-use super::model::Table;
+use super::model::{Dictionary, DictionaryTable};
 
-/// The metadata key of a field's description.
+/// Metadata key of a field's description.
 pub const DESCRIPTION: &str = "description";
 
-/// `schema` with the descriptions that the dictionary has for `table`, which
-/// may be named by its name or by its location. Without a table, and for
-/// columns that the dictionary does not describe, metadata stays as it is.
+/// Adds the descriptions of `table` to `schema`. `table` is the name or the location
+/// of a table of the dictionary. Other metadata is kept.
 pub fn annotate(dictionary: &Dictionary, table: Option<&str>, schema: &Schema) -> SchemaRef {
     let known = table.and_then(|name| dictionary.table(name).or_else(|| dictionary.table_at(name)));
     let fields = match known {
@@ -32,7 +29,7 @@ pub fn annotate(dictionary: &Dictionary, table: Option<&str>, schema: &Schema) -
     Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
-fn described(table: &Table, fields: &Fields) -> Fields {
+fn described(table: &DictionaryTable, fields: &Fields) -> Fields {
     fields
         .iter()
         .map(|field| match description(table, field.name()) {
@@ -46,18 +43,21 @@ fn described(table: &Table, fields: &Fields) -> Fields {
         .collect()
 }
 
-fn description<'a>(table: &'a Table, column: &str) -> Option<&'a str> {
+fn description<'a>(table: &'a DictionaryTable, column: &str) -> Option<&'a str> {
     table.column(column)?.description.as_deref()
 }
 
-/// `provider` with the table's descriptions in its schema.
+/// Adds the table's descriptions to the schema of `provider`.
 ///
-/// A table of files is rebuilt with the described schema, so that scans carry
-/// it all the way and nothing of its planning is lost; anything else becomes a
-/// projection that adds the metadata.
-pub(super) fn describe_provider(
+/// A table of files is rebuilt with the described schema, so that its scans have the
+/// metadata and are planned as before. Other tables get a projection that adds the
+/// metadata.
+///
+/// # Errors
+/// A failure of the engine.
+pub fn describe_provider(
     provider: Arc<dyn TableProvider>,
-    table: &Table,
+    table: &DictionaryTable,
     caches: &CacheManager,
 ) -> Result<Arc<dyn TableProvider>> {
     let schema = provider.schema();
@@ -76,7 +76,7 @@ fn describe_listing(
     fields: &Fields,
     caches: &CacheManager,
 ) -> Result<Arc<dyn TableProvider>> {
-    // Partition columns come last and are not part of the files' schema.
+    // The last fields are partition columns, which the files do not have.
     let in_files = fields.len() - listing.options().table_partition_cols.len();
     let fields: Fields = fields.iter().take(in_files).cloned().collect();
     let metadata = listing.schema().metadata().clone();

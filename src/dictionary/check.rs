@@ -1,49 +1,43 @@
-//! Comparing the dictionary with the data.
+//! Comparison of the dictionary with the data.
 
 use arrow::array::RecordBatch;
 use datafusion::common::TableReference;
 use datafusion::prelude::SessionContext;
 
-use super::Dictionary;
-use super::catalog::Stamp;
-use super::model::{Accepted, Column, Table};
+use super::data_stamp::DataStamp;
+use super::model::{AcceptedValues, Dictionary, DictionaryColumn, DictionaryTable};
 use super::sql::{identifier, number, query, string, text};
 use super::types::{fits, is_text, sql_name};
 use crate::error::Result;
-use crate::session::Session;
 
-/// How many values are shown as examples.
-const EXAMPLES: usize = 5;
+/// Maximum number of example values.
+const MAX_EXAMPLES: usize = 5;
 
-/// How much of a value is shown, in characters.
-const SHOWN: usize = 80;
+/// Maximum length of an example value, in characters.
+const MAX_EXAMPLE_LENGTH: usize = 80;
 
-/// One point in which dictionary and data differ.
+/// Difference between dictionary and data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     pub table: String,
-    /// None where the table as a whole differs.
+    /// `None` if the table as a whole differs.
     pub column: Option<String>,
     /// What was compared: `data`, `column`, `type`, `nullable`, `unique`,
     /// `accepted_values`, `taxonomy`, `min_length` or `max_length`.
     pub what: &'static str,
-    /// What the dictionary says.
+    /// Value in the dictionary.
     pub expected: String,
-    /// What the data says.
+    /// Value in the data.
     pub found: String,
 }
 
-/// Compares every table that has a location with its data and lists every
-/// difference, in the order of the dictionary. Data that cannot be read is a
-/// difference, too, so one bad table hides no other.
-pub async fn run(session: &Session) -> Result<Vec<Difference>> {
-    Ok(compare(&session.ctx, &session.dictionary).await)
-}
-
-pub(super) async fn compare(ctx: &SessionContext, dictionary: &Dictionary) -> Vec<Difference> {
+/// Compares the tables that have a location with their data, and lists the
+/// differences in the order of the dictionary. Data that cannot be read is a
+/// difference too, so the other tables are still compared.
+pub async fn compare(ctx: &SessionContext, dictionary: &Dictionary) -> Vec<Difference> {
     let mut differences = Vec::new();
     for table in dictionary.tables() {
-        let mut report = Report {
+        let mut report = DifferenceReport {
             table,
             dictionary,
             differences: Vec::new(),
@@ -57,15 +51,15 @@ pub(super) async fn compare(ctx: &SessionContext, dictionary: &Dictionary) -> Ve
     differences
 }
 
-struct Report<'a> {
-    table: &'a Table,
+struct DifferenceReport<'a> {
+    table: &'a DictionaryTable,
     dictionary: &'a Dictionary,
     differences: Vec<Difference>,
 }
 
-impl Report<'_> {
-    /// The table first, then its columns as the dictionary lists them, then
-    /// those that only the data has.
+impl DifferenceReport<'_> {
+    /// Sorts by column: none first, then in the order of the dictionary, then columns
+    /// that only the data has.
     fn sort(&mut self) {
         let columns = &self.table.columns;
         self.differences
@@ -95,11 +89,15 @@ impl Report<'_> {
     }
 }
 
-async fn check_table(ctx: &SessionContext, table: &Table, report: &mut Report<'_>) -> Result<()> {
+async fn check_table(
+    ctx: &SessionContext,
+    table: &DictionaryTable,
+    report: &mut DifferenceReport<'_>,
+) -> Result<()> {
     let Some(location) = &table.location else {
         return Ok(());
     };
-    if Stamp::of(location) == Stamp::Missing {
+    if DataStamp::of(location) == DataStamp::Missing {
         let expected = format!("data at '{}'", location.resolved);
         report.add(None, "data", expected, "nothing there");
         return Ok(());
@@ -108,7 +106,7 @@ async fn check_table(ctx: &SessionContext, table: &Table, report: &mut Report<'_
         .table_provider(TableReference::bare(table.name.as_str()))
         .await?;
     if table.columns.is_empty() {
-        // Nothing is said about columns; that the data opens is all to check.
+        // Without columns in the dictionary, it is enough that the data opens.
         return Ok(());
     }
     let schema = provider.schema();
@@ -150,63 +148,65 @@ async fn check_table(ctx: &SessionContext, table: &Table, report: &mut Report<'_
     Ok(())
 }
 
-/// A promise about a column's values that can be counted.
-enum Rule {
+/// Constraint on the values of a column.
+enum ColumnRule {
     NotNull,
     Unique,
-    /// One of these values; by the key that the dictionary says it with.
+    /// Key in the dictionary, and the accepted values.
     OneOf(&'static str, Vec<String>),
     MinLength(u64),
     MaxLength(u64),
 }
 
-fn rules(column: &Column, text: bool, dictionary: &Dictionary) -> Vec<Rule> {
+fn rules(column: &DictionaryColumn, text: bool, dictionary: &Dictionary) -> Vec<ColumnRule> {
     let mut rules = Vec::new();
     if column.nullable == Some(false) {
-        rules.push(Rule::NotNull);
+        rules.push(ColumnRule::NotNull);
     }
     if column.unique {
-        rules.push(Rule::Unique);
+        rules.push(ColumnRule::Unique);
     }
     match &column.accepted {
-        Accepted::Anything => {}
-        Accepted::Values(values) => rules.push(Rule::OneOf("accepted_values", values.clone())),
-        Accepted::Taxonomy(name) => {
+        AcceptedValues::Anything => {}
+        AcceptedValues::Values(values) => {
+            rules.push(ColumnRule::OneOf("accepted_values", values.clone()))
+        }
+        AcceptedValues::Taxonomy(name) => {
             if let Some(labels) = dictionary.labels(name) {
-                rules.push(Rule::OneOf("taxonomy", labels));
+                rules.push(ColumnRule::OneOf("taxonomy", labels));
             }
         }
     }
-    // Of what is not text, the type is already reported.
+    // Other types than text are reported already.
     if text {
-        rules.extend(column.min_length.map(Rule::MinLength));
-        rules.extend(column.max_length.map(Rule::MaxLength));
+        rules.extend(column.min_length.map(ColumnRule::MinLength));
+        rules.extend(column.max_length.map(ColumnRule::MaxLength));
     }
     rules
 }
 
-/// One query counts what breaks each rule, for all columns together; only
-/// what is broken is then looked at for examples.
+/// Counts violations of all rules in one query, then queries examples of those that
+/// occur.
 async fn check_values(
     ctx: &SessionContext,
-    table: &Table,
-    checks: &[(&Column, Vec<Rule>)],
-    report: &mut Report<'_>,
+    table: &DictionaryTable,
+    checks: &[(&DictionaryColumn, Vec<ColumnRule>)],
+    report: &mut DifferenceReport<'_>,
 ) -> Result<()> {
     let from = identifier(&table.name);
     let mut counts = Vec::new();
     for (column, rules) in checks {
         let name = identifier(&column.name);
         counts.extend(rules.iter().map(|rule| match rule {
-            Rule::NotNull => format!("count(*) - count({name})"),
-            Rule::Unique => format!("count({name}) - count(DISTINCT {name})"),
-            other => format!("count(*) FILTER (WHERE {})", broken(other, &name)),
+            ColumnRule::NotNull => format!("count(*) - count({name})"),
+            ColumnRule::Unique => format!("count({name}) - count(DISTINCT {name})"),
+            other => format!("count(*) FILTER (WHERE {})", violation(other, &name)),
         }));
     }
     if counts.is_empty() {
         return Ok(());
     }
-    // Named, since two equal counts would be two columns of one name.
+    // Equal counts need different names.
     let counts: Vec<String> = counts
         .iter()
         .enumerate()
@@ -226,10 +226,10 @@ async fn check_values(
     Ok(())
 }
 
-/// The condition under which a value breaks the rule.
-fn broken(rule: &Rule, name: &str) -> String {
+/// Condition of values that violate the rule.
+fn violation(rule: &ColumnRule, name: &str) -> String {
     match rule {
-        Rule::OneOf(_, values) => {
+        ColumnRule::OneOf(_, values) => {
             let values: Vec<String> = values.iter().map(|value| string(value)).collect();
             let value = as_text(name);
             format!(
@@ -237,9 +237,9 @@ fn broken(rule: &Rule, name: &str) -> String {
                 values.join(", ")
             )
         }
-        Rule::MinLength(min) => format!("character_length({name}) < {min}"),
-        Rule::MaxLength(max) => format!("character_length({name}) > {max}"),
-        Rule::NotNull | Rule::Unique => format!("{name} IS NULL"),
+        ColumnRule::MinLength(min) => format!("character_length({name}) < {min}"),
+        ColumnRule::MaxLength(max) => format!("character_length({name}) > {max}"),
+        ColumnRule::NotNull | ColumnRule::Unique => format!("{name} IS NULL"),
     }
 }
 
@@ -250,19 +250,19 @@ fn as_text(name: &str) -> String {
 async fn explain(
     ctx: &SessionContext,
     from: &str,
-    column: &Column,
-    rule: &Rule,
+    column: &DictionaryColumn,
+    rule: &ColumnRule,
     count: u64,
-    report: &mut Report<'_>,
+    report: &mut DifferenceReport<'_>,
 ) -> Result<()> {
     let name = identifier(&column.name);
     let shown = Some(column.name.as_str());
     match rule {
-        Rule::NotNull => {
+        ColumnRule::NotNull => {
             let found = format!("{count} null{}", plural(count));
             report.add(shown, "nullable", "no nulls", found);
         }
-        Rule::Unique => {
+        ColumnRule::Unique => {
             let sql = format!(
                 "SELECT CAST(value AS VARCHAR), times FROM (SELECT {name} AS value, \
                  count(*) AS times FROM {from} WHERE {name} IS NOT NULL GROUP BY {name}) \
@@ -272,19 +272,19 @@ async fn explain(
             let found = format!("{count} duplicate{}, such as {example}", plural(count));
             report.add(shown, "unique", "every value once", found);
         }
-        Rule::OneOf(what, values) => {
+        ColumnRule::OneOf(what, values) => {
             let sql = format!(
-                "SELECT {value}, count(*), count(*) OVER () FROM {from} WHERE {broken} \
-                 GROUP BY {value} ORDER BY 2 DESC, 1 LIMIT {EXAMPLES}",
+                "SELECT {value}, count(*), count(*) OVER () FROM {from} WHERE {violated} \
+                 GROUP BY {value} ORDER BY 2 DESC, 1 LIMIT {MAX_EXAMPLES}",
                 value = as_text(&name),
-                broken = broken(rule, &name)
+                violated = violation(rule, &name)
             );
             let unknown = query(ctx, &sql).await?;
             let kinds = match unknown.num_rows() {
                 0 => 0,
                 _ => number(&unknown, 0, 2)?,
             };
-            let more = kinds.saturating_sub(EXAMPLES as u64);
+            let more = kinds.saturating_sub(MAX_EXAMPLES as u64);
             let rest = if more > 0 {
                 format!(" and {more} more values")
             } else {
@@ -296,18 +296,18 @@ async fn explain(
                 examples(&unknown)?
             );
             let expected = match &column.accepted {
-                Accepted::Taxonomy(taxonomy) => format!("a label of '{taxonomy}'"),
-                Accepted::Anything | Accepted::Values(_) => listed(values),
+                AcceptedValues::Taxonomy(taxonomy) => format!("a label of '{taxonomy}'"),
+                AcceptedValues::Anything | AcceptedValues::Values(_) => listed(values),
             };
             report.add(shown, what, expected, found);
         }
-        Rule::MinLength(min) => {
+        ColumnRule::MinLength(min) => {
             let extreme = length(ctx, from, &name, "min").await?;
             let found = format!("{count} shorter, the shortest has {extreme}");
             let expected = format!("at least {min} character{}", plural(*min));
             report.add(shown, "min_length", expected, found);
         }
-        Rule::MaxLength(max) => {
+        ColumnRule::MaxLength(max) => {
             let extreme = length(ctx, from, &name, "max").await?;
             let found = format!("{count} longer, the longest has {extreme}");
             let expected = format!("at most {max} character{}", plural(*max));
@@ -328,7 +328,7 @@ fn examples(batch: &RecordBatch) -> Result<String> {
     for row in 0..batch.num_rows() {
         let value: String = text(batch, row, 0)?
             .chars()
-            .take(SHOWN)
+            .take(MAX_EXAMPLE_LENGTH)
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
         shown.push(format!("'{value}' ({})", number(batch, row, 1)?));

@@ -1,5 +1,4 @@
-//! The dictionary file as written: what serde reads, with the line and column
-//! of whatever can be wrong in meaning.
+//! Form of the dictionary file, with lines and columns for semantic problems.
 
 use semql_udfs::Label;
 use serde::Deserialize;
@@ -7,7 +6,7 @@ use serde_saphyr::Spanned;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Document {
+pub struct DictionaryDocument {
     pub version: Spanned<u64>,
     #[serde(default)]
     pub tables: Vec<TableEntry>,
@@ -56,7 +55,7 @@ pub struct ColumnEntry {
     pub max_length: Option<u64>,
 }
 
-/// A taxonomy in place, or one that lies in a file of its own.
+/// A taxonomy, or the file of one.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaxonomyEntry {

@@ -1,5 +1,4 @@
-//! Drafting a dictionary from a file: what can be seen in the data is written
-//! down, what only people know is left as a comment to fill in.
+//! Draft of a dictionary from a file: what the data shows, and comments to complete.
 
 use std::fmt::Write as _;
 
@@ -11,33 +10,29 @@ use super::annotate::DESCRIPTION;
 use super::sql::{identifier, number, query, text};
 use super::types::{TypeReader, fits, is_text, sql_name};
 use crate::error::Result;
-use crate::session::Session;
 
-/// Text with at most this many values is taken for a choice between them...
-const MOST_CHOICES: u64 = 20;
-/// ... if each occurs this often on average,
-const LEAST_REPEATS: u64 = 5;
-/// and none is longer than this, in characters.
-const LONGEST_CHOICE: u64 = 60;
+/// Maximum number of values of a column with accepted values.
+const MAX_CHOICES: u64 = 20;
 
-/// The YAML text of a dictionary with one table: the file's. Its location is
-/// `file` as given, so the draft belongs into the folder that `file` is
-/// relative to.
+/// Minimum average number of rows for each accepted value.
+const MIN_REPEATS: u64 = 5;
+
+/// Maximum length of an accepted value, in characters.
+const MAX_CHOICE_LENGTH: u64 = 60;
+
+/// Drafts the YAML text of a dictionary with one table. Its location is `file`, so
+/// the draft belongs in the folder that `file` is relative to.
 ///
-/// The draft promises only what holds in the data, so a check of it is clean.
+/// All constraints of the draft are true in the data.
 ///
 /// # Errors
-/// If the file is absent or cannot be read.
-pub async fn draft(session: &Session, file: &str) -> Result<String> {
-    draft_from(&session.ctx, file).await
-}
-
-async fn draft_from(ctx: &SessionContext, file: &str) -> Result<String> {
+/// A file that is absent or cannot be read.
+pub async fn draft(ctx: &SessionContext, file: &str) -> Result<String> {
     let provider = ctx.table_provider(TableReference::bare(file)).await?;
     let schema = provider.schema();
     let mut columns = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
-        columns.push(Seen::new(field));
+        columns.push(ColumnProfile::new(field));
     }
     count(ctx, file, &mut columns).await?;
     find_unique(ctx, file, &mut columns).await?;
@@ -45,8 +40,8 @@ async fn draft_from(ctx: &SessionContext, file: &str) -> Result<String> {
     Ok(write(file, &columns))
 }
 
-/// What the data shows of a column.
-struct Seen<'a> {
+/// Statistics of a column.
+struct ColumnProfile<'a> {
     field: &'a Field,
     text: bool,
     rows: u64,
@@ -58,7 +53,7 @@ struct Seen<'a> {
     choices: Vec<String>,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> ColumnProfile<'a> {
     fn new(field: &'a Field) -> Self {
         Self {
             field,
@@ -77,14 +72,14 @@ impl<'a> Seen<'a> {
         self.rows - self.nulls
     }
 
-    /// Whether values of the column may tell its rows apart.
+    /// Whether the column may be a key.
     fn may_be_key(&self) -> bool {
         self.text || self.field.data_type().is_integer()
     }
 }
 
-/// Counts, lengths and an estimate of distinct values, in one pass.
-async fn count(ctx: &SessionContext, file: &str, columns: &mut [Seen<'_>]) -> Result<()> {
+/// Queries counts, lengths and an estimate of distinct values, in one pass.
+async fn count(ctx: &SessionContext, file: &str, columns: &mut [ColumnProfile<'_>]) -> Result<()> {
     let mut parts = vec!["count(*)".to_string()];
     for column in columns.iter() {
         let name = identifier(column.field.name());
@@ -92,7 +87,7 @@ async fn count(ctx: &SessionContext, file: &str, columns: &mut [Seen<'_>]) -> Re
         parts.push(if column.may_be_key() {
             format!(
                 "approx_distinct({})",
-                plain(&name, column.field.data_type())
+                decoded(&name, column.field.data_type())
             )
         } else {
             "0".to_string()
@@ -105,7 +100,7 @@ async fn count(ctx: &SessionContext, file: &str, columns: &mut [Seen<'_>]) -> Re
             });
         }
     }
-    // Named, since two equal parts (`0`) would be two columns of one name.
+    // Equal parts need different names.
     let named: Vec<String> = parts
         .iter()
         .enumerate()
@@ -125,19 +120,23 @@ async fn count(ctx: &SessionContext, file: &str, columns: &mut [Seen<'_>]) -> Re
     Ok(())
 }
 
-/// Dictionary-coded values as what they stand for.
-fn plain(name: &str, data_type: &DataType) -> String {
+/// Decodes dictionary-encoded values.
+fn decoded(name: &str, data_type: &DataType) -> String {
     match data_type {
         DataType::Dictionary(_, _) => format!("CAST({name} AS VARCHAR)"),
         _ => name.to_string(),
     }
 }
 
-/// Columns that the estimate leaves as possible keys are counted exactly.
-async fn find_unique(ctx: &SessionContext, file: &str, columns: &mut [Seen<'_>]) -> Result<()> {
+/// Counts distinct values exactly for columns that may be keys by the estimate.
+async fn find_unique(
+    ctx: &SessionContext,
+    file: &str,
+    columns: &mut [ColumnProfile<'_>],
+) -> Result<()> {
     for column in columns.iter_mut() {
         let values = column.values();
-        // The estimate is off by a few percent at most.
+        // The error of the estimate is a few percent.
         if !column.may_be_key() || values < 2 || column.distinct < values / 10 * 9 {
             continue;
         }
@@ -148,11 +147,15 @@ async fn find_unique(ctx: &SessionContext, file: &str, columns: &mut [Seen<'_>])
     Ok(())
 }
 
-/// Text that takes few values, each many times, is a choice between them.
-async fn find_choices(ctx: &SessionContext, file: &str, columns: &mut [Seen<'_>]) -> Result<()> {
+/// Queries the values of text columns with few distinct values, each repeated often.
+async fn find_choices(
+    ctx: &SessionContext,
+    file: &str,
+    columns: &mut [ColumnProfile<'_>],
+) -> Result<()> {
     for column in columns.iter_mut() {
-        let few = column.distinct <= MOST_CHOICES && column.max_length <= LONGEST_CHOICE;
-        if !column.text || !few || column.values() < column.distinct.max(1) * LEAST_REPEATS {
+        let few = column.distinct <= MAX_CHOICES && column.max_length <= MAX_CHOICE_LENGTH;
+        if !column.text || !few || column.values() < column.distinct.max(1) * MIN_REPEATS {
             continue;
         }
         let name = identifier(column.field.name());
@@ -160,10 +163,10 @@ async fn find_choices(ctx: &SessionContext, file: &str, columns: &mut [Seen<'_>]
             "SELECT DISTINCT CAST({name} AS VARCHAR) AS value FROM {} WHERE {name} IS NOT NULL \
              ORDER BY value LIMIT {}",
             identifier(file),
-            MOST_CHOICES + 1
+            MAX_CHOICES + 1
         );
         let found = query(ctx, &sql).await?;
-        if found.num_rows() as u64 <= MOST_CHOICES {
+        if found.num_rows() as u64 <= MAX_CHOICES {
             for row in 0..found.num_rows() {
                 column.choices.push(text(&found, row, 0)?);
             }
@@ -172,19 +175,19 @@ async fn find_choices(ctx: &SessionContext, file: &str, columns: &mut [Seen<'_>]
     Ok(())
 }
 
-fn write(file: &str, columns: &[Seen<'_>]) -> String {
+fn write(file: &str, columns: &[ColumnProfile<'_>]) -> String {
     let types = TypeReader::default();
     let mut out = String::new();
     let rows = columns.first().map_or(0, |column| column.rows);
     // Writing to a String cannot fail.
     let _ = write!(
         out,
-        "# Draft of a data dictionary, from the {rows} rows of the file named below. What holds in\n\
-         # them is stated; replace every TODO, and drop what need not hold for later rows.\n\
+        "# Draft of a data dictionary, from the {rows} rows of the file below. Its constraints are\n\
+         # true for these rows. Replace every TODO, and delete what later rows may violate.\n\
          version: 1\n\
          tables:\n\
          \x20 - name: {}\n\
-         \x20   # description: TODO what one row stands for\n\
+         \x20   # description: TODO what a row is\n\
          \x20   location: {}\n\
          \x20   # source: {{name: TODO, url: TODO}}\n\
          \x20   # owner: TODO\n\
@@ -202,7 +205,7 @@ fn write(file: &str, columns: &[Seen<'_>]) -> String {
     out
 }
 
-fn write_column(out: &mut String, column: &Seen<'_>, types: &TypeReader) {
+fn write_column(out: &mut String, column: &ColumnProfile<'_>, types: &TypeReader) {
     let _ = writeln!(out, "      - name: {}", scalar(column.field.name()));
     let mut line = |text: String| {
         out.push_str("        ");
@@ -225,7 +228,7 @@ fn write_column(out: &mut String, column: &Seen<'_>, types: &TypeReader) {
         line("unique: true".to_string());
     }
     match column.field.metadata().get(DESCRIPTION) {
-        Some(words) => line(format!("description: {}", scalar(words))),
+        Some(text) => line(format!("description: {}", scalar(text))),
         None => line("# description: TODO".to_string()),
     }
     if !column.choices.is_empty() {
@@ -239,14 +242,13 @@ fn write_column(out: &mut String, column: &Seen<'_>, types: &TypeReader) {
     }
 }
 
-/// A YAML scalar that reads back as exactly this text: plain where nothing in
-/// it can be taken for anything else, else in double quotes.
+/// Formats text as a YAML scalar: plain if it is unambiguous, else in double quotes.
 fn scalar(text: &str) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | '.' | '(' | ')'))
-        && !RESERVED.contains(&text.to_ascii_lowercase().as_str());
+        && !RESERVED_WORDS.contains(&text.to_ascii_lowercase().as_str());
     if plain {
         return text.to_string();
     }
@@ -257,8 +259,7 @@ fn scalar(text: &str) -> String {
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            // Beyond control characters: line separators and the byte order
-            // mark, which YAML treats specially.
+            // YAML treats line separators and the byte order mark specially.
             c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
                 let _ = write!(quoted, "\\u{:04X}", c as u32);
             }
@@ -269,10 +270,10 @@ fn scalar(text: &str) -> String {
     quoted
 }
 
-/// Words that YAML, or an older version of it, does not read as text.
-const RESERVED: &[&str] = &["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+/// Words that a version of YAML does not read as text.
+const RESERVED_WORDS: &[&str] = &["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
 
-/// A name for the table that needs no quotes in SQL.
+/// Name of the table, which needs no quotes in SQL.
 fn table_name(file: &str) -> String {
     let last = file
         .trim_end_matches('/')

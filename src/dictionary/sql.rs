@@ -1,4 +1,4 @@
-//! Names and values in SQL text, and reading small results of it.
+//! Names and values in SQL text, and small results of queries.
 
 use arrow::array::RecordBatch;
 use arrow::compute::{cast, concat_batches};
@@ -8,17 +8,20 @@ use datafusion::prelude::SessionContext;
 
 use crate::error::Result;
 
-/// `name` as a SQL identifier that means exactly this name.
+/// Quotes `name` as a SQL identifier.
 pub fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// `text` as a SQL string.
+/// Quotes `text` as a SQL string.
 pub fn string(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Runs a query whose result is small and gives all of it as one batch.
+/// Runs a query, and returns its small result as one batch.
+///
+/// # Errors
+/// A query that fails.
 pub async fn query(ctx: &SessionContext, sql: &str) -> Result<RecordBatch> {
     let frame = ctx.sql(sql).await?;
     let schema = std::sync::Arc::new(frame.schema().as_arrow().clone());
@@ -27,14 +30,20 @@ pub async fn query(ctx: &SessionContext, sql: &str) -> Result<RecordBatch> {
     Ok(concat_batches(&schema, &batches)?)
 }
 
-/// The whole number in a cell; null counts as zero, as sums over no rows do.
+/// Integer of a cell; null is zero, such as the sum of no rows.
+///
+/// # Errors
+/// A value that is not a number.
 pub fn number(batch: &RecordBatch, row: usize, column: usize) -> Result<u64> {
     let array = cast(batch.column(column), &DataType::UInt64)?;
     let text = array_value_to_string(&array, row)?;
     Ok(text.parse().unwrap_or(0))
 }
 
-/// The cell's value as text.
+/// Text of a cell.
+///
+/// # Errors
+/// A value that cannot be formatted.
 pub fn text(batch: &RecordBatch, row: usize, column: usize) -> Result<String> {
     Ok(array_value_to_string(batch.column(column), row)?)
 }

@@ -1,4 +1,4 @@
-//! A session over a folder of its own, for the unit tests of this part.
+//! Session over a folder, for unit tests of the dictionary.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use super::Dictionary;
+use super::{Dictionary, load_dictionary};
 
-/// A context that reads files by name and knows the dictionary in `folder`.
+/// Context that reads files by name, with the dictionary in `folder`.
 pub async fn context(folder: &Path) -> (SessionContext, Arc<Dictionary>) {
     let path = folder.join("data_dict.yaml");
     let dictionary = if path.exists() {
-        Dictionary::load(&path).unwrap()
+        load_dictionary(&path).unwrap()
     } else {
-        Dictionary::empty()
+        Dictionary::default()
     };
     let dictionary = Arc::new(dictionary);
     let mut config = SessionConfig::new().with_information_schema(true);
@@ -26,7 +26,7 @@ pub async fn context(folder: &Path) -> (SessionContext, Arc<Dictionary>) {
     (ctx, dictionary)
 }
 
-/// Runs statements and gives the last one's rows as a table.
+/// Runs a statement, and returns its rows as a table.
 pub async fn rows(ctx: &SessionContext, sql: &str) -> String {
     let batches: Vec<RecordBatch> = ctx.sql(sql).await.unwrap().collect().await.unwrap();
     pretty_format_batches(&batches).unwrap().to_string()

@@ -1,4 +1,4 @@
-//! SQL names of types: reading them, writing them, and when data fits them.
+//! SQL names of types: parsing, formatting, and comparison with types of data.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::DFSchema;
@@ -10,15 +10,15 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-/// Reads SQL type names with the engine's own planner, so that the dictionary
-/// knows exactly the types that SQL knows.
+/// Parser of SQL type names. It uses the planner of the engine, so the dictionary
+/// has the same types as SQL.
 pub struct TypeReader {
     state: SessionState,
 }
 
 impl Default for TypeReader {
     fn default() -> Self {
-        // With a time zone set, WITH TIME ZONE keeps its meaning.
+        // WITH TIME ZONE needs a time zone of the session.
         let config = SessionConfig::new().set_str("datafusion.execution.time_zone", "+00:00");
         Self {
             state: SessionStateBuilder::new().with_config(config).build(),
@@ -27,11 +27,10 @@ impl Default for TypeReader {
 }
 
 impl TypeReader {
-    /// The Arrow type of a SQL type name such as `VARCHAR` or `FLOAT[384]`.
+    /// Parses a SQL type name, such as `VARCHAR` or `FLOAT[384]`.
     ///
     /// # Errors
-    /// A planning error if the text is not one SQL type, or one that the
-    /// engine does not have.
+    /// A planning error if the text is not one SQL type of the engine.
     pub fn read(&self, text: &str) -> Result<DataType> {
         let dialect = GenericDialect {};
         let mut parser = Parser::new(&dialect)
@@ -51,8 +50,8 @@ impl TypeReader {
     }
 }
 
-/// The SQL name of a type, one that [`TypeReader::read`] understands wherever
-/// SQL has a name for it; else Arrow's own.
+/// SQL name of a type, which [`TypeReader::read`] parses; Arrow's name for types that
+/// SQL does not have.
 pub fn sql_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Boolean => "BOOLEAN".into(),
@@ -110,12 +109,11 @@ pub fn sql_name(data_type: &DataType) -> String {
     }
 }
 
-/// Whether a column of type `found` serves where `declared` was promised.
+/// Whether a column of type `found` satisfies the type `declared`.
 ///
-/// How values are laid out in memory does not count (the three string types
-/// are one, a list may be large), nor does the unit of a timestamp declared
-/// without one. Width and sign of numbers count, and so does the length of a
-/// vector.
+/// The layout in memory does not matter: the three string types are equal, a list
+/// may be large. Neither does the unit of a timestamp declared without one. Width and
+/// sign of numbers matter, and the length of a vector.
 pub fn fits(declared: &DataType, found: &DataType) -> bool {
     use DataType::*;
     match (declared, found) {
@@ -137,12 +135,12 @@ pub fn fits(declared: &DataType, found: &DataType) -> bool {
                     field.name() == found.name() && fits(field.data_type(), found.data_type())
                 })
         }
-        // Everything else is the same exactly when SQL calls it the same.
+        // Other types are equal if their SQL names are.
         _ => sql_name(declared) == sql_name(found),
     }
 }
 
-/// Whether the type holds text.
+/// Whether the type is text.
 pub fn is_text(data_type: &DataType) -> bool {
     match data_type {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
@@ -164,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_written_is_read_back() {
+    fn every_formatted_name_is_parsed_back() {
         let item = |t| Arc::new(Field::new("item", t, true));
         for data_type in [
             DataType::Boolean,
@@ -196,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn layout_does_not_count_but_meaning_does() {
+    fn layout_does_not_matter_but_meaning_does() {
         for found in [DataType::Utf8, DataType::LargeUtf8, DataType::Utf8View] {
             assert!(fits(&read("VARCHAR"), &found));
             assert!(fits(&read("VARCHAR(20)"), &found));
@@ -218,10 +216,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_type_is_refused() {
+    fn text_that_is_not_a_type_is_refused() {
         let reader = TypeReader::default();
         for text in ["STRING OF PEARLS", "VARCHRA", "INT) + (1", ""] {
-            assert!(reader.read(text).is_err(), "{text} was taken for a type");
+            assert!(reader.read(text).is_err(), "{text} was parsed as a type");
         }
     }
 }

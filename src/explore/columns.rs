@@ -1,9 +1,9 @@
-//! Which column of a table is the title, the text, the category, ...
+//! Choice of the columns of title, text, category and so on.
 
 use arrow::datatypes::{DataType, Schema};
 use semql_udfs::relations::{IDS, TEXTS, TITLES, first_called};
 
-use crate::args::Explore;
+use crate::args::ExploreArgs;
 use crate::dictionary::types::is_text;
 use crate::error::{Result, ShellError};
 use crate::suggest::hint;
@@ -12,53 +12,52 @@ const CATEGORIES: &[&str] = &["category", "label"];
 const VECTORS: &[&str] = &["vector", "embedding"];
 const CLUSTERS: &[&str] = &["cluster"];
 
-/// The columns that a page is made from, by their names in the table.
+/// Columns of the source that a page uses, by name.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Columns {
+pub struct PageColumns {
     pub id: Option<String>,
     pub title: Option<String>,
     pub text: Option<String>,
-    /// What the table has already is not computed.
+    /// Computed if the source has none, like the columns below.
     pub category: Option<String>,
     pub vector: Option<String>,
     pub cluster: Option<String>,
     pub x: Option<String>,
     pub y: Option<String>,
-    /// The model that made `vector`, where the table remembers.
+    /// Model of `vector`, if the metadata names it.
     pub model: Option<String>,
 }
 
-impl Columns {
-    /// Reads the columns off a table's schema and the options.
+impl PageColumns {
+    /// Chooses the columns by the options, then by name and type.
     ///
     /// # Errors
-    /// A column that an option names and the table lacks; neither a title nor
-    /// a text.
-    pub fn of(schema: &Schema, source: &str, options: &Explore) -> Result<Self> {
-        let named = |option: &str, given: &Option<String>| match given {
+    /// A column of an option that does not exist; neither a title nor a text.
+    pub fn of(schema: &Schema, source: &str, options: &ExploreArgs) -> Result<Self> {
+        let chosen = |option: &str, given: &Option<String>| match given {
             Some(name) => existing(schema, source, option, name).map(Some),
             None => Ok(None),
         };
-        let found = |names: &[&str], fits: fn(&DataType) -> bool| {
+        let detected = |names: &[&str], fits: fn(&DataType) -> bool| {
             first_called(schema.fields(), names, fits)
         };
-        let title = named("--title", &options.title)?.or_else(|| found(TITLES, is_text));
-        let text = named("--text", &options.text)?.or_else(|| found(TEXTS, is_text));
+        let title = chosen("--title", &options.title)?.or_else(|| detected(TITLES, is_text));
+        let text = chosen("--text", &options.text)?.or_else(|| detected(TEXTS, is_text));
         if title.is_none() && text.is_none() {
-            return Err(nothing_to_read(schema, source));
+            return Err(no_readable_column(schema, source));
         }
-        let (x, y) = (found(&["x"], is_number), found(&["y"], is_number));
+        let (x, y) = (detected(&["x"], is_number), detected(&["y"], is_number));
         let (x, y) = x.zip(y).unzip();
-        let vector = found(VECTORS, is_vector);
+        let vector = detected(VECTORS, is_vector);
         let model = vector.as_deref().and_then(|name| {
             let field = schema.field_with_name(name).ok()?;
             field.metadata().get("semql.model").cloned()
         });
         Ok(Self {
-            id: named("--id", &options.id)?.or_else(|| found(IDS, |_| true)),
-            category: named("--category", &options.category)?
-                .or_else(|| found(CATEGORIES, is_text)),
-            cluster: found(CLUSTERS, |_| true),
+            id: chosen("--id", &options.id)?.or_else(|| detected(IDS, |_| true)),
+            category: chosen("--category", &options.category)?
+                .or_else(|| detected(CATEGORIES, is_text)),
+            cluster: detected(CLUSTERS, |_| true),
             title,
             text,
             vector,
@@ -78,16 +77,16 @@ fn existing(schema: &Schema, source: &str, option: &str, name: &str) -> Result<S
         .ok_or_else(|| {
             let near = hint(name, names());
             ShellError::usage(format!(
-                "{option} {name}: {source} has no such column{near}"
+                "{option} {name}: {source} has no column {name}{near}"
             ))
         })
 }
 
-fn nothing_to_read(schema: &Schema, source: &str) -> ShellError {
+fn no_readable_column(schema: &Schema, source: &str) -> ShellError {
     let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
     ShellError::usage(format!(
-        "there is nothing to read in {source}: it has the columns {}, and none is a text called {} or {}; \
-         name one with --title or --text",
+        "{source} has no title and no text: its columns are {}, and none is a text named {} or {}; \
+         choose one with --title or --text",
         names.join(", "),
         TITLES.join(", "),
         TEXTS.join(", ")
@@ -121,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_names_are_known_and_types_count() {
+    fn columns_are_detected_by_name_and_type() {
         let schema = schema(&[
             ("ID", DataType::Int64),
             ("Name", DataType::Utf8View),
@@ -130,35 +129,35 @@ mod tests {
             ("vector", DataType::new_list(DataType::Float32, true)),
             ("x", DataType::Float64),
         ]);
-        let columns = Columns::of(&schema, "t", &Explore::default()).unwrap();
-        let expected = Columns {
+        let columns = PageColumns::of(&schema, "t", &ExploreArgs::default()).unwrap();
+        let expected = PageColumns {
             id: Some("ID".into()),
             title: Some("Name".into()),
             text: Some("body".into()),
             vector: Some("vector".into()),
-            ..Columns::default()
+            ..PageColumns::default()
         };
         assert_eq!(
             columns, expected,
-            "x alone is no place, a number no category"
+            "x without y is ignored, a number is not a category"
         );
     }
 
     #[test]
     fn columns_can_be_named_and_must_exist() {
         let schema = schema(&[("headline", DataType::Utf8), ("n", DataType::Int64)]);
-        let error = Columns::of(&schema, "t.csv", &Explore::default()).unwrap_err();
+        let error = PageColumns::of(&schema, "t.csv", &ExploreArgs::default()).unwrap_err();
         assert!(error.message.contains("headline, n"), "{}", error.message);
-        let options = |title: &str| Explore {
+        let options = |title: &str| ExploreArgs {
             title: Some(title.into()),
-            ..Explore::default()
+            ..ExploreArgs::default()
         };
-        let columns = Columns::of(&schema, "t.csv", &options("headline")).unwrap();
+        let columns = PageColumns::of(&schema, "t.csv", &options("headline")).unwrap();
         assert_eq!(columns.title.as_deref(), Some("headline"));
-        let error = Columns::of(&schema, "t.csv", &options("headlin")).unwrap_err();
+        let error = PageColumns::of(&schema, "t.csv", &options("headlin")).unwrap_err();
         assert_eq!(
             error.message,
-            "--title headlin: t.csv has no such column; did you mean 'headline'?"
+            "--title headlin: t.csv has no column headlin; did you mean 'headline'?"
         );
     }
 }

@@ -1,61 +1,69 @@
-//! `semql explore`: a page to look around in a table, served or as a file.
+//! `semql explore`: a page for exploring a table, served or as a file.
 //!
-//! `columns` finds out what is what in the table; `prepare` runs the queries of
-//! `queries/` (`template` fills them in) and makes the data of a `page`;
-//! `vectors` knows which rows are near each other; `server` answers the page,
-//! with `answer` for its SQL. What the browser runs is in
-//! `page/`.
+//! `prepare` makes the data of a `page` from a table. `columns` chooses its columns,
+//! and `rows`, `words` and `groupings` run the queries of `queries/`, which
+//! `template` fills. `html` and `server` deliver the page; `page/` is its code.
 
-mod answer;
 mod columns;
+mod display_text;
+mod examples;
+mod groupings;
+mod html;
 mod page;
 mod prepare;
+mod query;
+mod rows;
+mod search;
 mod server;
+mod sql_result;
+mod summary;
 mod template;
 mod token;
 mod vectors;
+mod words;
 
 use std::io::Write;
 use std::sync::Arc;
 
-use crate::args::Explore;
+use crate::args::ExploreArgs;
 use crate::error::{ExitCode, Result, ShellError};
-use crate::interrupt::Terminate;
+use crate::interrupt::TerminationSignal;
 use crate::output::sink::Sink;
 use crate::shell::Shell;
-use prepare::{Prepared, Tell};
-use server::Door;
+use prepare::PreparedPage;
+use rows::StepReporter;
+use server::PageListener;
 
-/// Runs the subcommand: until Ctrl-C, or until the file is written.
+/// Runs the subcommand until Ctrl-C or until the file is written.
 ///
 /// # Errors
-/// If the page cannot be prepared, written or served; Ctrl-C.
-pub async fn run(shell: &mut Shell, options: &Explore) -> Result<ExitCode> {
+/// If the page cannot be prepared, written or served; the interruption.
+pub async fn run(shell: &mut Shell, options: &ExploreArgs) -> Result<ExitCode> {
     let source = source(shell, options)?;
-    // Before the work, so that a port that is taken is told at once.
+    // The file or the port comes first, so that its error precedes the work.
     match &options.export {
         Some(path) => {
             let mut file = Sink::file(path)?;
-            let prepared = prepared(shell, source, options).await?;
-            let html = page::exported(&prepared.page)?;
+            let prepared = prepare_page(shell, source, options).await?;
+            let html = html::exported(&prepared.page)?;
             file.writer()?.write_all(html.as_bytes())?;
             file.finish()?;
-            shell.say(&format!("Wrote {}.", path.display()));
+            shell.print_notice(&format!("Wrote {}.", path.display()));
             Ok(ExitCode::Success)
         }
         None => {
-            let door = Door::open(options.port)?;
-            let prepared = prepared(shell, source, options).await?;
-            shell.say(
-                "The page is at the following address, for this machine only; Ctrl-C ends it.",
+            let listener = PageListener::bind(options.port)?;
+            let prepared = prepare_page(shell, source, options).await?;
+            shell.print_notice(
+                "The page has the following address, on this machine only. Press Ctrl-C to end it.",
             );
             for line in shell.session.policy.describe() {
-                shell.say(&line);
+                shell.print_notice(&line);
             }
-            shell.write_text(&door.address())?;
+            shell.write_text(&listener.address())?;
             let session = Arc::clone(&shell.session);
-            let serving = server::serve(door, session, prepared);
-            let mut terminate = Terminate::listen();
+            let serving = server::serve(listener, session, prepared);
+            let mut terminate = TerminationSignal::listen();
             tokio::select! {
                 served = shell.unless_interrupted(serving) => served?,
                 () = terminate.received() => {}
@@ -65,8 +73,8 @@ pub async fn run(shell: &mut Shell, options: &Explore) -> Result<ExitCode> {
     }
 }
 
-/// The table that was named, or the dictionary's first.
-fn source(shell: &Shell, options: &Explore) -> Result<String> {
+/// Name of the source: the argument, or the first table of the dictionary.
+fn source(shell: &Shell, options: &ExploreArgs) -> Result<String> {
     let first = || {
         shell
             .session
@@ -77,23 +85,26 @@ fn source(shell: &Shell, options: &Explore) -> Result<String> {
     };
     options.source.clone().or_else(first).ok_or_else(|| {
         ShellError::usage(
-            "say what to explore: `semql explore products.parquet`, or a table of the dictionary",
+            "missing file or table to explore, as in `semql explore products.parquet`",
         )
     })
 }
 
-async fn prepared(shell: &mut Shell, source: String, options: &Explore) -> Result<Prepared> {
+async fn prepare_page(
+    shell: &mut Shell,
+    source: String,
+    options: &ExploreArgs,
+) -> Result<PreparedPage> {
     let quiet = shell.quiet;
-    let session = Arc::clone(&shell.session);
-    let tell: Tell = Box::new(move |line| {
+    let runner = shell.runner();
+    let report: StepReporter = Box::new(move |line| {
         if !quiet {
-            // A terminal that is gone is no matter.
+            // A closed terminal is ignored.
             let _ = writeln!(std::io::stderr(), "{line} ...");
         }
     });
-    // In a task of its own, so that work which does not pause cannot hold up
-    // Ctrl-C.
-    let work = tokio::spawn(prepare::prepare(session, source, options.clone(), tell));
+    // In a separate task, so that work without await points does not block Ctrl-C.
+    let work = tokio::spawn(prepare::prepare(runner, source, options.clone(), report));
     let abort = work.abort_handle();
     let done = shell
         .unless_interrupted(async {
@@ -103,6 +114,6 @@ async fn prepared(shell: &mut Shell, source: String, options: &Explore) -> Resul
         })
         .await;
     abort.abort();
-    shell.session.hide_progress();
+    shell.hide_progress();
     done
 }

@@ -1,4 +1,4 @@
-//! Serves a page on the loopback interface, to its own browser only.
+//! HTTP server of the page on the loopback interface, for one user.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
@@ -13,25 +13,28 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::prepare::{FOUND_ROWS, NEAR_ROWS, Prepared, meaning};
-use super::vectors::{Near, Vectors};
-use super::{answer, page, token};
+use super::html::{self, STYLE};
+use super::prepare::PreparedPage;
+use super::search::{MAX_NEIGHBOURS, MAX_SEARCH_RESULTS, embed_query};
+use super::sql_result::run_sql;
+use super::token::{random_token, tokens_equal};
+use super::vectors::{RowVectors, ScoredRow};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::port;
 use crate::session::Session;
-use crate::task::Running;
+use crate::statement::StatementRunner;
+use crate::task::BackgroundTask;
 
-/// The header that a request for data carries.
-const TOKEN: &str = "x-semql-token";
+/// Header with the token of a request for data.
+const TOKEN_HEADER: &str = "x-semql-token";
 
-/// The longest text that is searched for, in bytes.
-const LONGEST_QUERY: usize = 4_000;
+/// Bytes of a search text.
+const MAX_QUERY_BYTES: usize = 4_000;
 
-/// Sent with every answer: the page asks nobody else for anything, nobody
-/// frames it, nothing of it is kept.
-const HEADERS: &[(&str, &str)] = &[
+/// Headers of every response: no requests to other origins, no framing, no caching.
+const SECURITY_HEADERS: &[(&str, &str)] = &[
     (
         "content-security-policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
@@ -45,92 +48,109 @@ const HEADERS: &[(&str, &str)] = &[
     ("cross-origin-resource-policy", "same-origin"),
 ];
 
-/// A port that is ours.
-pub struct Door {
+/// Bound port and token of a page.
+pub struct PageListener {
     listener: TcpListener,
     port: u16,
     token: String,
 }
 
-impl Door {
-    /// Takes a port of the loopback interface; any free one for 0.
+impl PageListener {
+    /// Binds a port of the loopback interface; 0 is any free port.
     ///
     /// # Errors
-    /// If it is taken or not allowed.
-    pub fn open(port: u16) -> Result<Self> {
+    /// If the port cannot be bound.
+    pub fn bind(port: u16) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
-            let why = port::bind_error(&error);
+            let reason = port::bind_error(&error);
             ShellError::usage(format!(
-                "the port {port} {why}; choose another with --port N, or any free one with --port 0"
+                "port {port} {reason}; choose another with --port N, or any free port with --port 0"
             ))
         })?;
         listener.set_nonblocking(true)?;
         Ok(Self {
             port: listener.local_addr()?.port(),
             listener,
-            token: token::random()?,
+            token: random_token()?,
         })
     }
 
-    /// Where a browser finds the page. What follows the # stays in the browser.
+    /// URL of the page. The browser does not send the part after the #.
     pub fn address(&self) -> String {
         format!("http://127.0.0.1:{}/#{}", self.port, self.token)
     }
 }
 
-/// What the requests are answered from.
-struct Desk {
+/// State of the server.
+struct ExplorerState {
     session: Arc<Session>,
     data: Bytes,
     script: Bytes,
-    vectors: Vectors,
+    vectors: RowVectors,
     model: Option<String>,
     token: String,
     hosts: [String; 2],
 }
 
-type Shared = State<Arc<Desk>>;
+impl ExplorerState {
+    /// Runner of a request in a separate session, and the guard that cancels its work.
+    fn runner(&self) -> (StatementRunner, DropGuard) {
+        let token = CancellationToken::new();
+        let session = Arc::new(self.session.beside());
+        let runner = StatementRunner::unobserved(session, token.clone());
+        (runner, token.drop_guard())
+    }
+}
 
-/// Serves until the process is told to end.
+type SharedState = State<Arc<ExplorerState>>;
+
+/// Serves until the future is dropped.
 ///
 /// # Errors
-/// If the port is lost.
-pub async fn serve(door: Door, session: Arc<Session>, prepared: Prepared) -> Result<()> {
-    let desk = Arc::new(Desk {
+/// If the server fails.
+pub async fn serve(
+    listener: PageListener,
+    session: Arc<Session>,
+    prepared: PreparedPage,
+) -> Result<()> {
+    let state = Arc::new(ExplorerState {
         session,
-        data: page::json(&prepared.page)?.into(),
-        script: page::script().into(),
+        data: html::json(&prepared.page)?.into(),
+        script: html::script().into(),
         vectors: prepared.vectors,
         model: prepared.model,
-        token: door.token,
-        hosts: ["127.0.0.1", "localhost"].map(|name| format!("{name}:{}", door.port)),
+        token: listener.token,
+        hosts: ["127.0.0.1", "localhost"].map(|name| format!("{name}:{}", listener.port)),
     });
     let router = Router::new()
-        .route("/", get(|| async { typed("text/html", page::served()) }))
+        .route(
+            "/",
+            get(|| async { typed_response("text/html", html::served()) }),
+        )
         .route(
             "/style.css",
-            get(|| async { typed("text/css", page::STYLE) }),
+            get(|| async { typed_response("text/css", STYLE) }),
         )
         .route("/page.js", get(script))
         .route("/api/data", get(data))
         .route("/api/search", get(search))
         .route("/api/neighbours", get(neighbours))
         .route("/api/sql", post(sql))
-        .fallback(|| async { refused(StatusCode::NOT_FOUND, "there is no such page") })
-        .layer(from_fn_with_state(Arc::clone(&desk), guard))
-        .with_state(desk);
-    let listener = tokio::net::TcpListener::from_std(door.listener)?;
+        .fallback(|| async { error_response(StatusCode::NOT_FOUND, "unknown path") })
+        .layer(from_fn_with_state(Arc::clone(&state), check_request))
+        .with_state(state);
+    let listener = tokio::net::TcpListener::from_std(listener.listener)?;
     axum::serve(listener, router).await?;
     Ok(())
 }
 
-/// Lets in what our own page asks, and adds the headers to every answer.
-async fn guard(State(desk): Shared, request: Request, next: Next) -> Response {
-    let mut response = match objection(&desk, &request) {
-        Some((status, why)) => refused(status, why),
+/// Rejects requests of other pages, and adds headers to every response.
+async fn check_request(State(state): SharedState, request: Request, next: Next) -> Response {
+    let mut response = match rejection(&state, &request) {
+        Some((status, reason)) => error_response(status, reason),
         None => next.run(request).await,
     };
-    for (name, value) in HEADERS {
+    for (name, value) in SECURITY_HEADERS {
         let name = HeaderName::from_static(name);
         response
             .headers_mut()
@@ -139,85 +159,88 @@ async fn guard(State(desk): Shared, request: Request, next: Next) -> Response {
     response
 }
 
-fn objection(desk: &Desk, request: &Request) -> Option<(StatusCode, &'static str)> {
+fn rejection(state: &ExplorerState, request: &Request) -> Option<(StatusCode, &'static str)> {
     let headers = request.headers();
-    // A name that somebody else's DNS points here is no name of ours.
-    let host = text(headers, "host");
-    if !desk.hosts.iter().any(|known| Some(known.as_str()) == host) {
+    // Against DNS rebinding: a foreign name may resolve to this address.
+    let host = header_text(headers, "host");
+    if !state.hosts.iter().any(|known| Some(known.as_str()) == host) {
         return Some((
             StatusCode::MISDIRECTED_REQUEST,
-            "this server answers to 127.0.0.1 and localhost only",
+            "the host must be 127.0.0.1 or localhost",
         ));
     }
-    let origin = text(headers, "origin");
-    let ours = |origin: &str| {
+    let origin = header_text(headers, "origin");
+    let is_own = |origin: &str| {
         let host = origin.strip_prefix("http://");
-        desk.hosts.iter().any(|known| Some(known.as_str()) == host)
+        state.hosts.iter().any(|known| Some(known.as_str()) == host)
     };
-    let foreign = headers.contains_key("origin") && !origin.is_some_and(ours);
+    let foreign = headers.contains_key("origin") && !origin.is_some_and(is_own);
     if request.method() != Method::GET && foreign {
         return Some((
             StatusCode::FORBIDDEN,
-            "this request comes from another page",
+            "requests from other pages are not allowed",
         ));
     }
     if request.uri().path().starts_with("/api/") {
-        let given = text(headers, TOKEN).unwrap_or_default();
-        if !token::same(given, &desk.token) {
+        let given = header_text(headers, TOKEN_HEADER).unwrap_or_default();
+        if !tokens_equal(given, &state.token) {
             return Some((
                 StatusCode::FORBIDDEN,
-                "the key of this page is not that of the running semql; open the address that it printed when it started",
+                "the key of this page is not that of the running semql; open the address that semql printed",
             ));
         }
     }
     None
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn typed(kind: &'static str, body: impl Into<Bytes>) -> Response {
+fn typed_response(content_type: &'static str, body: impl Into<Bytes>) -> Response {
     let body: Bytes = body.into();
     (
-        [(header::CONTENT_TYPE, format!("{kind}; charset=utf-8"))],
+        [(
+            header::CONTENT_TYPE,
+            format!("{content_type}; charset=utf-8"),
+        )],
         body,
     )
         .into_response()
 }
 
 #[derive(Serialize)]
-struct Refusal<'a> {
+struct ErrorBody<'a> {
     error: &'a str,
 }
 
-fn refused(status: StatusCode, why: &str) -> Response {
-    (status, Json(Refusal { error: why })).into_response()
+fn error_response(status: StatusCode, message: &str) -> Response {
+    (status, Json(ErrorBody { error: message })).into_response()
 }
 
-async fn script(State(desk): Shared) -> Response {
-    typed("text/javascript", desk.script.clone())
+async fn script(State(state): SharedState) -> Response {
+    typed_response("text/javascript", state.script.clone())
 }
 
-async fn data(State(desk): Shared) -> Response {
-    typed("application/json", desk.data.clone())
+async fn data(State(state): SharedState) -> Response {
+    typed_response("application/json", state.data.clone())
 }
 
 #[derive(Deserialize)]
-struct Search {
+struct SearchParams {
     #[serde(default)]
     q: String,
 }
 
-/// Rows and their cosines, best first.
+/// Rows with cosine similarities, best first.
 #[derive(Serialize)]
-struct Found {
+struct RankedRows {
     rows: Vec<u32>,
     scores: Vec<f32>,
 }
 
-impl From<Vec<Near>> for Found {
-    fn from(near: Vec<Near>) -> Self {
+impl From<Vec<ScoredRow>> for RankedRows {
+    fn from(near: Vec<ScoredRow>) -> Self {
         Self {
             rows: near.iter().map(|near| near.0).collect(),
             scores: near
@@ -228,95 +251,93 @@ impl From<Vec<Near>> for Found {
     }
 }
 
-async fn search(State(desk): Shared, Query(search): Query<Search>) -> Response {
-    if search.q.len() > LONGEST_QUERY {
-        return refused(
-            StatusCode::BAD_REQUEST,
-            "the text to search for is too long",
-        );
+async fn search(State(state): SharedState, Query(search): Query<SearchParams>) -> Response {
+    if search.q.len() > MAX_QUERY_BYTES {
+        return error_response(StatusCode::BAD_REQUEST, "the search text is too long");
     }
-    finished(Running::start(async move {
-        let query = meaning(&desk.session, &search.q, desk.model.as_deref()).await?;
+    task_response(BackgroundTask::spawn(async move {
+        let (runner, _cancels_with_request) = state.runner();
+        let query = embed_query(&runner, &search.q, state.model.as_deref()).await?;
         let vector = query
             .row(0)
-            .filter(|vector| vector.len() == desk.vectors.dims())
-            .ok_or_else(|| {
-                ShellError::query("the model and the vectors of the table do not fit together")
-            })?;
-        Ok(Found::from(desk.vectors.nearest(vector, FOUND_ROWS, None)))
+            .filter(|vector| vector.len() == state.vectors.dims())
+            .ok_or_else(|| ShellError::query("the vectors of the table are from another model"))?;
+        Ok(RankedRows::from(state.vectors.nearest(
+            vector,
+            MAX_SEARCH_RESULTS,
+            None,
+        )))
     }))
     .await
 }
 
 #[derive(Deserialize)]
-struct Of {
+struct NeighbourParams {
     row: usize,
 }
 
-async fn neighbours(State(desk): Shared, Query(of): Query<Of>) -> Response {
-    match desk.vectors.row(of.row) {
-        Some(vector) => Json(Found::from(desk.vectors.nearest(
+async fn neighbours(State(state): SharedState, Query(params): Query<NeighbourParams>) -> Response {
+    match state.vectors.row(params.row) {
+        Some(vector) => Json(RankedRows::from(state.vectors.nearest(
             vector,
-            NEAR_ROWS,
-            Some(of.row),
+            MAX_NEIGHBOURS,
+            Some(params.row),
         )))
         .into_response(),
-        None => refused(StatusCode::NOT_FOUND, "there is no such row"),
+        None => error_response(StatusCode::NOT_FOUND, "unknown row"),
     }
 }
 
 #[derive(Deserialize)]
-struct Statement {
+struct SqlRequest {
     sql: String,
 }
 
 async fn sql(
-    State(desk): Shared,
-    statement: std::result::Result<Json<Statement>, JsonRejection>,
+    State(state): SharedState,
+    request: std::result::Result<Json<SqlRequest>, JsonRejection>,
 ) -> Response {
-    let Json(Statement { sql }) = match statement {
-        Ok(statement) => statement,
-        Err(error) => return refused(error.status(), &error.body_text()),
+    let Json(SqlRequest { sql }) = match request {
+        Ok(request) => request,
+        Err(error) => return error_response(error.status(), &error.body_text()),
     };
-    let token = CancellationToken::new();
-    let _cancels_with_request = token.clone().drop_guard();
-    finished(Running::start(async move {
-        // A session for the request, so that its end stops its work alone.
-        let session = desk.session.beside();
-        session.cancel_with(token.clone());
-        let answer = answer::answer(&session, &sql);
-        let answer = match desk.session.policy.statement_timeout {
-            Some(limit) => timeout(limit, answer).await.unwrap_or_else(|_| {
+    task_response(BackgroundTask::spawn(async move {
+        let (runner, _cancels_with_request) = state.runner();
+        let result = run_sql(&runner, &sql);
+        let result = match state.session.policy.statement_timeout {
+            Some(limit) => timeout(limit, result).await.unwrap_or_else(|_| {
                 Err(ShellError::of_kind(
                     ErrorKind::Canceled,
                     format!("the statement took longer than {} s", limit.as_secs_f64()),
                 ))
             }),
-            None => answer.await,
+            None => result.await,
         };
-        token.cancel();
-        answer.map_err(|error| placed(error, &sql))
+        result.map_err(|error| with_line(error, &sql))
     }))
     .await
 }
 
-/// Says the line of an error where there are several.
-fn placed(mut error: ShellError, sql: &str) -> ShellError {
+/// Adds the line of an error in a statement of several lines.
+fn with_line(mut error: ShellError, sql: &str) -> ShellError {
     if let (Some(line), true) = (error.line, sql.contains('\n')) {
         error.message = format!("line {line}: {}", error.message);
     }
     error
 }
 
-/// Waits for work that ends where the browser went away or Stop was pressed.
-async fn finished<T: Serialize + Send + 'static>(mut running: Running<Result<T>>) -> Response {
-    match running.done().await {
-        Ok(Ok(answer)) => Json(answer).into_response(),
-        Ok(Err(error)) => refused(StatusCode::BAD_REQUEST, &error.message),
-        // It has said so on standard error.
-        Err(_) => refused(
+/// Response with the result of a task. Dropping it, as for a closed connection,
+/// aborts the task.
+async fn task_response<T: Serialize + Send + 'static>(
+    mut task: BackgroundTask<Result<T>>,
+) -> Response {
+    match task.join().await {
+        Ok(Ok(result)) => Json(result).into_response(),
+        Ok(Err(error)) => error_response(StatusCode::BAD_REQUEST, &error.message),
+        // The panic is reported on standard error.
+        Err(_) => error_response(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "the statement was stopped by an internal error; semql's terminal has more",
+            "the statement was stopped by an internal error; the terminal of semql has details",
         ),
     }
 }

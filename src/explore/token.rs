@@ -1,19 +1,19 @@
-//! Random names that nobody guesses.
+//! Random access tokens.
 
 use crate::error::Result;
 use crate::random;
 
-/// 128 random bits, in hexadecimal digits.
+/// Creates a token: 128 random bits in hexadecimal digits.
 ///
 /// # Errors
-/// If the system has no random numbers.
-pub fn random() -> Result<String> {
+/// If the operating system returns no random bytes.
+pub fn random_token() -> Result<String> {
     let bytes = random::bytes::<16>()?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Whether two texts are the same, in a time that does not tell how far.
-pub fn same(a: &str, b: &str) -> bool {
+/// Compares two tokens in constant time.
+pub fn tokens_equal(a: &str, b: &str) -> bool {
     let differing = a
         .bytes()
         .zip(b.bytes())
@@ -26,11 +26,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_differ_and_are_compared_whole() {
-        let (a, b) = (random().unwrap(), random().unwrap());
+    fn tokens_differ_and_are_compared_completely() {
+        let (a, b) = (random_token().unwrap(), random_token().unwrap());
         assert_eq!(a.len(), 32);
         assert_ne!(a, b);
-        assert!(same(&a, &a.clone()));
-        assert!(!same(&a, &b) && !same(&a, &a[1..]) && !same(&a, ""));
+        assert!(tokens_equal(&a, &a.clone()));
+        assert!(!tokens_equal(&a, &b) && !tokens_equal(&a, &a[1..]) && !tokens_equal(&a, ""));
     }
 }

@@ -1,4 +1,4 @@
-//! The manual page, written from the definition of the command line.
+//! Manual page, generated from the definition of the command line.
 
 use std::io::{self, Write};
 
@@ -6,11 +6,11 @@ use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
-/// The page in roff: the command, each of its subcommands, and the notes that
-/// end the help.
+/// Page in roff: the command, its subcommands, and the notes at the end of the
+/// help.
 ///
 /// # Errors
-/// None that writing to memory does not have.
+/// Those of writing to memory.
 pub fn page(command: Command) -> io::Result<Vec<u8>> {
     let mut command = command.disable_help_subcommand(true);
     command.build();
@@ -22,8 +22,8 @@ pub fn page(command: Command) -> io::Result<Vec<u8>> {
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
     heading("SH", "SUBCOMMANDS", &mut page)?;
-    for sub in command.get_subcommands() {
-        subcommand(sub, &mut page)?;
+    for child in command.get_subcommands() {
+        subcommand(child, &mut page)?;
     }
     if let Some(text) = command.get_after_help() {
         notes(&text.to_string(), &mut page)?;
@@ -31,13 +31,13 @@ pub fn page(command: Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// A subcommand with the options that it has to itself; one that has
-/// subcommands stands for them.
+/// Section of a subcommand with its own options; for a group, the sections of its
+/// subcommands.
 fn subcommand(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     if command.has_subcommands() {
         return command
             .get_subcommands()
-            .try_for_each(|sub| subcommand(sub, page));
+            .try_for_each(|child| subcommand(child, page));
     }
     let own = command.clone().mut_args(|arg| {
         let shared = arg.is_global_set() || arg.get_id() == "help";
@@ -49,7 +49,7 @@ fn subcommand(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     man.render_description_section(&mut part)?;
     man.render_options_section(&mut part)?;
     heading("SS", &name, page)?;
-    // The headings of a page of its own are too many here.
+    // The headings of a separate page are omitted.
     for line in part.split_inclusive(|byte| *byte == b'\n') {
         if !line.starts_with(b".SH ") {
             page.write_all(line)?;
@@ -58,7 +58,7 @@ fn subcommand(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Sections, each begun by a line that ends in a colon, their lines as they are.
+/// Sections of the help's notes: a title that ends in a colon, then lines verbatim.
 fn notes(text: &str, page: &mut Vec<u8>) -> io::Result<()> {
     for section in text.trim().split("\n\n") {
         let (title, lines) = section.split_once('\n').unwrap_or((section, ""));
@@ -87,24 +87,24 @@ mod tests {
     use super::*;
     use crate::args::Args;
 
-    /// What there is to name: long options and subcommands, however deep.
+    /// Long options and subcommands at every level.
     fn names(command: &Command, found: &mut Vec<String>) {
         let options = command.get_arguments().filter_map(|arg| arg.get_long());
         found.extend(options.map(|long| format!("--{long}")));
-        for sub in command.get_subcommands() {
-            found.push(sub.get_name().to_string());
-            names(sub, found);
+        for child in command.get_subcommands() {
+            found.push(child.get_name().to_string());
+            names(child, found);
         }
     }
 
     #[test]
-    fn it_names_every_option_and_subcommand() {
+    fn the_page_names_every_option_and_subcommand() {
         let page = String::from_utf8(page(Args::command()).unwrap()).unwrap();
         let page = page.replace("\\-", "-");
-        let mut wanted = Vec::new();
-        names(&Args::command(), &mut wanted);
-        assert!(wanted.len() > 20, "{wanted:?}");
-        for name in wanted {
+        let mut expected = Vec::new();
+        names(&Args::command(), &mut expected);
+        assert!(expected.len() > 20, "{expected:?}");
+        for name in expected {
             assert!(page.contains(&name), "{name} is not in\n{page}");
         }
         assert!(page.contains(".SH \"EXIT CODES\""), "{page}");

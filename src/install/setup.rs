@@ -1,26 +1,26 @@
-//! `semql setup`: ONNX Runtime and the default model, by the same script that
-//! `make setup` runs.
+//! `semql setup`: installs ONNX Runtime and the default model, with the script
+//! of `make setup`.
 
 use std::io::ErrorKind;
 use std::process::{Command, Stdio};
 
 use semql_udfs::models::home;
 
-use crate::args::Setup;
+use crate::args::SetupArgs;
 use crate::error::{ExitCode, Result, ShellError};
 
 const SCRIPT: &str = include_str!("../../scripts/setup.py");
 
-/// The names of Python 3, the usual one first.
+/// Commands of Python 3, in order of preference.
 const PYTHONS: &[&str] = &["python3", "python"];
 
-/// Runs the script, which says itself what it does and what it lacks.
+/// Runs the script, which prints its progress and what is missing.
 ///
 /// # Errors
 /// A machine without Python.
-pub fn run(options: &Setup, quiet: bool) -> Result<ExitCode> {
-    let failed = |why| ShellError::setup(format!("cannot run the set-up script: {why}"));
-    // A file, in a folder of its own: Python looks for modules beside it.
+pub fn run(options: &SetupArgs, quiet: bool) -> Result<ExitCode> {
+    let failed = |error| ShellError::setup(format!("cannot run the set-up script: {error}"));
+    // In an empty folder, since Python imports modules from the script's folder.
     let folder = tempfile::tempdir().map_err(failed)?;
     let script = folder.path().join("setup.py");
     std::fs::write(&script, SCRIPT).map_err(failed)?;
@@ -39,17 +39,17 @@ pub fn run(options: &Setup, quiet: bool) -> Result<ExitCode> {
             Ok(status) if status.code() == Some(ExitCode::Interrupted as i32) => {
                 return Err(ShellError::interrupted());
             }
-            // It has said why on standard error.
+            // The script printed the reason on standard error.
             Ok(_) => return Ok(ExitCode::Setup),
         }
     }
-    Err(ShellError::setup(without_python()))
+    Err(ShellError::setup(missing_python()))
 }
 
-fn without_python() -> String {
+fn missing_python() -> String {
     let home = home();
     format!(
-        "{} is not on PATH, and set-up fetches with its pip. Install Python 3 with pip and run `semql setup` again; \
+        "{} is not on PATH, and set-up downloads with its pip. Install Python 3 with pip and run `semql setup` again; \
          or put ONNX Runtime's shared library (1.24 or later) into {}, and config.json, tokenizer.json and \
          model.safetensors of sentence-transformers/all-MiniLM-L6-v2 into {}",
         PYTHONS[0],

@@ -5,51 +5,53 @@ use std::io::Write;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::json::nested;
+use super::json::nested_as_json;
+use super::style::Style;
+use super::target::ResultWriter;
 use super::value::Cells;
-use super::{ResultWriter, Style};
 use crate::error::Result;
 
-/// Bytes gathered before they are written.
-const GATHERED: usize = 64 << 10;
+/// Bytes of text from which a batch is written in parts.
+const MAX_BUFFERED_BYTES: usize = 64 << 10;
 
-pub struct Delimited<'a> {
+/// Writer of CSV and TSV.
+pub struct DelimitedWriter<'a> {
     schema: SchemaRef,
-    /// The header is still to be written.
-    header: bool,
+    /// Whether the header is not yet written.
+    header_pending: bool,
     separator: char,
     /// Appends a value to a line.
     escape: fn(&str, &mut String),
     out: &'a mut dyn Write,
 }
 
-impl<'a> Delimited<'a> {
-    /// RFC 4180: quotes where a value needs them. NULL is nothing, an empty
-    /// text is `""`.
+impl<'a> DelimitedWriter<'a> {
+    /// CSV by RFC 4180, with quotes only around values that need them. NULL is an
+    /// empty field, an empty text is `""`.
     pub fn csv(schema: SchemaRef, style: &Style, out: &'a mut dyn Write) -> Self {
         Self {
             schema,
-            header: style.header,
+            header_pending: style.header,
             separator: ',',
-            escape: quoted,
+            escape: push_quoted,
             out,
         }
     }
 
-    /// Tabs and line ends inside values are written `\t`, `\n`; a backslash
-    /// is doubled.
+    /// TSV: tabs and line ends inside values are written as `\t` and `\n`, a
+    /// backslash is doubled.
     pub fn tsv(schema: SchemaRef, style: &Style, out: &'a mut dyn Write) -> Self {
         Self {
             schema,
-            header: style.header,
+            header_pending: style.header,
             separator: '\t',
-            escape: escaped,
+            escape: push_escaped,
             out,
         }
     }
 
-    fn head(&mut self) -> Result<()> {
-        if !std::mem::take(&mut self.header) {
+    fn write_header(&mut self) -> Result<()> {
+        if !std::mem::take(&mut self.header_pending) {
             return Ok(());
         }
         let mut line = String::new();
@@ -65,24 +67,24 @@ impl<'a> Delimited<'a> {
     }
 }
 
-/// The values of a column in one batch.
-enum Column<'a> {
+/// Values of a column in one batch.
+enum ColumnValues<'a> {
     Plain(Cells<'a>),
-    /// Lists and structs become JSON, which other programs can read back.
+    /// Lists and structs as JSON, which other programs can parse.
     Nested(Vec<Option<String>>),
 }
 
-impl ResultWriter for Delimited<'_> {
+impl ResultWriter for DelimitedWriter<'_> {
     fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.head()?;
+        self.write_header()?;
         let columns = batch
             .columns()
             .iter()
             .map(|column| {
                 Ok(if column.data_type().is_nested() {
-                    Column::Nested(nested(column)?)
+                    ColumnValues::Nested(nested_as_json(column)?)
                 } else {
-                    Column::Plain(Cells::of(column)?)
+                    ColumnValues::Plain(Cells::of(column)?)
                 })
             })
             .collect::<Result<Vec<_>>>()?;
@@ -93,13 +95,13 @@ impl ResultWriter for Delimited<'_> {
                     text.push(self.separator);
                 }
                 match column {
-                    Column::Plain(cells) if cells.is_null(row) => {}
-                    Column::Plain(cells) => {
+                    ColumnValues::Plain(cells) if cells.is_null(row) => {}
+                    ColumnValues::Plain(cells) => {
                         value.clear();
                         cells.write(row, &mut value)?;
                         (self.escape)(&value, &mut text);
                     }
-                    Column::Nested(texts) => {
+                    ColumnValues::Nested(texts) => {
                         if let Some(json) = &texts[row] {
                             (self.escape)(json, &mut text);
                         }
@@ -107,7 +109,7 @@ impl ResultWriter for Delimited<'_> {
                 }
             }
             text.push('\n');
-            if text.len() >= GATHERED {
+            if text.len() >= MAX_BUFFERED_BYTES {
                 self.out.write_all(text.as_bytes())?;
                 text.clear();
             }
@@ -117,12 +119,12 @@ impl ResultWriter for Delimited<'_> {
     }
 
     fn finish(&mut self) -> Result<()> {
-        self.head()
+        self.write_header()
     }
 }
 
-fn quoted(value: &str, line: &mut String) {
-    // Some readers trim what is not quoted.
+fn push_quoted(value: &str, line: &mut String) {
+    // Some readers trim values without quotes.
     let plain = !value.is_empty()
         && !value.contains(['"', ',', '\n', '\r'])
         && value.trim().len() == value.len();
@@ -140,7 +142,7 @@ fn quoted(value: &str, line: &mut String) {
     line.push('"');
 }
 
-fn escaped(value: &str, line: &mut String) {
+fn push_escaped(value: &str, line: &mut String) {
     for c in value.chars() {
         match c {
             '\\' => line.push_str("\\\\"),
@@ -159,7 +161,9 @@ mod tests {
     use arrow::array::{Int64Array, ListArray, StringArray, TimestampSecondArray};
     use arrow::datatypes::Int32Type;
 
-    use super::super::{Format, rendered, writer};
+    use super::super::dispatch::writer;
+    use super::super::format::OutputFormat;
+    use super::super::testing::rendered;
     use super::*;
 
     fn batch() -> RecordBatch {
@@ -172,11 +176,11 @@ mod tests {
     }
 
     #[test]
-    fn csv_quotes_what_needs_it_and_tells_null_from_empty() {
+    fn csv_quotes_only_where_needed_and_distinguishes_null_from_empty() {
         let text = rendered(
             &batch(),
             &Style {
-                format: Format::Csv,
+                format: OutputFormat::Csv,
                 ..Style::default()
             },
         );
@@ -186,7 +190,7 @@ mod tests {
     #[test]
     fn tsv_keeps_one_line_a_row() {
         let style = Style {
-            format: Format::Tsv,
+            format: OutputFormat::Tsv,
             header: false,
             ..Style::default()
         };
@@ -196,14 +200,14 @@ mod tests {
     #[test]
     fn zero_rows_have_a_header() {
         let style = Style {
-            format: Format::Csv,
+            format: OutputFormat::Csv,
             ..Style::default()
         };
         assert_eq!(rendered(&batch().slice(0, 0), &style), "n,text\n");
     }
 
     #[test]
-    fn nested_values_are_json_that_a_csv_reader_gives_back() {
+    fn nested_values_are_json_that_a_csv_reader_restores() {
         let lists = ListArray::from_iter_primitive::<Int32Type, _, _>([
             Some(vec![Some(1), None, Some(3)]),
             None,
@@ -212,7 +216,7 @@ mod tests {
         let csv = rendered(
             &batch,
             &Style {
-                format: Format::Csv,
+                format: OutputFormat::Csv,
                 ..Style::default()
             },
         );
@@ -220,7 +224,7 @@ mod tests {
         let tsv = rendered(
             &batch,
             &Style {
-                format: Format::Tsv,
+                format: OutputFormat::Tsv,
                 ..Style::default()
             },
         );
@@ -228,12 +232,12 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_has_no_text_is_an_error_and_not_data() {
+    fn a_value_without_text_is_an_error() {
         let times = TimestampSecondArray::from(vec![i64::MAX]);
         let batch = RecordBatch::try_from_iter([("at", Arc::new(times) as _)]).unwrap();
         let mut out = Vec::new();
         let style = Style {
-            format: Format::Csv,
+            format: OutputFormat::Csv,
             ..Style::default()
         };
         let mut writer = writer(batch.schema(), &style, &mut out);

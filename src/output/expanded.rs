@@ -1,23 +1,25 @@
-//! One value a line, as psql's `\x` shows wide rows.
+//! Expanded rows with one value per line, as psql's `\x` shows them.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use unicode_width::UnicodeWidthStr;
 
+use super::style::Style;
+use super::target::{OutputTarget, ResultWriter};
 use super::value::{Cells, one_line};
-use super::{Place, ResultWriter, Style};
 use crate::error::Result;
 
-pub struct Expanded<'a> {
-    /// Column names, as wide as the widest.
+/// Writer of expanded rows.
+pub struct ExpandedWriter<'a> {
+    /// Column names, padded to the width of the widest.
     names: Vec<String>,
     style: Style,
-    out: &'a mut dyn Place,
+    out: &'a mut dyn OutputTarget,
     rows: usize,
 }
 
-impl<'a> Expanded<'a> {
-    pub fn new(schema: SchemaRef, style: Style, out: &'a mut dyn Place) -> Self {
+impl<'a> ExpandedWriter<'a> {
+    pub fn new(schema: SchemaRef, style: Style, out: &'a mut dyn OutputTarget) -> Self {
         let mut names: Vec<String> = schema.fields().iter().map(|f| one_line(f.name())).collect();
         let widest = names.iter().map(|name| name.width()).max().unwrap_or(0);
         for name in &mut names {
@@ -32,7 +34,7 @@ impl<'a> Expanded<'a> {
     }
 }
 
-impl ResultWriter for Expanded<'_> {
+impl ResultWriter for ExpandedWriter<'_> {
     fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
         let (dim, plain) = if self.style.color {
             ("\x1b[2m", "\x1b[0m")
@@ -74,11 +76,11 @@ mod tests {
 
     use arrow::array::{Int64Array, StringArray};
 
-    use super::super::rendered;
+    use super::super::testing::rendered;
     use super::*;
 
     #[test]
-    fn values_stand_below_each_other_and_are_not_cut() {
+    fn values_are_on_separate_lines_and_not_truncated() {
         let long = "a title\nthat is longer than the width";
         let batch = RecordBatch::try_from_iter([
             ("n", Arc::new(Int64Array::from(vec![1, 2])) as _),

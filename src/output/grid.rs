@@ -1,79 +1,83 @@
-//! The lines of a table: which columns are shown how wide, and drawing them.
+//! Layout of the columns of a table, and drawing of its lines.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use comfy_table::{
-    Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table as Lines, Width,
+    Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table as ComfyTable, Width,
 };
 use unicode_width::UnicodeWidthStr;
 
-use super::Style;
-use super::layout::{self, Column};
+use super::layout::{ColumnSize, MIN_COLUMN_WIDTH, fit_columns};
+use super::style::Style;
 use super::value::{Cells, cut, is_number, one_line};
 use crate::dictionary::types::sql_name;
 use crate::error::Result;
 
-/// The border above, the names and the line below them; then the rows.
-const HEAD: &str = "││─ ├─┼┤│    ┬ ┌┐";
-const BODY: &str = "││      │";
+/// Preset of the upper border, the names and the line below them.
+const HEADER_PRESET: &str = "││─ ├─┼┤│    ┬ ┌┐";
+/// Preset of the rows.
+const ROW_PRESET: &str = "││      │";
 
-/// A cell is read up to here, in characters; a table is no place for more.
-const MOST_OF_A_CELL: usize = 4096;
+/// Characters of a cell that a table shows at most.
+const MAX_CELL_CHARS: usize = 4096;
 
 const BOLD: &str = "\x1b[1m";
 const DIM: &str = "\x1b[2m";
-const PLAIN: &str = "\x1b[0m";
+const RESET: &str = "\x1b[0m";
 
-/// The cells of one row, `None` for NULL.
-pub type Row = Vec<Option<String>>;
+/// Cells of one row, `None` for NULL.
+pub type CellRow = Vec<Option<String>>;
 
-/// The rows of a batch as cells on one line each.
-pub fn rows(batch: &RecordBatch) -> Result<Vec<Row>> {
+/// Reads the rows of a batch as cells of one line each.
+pub fn cell_rows(batch: &RecordBatch, style: &Style) -> Result<Vec<CellRow>> {
     let columns = batch
         .columns()
         .iter()
         .map(Cells::of)
         .collect::<Result<Vec<_>, _>>()?;
-    let cell = |column: &Cells, row| column.short(row).map(|text| one_line(&shortened(text)));
+    let limit = |text| match style.whole_cells {
+        true => text,
+        false => limit_chars(text),
+    };
+    let cell = |column: &Cells, row| column.short(row).map(|text| one_line(&limit(text)));
     Ok((0..batch.num_rows())
         .map(|row| columns.iter().map(|column| cell(column, row)).collect())
         .collect())
 }
 
-fn shortened(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(MOST_OF_A_CELL) {
+fn limit_chars(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_CELL_CHARS) {
         text.truncate(end);
         text.push('…');
     }
     text
 }
 
-/// One column as it is drawn.
-struct Shown {
-    /// Its place in the rows; `None` for the mark of those left out.
+/// Column of the drawn table.
+struct VisibleColumn {
+    /// Its index in the rows; `None` for the mark of hidden columns.
     column: Option<usize>,
-    /// Terminal columns of its text, without the spaces around it.
+    /// Width of its text in terminal columns, without the spaces around it.
     width: usize,
     alignment: CellAlignment,
 }
 
-/// A table whose widths are settled.
+/// Table with fixed column widths.
 pub struct Grid {
     names: Vec<String>,
-    /// SQL names below the column names; on screens only.
+    /// SQL types below the column names; on terminals only.
     types: Option<Vec<String>>,
-    shown: Vec<Shown>,
-    /// Columns that found no room.
+    columns: Vec<VisibleColumn>,
+    /// Number of hidden columns.
     pub hidden: usize,
-    /// Whether cells are cut at their column's width, or may stand out of it.
-    cuts: bool,
+    /// Whether cells are truncated to the width of their column, or may exceed it.
+    truncates: bool,
     style: Style,
 }
 
 impl Grid {
-    /// Lays out a table for `rows`; in `style.width` terminal columns if that
-    /// is set.
-    pub fn new(schema: &Schema, rows: &[Row], style: &Style) -> Self {
+    /// Lays out a table for `rows`, within `style.width` terminal columns if set.
+    pub fn new(schema: &Schema, rows: &[CellRow], style: &Style) -> Self {
         let fields = schema.fields();
         let names: Vec<String> = fields.iter().map(|field| one_line(field.name())).collect();
         let types: Option<Vec<String>> = (style.color && style.header).then(|| {
@@ -82,39 +86,39 @@ impl Grid {
                 .map(|field| one_line(&sql_name(field.data_type())))
                 .collect()
         });
-        let columns: Vec<Column> = fields
+        let sizes: Vec<ColumnSize> = fields
             .iter()
             .enumerate()
             .map(|(column, field)| {
                 let number = is_number(field.data_type());
-                let cell = |row: &Row| row[column].as_ref().unwrap_or(&style.null).width();
-                let mut wanted = rows.iter().map(cell).max().unwrap_or(0);
+                let cell = |row: &CellRow| row[column].as_ref().unwrap_or(&style.null).width();
+                let mut natural = rows.iter().map(cell).max().unwrap_or(0);
                 if style.header {
-                    wanted = wanted.max(names[column].width());
+                    natural = natural.max(names[column].width());
                 }
                 if let Some(types) = &types {
-                    // A long type is no reason for a wide column.
-                    wanted = wanted.max(types[column].width().min(layout::LEAST));
+                    // A long type name does not widen the column.
+                    natural = natural.max(types[column].width().min(MIN_COLUMN_WIDTH));
                 }
-                Column {
-                    wanted: wanted.max(1),
-                    flexible: !number,
+                ColumnSize {
+                    natural: natural.max(1),
+                    shrinkable: !number,
                 }
             })
             .collect();
         let widths = match style.width {
-            Some(available) => layout::widths(&columns, available),
-            None => columns.iter().map(|column| Some(column.wanted)).collect(),
+            Some(available) => fit_columns(&sizes, available),
+            None => sizes.iter().map(|size| Some(size.natural)).collect(),
         };
-        let mut shown: Vec<Shown> = Vec::new();
+        let mut columns: Vec<VisibleColumn> = Vec::new();
         for (column, width) in widths.iter().enumerate() {
             let mark = width.is_none();
-            // Columns left out stand side by side; one mark is for all.
-            if mark && shown.last().is_some_and(|before| before.column.is_none()) {
+            // Hidden columns are adjacent and share one mark.
+            if mark && columns.last().is_some_and(|before| before.column.is_none()) {
                 continue;
             }
             let right = !mark && is_number(fields[column].data_type());
-            shown.push(Shown {
+            columns.push(VisibleColumn {
                 column: (!mark).then_some(column),
                 width: width.unwrap_or(1),
                 alignment: if right {
@@ -127,19 +131,19 @@ impl Grid {
         Self {
             names,
             types,
-            shown,
+            columns,
             hidden: widths.iter().filter(|width| width.is_none()).count(),
-            cuts: style.width.is_some(),
+            truncates: style.width.is_some(),
             style: style.clone(),
         }
     }
 
-    /// Everything above the first row, without a line end.
+    /// Draws the lines above the first row, without a final line end.
     pub fn head(&self) -> String {
         if !self.style.header {
             return self.edge('┌', '┬', '┐');
         }
-        let mut lines = self.lines(HEAD);
+        let mut lines = self.lines(HEADER_PRESET);
         lines.set_header(self.line(|column, width| {
             let name = cut(&self.names[column], width);
             Cell::new(match &self.types {
@@ -155,24 +159,20 @@ impl Grid {
             .lines()
             .enumerate()
             .map(|(number, line)| match number {
-                1 => between_borders(&line, BOLD),
-                2 => between_borders(&line, DIM),
+                1 => style_texts(&line, BOLD),
+                2 => style_texts(&line, DIM),
                 _ => line,
             });
         styled.collect::<Vec<_>>().join("\n")
     }
 
-    /// One line for each row, without a line end after the last.
-    pub fn body(&self, rows: &[Row]) -> String {
-        let mut lines = self.lines(BODY);
+    /// Draws one line for each row, without a final line end.
+    pub fn body(&self, rows: &[CellRow]) -> String {
+        let mut lines = self.lines(ROW_PRESET);
         for row in rows {
             lines.add_row(self.line(|column, width| {
                 let text = row[column].as_ref().unwrap_or(&self.style.null);
-                let text = if self.cuts {
-                    cut(text, width)
-                } else {
-                    text.clone()
-                };
+                let text = self.fit_cell(text, width);
                 let dim = self.style.color && row[column].is_none();
                 if dim {
                     Cell::new(text).fg(Color::DarkGrey)
@@ -185,22 +185,31 @@ impl Grid {
         lines.to_string()
     }
 
-    /// The line that stands for rows that are not shown.
+    /// Draws the line in place of the omitted rows.
     pub fn gap(&self) -> String {
-        let mut lines = self.lines(BODY);
+        let mut lines = self.lines(ROW_PRESET);
         lines.add_row(self.line(|_, _| Cell::new("⋮")));
         self.constrain(&mut lines);
         lines.to_string()
     }
 
-    /// The border below the last row.
+    /// Draws the border below the last row.
     pub fn foot(&self) -> String {
         self.edge('└', '┴', '┘')
     }
 
-    fn lines(&self, borders: &str) -> Lines {
-        let mut lines = Lines::new();
-        // What a preset leaves out stays as it was by default, so blanks follow.
+    /// Truncates the text of a cell to the width of its column, where cells are truncated.
+    fn fit_cell(&self, text: &str, width: usize) -> String {
+        if self.truncates {
+            cut(text, width)
+        } else {
+            text.to_string()
+        }
+    }
+
+    fn lines(&self, borders: &str) -> ComfyTable {
+        let mut lines = ComfyTable::new();
+        // Characters missing in a preset keep their defaults, so blanks follow.
         lines.load_preset(&format!("{borders:<19}"));
         lines.set_content_arrangement(ContentArrangement::Disabled);
         if self.style.color {
@@ -212,43 +221,43 @@ impl Grid {
     }
 
     fn line(&self, cell: impl Fn(usize, usize) -> Cell) -> Vec<Cell> {
-        let cells = self.shown.iter().map(|shown| match shown.column {
-            Some(column) => cell(column, shown.width).set_alignment(shown.alignment),
+        let cells = self.columns.iter().map(|visible| match visible.column {
+            Some(column) => cell(column, visible.width).set_alignment(visible.alignment),
             None => Cell::new("…"),
         });
         cells.collect()
     }
 
-    /// Every piece of a table gets the widths that were laid out here.
-    fn constrain(&self, lines: &mut Lines) {
-        for (column, shown) in lines.column_iter_mut().zip(&self.shown) {
-            let width = u16::try_from(shown.width + 2).unwrap_or(u16::MAX);
+    /// Sets the widths of the layout on a part of the table.
+    fn constrain(&self, lines: &mut ComfyTable) {
+        for (column, visible) in lines.column_iter_mut().zip(&self.columns) {
+            let width = u16::try_from(visible.width + 2).unwrap_or(u16::MAX);
             column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
         }
     }
 
     fn edge(&self, left: char, middle: char, right: char) -> String {
         let mut edge = String::from(left);
-        for (number, shown) in self.shown.iter().enumerate() {
+        for (number, visible) in self.columns.iter().enumerate() {
             if number > 0 {
                 edge.push(middle);
             }
-            edge.push_str(&"─".repeat(shown.width + 2));
+            edge.push_str(&"─".repeat(visible.width + 2));
         }
         edge.push(right);
         edge
     }
 }
 
-/// `line` with a look for the texts, not for the lines between them.
-fn between_borders(line: &str, look: &str) -> String {
+/// Applies an ANSI style to the texts of a line, and not to its borders.
+fn style_texts(line: &str, style: &str) -> String {
     let pieces: Vec<String> = line
         .split('│')
         .map(|text| {
             if text.is_empty() {
                 String::new()
             } else {
-                format!("{look}{text}{PLAIN}")
+                format!("{style}{text}{RESET}")
             }
         })
         .collect();
@@ -261,7 +270,7 @@ mod tests {
 
     use super::*;
 
-    fn row(cells: &[Option<&str>]) -> Row {
+    fn row(cells: &[Option<&str>]) -> CellRow {
         cells.iter().map(|cell| cell.map(str::to_string)).collect()
     }
 
@@ -273,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_drawn_one_after_the_other_fit_each_other() {
+    fn separately_drawn_parts_have_the_same_widths() {
         let rows = [row(&[Some("1"), Some("tea pot")]), row(&[Some("20"), None])];
         let grid = Grid::new(&schema(), &rows, &Style::default());
         let text = [
@@ -295,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_width_a_late_long_cell_is_not_cut() {
+    fn without_a_width_a_late_long_cell_is_not_truncated() {
         let grid = Grid::new(
             &schema(),
             &[row(&[Some("1"), Some("tea")])],
@@ -306,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn on_a_screen_types_stand_dim_below_the_names() {
+    fn a_terminal_shows_dim_types_below_the_names() {
         let style = Style {
             color: true,
             width: Some(60),
@@ -321,17 +330,20 @@ mod tests {
     }
 
     #[test]
-    fn names_cannot_break_the_table() {
+    fn line_ends_in_names_are_escaped() {
         let schema = Schema::new(vec![Field::new("a\nb", DataType::Utf8, true)]);
         let grid = Grid::new(&schema, &[], &Style::default());
         assert_eq!(grid.head().lines().nth(1), Some("│ a\\nb │"));
     }
 
     #[test]
-    fn a_very_long_cell_says_that_it_was_cut() {
-        let text = shortened("x".repeat(MOST_OF_A_CELL + 1));
+    fn a_very_long_cell_ends_with_an_ellipsis() {
+        let text = limit_chars("x".repeat(MAX_CELL_CHARS + 1));
         assert!(text.ends_with("x…"));
-        assert_eq!(text.chars().count(), MOST_OF_A_CELL + 1);
-        assert_eq!(shortened("x".repeat(MOST_OF_A_CELL)).len(), MOST_OF_A_CELL);
+        assert_eq!(text.chars().count(), MAX_CELL_CHARS + 1);
+        assert_eq!(
+            limit_chars("x".repeat(MAX_CELL_CHARS)).len(),
+            MAX_CELL_CHARS
+        );
     }
 }

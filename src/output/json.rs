@@ -1,4 +1,4 @@
-//! JSON: one array of objects, or one object a line.
+//! JSON: one array of objects, or one object per line.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -8,17 +8,18 @@ use arrow::datatypes::{Field, Schema};
 use arrow::json::WriterBuilder;
 use arrow::json::writer::LineDelimited;
 
-use super::ResultWriter;
+use super::target::ResultWriter;
 use crate::error::Result;
 
-pub struct Json<'a> {
+/// Writer of JSON and NDJSON.
+pub struct JsonWriter<'a> {
     out: &'a mut dyn Write,
-    /// Commas and brackets around the objects.
+    /// Whether the objects are elements of one array.
     array: bool,
     rows: usize,
 }
 
-impl<'a> Json<'a> {
+impl<'a> JsonWriter<'a> {
     pub fn array(out: &'a mut dyn Write) -> Self {
         Self {
             out,
@@ -36,9 +37,9 @@ impl<'a> Json<'a> {
     }
 }
 
-impl ResultWriter for Json<'_> {
+impl ResultWriter for JsonWriter<'_> {
     fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
-        let lines = lines(batch)?;
+        let lines = json_lines(batch)?;
         if !self.array {
             self.out.write_all(&lines)?;
             return Ok(());
@@ -64,8 +65,8 @@ impl ResultWriter for Json<'_> {
     }
 }
 
-/// One JSON object a row, one row a line; NULL is written as null.
-fn lines(batch: &RecordBatch) -> Result<Vec<u8>> {
+/// JSON objects of the rows, one per line; NULL is written as null.
+fn json_lines(batch: &RecordBatch) -> Result<Vec<u8>> {
     let mut lines = Vec::new();
     let mut writer = WriterBuilder::new()
         .with_explicit_nulls(true)
@@ -76,12 +77,12 @@ fn lines(batch: &RecordBatch) -> Result<Vec<u8>> {
     Ok(lines)
 }
 
-/// The values of a nested column as JSON; `None` for NULL.
-pub(super) fn nested(column: &ArrayRef) -> Result<Vec<Option<String>>> {
+/// Values of a nested column as JSON; `None` for NULL.
+pub(super) fn nested_as_json(column: &ArrayRef) -> Result<Vec<Option<String>>> {
     const NAME: &str = "v";
     let schema = Schema::new(vec![Field::new(NAME, column.data_type().clone(), true)]);
     let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::clone(column)])?;
-    let lines = lines(&batch)?;
+    let lines = json_lines(&batch)?;
     let text = String::from_utf8_lossy(&lines);
     let nulls = column.logical_nulls();
     let (before, after) = (format!("{{\"{NAME}\":"), "}");
@@ -107,7 +108,9 @@ mod tests {
     };
     use arrow::datatypes::{DataType, Int32Type};
 
-    use super::super::{Format, Style, rendered};
+    use super::super::format::OutputFormat;
+    use super::super::style::Style;
+    use super::super::testing::rendered;
     use super::*;
 
     fn batch() -> RecordBatch {
@@ -132,9 +135,9 @@ mod tests {
     }
 
     #[test]
-    fn json_is_valid_whatever_the_values() {
+    fn json_is_valid_for_special_values() {
         let style = Style {
-            format: Format::Json,
+            format: OutputFormat::Json,
             ..Style::default()
         };
         let text = rendered(&batch(), &style);
@@ -147,11 +150,11 @@ mod tests {
     }
 
     #[test]
-    fn ndjson_has_a_row_a_line() {
+    fn ndjson_has_one_line_per_row() {
         let text = rendered(
             &batch(),
             &Style {
-                format: Format::Ndjson,
+                format: OutputFormat::Ndjson,
                 ..Style::default()
             },
         );
@@ -163,7 +166,7 @@ mod tests {
 
     #[test]
     fn nested_values_are_json_text() {
-        let texts = nested(batch().column(3)).unwrap();
+        let texts = nested_as_json(batch().column(3)).unwrap();
         assert_eq!(texts, [Some("[1,null]".to_string()), None]);
     }
 
@@ -202,7 +205,7 @@ mod tests {
         let text = rendered(
             &batch,
             &Style {
-                format: Format::Ndjson,
+                format: OutputFormat::Ndjson,
                 ..Style::default()
             },
         );
@@ -215,11 +218,11 @@ mod tests {
     }
 
     #[test]
-    fn batches_make_one_array() {
+    fn several_batches_are_one_array() {
         let mut out = Vec::new();
         let batch = batch();
         {
-            let mut json = Json::array(&mut out);
+            let mut json = JsonWriter::array(&mut out);
             for batch in [batch.slice(0, 0), batch.slice(0, 1), batch.slice(1, 1)] {
                 json.batch(&batch).unwrap();
             }

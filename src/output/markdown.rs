@@ -5,17 +5,18 @@ use std::io::Write;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::ResultWriter;
+use super::target::ResultWriter;
 use super::value::{Cells, is_number};
 use crate::error::Result;
 
-pub struct Markdown<'a> {
+/// Writer of a Markdown table.
+pub struct MarkdownWriter<'a> {
     schema: SchemaRef,
     started: bool,
     out: &'a mut dyn Write,
 }
 
-impl<'a> Markdown<'a> {
+impl<'a> MarkdownWriter<'a> {
     pub fn new(schema: SchemaRef, out: &'a mut dyn Write) -> Self {
         Self {
             schema,
@@ -24,12 +25,15 @@ impl<'a> Markdown<'a> {
         }
     }
 
-    fn head(&mut self) -> Result<()> {
+    fn write_header(&mut self) -> Result<()> {
         if std::mem::replace(&mut self.started, true) {
             return Ok(());
         }
         let fields = self.schema.fields();
-        let names: Vec<String> = fields.iter().map(|field| cell(field.name())).collect();
+        let names: Vec<String> = fields
+            .iter()
+            .map(|field| escape_cell(field.name()))
+            .collect();
         let rules: Vec<&str> = fields
             .iter()
             .map(|f| {
@@ -50,9 +54,9 @@ impl<'a> Markdown<'a> {
     }
 }
 
-impl ResultWriter for Markdown<'_> {
+impl ResultWriter for MarkdownWriter<'_> {
     fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.head()?;
+        self.write_header()?;
         let columns = batch
             .columns()
             .iter()
@@ -65,7 +69,7 @@ impl ResultWriter for Markdown<'_> {
                 value.clear();
                 column.write(row, &mut value)?;
                 line.push_str("| ");
-                line.push_str(&cell(&value));
+                line.push_str(&escape_cell(&value));
                 line.push(' ');
             }
             line.push_str("|\n");
@@ -75,12 +79,12 @@ impl ResultWriter for Markdown<'_> {
     }
 
     fn finish(&mut self) -> Result<()> {
-        self.head()
+        self.write_header()
     }
 }
 
-/// A cell cannot hold a pipe or a line end, and no HTML of the data's own.
-fn cell(text: &str) -> String {
+/// Escapes pipes, line ends and HTML.
+fn escape_cell(text: &str) -> String {
     let mut cell = String::with_capacity(text.len());
     let mut after_return = false;
     for c in text.chars() {
@@ -106,7 +110,9 @@ mod tests {
     use arrow::array::{Int64Array, ListArray, StringArray};
     use arrow::datatypes::Float32Type;
 
-    use super::super::{Format, Style, rendered};
+    use super::super::format::OutputFormat;
+    use super::super::style::Style;
+    use super::super::testing::rendered;
     use super::*;
 
     #[test]
@@ -122,7 +128,7 @@ mod tests {
         let text = rendered(
             &batch,
             &Style {
-                format: Format::Markdown,
+                format: OutputFormat::Markdown,
                 ..Style::default()
             },
         );
@@ -133,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn vectors_are_written_out_and_null_is_nothing() {
+    fn vectors_are_whole_and_null_is_empty() {
         let vector = Some((0..9).map(|n| Some(n as f32)).collect::<Vec<_>>());
         let lists = ListArray::from_iter_primitive::<Float32Type, _, _>([vector, None]);
         let batch = RecordBatch::try_from_iter([("v", Arc::new(lists) as _)]).unwrap();
         let text = rendered(
             &batch,
             &Style {
-                format: Format::Markdown,
+                format: OutputFormat::Markdown,
                 ..Style::default()
             },
         );

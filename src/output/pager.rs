@@ -1,30 +1,30 @@
-//! The pager, for what does not fit the screen.
+//! The pager, for results with more lines than the terminal.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// Ends by itself what fits after all, keeps colours, does not wrap, leaves
-/// the text on the screen.
-const USUAL: &str = "less -FRSX";
+/// Exits if the text fits, keeps colours, does not wrap, leaves the text on the
+/// terminal.
+const DEFAULT_PAGER: &str = "less -FRSX";
 
-/// The shell's words for a program that is not there or cannot be run.
-const NO_PROGRAM: [i32; 2] = [126, 127];
+/// Exit codes of `sh` for a program that does not exist or cannot be run.
+const NOT_RUN_CODES: [i32; 2] = [126, 127];
 
-/// Shows `text` in `$PAGER` (or less) if it has more lines than the screen.
-/// `false` if it fits, or if there is no pager to be had.
+/// Shows `text` in `$PAGER` (or less) if it has more lines than the terminal.
+/// Returns `false` if it fits or no pager runs.
 pub fn page(text: &[u8]) -> bool {
     let lines = text.iter().filter(|byte| **byte == b'\n').count();
-    let Some(screen) = screen_lines() else {
+    let Some(height) = terminal_lines() else {
         return false;
     };
-    if lines < screen {
+    if lines < height {
         return false;
     }
-    let command = std::env::var("PAGER").unwrap_or_else(|_| USUAL.to_string());
+    let command = std::env::var("PAGER").unwrap_or_else(|_| DEFAULT_PAGER.to_string());
     if command.trim().is_empty() {
         return false;
     }
-    // Through the shell, since people write options and more into PAGER.
+    // Through the shell, since PAGER may hold options and pipes.
     let started = Command::new("sh")
         .args(["-c", &command])
         .stdin(Stdio::piped())
@@ -34,15 +34,15 @@ pub fn page(text: &[u8]) -> bool {
         return false;
     };
     if let Some(mut input) = child.stdin.take() {
-        // People leave a pager before its end; that is no error.
+        // Quitting a pager before the end of the text is not an error.
         let _ = input.write_all(text);
     }
     child
         .wait()
-        .is_ok_and(|status| !matches!(status.code(), Some(code) if NO_PROGRAM.contains(&code)))
+        .is_ok_and(|status| !matches!(status.code(), Some(code) if NOT_RUN_CODES.contains(&code)))
 }
 
-fn screen_lines() -> Option<usize> {
+fn terminal_lines() -> Option<usize> {
     console::Term::stdout()
         .size_checked()
         .map(|(lines, _)| usize::from(lines))

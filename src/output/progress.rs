@@ -1,5 +1,5 @@
 //! The progress line of a long query: on standard error, on a terminal only,
-//! and gone without a trace when the query ends.
+//! and erased when the query ends.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -15,17 +15,17 @@ use semql_udfs::{Progress, Runtime, Step};
 
 use super::value::cut;
 
-/// Queries that end sooner show nothing.
-const PATIENCE: Duration = Duration::from_millis(500);
-const REFRESH: Duration = Duration::from_millis(200);
+/// Time before the line appears: shorter queries show none.
+const INITIAL_DELAY: Duration = Duration::from_millis(500);
+const REFRESH_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Where more than this is left, people may prefer fast mode.
-const LONG: Duration = Duration::from_secs(180);
+/// Remaining time above which the line suggests fast mode.
+const MIN_TIME_FOR_FAST_MODE: Duration = Duration::from_secs(180);
 
-/// What a student labels on one core, at least.
-const STUDENT_ROWS_PER_SECOND: f64 = 20_000.0;
+/// Rows that a student model labels on one core, at least.
+const MIN_STUDENT_ROWS_PER_SECOND: f64 = 20_000.0;
 
-/// Shows how far a query is until it is dropped.
+/// Progress line of a query, shown until it is dropped.
 pub struct ProgressLine {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -44,34 +44,34 @@ impl ProgressLine {
             .name("progress".to_string())
             .spawn(move || {
                 let (began, before) = (Instant::now(), ai.progress());
-                let mut wait = PATIENCE;
+                let mut wait = INITIAL_DELAY;
                 let mut total = None;
                 let exact = could_be_fast(plan.as_ref());
                 let mut shown = false;
                 while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
                     // Statistics do not change while a plan runs.
-                    let total = *total.get_or_insert_with(|| rows_in(&plan));
-                    let rows = Rows {
+                    let total = *total.get_or_insert_with(|| rows_total(&plan));
+                    let rows = RowProgress {
                         read: rows_read(&plan),
                         total,
                     };
-                    let (elapsed, texts) = (began.elapsed(), since(ai.progress(), before));
+                    let (elapsed, texts) = (began.elapsed(), difference(ai.progress(), before));
                     let mut text = line(elapsed, &rows, texts);
-                    if exact && let Some(fast) = fast_time(elapsed, &rows, texts) {
+                    if exact && let Some(fast) = fast_mode_time(elapsed, &rows, texts) {
                         let _ = write!(
                             text,
                             " (SET ai.mode = 'fast': about {} in all)",
-                            clock(fast)
+                            format_duration(fast)
                         );
                     }
-                    // A line that wraps could not be drawn over.
+                    // A wrapped line could not be overwritten.
                     let columns = usize::from(console::Term::stderr().size().1);
                     let text = cut(&text, columns.saturating_sub(1));
-                    // Drawn over the line before; a terminal that is gone is no matter.
+                    // Overwrites the line before. A closed terminal is ignored.
                     let _ = write!(std::io::stderr(), "\r\x1b[K{text}");
                     let _ = std::io::stderr().flush();
                     shown = true;
-                    wait = REFRESH;
+                    wait = REFRESH_INTERVAL;
                 }
                 if shown {
                     let _ = write!(std::io::stderr(), "\r\x1b[K");
@@ -89,21 +89,21 @@ impl Drop for ProgressLine {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // It ends at the next tick; a panic in it must not become ours.
+            // It ends at once. A panic in it must not spread.
             let _ = thread.join();
         }
     }
 }
 
-/// How far the leaves of a plan are.
+/// Progress of the leaves of a plan.
 #[derive(Debug, PartialEq)]
-struct Rows {
+struct RowProgress {
     read: u64,
-    /// `None` where some leaf does not know.
+    /// `None` if the number is unknown for some leaf.
     total: Option<u64>,
 }
 
-/// The rows that the leaves of a plan gave so far.
+/// Rows that the leaves of a plan have produced.
 fn rows_read(plan: &Arc<dyn ExecutionPlan>) -> u64 {
     let children = plan.children();
     if children.is_empty() {
@@ -112,14 +112,14 @@ fn rows_read(plan: &Arc<dyn ExecutionPlan>) -> u64 {
     children.into_iter().map(rows_read).sum()
 }
 
-/// The rows that the leaves of a plan have, exactly or by estimate.
-fn rows_in(plan: &Arc<dyn ExecutionPlan>) -> Option<u64> {
+/// Total rows of the leaves of a plan, exact or estimated.
+fn rows_total(plan: &Arc<dyn ExecutionPlan>) -> Option<u64> {
     let children = plan.children();
     if children.is_empty() {
         let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new());
         return Some(*statistics.ok()?.num_rows.get_value()? as u64);
     }
-    children.into_iter().map(rows_in).sum()
+    children.into_iter().map(rows_total).sum()
 }
 
 /// Whether a model labels rows that a student could label.
@@ -132,17 +132,16 @@ fn could_be_fast(plan: &dyn ExecutionPlan) -> bool {
             .any(|child| could_be_fast(child.as_ref()))
 }
 
-/// What the whole query would take in fast mode, where the rest of it takes
-/// minutes.
-fn fast_time(elapsed: Duration, rows: &Rows, texts: Progress) -> Option<Duration> {
-    let left = time_left(elapsed, rows, texts).filter(|left| *left > LONG)?;
+/// Time of the whole query in fast mode, if the remaining time is minutes.
+fn fast_mode_time(elapsed: Duration, rows: &RowProgress, texts: Progress) -> Option<Duration> {
+    let left = time_left(elapsed, rows, texts).filter(|left| *left > MIN_TIME_FOR_FAST_MODE)?;
     let total = rows.total?;
     let sampled = sample_size(total as usize)? as f64 / total as f64;
-    let student = Duration::from_secs_f64(total as f64 / STUDENT_ROWS_PER_SECOND);
+    let student = Duration::from_secs_f64(total as f64 / MIN_STUDENT_ROWS_PER_SECOND);
     Some((elapsed + left).mul_f64(sampled) + student)
 }
 
-fn since(now: Progress, before: Progress) -> Progress {
+fn difference(now: Progress, before: Progress) -> Progress {
     Progress {
         texts_queued: now.texts_queued,
         texts_done: now.texts_done.saturating_sub(before.texts_done),
@@ -154,60 +153,70 @@ fn since(now: Progress, before: Progress) -> Progress {
     }
 }
 
-fn line(elapsed: Duration, rows: &Rows, texts: Progress) -> String {
+fn line(elapsed: Duration, rows: &RowProgress, texts: Progress) -> String {
     let seconds = elapsed.as_secs_f64().max(0.001);
-    let mut line = grouped(rows.read);
+    let mut line = group_digits(rows.read);
     if let Some(total) = rows.total.filter(|total| *total > 0) {
-        let _ = write!(line, " of {}", grouped(total.max(rows.read)));
+        let _ = write!(line, " of {}", group_digits(total.max(rows.read)));
     }
     line.push_str(" rows");
     if texts.texts_done + texts.texts_queued > 0 {
         let _ = write!(
             line,
             ", {} texts at {:.0}/s",
-            grouped(texts.texts_done),
+            group_digits(texts.texts_done),
             texts.texts_done as f64 / seconds
         );
         if texts.texts_queued > 0 {
-            let _ = write!(line, ", {} waiting", grouped(texts.texts_queued));
+            let _ = write!(line, ", {} waiting", group_digits(texts.texts_queued));
         }
     } else {
         let _ = write!(
             line,
             " at {}/s",
-            grouped((rows.read as f64 / seconds) as u64)
+            group_digits((rows.read as f64 / seconds) as u64)
         );
     }
-    if let Some(Step { what, at, of }) = texts.step {
-        let _ = write!(line, ", {what} {} of {}", grouped(at), grouped(of));
+    if let Some(Step {
+        label,
+        current,
+        total,
+    }) = texts.step
+    {
+        let _ = write!(
+            line,
+            ", {label} {} of {}",
+            group_digits(current),
+            group_digits(total)
+        );
     }
-    let _ = write!(line, ", {}", clock(elapsed));
+    let _ = write!(line, ", {}", format_duration(elapsed));
     if let Some(left) = time_left(elapsed, rows, texts) {
-        let _ = write!(line, ", about {} left", clock(left));
+        let _ = write!(line, ", about {} left", format_duration(left));
     }
     line
 }
 
-/// From the share of the work that is done: rows that were read, less those
-/// whose texts still wait for the model.
-fn time_left(elapsed: Duration, rows: &Rows, texts: Progress) -> Option<Duration> {
+/// Remaining time, estimated from the share of rows that are read and whose texts
+/// the model has processed.
+fn time_left(elapsed: Duration, rows: &RowProgress, texts: Progress) -> Option<Duration> {
     let total = rows.total? as f64;
-    let handed_in = (texts.texts_done + texts.texts_queued) as f64;
-    let answered = if handed_in > 0.0 {
-        texts.texts_done as f64 / handed_in
+    let submitted = (texts.texts_done + texts.texts_queued) as f64;
+    let processed = if submitted > 0.0 {
+        texts.texts_done as f64 / submitted
     } else {
         1.0
     };
-    let share = rows.read as f64 / total * answered;
+    let share = rows.read as f64 / total * processed;
     (share > 0.0 && share < 1.0).then(|| elapsed.mul_f64((1.0 - share) / share))
 }
 
-/// `1,234,567`.
-pub fn grouped(number: u64) -> String {
+/// Formats a number as `1,234,567`.
+pub fn group_digits(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -215,7 +224,7 @@ pub fn grouped(number: u64) -> String {
     grouped
 }
 
-fn clock(time: Duration) -> String {
+fn format_duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s}s"),
@@ -229,8 +238,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_says_rows_texts_rate_and_time_left() {
-        let rows = Rows {
+    fn the_line_shows_rows_texts_rate_and_remaining_time() {
+        let rows = RowProgress {
             read: 2000,
             total: Some(8000),
         };
@@ -243,7 +252,7 @@ mod tests {
             line(Duration::from_secs(10), &rows, texts),
             "2,000 of 8,000 rows, 1,500 texts at 150/s, 10s, about 30s left"
         );
-        let unknown = Rows {
+        let unknown = RowProgress {
             read: 1_234_567,
             total: None,
         };
@@ -254,15 +263,15 @@ mod tests {
     }
 
     #[test]
-    fn the_line_says_how_far_work_in_steps_is() {
-        let rows = Rows {
+    fn the_line_shows_steps() {
+        let rows = RowProgress {
             read: 500,
             total: Some(500),
         };
         let step = Step {
-            what: "t-SNE: step",
-            at: 400,
-            of: 1_000,
+            label: "t-SNE: step",
+            current: 400,
+            total: 1_000,
         };
         let texts = Progress {
             step: Some(step),
@@ -275,21 +284,21 @@ mod tests {
     }
 
     #[test]
-    fn fast_mode_is_mentioned_where_minutes_are_left() {
-        let rows = Rows {
+    fn fast_mode_is_suggested_when_minutes_remain() {
+        let rows = RowProgress {
             read: 1_000,
             total: Some(100_000),
         };
         let none = Progress::default();
         // 1,000 s exactly: the sample is 1,000 rows, the student takes 5 s.
-        let fast = fast_time(Duration::from_secs(10), &rows, none).unwrap();
+        let fast = fast_mode_time(Duration::from_secs(10), &rows, none).unwrap();
         assert_eq!(fast.as_secs(), 15);
-        assert_eq!(fast_time(Duration::from_secs(1), &rows, none), None);
+        assert_eq!(fast_mode_time(Duration::from_secs(1), &rows, none), None);
     }
 
     #[test]
-    fn rows_that_wait_for_the_model_are_not_done() {
-        let rows = Rows {
+    fn rows_queued_for_the_model_are_not_done() {
+        let rows = RowProgress {
             read: 8000,
             total: Some(8000),
         };
@@ -302,6 +311,6 @@ mod tests {
             time_left(Duration::from_secs(10), &rows, texts),
             Some(Duration::from_secs(30))
         );
-        assert_eq!(clock(Duration::from_secs(3725)), "1h02m");
+        assert_eq!(format_duration(Duration::from_secs(3725)), "1h02m");
     }
 }

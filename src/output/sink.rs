@@ -1,5 +1,5 @@
-//! Where results go: standard output (through a pager where they do not fit
-//! the screen), or a file that appears whole or not at all.
+//! Targets of results: standard output (through a pager if they exceed the
+//! terminal), or a file that is written whole or not at all.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{BufWriter, IsTerminal, Stdout, Write};
@@ -7,24 +7,25 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::{Place, pager};
+use super::pager;
+use super::target::OutputTarget;
 use crate::error::{Result, ShellError};
 
-/// A result larger than this goes straight to the terminal, as it comes.
-const MOST_PAGED: usize = 8 << 20;
+/// Bytes of a result that is paged. Larger results are printed without a pager.
+const MAX_PAGED_BYTES: usize = 8 << 20;
 
-/// The place that results are written to.
-pub struct Sink(Kind);
+/// Output target of the shell.
+pub struct Sink(SinkKind);
 
-enum Kind {
+enum SinkKind {
     Pipe(BufWriter<Stdout>),
-    Terminal(Paged),
+    Terminal(PagedOutput),
     File {
         target: PathBuf,
-        /// Beside the target, so that the last step is a rename.
+        /// Temporary file in the folder of the target, renamed at the end.
         partial: BufWriter<NamedTempFile>,
     },
-    /// A device or a named pipe, which is written to and not replaced.
+    /// A device or a named pipe, which is written in place.
     Device(BufWriter<File>),
 }
 
@@ -32,24 +33,23 @@ impl Sink {
     pub fn stdout() -> Self {
         let out = std::io::stdout();
         Self(if out.is_terminal() {
-            Kind::Terminal(Paged::default())
+            SinkKind::Terminal(PagedOutput::default())
         } else {
-            Kind::Pipe(BufWriter::new(out))
+            SinkKind::Pipe(BufWriter::new(out))
         })
     }
 
-    /// A file, which is there under its name after [`finish`](Self::finish)
-    /// and not before; what stood there until then is replaced, its
-    /// permissions stay. A link stays too: the file that it points to is
-    /// replaced. Devices and named pipes are written to as the rows come.
+    /// File that appears under its name at [`finish`](Self::finish). It replaces an
+    /// existing file and keeps its permissions; for a link, it replaces the file
+    /// that the link points to. Devices and named pipes are written at once.
     ///
     /// # Errors
-    /// A folder that is not there or may not be written to.
+    /// A folder that does not exist or is not writable.
     pub fn file(name: &Path) -> Result<Self> {
         let failed = |why: &dyn std::fmt::Display| {
             ShellError::usage(format!("cannot write to {}: {why}", name.display()))
         };
-        // A link that leads nowhere is not followed, but replaced.
+        // A dangling link is replaced.
         let target = name.canonicalize().unwrap_or_else(|_| name.to_path_buf());
         let old = target.metadata().ok();
         if old.as_ref().is_some_and(|old| old.is_dir()) {
@@ -57,136 +57,136 @@ impl Sink {
         }
         if old.as_ref().is_some_and(|old| !old.is_file()) {
             let device = OpenOptions::new().write(true).open(&target);
-            let device = device.map_err(|e| failed(&crate::script::plain_io(&e)))?;
-            return Ok(Self(Kind::Device(BufWriter::new(device))));
+            let device = device.map_err(|e| failed(&crate::error::io_reason(&e)))?;
+            return Ok(Self(SinkKind::Device(BufWriter::new(device))));
         }
-        let folder = folder_of(&target);
+        let folder = parent_folder(&target);
         let folder_failed = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => {
-                failed(&format!("there is no folder {}", folder.display()))
+                failed(&format!("folder {} does not exist", folder.display()))
             }
-            _ => failed(&crate::script::plain_io(&error)),
+            _ => failed(&crate::error::io_reason(&error)),
         };
         let mut temporary = tempfile::Builder::new();
         temporary.prefix(".semql-").suffix(".part");
-        if let Some(permissions) = as_other_new_files() {
+        if let Some(permissions) = new_file_permissions() {
             temporary.permissions(permissions);
         }
         let partial = temporary.tempfile_in(folder).map_err(folder_failed)?;
         if let Some(old) = old {
             partial.as_file().set_permissions(old.permissions())?;
         }
-        Ok(Self(Kind::File {
+        Ok(Self(SinkKind::File {
             target,
             partial: BufWriter::new(partial),
         }))
     }
 
-    pub fn writer(&mut self) -> Result<&mut dyn Place> {
+    pub fn writer(&mut self) -> Result<&mut dyn OutputTarget> {
         Ok(match &mut self.0 {
-            Kind::Pipe(out) => out,
-            Kind::Terminal(paged) => paged,
-            Kind::File { partial, .. } => partial,
-            Kind::Device(out) => out,
+            SinkKind::Pipe(out) => out,
+            SinkKind::Terminal(paged) => paged,
+            SinkKind::File { partial, .. } => partial,
+            SinkKind::Device(out) => out,
         })
     }
 
-    /// Shows what was written so far; a file waits for its end.
+    /// Shows the output so far. A file appears at [`finish`](Self::finish).
     pub fn flush(&mut self) -> Result<()> {
         match &mut self.0 {
-            Kind::Pipe(out) => out.flush()?,
-            Kind::Terminal(paged) => paged.show()?,
-            Kind::Device(out) => out.flush()?,
-            Kind::File { .. } => {}
+            SinkKind::Pipe(out) => out.flush()?,
+            SinkKind::Terminal(paged) => paged.show()?,
+            SinkKind::Device(out) => out.flush()?,
+            SinkKind::File { .. } => {}
         }
         Ok(())
     }
 
-    /// The end of the output: a file gets its name.
+    /// Ends the output: a file is renamed to its name.
     pub fn finish(mut self) -> Result<()> {
         self.flush()?;
-        if let Kind::File { target, partial } = self.0 {
+        if let SinkKind::File { target, partial } = self.0 {
             let file = partial.into_inner().map_err(|e| e.into_error())?;
             file.as_file().sync_all()?;
             let failed = |error: std::io::Error| {
                 ShellError::query(format!("cannot write {}: {error}", target.display()))
             };
             file.persist(&target).map_err(|e| failed(e.error))?;
-            sync_folder(folder_of(&target)).map_err(failed)?;
+            sync_folder(parent_folder(&target)).map_err(failed)?;
         }
         Ok(())
     }
 }
 
-fn folder_of(target: &Path) -> &Path {
+fn parent_folder(target: &Path) -> &Path {
     match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
 }
 
-/// Waits until a folder's entries, and so a rename in it, are on the disk.
+/// Syncs the entries of a folder, such as a renamed file, to the disk.
 #[cfg(unix)]
 pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Other systems do not open folders as files.
+/// Does nothing: other systems do not open folders as files.
 #[cfg(not(unix))]
 pub fn sync_folder(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Temporary files are their owner's alone; results are for whom the umask
-/// says.
+/// Permissions of a new file under the umask; temporary files are private by
+/// default.
 #[cfg(unix)]
-fn as_other_new_files() -> Option<Permissions> {
+fn new_file_permissions() -> Option<Permissions> {
     use std::os::unix::fs::PermissionsExt;
     Some(Permissions::from_mode(0o666))
 }
 
 #[cfg(not(unix))]
-fn as_other_new_files() -> Option<Permissions> {
+fn new_file_permissions() -> Option<Permissions> {
     None
 }
 
-impl<W: Write> Place for BufWriter<W> {
-    fn screen(&self) -> Option<usize> {
+impl<W: Write> OutputTarget for BufWriter<W> {
+    fn terminal_width(&self) -> Option<usize> {
         None
     }
 }
 
-impl Place for Paged {
-    fn screen(&self) -> Option<usize> {
+impl OutputTarget for PagedOutput {
+    fn terminal_width(&self) -> Option<usize> {
         Some(usize::from(console::Term::stdout().size().1))
     }
 }
 
-/// Holds a result back until it is known whether it fits the screen.
+/// Buffer of a result until its number of lines is known.
 #[derive(Default)]
-struct Paged {
-    held: Vec<u8>,
-    /// It grew too large to hold, so it is being printed.
-    passing: bool,
+struct PagedOutput {
+    buffer: Vec<u8>,
+    /// Whether the result exceeded the buffer and is printed directly.
+    streaming: bool,
 }
 
-impl Paged {
+impl PagedOutput {
     fn show(&mut self) -> std::io::Result<()> {
-        let text = std::mem::take(&mut self.held);
-        let passed = std::mem::take(&mut self.passing);
-        if passed || !pager::page(&text) {
+        let text = std::mem::take(&mut self.buffer);
+        let streamed = std::mem::take(&mut self.streaming);
+        if streamed || !pager::page(&text) {
             std::io::stdout().write_all(&text)?;
         }
         std::io::stdout().flush()
     }
 }
 
-impl Write for Paged {
+impl Write for PagedOutput {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.held.extend_from_slice(bytes);
-        if self.held.len() > MOST_PAGED {
-            self.passing = true;
-            std::io::stdout().write_all(&std::mem::take(&mut self.held))?;
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() > MAX_PAGED_BYTES {
+            self.streaming = true;
+            std::io::stdout().write_all(&std::mem::take(&mut self.buffer))?;
         }
         Ok(bytes.len())
     }
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_its_name_only_when_whole() {
+    fn a_file_is_replaced_only_when_complete() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("out.csv");
         std::fs::write(&target, "old").unwrap();
@@ -217,21 +217,21 @@ mod tests {
         write(&target, "new").finish().unwrap();
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "new");
         let left = std::fs::read_dir(folder.path()).unwrap().count();
-        assert_eq!(left, 1, "nothing is left over");
+        assert_eq!(left, 1, "no temporary file remains");
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_told() {
+    fn a_missing_folder_is_reported() {
         let error = Sink::file(Path::new("/nowhere/out.csv")).err().unwrap();
         assert_eq!(
             error.message,
-            "cannot write to /nowhere/out.csv: there is no folder /nowhere"
+            "cannot write to /nowhere/out.csv: folder /nowhere does not exist"
         );
     }
 
     #[cfg(unix)]
     #[test]
-    fn permissions_are_kept_and_new_files_are_as_others_are() {
+    fn permissions_are_kept_and_new_files_follow_the_umask() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let mode = |name: &str| {
@@ -251,7 +251,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_and_devices_stay_what_they_are() {
+    fn links_and_devices_are_kept() {
         use std::os::unix::fs::{FileTypeExt, symlink};
         let folder = tempfile::tempdir().unwrap();
         let (real, link) = (folder.path().join("real"), folder.path().join("link"));
@@ -261,13 +261,13 @@ mod tests {
         assert!(link.is_symlink());
         assert_eq!(std::fs::read_to_string(&real).unwrap(), "new");
 
-        // A pipe of our own: a mistake here must not harm the machine's devices.
+        // A named pipe, so that a failure cannot damage a device.
         let pipe = folder.path().join("pipe");
-        let made = std::process::Command::new("mkfifo")
+        let status = std::process::Command::new("mkfifo")
             .arg(&pipe)
             .status()
             .unwrap();
-        assert!(made.success());
+        assert!(status.success());
         let reader = std::thread::spawn({
             let pipe = pipe.clone();
             move || std::fs::read_to_string(pipe).unwrap()

@@ -1,36 +1,38 @@
-//! Tables for people.
+//! Tables drawn in box characters.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::ends::Ends;
-use super::grid::{self, Grid, Row};
-use super::{Place, ResultWriter, Style};
+use super::grid::{CellRow, Grid, cell_rows};
+use super::head_tail::HeadTail;
+use super::style::Style;
+use super::target::{OutputTarget, ResultWriter};
 use crate::error::Result;
 
-/// Where a width is given, longer results show their first and last rows.
-const MOST_ROWS: usize = 1000;
+/// Rows of a table with a width. Longer results show their first and last rows.
+const MAX_ROWS_WITH_WIDTH: usize = 1000;
 
-/// Elsewhere all rows are shown, and widths are settled by the first of them:
-/// a result of any length must not have to be held.
-const MEASURED_ROWS: usize = 10_000;
-const MEASURED_BYTES: usize = 32 << 20;
+/// Rows and bytes that determine the column widths of a table without a width.
+/// Such a table shows all rows, and memory does not grow with the result.
+const MAX_MEASURED_ROWS: usize = 10_000;
+const MAX_MEASURED_BYTES: usize = 32 << 20;
 
-/// Rows drawn at a time.
-const DRAWN_ROWS: usize = 1024;
+/// Rows drawn at once.
+const ROWS_PER_DRAW: usize = 1024;
 
-pub struct Table<'a> {
+/// Writer of tables.
+pub struct TableWriter<'a> {
     schema: SchemaRef,
     style: Style,
-    out: &'a mut dyn Place,
+    out: &'a mut dyn OutputTarget,
     rows: usize,
-    state: State,
+    state: TableState,
 }
 
-enum State {
-    /// A screen shows both ends.
-    Ends(Ends),
-    /// The widths are still open.
+enum TableState {
+    /// Collects the first and last rows.
+    HeadTail(HeadTail),
+    /// Collects the rows that determine the widths.
     Measuring {
         batches: Vec<RecordBatch>,
         bytes: usize,
@@ -38,11 +40,11 @@ enum State {
     Streaming(Grid),
 }
 
-impl<'a> Table<'a> {
-    pub fn new(schema: SchemaRef, style: Style, out: &'a mut dyn Place) -> Self {
+impl<'a> TableWriter<'a> {
+    pub fn new(schema: SchemaRef, style: Style, out: &'a mut dyn OutputTarget) -> Self {
         let state = match style.width {
-            Some(_) => State::Ends(Ends::new(MOST_ROWS / 2)),
-            None => State::Measuring {
+            Some(_) => TableState::HeadTail(HeadTail::new(MAX_ROWS_WITH_WIDTH / 2)),
+            None => TableState::Measuring {
                 batches: Vec::new(),
                 bytes: 0,
             },
@@ -56,45 +58,45 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Settles the widths, and writes what was held until then.
+    /// Determines the widths, and writes the collected rows.
     fn start(&mut self, batches: &[RecordBatch]) -> Result<Grid> {
-        let rows = cells(batches)?;
+        let rows = all_cell_rows(batches, &self.style)?;
         let grid = Grid::new(&self.schema, &rows, &self.style);
         writeln!(self.out, "{}", grid.head())?;
         self.draw(&grid, &rows)?;
         Ok(grid)
     }
 
-    fn draw(&mut self, grid: &Grid, rows: &[Row]) -> Result<()> {
-        for rows in rows.chunks(DRAWN_ROWS) {
+    fn draw(&mut self, grid: &Grid, rows: &[CellRow]) -> Result<()> {
+        for rows in rows.chunks(ROWS_PER_DRAW) {
             writeln!(self.out, "{}", grid.body(rows))?;
         }
         Ok(())
     }
 
-    fn both_ends(&mut self, ends: Ends) -> Result<(Grid, usize)> {
-        let (first, last, left_out) = ends.into_parts();
-        let mut rows = cells(&first)?;
+    fn write_head_tail(&mut self, buffer: HeadTail) -> Result<(Grid, usize)> {
+        let (first, last, omitted) = buffer.into_parts();
+        let mut rows = all_cell_rows(&first, &self.style)?;
         let before = rows.len();
-        rows.extend(cells(&last)?);
+        rows.extend(all_cell_rows(&last, &self.style)?);
         let grid = Grid::new(&self.schema, &rows, &self.style);
         writeln!(self.out, "{}", grid.head())?;
         self.draw(&grid, &rows[..before])?;
-        if left_out > 0 {
+        if omitted > 0 {
             writeln!(self.out, "{}", grid.gap())?;
         }
         self.draw(&grid, &rows[before..])?;
-        Ok((grid, left_out))
+        Ok((grid, omitted))
     }
 
-    fn footer(&self, grid: &Grid, left_out: usize) -> String {
+    fn footer(&self, grid: &Grid, omitted: usize) -> String {
         let mut footer = format!(
             "({} row{}",
             self.rows,
             if self.rows == 1 { "" } else { "s" }
         );
-        if left_out > 0 {
-            footer.push_str(&format!(", {left_out} in the middle not shown"));
+        if omitted > 0 {
+            footer.push_str(&format!(", {omitted} in the middle not shown"));
         }
         if grid.hidden > 0 {
             let all = self.schema.fields().len();
@@ -108,24 +110,24 @@ impl<'a> Table<'a> {
     }
 }
 
-impl ResultWriter for Table<'_> {
+impl ResultWriter for TableWriter<'_> {
     fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
         self.rows += batch.num_rows();
         match &mut self.state {
-            State::Ends(ends) => ends.add(batch),
-            State::Measuring { batches, bytes } => {
+            TableState::HeadTail(buffer) => buffer.add(batch),
+            TableState::Measuring { batches, bytes } => {
                 batches.push(batch.clone());
                 *bytes += batch.get_array_memory_size();
-                if self.rows >= MEASURED_ROWS || *bytes >= MEASURED_BYTES {
+                if self.rows >= MAX_MEASURED_ROWS || *bytes >= MAX_MEASURED_BYTES {
                     let batches = std::mem::take(batches);
-                    self.state = State::Streaming(self.start(&batches)?);
+                    self.state = TableState::Streaming(self.start(&batches)?);
                 }
             }
-            State::Streaming(grid) => {
-                for rows in grid::rows(batch)?.chunks(DRAWN_ROWS) {
+            TableState::Streaming(grid) => {
+                for rows in cell_rows(batch, &self.style)?.chunks(ROWS_PER_DRAW) {
                     writeln!(self.out, "{}", grid.body(rows))?;
                 }
             }
@@ -134,29 +136,24 @@ impl ResultWriter for Table<'_> {
     }
 
     fn finish(&mut self) -> Result<()> {
-        let empty = State::Measuring {
+        let empty = TableState::Measuring {
             batches: Vec::new(),
             bytes: 0,
         };
-        let (grid, left_out) = match std::mem::replace(&mut self.state, empty) {
-            State::Ends(ends) => self.both_ends(ends)?,
-            State::Measuring { batches, .. } => (self.start(&batches)?, 0),
-            State::Streaming(grid) => (grid, 0),
+        let (grid, omitted) = match std::mem::replace(&mut self.state, empty) {
+            TableState::HeadTail(buffer) => self.write_head_tail(buffer)?,
+            TableState::Measuring { batches, .. } => (self.start(&batches)?, 0),
+            TableState::Streaming(grid) => (grid, 0),
         };
-        writeln!(
-            self.out,
-            "{}\n{}",
-            grid.foot(),
-            self.footer(&grid, left_out)
-        )?;
+        writeln!(self.out, "{}\n{}", grid.foot(), self.footer(&grid, omitted))?;
         Ok(())
     }
 }
 
-fn cells(batches: &[RecordBatch]) -> Result<Vec<Row>> {
+fn all_cell_rows(batches: &[RecordBatch], style: &Style) -> Result<Vec<CellRow>> {
     let mut rows = Vec::new();
     for batch in batches {
-        rows.extend(grid::rows(batch)?);
+        rows.extend(cell_rows(batch, style)?);
     }
     Ok(rows)
 }
@@ -168,7 +165,8 @@ mod tests {
     use arrow::array::{Float64Array, Int64Array, StringArray};
     use unicode_width::UnicodeWidthStr;
 
-    use super::super::{rendered, writer};
+    use super::super::dispatch::writer;
+    use super::super::testing::rendered;
     use super::*;
 
     fn batch() -> RecordBatch {
@@ -194,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_stand_right_and_cells_stay_on_one_line() {
+    fn numbers_are_right_aligned_and_cells_have_one_line() {
         let expected = "\
 ┌──────┬───────────┬───────┐
 │    n │ title     │ price │
@@ -209,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_header_the_rows_are_all_there_is() {
+    fn without_a_header_only_rows_are_drawn() {
         let style = Style {
             header: false,
             null: "-".into(),
@@ -222,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_screen_cuts_texts_and_keeps_numbers() {
+    fn a_small_width_truncates_texts_and_keeps_numbers() {
         let long = "a very long product title that does not fit";
         let batch = RecordBatch::try_from_iter([
             ("docid", Arc::new(Int64Array::from(vec![123_456_789])) as _),
@@ -244,7 +242,21 @@ mod tests {
     }
 
     #[test]
-    fn columns_without_room_are_counted() {
+    fn whole_cells_are_never_cut() {
+        let line = "x".repeat(5000);
+        let lines = StringArray::from(vec![line.as_str()]);
+        let batch = RecordBatch::try_from_iter([("plan", Arc::new(lines) as _)]).unwrap();
+        let style = Style {
+            width: Some(40),
+            whole_cells: true,
+            ..Style::default()
+        };
+        let text = rendered(&batch, &style);
+        assert!(text.contains(&line), "{text}");
+    }
+
+    #[test]
+    fn hidden_columns_are_counted() {
         let column = || Arc::new(StringArray::from(vec!["a product title"])) as _;
         let names: Vec<String> = (0..12).map(|n| format!("column_{n}")).collect();
         let columns = names.iter().map(|name| (name, column()));
@@ -278,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_rows_still_show_the_columns() {
+    fn zero_rows_show_the_columns() {
         for width in [None, Some(80)] {
             let text = rendered(
                 &batch().slice(0, 0),
@@ -296,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_screen_shows_both_ends_of_a_long_result_and_a_file_all_of_it() {
+    fn a_terminal_shows_the_ends_of_a_long_result_and_a_file_all_rows() {
         let numbers = Int64Array::from_iter_values(0..50_000);
         let batch = RecordBatch::try_from_iter([("n", Arc::new(numbers) as _)]).unwrap();
         let screen = rendered(
@@ -316,8 +328,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_gets_rows_before_the_last_one_came() {
-        let numbers = Int64Array::from_iter_values(0..MEASURED_ROWS as i64);
+    fn a_file_receives_rows_before_the_result_ends() {
+        let numbers = Int64Array::from_iter_values(0..MAX_MEASURED_ROWS as i64);
         let many = RecordBatch::try_from_iter([("n", Arc::new(numbers) as _)]).unwrap();
         let mut out = Vec::new();
         let mut writer = writer(many.schema(), &Style::default(), &mut out);
@@ -325,7 +337,7 @@ mod tests {
         writer.batch(&many.slice(7, 1)).unwrap();
         drop(writer);
         let text = String::from_utf8(out).unwrap();
-        assert_eq!(text.lines().count(), 3 + MEASURED_ROWS + 1);
+        assert_eq!(text.lines().count(), 3 + MAX_MEASURED_ROWS + 1);
         assert!(text.ends_with("│    7 │\n"), "{}", &text[text.len() - 40..]);
     }
 }

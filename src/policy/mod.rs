@@ -1,43 +1,37 @@
 //! Policy of a session: what its statements may read, write, change and use.
 //!
-//! One object for each process, fixed when it starts, and consulted where a
-//! thing happens: by the runner of statements (writes), by settings, by the
-//! resolution of tables and by the stores (paths and hosts), and by whatever
-//! opens a file for writing. So a statement that slips through a front end
-//! still reaches nothing. The prompt and batches run unrestricted; `serve` and
-//! `explore` start closed, and their options open what they name.
+//! Each process has one policy, fixed when it starts. Every access checks it: the
+//! runner of statements (writes), settings, the resolution of tables and the
+//! stores (paths and hosts), and whatever opens a file for writing. So a statement
+//! that bypasses the checks of a front end still reaches nothing. The prompt and
+//! batches run unrestricted; `serve` and `explore` allow only what their options
+//! name.
 
+mod hosts;
 mod paths;
-pub mod settings;
+mod settings;
 
 use std::path::Path;
 use std::time::Duration;
 
 use url::Url;
 
-pub use paths::Paths;
+pub use hosts::AllowedHosts;
+pub use paths::AllowedPaths;
 
 use crate::error::{ErrorKind, Result, ShellError};
-use crate::sources::place;
+use crate::sources::glob;
+use crate::sources::location::{local_path, parse_url};
 
-/// Hosts that statements may reach.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Network {
-    /// Every host, and every kind of remote store.
-    Any,
-    /// These hosts or buckets, by name. Empty is none.
-    Hosts(Vec<String>),
-}
-
-/// What the statements of a session may do.
+/// Permissions of the statements of a session.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Command that started the session, for messages about its options.
+    /// Command that started a restricted session, for messages about its options.
     command: Option<&'static str>,
     writes: bool,
-    paths: Paths,
-    network: Network,
-    /// Most time a statement may take, and the most that a client may set.
+    paths: AllowedPaths,
+    hosts: AllowedHosts,
+    /// Maximum duration of a statement, and of the timeouts that clients set.
     pub statement_timeout: Option<Duration>,
 }
 
@@ -48,25 +42,25 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Everything that the process may do.
+    /// Policy that allows whatever the process may do.
     pub fn unrestricted() -> Self {
         Self {
             command: None,
             writes: true,
-            paths: Paths::any(),
-            network: Network::Any,
+            paths: AllowedPaths::any(),
+            hosts: AllowedHosts::Any,
             statement_timeout: None,
         }
     }
 
-    /// Reading below `paths`, nothing else. `command` is the command whose
-    /// options allow more, such as `semql serve`.
-    pub fn closed(command: &'static str, paths: Paths) -> Self {
+    /// Policy that allows reading below `paths`, nothing else. `command` is the
+    /// command whose options allow more, such as `semql serve`.
+    pub fn closed(command: &'static str, paths: AllowedPaths) -> Self {
         Self {
             command: Some(command),
             writes: false,
             paths,
-            network: Network::Hosts(Vec::new()),
+            hosts: AllowedHosts::Listed(Vec::new()),
             statement_timeout: None,
         }
     }
@@ -76,8 +70,8 @@ impl Policy {
         self
     }
 
-    pub fn with_network(mut self, network: Network) -> Self {
-        self.network = network;
+    pub fn with_hosts(mut self, hosts: AllowedHosts) -> Self {
+        self.hosts = hosts;
         self
     }
 
@@ -86,36 +80,34 @@ impl Policy {
         self
     }
 
-    /// Adds a location that the command line or the dictionary names: a path, a
-    /// pattern or a URL.
+    /// Allows a location of the command line or the dictionary: a path, a pattern or
+    /// a URL.
     ///
     /// # Errors
-    /// A URL that cannot be read.
+    /// An invalid URL.
     pub fn allow_location(&mut self, location: &str) -> Result<()> {
-        match place::local_path(location)? {
+        match local_path(location)? {
             Some(path) => self.paths.add(path),
             None => {
-                let url = Url::parse(location).ok();
-                let host = url.as_ref().and_then(Url::host_str);
-                if let (Network::Hosts(hosts), Some(host)) = (&mut self.network, host) {
-                    hosts.push(host.to_string());
+                if let Some(host) = parse_url(location)?.host_str() {
+                    self.hosts.add(host);
                 }
             }
         }
         Ok(())
     }
 
-    /// Whether statements may write at all.
+    /// Whether statements may write.
     pub fn allows_writes(&self) -> bool {
         self.writes
     }
 
-    /// Whether the session is one that strangers' statements reach.
+    /// Whether the session runs the statements of clients.
     pub fn is_restricted(&self) -> bool {
         self.command.is_some()
     }
 
-    /// Checks that statements may write; `what` is what would write.
+    /// Checks that statements may write. `what` names the statement in the error.
     ///
     /// # Errors
     /// [`ErrorKind::ReadOnly`].
@@ -135,12 +127,11 @@ impl Policy {
     /// Checks that a path of this machine may be read.
     ///
     /// # Errors
-    /// [`ErrorKind::Forbidden`], in words that do not depend on whether the
-    /// file exists.
+    /// [`ErrorKind::Forbidden`]. The message does not reveal whether the file exists.
     pub fn check_read_path(&self, path: &Path) -> Result<()> {
         match self.paths.contains(path) {
             true => Ok(()),
-            false => Err(self.outside(path)),
+            false => Err(self.path_error(path)),
         }
     }
 
@@ -153,7 +144,7 @@ impl Policy {
         self.check_read_path(path)
     }
 
-    fn outside(&self, path: &Path) -> ShellError {
+    fn path_error(&self, path: &Path) -> ShellError {
         ShellError::of_kind(
             ErrorKind::Forbidden,
             format!(
@@ -165,17 +156,29 @@ impl Policy {
         )
     }
 
+    /// Checks that a location may be read: a path, a pattern or a URL.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Forbidden`]; an invalid URL.
+    pub fn check_read_location(&self, location: &str) -> Result<()> {
+        match local_path(location)? {
+            Some(path) if glob::is_pattern(location) && !path.exists() => {
+                let text = path.to_string_lossy();
+                let (folder, _) = glob::split(&text);
+                self.check_read_path(Path::new(if folder.is_empty() { "." } else { folder }))
+            }
+            Some(path) => self.check_read_path(&path),
+            None => self.check_url(&parse_url(location)?),
+        }
+    }
+
     /// Checks that a remote location may be used.
     ///
     /// # Errors
     /// [`ErrorKind::Forbidden`], before any connection is made.
     pub fn check_url(&self, url: &Url) -> Result<()> {
         let host = url.host_str().unwrap_or_default();
-        let allowed = match &self.network {
-            Network::Any => true,
-            Network::Hosts(hosts) => hosts.iter().any(|known| known.eq_ignore_ascii_case(host)),
-        };
-        if allowed {
+        if self.hosts.contains(host) {
             return Ok(());
         }
         Err(ShellError::of_kind(
@@ -191,7 +194,7 @@ impl Policy {
     /// Checks that a setting may be given this value.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidValue`] outside the bounds that hold everywhere;
+    /// [`ErrorKind::InvalidValue`] outside the bounds, which all sessions have;
     /// [`ErrorKind::Forbidden`] for a setting that clients cannot change.
     pub fn check_setting(&self, key: &str, value: &str) -> Result<()> {
         settings::check_bounds(key, value)?;
@@ -201,7 +204,7 @@ impl Policy {
         Err(ShellError::of_kind(
             ErrorKind::Forbidden,
             format!(
-                "the setting '{key}' cannot be changed here: it concerns the machine or the server; \
+                "the setting '{key}' cannot be changed here: it affects the machine or the server; \
                  {} --set {key}=VALUE sets it at start",
                 self.command.unwrap_or("the session")
             ),
@@ -215,30 +218,24 @@ impl Policy {
             return limits;
         }
         semql_udfs::RuntimeLimits {
-            downloads: self.network == Network::Any,
+            downloads: self.hosts == AllowedHosts::Any,
             model_paths: false,
             clear_cache: self.writes,
             ..limits
         }
     }
 
-    /// Lines that say what clients may do, for the start of a server.
+    /// Permissions of clients in sentences, for the log of a server.
     pub fn describe(&self) -> Vec<String> {
         let verb = match self.writes {
             true => "read and write",
-            false => "read, and write nothing",
+            false => "read, but do not write",
         };
         let mut lines = vec![format!("Clients {verb}: {}.", self.paths)];
-        lines.push(match &self.network {
-            Network::Any => "They reach any host (--allow-network).".to_string(),
-            Network::Hosts(hosts) if hosts.is_empty() => {
-                "They reach no other host (--allow-network=HOST opens one).".to_string()
-            }
-            Network::Hosts(hosts) => format!("They reach {}.", hosts.join(", ")),
-        });
+        lines.push(format!("They reach {}.", self.hosts));
         if let Some(timeout) = self.statement_timeout {
             lines.push(format!(
-                "A statement takes {} s at most (--statement-timeout).",
+                "A statement takes at most {} s (--statement-timeout).",
                 timeout.as_secs_f64()
             ));
         }
@@ -251,11 +248,11 @@ mod tests {
     use super::*;
 
     fn closed() -> Policy {
-        Policy::closed("semql serve", Paths::below([std::env::temp_dir()]))
+        Policy::closed("semql serve", AllowedPaths::below([std::env::temp_dir()]))
     }
 
     #[test]
-    fn a_closed_policy_refuses_by_kind() {
+    fn a_closed_policy_refuses_with_error_kinds() {
         let policy = closed();
         let kind = |result: Result<()>| result.unwrap_err().kind;
         assert_eq!(kind(policy.check_write("COPY")), ErrorKind::ReadOnly);
@@ -280,8 +277,8 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_opened_one_by_one() {
-        let policy = closed().with_network(Network::Hosts(vec!["data.example.org".into()]));
+    fn only_listed_hosts_are_allowed() {
+        let policy = closed().with_hosts(AllowedHosts::Listed(vec!["data.example.org".into()]));
         let check = |url: &str| policy.check_url(&Url::parse(url).unwrap()).is_ok();
         assert!(check("https://DATA.example.org/x.csv"));
         assert!(!check("https://example.org/x.csv"));

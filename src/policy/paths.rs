@@ -1,4 +1,4 @@
-//! Paths of this machine that statements may use.
+//! Paths of this machine that statements may access.
 
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
@@ -6,23 +6,24 @@ use std::sync::Arc;
 
 use crate::sources::glob::{self, Glob};
 
-/// Folders and files, with everything below them.
+/// Paths that statements may access: folders and files, with everything below.
 #[derive(Clone, Debug)]
-pub struct Paths {
-    /// `None` is every path. Each root is there as it was given, made absolute,
-    /// and with its links resolved.
-    roots: Option<Vec<Root>>,
+pub struct AllowedPaths {
+    /// `None` means every path.
+    roots: Option<Vec<AllowedRoot>>,
 }
 
 #[derive(Clone, Debug)]
-struct Root {
+struct AllowedRoot {
+    /// Path as given.
     shown: PathBuf,
+    /// Absolute path with links resolved; of a pattern, that of its folder.
     real: PathBuf,
-    /// Where the root was a pattern: `real` is the folder before it.
+    /// Pattern below `real`.
     pattern: Option<Arc<Glob>>,
 }
 
-impl Root {
+impl AllowedRoot {
     fn of(shown: PathBuf) -> Self {
         let text = shown.to_string_lossy();
         let pattern = (glob::is_pattern(&text) && !shown.exists())
@@ -51,7 +52,7 @@ impl Root {
         };
         match (&self.pattern, rest.to_str()) {
             (None, _) => true,
-            // The folder itself is listed to find the files of the pattern.
+            // Finding the files of a pattern lists its folder.
             (Some(_), Some("")) => true,
             (Some(glob), Some(rest)) => glob.matches(rest),
             (Some(_), None) => false,
@@ -59,28 +60,28 @@ impl Root {
     }
 }
 
-impl Paths {
+impl AllowedPaths {
     /// Every path.
     pub fn any() -> Self {
         Self { roots: None }
     }
 
-    /// These folders and files. One that does not exist yet counts by its name.
+    /// These folders, files and patterns, including those that do not exist yet.
     pub fn below(roots: impl IntoIterator<Item = PathBuf>) -> Self {
         Self {
-            roots: Some(roots.into_iter().map(Root::of).collect()),
+            roots: Some(roots.into_iter().map(AllowedRoot::of).collect()),
         }
     }
 
     /// Adds a folder, a file or a pattern.
     pub fn add(&mut self, path: PathBuf) {
         if let Some(roots) = &mut self.roots {
-            roots.push(Root::of(path));
+            roots.push(AllowedRoot::of(path));
         }
     }
 
-    /// Whether a path lies below a root once its links are followed. Of a path
-    /// that does not exist, the part that exists is followed.
+    /// Whether a path is below a root once its links are resolved. For a path that
+    /// does not exist, the links of the existing part are resolved.
     pub fn contains(&self, path: &Path) -> bool {
         let Some(roots) = &self.roots else {
             return true;
@@ -92,10 +93,10 @@ impl Paths {
     }
 }
 
-impl fmt::Display for Paths {
+impl fmt::Display for AllowedPaths {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.roots {
-            None => f.write_str("every file that this process may open"),
+            None => f.write_str("every file that the process may open"),
             Some(roots) => {
                 f.write_str("tables of the data dictionary, and files below")?;
                 for (at, root) in roots.iter().enumerate() {
@@ -120,14 +121,14 @@ fn real(path: &Path) -> Option<PathBuf> {
     std::fs::canonicalize(path).ok()
 }
 
-/// The path with the links of its longest existing part followed; `None` where
-/// `..` follows a part that does not exist.
+/// Resolves the links of the longest existing part of a path; `None` if `..`
+/// follows a part that does not exist.
 fn real_of_existing_part(path: &Path) -> Option<PathBuf> {
     let existing = path.ancestors().find_map(|part| Some((part, real(part)?)));
     let (part, real) = existing?;
     let rest = path.strip_prefix(part).ok()?;
     let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
-    // A dangling link has no real path, and leads wherever it is made to lead.
+    // A dangling link has no real path, and its target may be created later.
     let dangling = rest
         .components()
         .next()
@@ -140,22 +141,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_below_a_root_are_inside() {
+    fn paths_below_a_root_are_allowed() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("in")).unwrap();
         std::fs::write(folder.path().join("out.csv"), "a").unwrap();
-        let paths = Paths::below([folder.path().join("in")]);
+        let paths = AllowedPaths::below([folder.path().join("in")]);
         let inside = folder.path().join("in/new/file.csv");
         assert!(paths.contains(&inside));
         for outside in ["out.csv", "in/../out.csv", "in/none/../../out.csv", "inner"] {
             assert!(!paths.contains(&folder.path().join(outside)), "{outside}");
         }
-        assert!(Paths::any().contains(Path::new("/etc/passwd")));
+        assert!(AllowedPaths::any().contains(Path::new("/etc/passwd")));
     }
 
     #[cfg(unix)]
     #[test]
-    fn links_count_as_what_they_lead_to() {
+    fn links_are_checked_by_their_targets() {
         use std::os::unix::fs::symlink;
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("in");
@@ -164,24 +165,24 @@ mod tests {
         symlink(folder.path().join("secret.csv"), root.join("link.csv")).unwrap();
         symlink(folder.path().join("later.csv"), root.join("dangling.csv")).unwrap();
         symlink("/", root.join("all")).unwrap();
-        let paths = Paths::below([root.clone()]);
+        let paths = AllowedPaths::below([root.clone()]);
         for outside in ["link.csv", "dangling.csv", "all/etc/passwd"] {
             assert!(!paths.contains(&root.join(outside)), "{outside}");
         }
-        // A root that is itself reached by a link.
+        // A root that is a link.
         symlink(&root, folder.path().join("alias")).unwrap();
-        let alias = Paths::below([folder.path().join("alias")]);
+        let alias = AllowedPaths::below([folder.path().join("alias")]);
         assert!(alias.contains(&root.join("x.csv")));
         assert!(alias.contains(&folder.path().join("alias/x.csv")));
     }
 
     #[test]
-    fn a_pattern_opens_what_it_matches() {
+    fn a_pattern_allows_what_it_matches() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["a.csv", "a.txt"] {
             std::fs::write(folder.path().join(name), "a").unwrap();
         }
-        let paths = Paths::below([folder.path().join("*.csv")]);
+        let paths = AllowedPaths::below([folder.path().join("*.csv")]);
         assert!(paths.contains(&folder.path().join("a.csv")));
         assert!(!paths.contains(&folder.path().join("a.txt")));
         assert!(!paths.contains(&folder.path().join("sub/a.csv")));
@@ -192,7 +193,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.csv");
         std::fs::write(&file, "a").unwrap();
-        let mut paths = Paths::below([]);
+        let mut paths = AllowedPaths::below([]);
         assert!(!paths.contains(&file));
         paths.add(file.clone());
         assert!(paths.contains(&file));

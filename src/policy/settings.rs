@@ -1,20 +1,19 @@
-//! Settings: bounds that hold everywhere, and those that clients may change.
+//! Settings: bounds of their values, and which of them clients may change.
 
 use crate::error::{ErrorKind, Result, ShellError};
 
-/// Least and most value of a number, for settings where another one ends the
-/// process or stops everybody's work.
-struct Bounds {
+/// Bounds of a setting that could end or block the process with other values.
+struct SettingBounds {
     key: &'static str,
-    least: u64,
-    most: u64,
+    min: u64,
+    max: u64,
 }
 
-const fn bounds(key: &'static str, least: u64, most: u64) -> Bounds {
-    Bounds { key, least, most }
+const fn bounds(key: &'static str, min: u64, max: u64) -> SettingBounds {
+    SettingBounds { key, min, max }
 }
 
-const BOUNDS: &[Bounds] = &[
+const BOUNDS: &[SettingBounds] = &[
     bounds("datafusion.execution.batch_size", 1, 1 << 17),
     bounds("datafusion.execution.target_partitions", 0, 1 << 10),
     bounds("datafusion.execution.planning_concurrency", 0, 1 << 10),
@@ -89,8 +88,8 @@ const BOUNDS: &[Bounds] = &[
     bounds("datafusion.sql_parser.recursion_limit", 1, 200),
 ];
 
-/// Settings that a client of a server may change; a name that ends in `.*`
-/// stands for all that begin so.
+/// Settings that a client of a server may change. A name with `.*` at its end
+/// includes all settings with that prefix.
 const OPEN_TO_CLIENTS: &[&str] = &[
     "ai.model",
     "ai.precision",
@@ -119,13 +118,13 @@ pub fn is_open_to_clients(key: &str) -> bool {
     OPEN_TO_CLIENTS
         .iter()
         .any(|open| match open.strip_suffix('*') {
-            Some(beginning) => key.starts_with(beginning),
+            Some(prefix) => key.starts_with(prefix),
             None => key == *open,
         })
 }
 
-/// Checks a value against the bounds of its setting. Text that is not a number is
-/// left to the setting itself.
+/// Checks a value against the bounds of its setting. The setting itself checks
+/// text that is not a number.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidValue`], with the bounds.
@@ -136,8 +135,8 @@ pub fn check_bounds(key: &str, value: &str) -> Result<()> {
     let digits = value.trim().trim_start_matches('+');
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     let fits = match digits.parse::<u64>() {
-        Ok(number) => (bounds.least..=bounds.most).contains(&number),
-        // Too many digits for any number that is allowed.
+        Ok(number) => (bounds.min..=bounds.max).contains(&number),
+        // A number with too many digits is out of bounds.
         Err(_) => !is_number,
     };
     match fits {
@@ -145,8 +144,8 @@ pub fn check_bounds(key: &str, value: &str) -> Result<()> {
         false => Err(ShellError::of_kind(
             ErrorKind::InvalidValue,
             format!(
-                "{key} cannot be {value}: it is a number from {} to {}",
-                bounds.least, bounds.most
+                "{key} cannot be {value}: its bounds are {} and {}",
+                bounds.min, bounds.max
             ),
         )),
     }
@@ -155,19 +154,19 @@ pub fn check_bounds(key: &str, value: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{Session, SessionOptions};
-    use crate::statement::set;
+    use datafusion::common::config::ConfigOptions;
 
-    #[tokio::test]
-    async fn every_name_is_a_setting() {
-        let session = Session::open(&SessionOptions::default()).await.unwrap();
-        let keys = set::keys(&session);
+    #[test]
+    fn the_listed_settings_exist() {
+        let engine = ConfigOptions::new().entries();
+        let engine = engine.into_iter().map(|entry| entry.key);
+        let keys: Vec<String> = engine.chain(semql_udfs::AiOptions::keys()).collect();
         for bounds in BOUNDS {
             assert!(keys.iter().any(|key| key == bounds.key), "{}", bounds.key);
         }
         for open in OPEN_TO_CLIENTS {
             let known = match open.strip_suffix('*') {
-                Some(beginning) => keys.iter().any(|key| key.starts_with(beginning)),
+                Some(prefix) => keys.iter().any(|key| key.starts_with(prefix)),
                 None => keys.iter().any(|key| key == open),
             };
             assert!(known, "{open}");
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_the_machine_are_closed() {
+    fn clients_change_settings_of_queries_only() {
         for key in semql_udfs::AiOptions::keys() {
             let of_query = semql_udfs::AiOptions::is_query_setting(&key) == Some(true);
             assert_eq!(is_open_to_clients(&key), of_query, "{key}");
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_hold() {
+    fn values_outside_the_bounds_are_refused() {
         let key = "datafusion.execution.batch_size";
         check_bounds(key, "8192").unwrap();
         for wild in ["0", "100000000000", "99999999999999999999999999"] {

@@ -1,4 +1,4 @@
-//! Completion.
+//! Completion of the input line.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,29 +10,30 @@ use rustyline::completion::Pair;
 use tokio::runtime::Handle;
 
 use super::keywords::KEYWORDS;
-use crate::commands::{COMMANDS, Takes};
+use crate::commands::{ArgumentKind, COMMANDS};
 use crate::script::Variables;
 use crate::session::Session;
-use crate::statement;
+use crate::{settings, statement};
 
-/// A Tab never waits longer than this for the columns of a table.
-const PATIENCE: Duration = Duration::from_millis(400);
+/// Timeout for the columns of a table.
+const COLUMNS_TIMEOUT: Duration = Duration::from_millis(400);
 
-/// Candidates shown for one Tab.
-const MOST: usize = 200;
+/// Maximum number of candidates.
+const MAX_CANDIDATES: usize = 200;
 
+/// Completer of statements and commands.
 pub struct SqlCompleter {
     session: Arc<Session>,
     runtime: Handle,
     pub variables: Variables,
 }
 
-/// Where the word to complete begins, and what stands around it.
-enum Place<'a> {
+/// Word to complete, by its context.
+enum CompletionContext<'a> {
     /// `\ti`
     CommandName(&'a str),
-    /// The last word behind a command.
-    CommandArgument(Takes, &'a str),
+    /// The last word after a command.
+    CommandArgument(ArgumentKind, &'a str),
     /// Inside a single-quoted string.
     String(&'a str),
     /// The key of `SET key`.
@@ -43,15 +44,15 @@ enum Place<'a> {
     Word(&'a str),
 }
 
-impl Place<'_> {
+impl CompletionContext<'_> {
     fn word(&self) -> &str {
         match self {
-            Place::CommandName(word)
-            | Place::CommandArgument(_, word)
-            | Place::String(word)
-            | Place::Setting(word)
-            | Place::Variable(word)
-            | Place::Word(word) => word,
+            CompletionContext::CommandName(word)
+            | CompletionContext::CommandArgument(_, word)
+            | CompletionContext::String(word)
+            | CompletionContext::Setting(word)
+            | CompletionContext::Variable(word)
+            | CompletionContext::Word(word) => word,
         }
     }
 }
@@ -65,30 +66,32 @@ impl SqlCompleter {
         }
     }
 
-    /// Where the completed word begins, and what it could be.
+    /// Start of the word to complete, and its candidates.
     pub fn complete(&self, line: &str, pos: usize) -> (usize, Vec<Pair>) {
         let before = &line[..pos];
-        let place = place(before);
-        let start = pos - place.word().len();
-        let word = place.word();
-        let candidates: BTreeSet<String> = match &place {
-            Place::CommandName(_) => {
+        let context = context(before);
+        let word = context.word();
+        let start = pos - word.len();
+        let candidates: BTreeSet<String> = match &context {
+            CompletionContext::CommandName(_) => {
                 let names = COMMANDS.iter().map(|command| command.name.to_string());
                 starting(word, names).map(|name| name + " ").collect()
             }
-            Place::CommandArgument(takes, _) => self.arguments(*takes, word),
-            Place::String(_) => {
+            CompletionContext::CommandArgument(kind, _) => self.arguments(*kind, word),
+            CompletionContext::String(_) => {
                 let mut all = files(word);
                 all.extend(self.labels(word));
                 all
             }
-            Place::Setting(_) => starting(word, statement::set::keys(&self.session)).collect(),
-            Place::Variable(_) => self.variable_names(word),
-            Place::Word(_) => self.words(line, word),
+            CompletionContext::Setting(_) => {
+                starting(word, settings::keys(&self.session.ctx)).collect()
+            }
+            CompletionContext::Variable(_) => self.variable_names(word),
+            CompletionContext::Word(_) => self.words(line, word),
         };
         let pairs = candidates
             .into_iter()
-            .take(MOST)
+            .take(MAX_CANDIDATES)
             .map(|replacement| Pair {
                 display: replacement.trim_end().to_string(),
                 replacement,
@@ -97,11 +100,11 @@ impl SqlCompleter {
         (start, pairs)
     }
 
-    fn arguments(&self, takes: Takes, word: &str) -> BTreeSet<String> {
-        match takes {
-            Takes::Nothing | Takes::Anything => BTreeSet::new(),
-            Takes::File => files(word),
-            Takes::Table => {
+    fn arguments(&self, kind: ArgumentKind, word: &str) -> BTreeSet<String> {
+        match kind {
+            ArgumentKind::Nothing | ArgumentKind::Anything => BTreeSet::new(),
+            ArgumentKind::File => files(word),
+            ArgumentKind::Table => {
                 let mut all: BTreeSet<String> =
                     starting(word, statement::diagnose::tables(&self.session)).collect();
                 if !word.is_empty() {
@@ -109,9 +112,9 @@ impl SqlCompleter {
                 }
                 all
             }
-            Takes::Function => starting(word, self.functions()).collect(),
-            Takes::Variable => self.variable_names(word),
-            Takes::OneOf(words) => {
+            ArgumentKind::Function => starting(word, self.functions()).collect(),
+            ArgumentKind::Variable => self.variable_names(word),
+            ArgumentKind::OneOf(words) => {
                 starting(word, words.iter().map(|it| (*it).to_string())).collect()
             }
         }
@@ -125,7 +128,7 @@ impl SqlCompleter {
         .collect()
     }
 
-    /// The labels of all taxonomies.
+    /// Labels of all taxonomies that begin with `word`.
     fn labels(&self, word: &str) -> BTreeSet<String> {
         let labels = self
             .session
@@ -152,7 +155,7 @@ impl SqlCompleter {
     fn words(&self, line: &str, word: &str) -> BTreeSet<String> {
         let tables = statement::diagnose::tables(&self.session);
         let mut all: BTreeSet<String> = starting(word, self.columns(line, &tables)).collect();
-        // `table.` asks for columns and nothing else.
+        // Only columns follow `table.`.
         if let Some((qualifier, column)) = word.rsplit_once('.') {
             let columns = self.columns_of(&TableReference::parse_str(qualifier));
             return starting(column, columns)
@@ -195,10 +198,10 @@ impl SqlCompleter {
 
     fn columns_of(&self, table: &TableReference) -> Vec<String> {
         let provider = self.session.ctx.table_provider(table.clone());
-        let waited = self
+        let provider = self
             .runtime
-            .block_on(async { tokio::time::timeout(PATIENCE, provider).await });
-        let Ok(Ok(provider)) = waited else {
+            .block_on(async { tokio::time::timeout(COLUMNS_TIMEOUT, provider).await });
+        let Ok(Ok(provider)) = provider else {
             return Vec::new();
         };
         let schema = provider.schema();
@@ -210,7 +213,7 @@ impl SqlCompleter {
     }
 }
 
-/// A name as SQL needs it: quoted where the engine would fold or misread it.
+/// Identifier in SQL, with quotes if the engine would fold or misread it.
 fn identifier(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name
@@ -223,24 +226,25 @@ fn identifier(name: &str) -> String {
     }
 }
 
-fn place(before: &str) -> Place<'_> {
+/// Context of the last word of `before`.
+fn context(before: &str) -> CompletionContext<'_> {
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     let line = before[line_start..].trim_start();
     if let Some(command) = line.strip_prefix('\\') {
         let Some((name, arguments)) = command.split_once(char::is_whitespace) else {
-            return Place::CommandName(command);
+            return CompletionContext::CommandName(command);
         };
-        let takes = COMMANDS
+        let kind = COMMANDS
             .iter()
             .find(|known| known.name == name)
-            .map_or(Takes::Nothing, |known| known.takes);
+            .map_or(ArgumentKind::Nothing, |known| known.argument_kind);
         let word = last_word(arguments, |c| c.is_whitespace() || c == '\'');
-        return Place::CommandArgument(takes, word);
+        return CompletionContext::CommandArgument(kind, word);
     }
     // An odd number of quotes before the cursor: it is inside a string.
     if before.matches('\'').count() % 2 == 1 {
         let at = before.rfind('\'').map_or(0, |at| at + 1);
-        return Place::String(&before[at..]);
+        return CompletionContext::String(&before[at..]);
     }
     let word = last_word(before, |c| !(c.is_alphanumeric() || "_.\"".contains(c)));
     let ahead = before[..before.len() - word.len()].trim_end();
@@ -248,16 +252,16 @@ fn place(before: &str) -> Place<'_> {
         && !ahead.ends_with("::")
         && before[..before.len() - word.len()].ends_with(':')
     {
-        return Place::Variable(word);
+        return CompletionContext::Variable(word);
     }
     let statement = ahead.rsplit(';').next().unwrap_or_default().trim();
     if ["SET", "RESET", "SHOW"]
         .iter()
         .any(|it| it.eq_ignore_ascii_case(statement))
     {
-        return Place::Setting(word);
+        return CompletionContext::Setting(word);
     }
-    Place::Word(word)
+    CompletionContext::Word(word)
 }
 
 fn last_word(text: &str, ends: impl Fn(char) -> bool) -> &str {
@@ -267,7 +271,7 @@ fn last_word(text: &str, ends: impl Fn(char) -> bool) -> &str {
     &text[start..]
 }
 
-/// Those that begin with `word`, whatever the case.
+/// Candidates that begin with `word`, in any case.
 fn starting(word: &str, all: impl IntoIterator<Item = String>) -> impl Iterator<Item = String> {
     let word = word.to_lowercase();
     all.into_iter()
@@ -303,23 +307,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_place_decides_what_is_completed() {
-        assert!(matches!(place("\\ti"), Place::CommandName("ti")));
+    fn the_context_determines_the_candidates() {
         assert!(matches!(
-            place("\\x o"),
-            Place::CommandArgument(Takes::OneOf(_), "o")
+            context("\\ti"),
+            CompletionContext::CommandName("ti")
         ));
-        assert!(matches!(place("SELECT * FROM 'da"), Place::String("da")));
-        assert!(matches!(place("SELECT 'a' || ti"), Place::Word("ti")));
-        assert!(matches!(place("SET ai.de"), Place::Setting("ai.de")));
-        assert!(matches!(place("SELECT 1; set ai"), Place::Setting("ai")));
-        assert!(matches!(place("LIMIT :li"), Place::Variable("li")));
-        assert!(matches!(place("SELECT a::in"), Place::Word("in")));
-        assert!(matches!(place("SELECT (ti"), Place::Word("ti")));
+        assert!(matches!(
+            context("\\x o"),
+            CompletionContext::CommandArgument(ArgumentKind::OneOf(_), "o")
+        ));
+        assert!(matches!(
+            context("SELECT * FROM 'da"),
+            CompletionContext::String("da")
+        ));
+        assert!(matches!(
+            context("SELECT 'a' || ti"),
+            CompletionContext::Word("ti")
+        ));
+        assert!(matches!(
+            context("SET ai.de"),
+            CompletionContext::Setting("ai.de")
+        ));
+        assert!(matches!(
+            context("SELECT 1; set ai"),
+            CompletionContext::Setting("ai")
+        ));
+        assert!(matches!(
+            context("LIMIT :li"),
+            CompletionContext::Variable("li")
+        ));
+        assert!(matches!(
+            context("SELECT a::in"),
+            CompletionContext::Word("in")
+        ));
+        assert!(matches!(
+            context("SELECT (ti"),
+            CompletionContext::Word("ti")
+        ));
     }
 
     #[test]
-    fn names_are_quoted_where_sql_needs_it() {
+    fn identifiers_are_quoted_if_necessary() {
         assert_eq!(identifier("title"), "title");
         assert_eq!(identifier("Name"), "\"Name\"");
         assert_eq!(identifier("a b"), "\"a b\"");

@@ -1,5 +1,4 @@
-//! What the line editor asks: is the input complete, how is it coloured, what
-//! could follow.
+//! Callbacks of the line editor: validation, colours, completion and hints.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use tokio::runtime::Handle;
 
 use super::complete::SqlCompleter;
 use super::highlight;
-use crate::script::{self, Kind};
+use crate::script::{self, ItemKind};
 use crate::session::Session;
 
 #[derive(Helper, Hinter)]
@@ -45,7 +44,7 @@ impl Completer for ShellHelper {
 impl Highlighter for ShellHelper {
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
         if self.color {
-            Cow::Owned(highlight::paint(line))
+            Cow::Owned(highlight::highlight(line))
         } else {
             Cow::Borrowed(line)
         }
@@ -74,7 +73,7 @@ impl Highlighter for ShellHelper {
 
 impl Validator for ShellHelper {
     fn validate(&self, context: &mut ValidationContext<'_>) -> Result<ValidationResult> {
-        Ok(if complete(context.input()) {
+        Ok(if is_complete(context.input()) {
             ValidationResult::Valid(None)
         } else {
             ValidationResult::Incomplete
@@ -82,26 +81,26 @@ impl Validator for ShellHelper {
     }
 }
 
-/// Whether Enter runs the input: it ends with a semicolon or a command, or
-/// there is nothing in it.
-fn complete(input: &str) -> bool {
-    let (items, unfinished) = script::split(input);
-    // An open quote in a command's line is the command's to complain about.
-    if unfinished.is_some() {
+/// Whether Enter runs the input: it ends with a semicolon or a command, or is
+/// empty.
+fn is_complete(input: &str) -> bool {
+    // A command reports a quote that is open on its own line.
+    let (items, unterminated) = script::split(input);
+    if unterminated.is_some() {
         return false;
     }
     match items.last() {
         None => true,
-        Some(last) => last.complete || last.kind == Kind::Command,
+        Some(last) => last.complete || last.kind == ItemKind::Command,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::complete;
+    use super::is_complete;
 
     #[test]
-    fn enter_runs_only_what_is_whole() {
+    fn enter_runs_complete_input_only() {
         for (input, expected) in [
             ("", true),
             ("SELECT 1", false),
@@ -114,7 +113,7 @@ mod tests {
             ("\\echo it's", true),
             ("-- only a comment", true),
         ] {
-            assert_eq!(complete(input), expected, "{input}");
+            assert_eq!(is_complete(input), expected, "{input}");
         }
     }
 }

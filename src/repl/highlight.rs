@@ -1,4 +1,4 @@
-//! Colours for the line being typed.
+//! Syntax colours of the input line.
 
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -14,18 +14,18 @@ const COMMENT: &str = "\x1b[2m";
 const COMMAND: &str = "\x1b[35m";
 const RESET: &str = "\x1b[0m";
 
-/// `line` with escape codes put in. What they surround is the same text.
-pub fn paint(line: &str) -> String {
+/// Inserts escape codes for colours into `line`.
+pub fn highlight(line: &str) -> String {
     if line.trim_start().starts_with('\\') {
         return format!("{COMMAND}{line}{RESET}");
     }
     let mut tokens = Vec::new();
-    let open = Tokenizer::new(&GenericDialect {}, line)
+    let unterminated = Tokenizer::new(&GenericDialect {}, line)
         .with_unescape(false)
         .tokenize_with_location_into_buf(&mut tokens)
         .is_err();
     let mut cursor = Cursor::new(line);
-    let mut painted = String::with_capacity(line.len() * 2);
+    let mut highlighted = String::with_capacity(line.len() * 2);
     let mut end = 0;
     for token in &tokens {
         let start = cursor.offset(token.span.start);
@@ -33,28 +33,28 @@ pub fn paint(line: &str) -> String {
         let text = &line[start..end];
         match color(&token.token) {
             Some(color) => {
-                painted.push_str(color);
-                painted.push_str(text);
-                painted.push_str(RESET);
+                highlighted.push_str(color);
+                highlighted.push_str(text);
+                highlighted.push_str(RESET);
             }
-            None => painted.push_str(text),
+            None => highlighted.push_str(text),
         }
     }
     let rest = &line[end..];
-    if open && !rest.is_empty() {
-        // A string or comment that is still being typed.
+    if unterminated && !rest.is_empty() {
+        // An unterminated string or comment.
         let color = if rest.starts_with("/*") {
             COMMENT
         } else {
             STRING
         };
-        painted.push_str(color);
-        painted.push_str(rest);
-        painted.push_str(RESET);
+        highlighted.push_str(color);
+        highlighted.push_str(rest);
+        highlighted.push_str(RESET);
     } else {
-        painted.push_str(rest);
+        highlighted.push_str(rest);
     }
-    painted
+    highlighted
 }
 
 fn color(token: &Token) -> Option<&'static str> {
@@ -79,9 +79,9 @@ fn color(token: &Token) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    fn plain(painted: &str) -> String {
+    fn without_colours(highlighted: &str) -> String {
         let mut text = String::new();
-        let mut rest = painted;
+        let mut rest = highlighted;
         while let Some(at) = rest.find('\x1b') {
             text.push_str(&rest[..at]);
             let end = rest[at..].find('m').unwrap();
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_change_no_character() {
+    fn colours_leave_the_text_unchanged() {
         for line in [
             "SELECT 'a''b', 1.5 FROM \"T\" -- end",
             "select x /* c */ from 'open",
@@ -100,15 +100,15 @@ mod tests {
             "SELECT ü, '日本' ;",
             "",
         ] {
-            assert_eq!(plain(&paint(line)), line);
+            assert_eq!(without_colours(&highlight(line)), line);
         }
     }
 
     #[test]
-    fn keywords_and_strings_differ() {
-        let painted = paint("SELECT 'x' FROM title");
-        assert!(painted.contains(&format!("{KEYWORD}SELECT{RESET}")));
-        assert!(painted.contains(&format!("{STRING}'x'{RESET}")));
-        assert!(painted.ends_with(" title"));
+    fn keywords_and_strings_have_colours() {
+        let highlighted = highlight("SELECT 'x' FROM title");
+        assert!(highlighted.contains(&format!("{KEYWORD}SELECT{RESET}")));
+        assert!(highlighted.contains(&format!("{STRING}'x'{RESET}")));
+        assert!(highlighted.ends_with(" title"));
     }
 }

@@ -1,5 +1,4 @@
-//! The keywords that are completed and coloured: those that people type, not
-//! all of the standard's.
+//! Keywords that are completed and coloured: the common ones of the standard.
 
 pub const KEYWORDS: &[&str] = &[
     "ALL",
@@ -103,7 +102,7 @@ pub const KEYWORDS: &[&str] = &[
     "WITHIN",
 ];
 
-/// Whether `word`, in any case, is one of them.
+/// Whether `word`, in any case, is a keyword of the list.
 pub fn is_keyword(word: &str) -> bool {
     KEYWORDS
         .iter()

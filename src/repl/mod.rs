@@ -1,4 +1,4 @@
-//! The prompt.
+//! Interactive prompt.
 
 mod complete;
 mod helper;
@@ -13,48 +13,49 @@ use rustyline::{ColorMode, CompletionType, Config, Editor};
 use tokio::runtime::Runtime;
 
 use crate::error::{Result, ShellError};
+use crate::interpreter::{Flow, run_script};
 use crate::script::Script;
-use crate::shell::{Flow, Shell, report};
+use crate::shell::{Shell, report};
 use helper::ShellHelper;
 
 const PROMPT: &str = "semql> ";
 
-/// Lines that the history file keeps.
-const HISTORY: usize = 10_000;
+/// Lines of the history file.
+const MAX_HISTORY_LINES: usize = 10_000;
 
 /// Reads and runs statements until Ctrl-D or `\q`.
 ///
 /// # Errors
-/// If the terminal cannot be used, or what `\o` wrote cannot be put in place.
+/// If the terminal cannot be used, or the file of `\o` cannot be written.
 pub fn run(runtime: &Runtime, shell: &mut Shell) -> Result<()> {
     let mut editor = editor(runtime, shell)?;
     let history = history_file();
     if let Some(path) = &history {
-        // There is none the first time.
+        // The file does not exist at first.
         let _ = editor.load_history(path);
     }
-    shell.say(&format!(
-        "semql {}: SQL that understands text. \\? lists commands, \\h helps with SQL, Ctrl-D leaves.",
+    shell.print_notice(&format!(
+        "semql {}: SQL that understands text. \\? lists the commands, \\h helps with SQL, Ctrl-D quits.",
         env!("CARGO_PKG_VERSION")
     ));
     loop {
         if let Some(helper) = editor.helper_mut() {
             helper.completer.variables = shell.variables.clone();
         }
-        // What is pressed from here on is meant for the line to come, even where
-        // it arrives between Enter and the first step of the query.
-        shell.interrupts.forget();
+        // From here, Ctrl-C applies to the next line, even between Enter and the
+        // first step of the query.
+        shell.interrupts.reset();
         match editor.readline(PROMPT) {
             Ok(line) => {
                 if line.trim().is_empty() {
                     continue;
                 }
-                // A history that cannot be written is no reason to stop.
+                // Failures to write the history are ignored.
                 let _ = editor.add_history_entry(line.as_str());
                 if let Some(path) = &history {
                     let _ = editor.append_history(path);
                 }
-                match runtime.block_on(shell.run_script(&Script::new("", line))) {
+                match runtime.block_on(run_script(shell, &Script::new("", line))) {
                     Ok(Flow::Continue) => {}
                     Ok(Flow::Quit) => break,
                     Err(error) => report(&error),
@@ -62,27 +63,26 @@ pub fn run(runtime: &Runtime, shell: &mut Shell) -> Result<()> {
             }
             Err(ReadlineError::Interrupted) => {}
             Err(ReadlineError::Eof) => break,
-            Err(error) => return Err(ShellError::query(format!("the terminal: {error}"))),
+            Err(error) => return Err(terminal_error(&error)),
         }
     }
     shell.close()
 }
 
 fn editor(runtime: &Runtime, shell: &Shell) -> Result<Editor<ShellHelper, FileHistory>> {
-    let failed = |error: ReadlineError| ShellError::query(format!("the terminal: {error}"));
     let color = if shell.style.color {
         ColorMode::Enabled
     } else {
         ColorMode::Disabled
     };
     let config = Config::builder()
-        .max_history_size(HISTORY)
-        .map_err(failed)?
+        .max_history_size(MAX_HISTORY_LINES)
+        .map_err(|error| terminal_error(&error))?
         .history_ignore_space(true)
         .completion_type(CompletionType::List)
         .color_mode(color)
         .build();
-    let mut editor = Editor::with_config(config).map_err(failed)?;
+    let mut editor = Editor::with_config(config).map_err(|error| terminal_error(&error))?;
     let session = std::sync::Arc::clone(&shell.session);
     editor.set_helper(Some(ShellHelper::new(
         session,
@@ -92,35 +92,46 @@ fn editor(runtime: &Runtime, shell: &Shell) -> Result<Editor<ShellHelper, FileHi
     Ok(editor)
 }
 
-/// Runs the start-up file, if there is one. Its errors are told and no more.
-pub fn start_up(runtime: &Runtime, shell: &mut Shell) {
-    let asked = std::env::var_os("SEMQLRC").filter(|value| !value.is_empty());
-    let Some(path) = asked.clone().map(PathBuf::from).or_else(default_start_up) else {
+fn terminal_error(error: &ReadlineError) -> ShellError {
+    ShellError::query(format!("cannot use the terminal: {error}"))
+}
+
+/// Runs the start-up file, if present. Its errors are printed and do not end the
+/// shell.
+pub fn run_startup_file(runtime: &Runtime, shell: &mut Shell) {
+    let named = std::env::var_os("SEMQLRC").filter(|value| !value.is_empty());
+    let Some(path) = named
+        .clone()
+        .map(PathBuf::from)
+        .or_else(default_startup_file)
+    else {
         return;
     };
-    if asked.is_none() && !path.exists() {
+    if named.is_none() && !path.exists() {
         return;
     }
-    let result = Script::read(&path).and_then(|script| runtime.block_on(shell.run_script(&script)));
+    let result =
+        Script::read(&path).and_then(|script| runtime.block_on(run_script(shell, &script)));
     if let Err(error) = result {
         report(&error);
     }
 }
 
-fn default_start_up() -> Option<PathBuf> {
+fn default_startup_file() -> Option<PathBuf> {
     Some(
-        base("XDG_CONFIG_HOME", ".config")?
+        xdg_folder("XDG_CONFIG_HOME", ".config")?
             .join("semql")
             .join("semqlrc"),
     )
 }
 
-/// The history file, its folder made. `None` where nothing can be kept.
+/// History file; creates its folder. `None` if the history is off or the folder
+/// cannot be created.
 fn history_file() -> Option<PathBuf> {
     let path = match std::env::var_os("SEMQL_HISTORY") {
         Some(path) if path.is_empty() => return None,
         Some(path) => PathBuf::from(path),
-        None => base("XDG_STATE_HOME", ".local/state")?
+        None => xdg_folder("XDG_STATE_HOME", ".local/state")?
             .join("semql")
             .join("history"),
     };
@@ -133,8 +144,8 @@ fn history_file() -> Option<PathBuf> {
     Some(path)
 }
 
-/// A base folder of the XDG kind: from its variable, or below the home folder.
-fn base(variable: &str, below_home: &str) -> Option<PathBuf> {
+/// XDG base folder: from its variable, or below the home folder.
+fn xdg_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
     let named = std::env::var_os(variable).map(PathBuf::from);
     named
         .filter(|path| Path::is_absolute(path))

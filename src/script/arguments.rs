@@ -1,12 +1,12 @@
-//! The arguments of a backslash command.
+//! Arguments of a backslash command.
 
 use crate::error::{Result, ShellError};
 
-/// Words separated by white space; quotes, single or double, keep white space
-/// together, and a doubled quote inside them stands for itself.
+/// Splits a text at white space. Single or double quotes enclose white space; a
+/// doubled quote inside them is one quote.
 ///
 /// # Errors
-/// If a quote is left open.
+/// If a quote is not closed.
 pub fn words(text: &str) -> Result<Vec<String>> {
     let mut words = Vec::new();
     let mut chars = text.chars().peekable();
@@ -17,7 +17,7 @@ pub fn words(text: &str) -> Result<Vec<String>> {
         }
         let mut word = String::new();
         while let Some(c) = chars.next_if(|c| !c.is_whitespace()) {
-            // Inside a word an apostrophe is an apostrophe.
+            // Quotes inside a word are literal.
             if (c != '\'' && c != '"') || !word.is_empty() {
                 word.push(c);
                 continue;
@@ -45,7 +45,7 @@ mod tests {
     use super::words;
 
     #[test]
-    fn quotes_keep_words_together() {
+    fn quotes_enclose_white_space() {
         assert_eq!(
             words("a  'b c' \"d\"\"e\" it's").unwrap(),
             ["a", "b c", "d\"e", "it's"]

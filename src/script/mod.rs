@@ -1,24 +1,25 @@
-//! Scripts: text that becomes statements and backslash commands, each with the
-//! place it came from.
+//! Scripts: texts of statements and backslash commands, each with its file and line.
 
 mod arguments;
+mod cursor;
 mod split;
 pub mod variables;
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Result, ShellError};
+use crate::error::{ExitCode, Result, ShellError, io_reason};
 
 pub use arguments::words;
-pub use split::{Cursor, Item, Kind, split};
+pub use cursor::Cursor;
+pub use split::{ItemKind, ScriptItem, split};
 pub use variables::Variables;
 
-/// A text to run, and what to call it in messages.
+/// Text to run, and its name in messages.
 #[derive(Clone, Debug)]
 pub struct Script {
     /// `queries/01.sql`, `-c`, `standard input`; empty at the prompt.
     pub name: String,
-    /// The folder of the file, which `\i` starts from.
+    /// Folder of the file, the base of relative names in `\i`.
     pub folder: Option<PathBuf>,
     pub text: String,
 }
@@ -44,7 +45,7 @@ impl Script {
             )));
         }
         let bytes = std::fs::read(path).map_err(|error| {
-            ShellError::usage(format!("cannot read {shown}: {}", plain_io(&error)))
+            ShellError::usage(format!("cannot read {shown}: {}", io_reason(&error)))
         })?;
         Ok(Self {
             name: shown.to_string(),
@@ -53,8 +54,8 @@ impl Script {
         })
     }
 
-    /// `file:line`, for messages. At the prompt one line needs no name.
-    pub fn place(&self, line: usize) -> Option<String> {
+    /// `file:line` for messages; `None` for a single line at the prompt.
+    fn location(&self, line: usize) -> Option<String> {
         match self.name.as_str() {
             "" => self
                 .text
@@ -64,9 +65,26 @@ impl Script {
             name => Some(format!("{name}:{line}")),
         }
     }
+
+    /// Prefixes an error of the item at `first_line` with `file:line`, once.
+    pub fn locate_error(&self, mut error: ShellError, first_line: usize) -> ShellError {
+        if error.located || error.code == ExitCode::Interrupted || error.is_closed_output() {
+            return error;
+        }
+        let line_in_item = error
+            .line
+            .take()
+            .and_then(|line| usize::try_from(line).ok());
+        let line = first_line + line_in_item.unwrap_or(1).saturating_sub(1);
+        if let Some(location) = self.location(line) {
+            error.message = format!("{location}: {}", error.message);
+            error.located = true;
+        }
+        error
+    }
 }
 
-/// The text of a file; a byte order mark is no part of it.
+/// Decodes the text of a file and removes its byte order mark.
 ///
 /// # Errors
 /// If the bytes are not UTF-8; the message names the line.
@@ -82,13 +100,4 @@ pub fn decode(bytes: Vec<u8>, name: &str) -> Result<String> {
         .strip_prefix('\u{feff}')
         .map(str::to_string)
         .unwrap_or(text))
-}
-
-/// An I/O error without the number the system puts behind it.
-pub fn plain_io(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_string(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_string(),
-        _ => error.to_string(),
-    }
 }

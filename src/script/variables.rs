@@ -5,21 +5,21 @@ use std::collections::BTreeMap;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
-use super::split::Cursor;
+use super::cursor::Cursor;
 use crate::error::{Result, ShellError};
 use crate::suggest::hint;
 
-/// The values set with `-v`, `\set` and `\default`, by name.
+/// Values set with `-v`, `\set` and `\default`, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Variables(BTreeMap<String, String>);
 
 impl Variables {
     /// # Errors
-    /// If the name is not made of letters, digits and `_`.
+    /// If the name contains anything but letters, digits and `_`.
     pub fn set(&mut self, name: &str, value: impl Into<String>) -> Result<()> {
         if name.is_empty() || !name.chars().all(is_name) {
             return Err(ShellError::query(format!(
-                "'{name}' cannot be a variable's name: only letters, digits and _ can"
+                "'{name}' is not a valid variable name; use letters, digits and _"
             )));
         }
         self.0.insert(name.to_string(), value.into());
@@ -27,7 +27,7 @@ impl Variables {
     }
 
     /// # Errors
-    /// If there is no such variable.
+    /// If the variable does not exist.
     pub fn unset(&mut self, name: &str) -> Result<()> {
         match self.0.remove(name) {
             Some(_) => Ok(()),
@@ -48,22 +48,22 @@ impl Variables {
     fn unknown(&self, name: &str) -> ShellError {
         let near = hint(name, self.0.keys().map(String::as_str));
         ShellError::usage(format!(
-            "there is no variable '{name}'{near}; give it with -v {name}=... or \\set {name} ..."
+            "unknown variable '{name}'{near}; set it with -v {name}=... or \\set {name} ..."
         ))
     }
 
-    /// `sql` with every variable put in: `:name` as it is, `:'name'` as a
+    /// Substitutes every variable in `sql`: `:name` verbatim, `:'name'` as a
     /// string, `:"name"` as an identifier. Strings, comments, casts (`a::int`)
-    /// and slices (`a[1:n]`) stay as they are.
+    /// and slices (`a[1:n]`) are unchanged.
     ///
     /// # Errors
-    /// If a variable does not exist; the error knows the line.
+    /// If a variable does not exist; the error has its line.
     pub fn expand(&self, sql: &str) -> Result<String> {
         if !sql.contains(':') {
             return Ok(sql.to_string());
         }
         let mut tokens = Vec::new();
-        // A statement that cannot be read to its end is the parser's to report.
+        // The parser reports a statement that the tokenizer cannot read.
         let _ = Tokenizer::new(&GenericDialect {}, sql)
             .with_unescape(false)
             .tokenize_with_location_into_buf(&mut tokens);
@@ -71,7 +71,7 @@ impl Variables {
         let mut expanded = String::with_capacity(sql.len());
         let mut copied = 0;
         for (at, token) in tokens.iter().enumerate() {
-            let Some((name, form)) = reference(&tokens, at) else {
+            let Some((name, quoting)) = reference(&tokens, at) else {
                 continue;
             };
             let start = cursor.offset(token.span.start);
@@ -81,15 +81,15 @@ impl Variables {
                 ..self.unknown(name)
             })?;
             expanded.push_str(&sql[copied..start]);
-            expanded.push_str(&form.write(value));
+            expanded.push_str(&quoting.apply(value));
             copied = end;
         }
         expanded.push_str(&sql[copied..]);
         Ok(expanded)
     }
 
-    /// The same for the arguments of a backslash command, which are not SQL:
-    /// there a reference stands at the beginning of a word.
+    /// Substitutes a variable in an argument of a backslash command, which is not
+    /// SQL: a reference is a whole word.
     ///
     /// # Errors
     /// If a variable does not exist.
@@ -97,16 +97,16 @@ impl Variables {
         let Some(rest) = word.strip_prefix(':') else {
             return Ok(word.to_string());
         };
-        let (name, form) = match rest.chars().next() {
-            Some('\'') => (rest.trim_matches('\''), Form::String),
-            Some('"') => (rest.trim_matches('"'), Form::Identifier),
-            _ => (rest, Form::Raw),
+        let (name, quoting) = match rest.chars().next() {
+            Some('\'') => (rest.trim_matches('\''), Quoting::String),
+            Some('"') => (rest.trim_matches('"'), Quoting::Identifier),
+            _ => (rest, Quoting::Raw),
         };
         if name.is_empty() || !name.chars().all(is_name) {
             return Ok(word.to_string());
         }
         let value = self.get(name).ok_or_else(|| self.unknown(name))?;
-        Ok(form.write(value))
+        Ok(quoting.apply(value))
     }
 }
 
@@ -114,43 +114,44 @@ fn is_name(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-enum Form {
+/// Quoting of a substituted value.
+enum Quoting {
     Raw,
     String,
     Identifier,
 }
 
-impl Form {
-    fn write(&self, value: &str) -> String {
+impl Quoting {
+    fn apply(&self, value: &str) -> String {
         match self {
-            Form::Raw => value.to_string(),
-            Form::String => format!("'{}'", value.replace('\'', "''")),
-            Form::Identifier => format!("\"{}\"", value.replace('"', "\"\"")),
+            Quoting::Raw => value.to_string(),
+            Quoting::String => format!("'{}'", value.replace('\'', "''")),
+            Quoting::Identifier => format!("\"{}\"", value.replace('"', "\"\"")),
         }
     }
 }
 
-/// The variable that the colon at `at` refers to, if it does.
-fn reference(tokens: &[TokenWithSpan], at: usize) -> Option<(&str, Form)> {
+/// Variable that the colon at `at` refers to, if any.
+fn reference(tokens: &[TokenWithSpan], at: usize) -> Option<(&str, Quoting)> {
     if tokens[at].token != Token::Colon {
         return None;
     }
-    // `a[x:y]`, `{'k':v}`, `col:field`: a colon glued to a value in front of it
-    // belongs to that value.
+    // `a[x:y]`, `{'k':v}`, `col:field`: a colon directly after a value belongs
+    // to that value.
     if let Some(before) = at.checked_sub(1).map(|before| &tokens[before].token)
         && is_value(before)
     {
         return None;
     }
-    let (name, form) = match &tokens.get(at + 1)?.token {
-        Token::Word(word) if word.quote_style.is_none() => (word.value.as_str(), Form::Raw),
+    let (name, quoting) = match &tokens.get(at + 1)?.token {
+        Token::Word(word) if word.quote_style.is_none() => (word.value.as_str(), Quoting::Raw),
         Token::Word(word) if word.quote_style == Some('"') => {
-            (word.value.as_str(), Form::Identifier)
+            (word.value.as_str(), Quoting::Identifier)
         }
-        Token::SingleQuotedString(name) => (name.as_str(), Form::String),
+        Token::SingleQuotedString(name) => (name.as_str(), Quoting::String),
         _ => return None,
     };
-    (!name.is_empty() && name.chars().all(is_name)).then_some((name, form))
+    (!name.is_empty() && name.chars().all(is_name)).then_some((name, quoting))
 }
 
 fn is_value(token: &Token) -> bool {
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_forms() {
+    fn variables_expand_verbatim_as_strings_and_as_identifiers() {
         let sql = "SELECT :n, :'name', :\"name\" LIMIT :n";
         assert_eq!(
             variables().expand(sql).unwrap(),
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reference_stays() {
+    fn other_colons_are_unchanged() {
         for sql in [
             "SELECT ':n' -- :n\n, /* :n */ $$:n$$, \":n\"",
             "SELECT a::int, n::text, '1'::int",
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_variable_names_itself_its_line_and_its_neighbour() {
+    fn an_unknown_variable_is_reported_with_line_and_suggestion() {
         let error = variables().expand("SELECT 1,\n :nam").unwrap_err();
         assert_eq!(error.line, Some(2));
         assert!(error.message.contains("'nam'"), "{error}");
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_commands() {
+    fn variables_expand_in_arguments_of_commands() {
         let variables = variables();
         assert_eq!(variables.expand_word(":n").unwrap(), "5");
         assert_eq!(variables.expand_word(":'name'").unwrap(), "'O''Hara \"x\"'");
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_letters_digits_and_underscores() {
+    fn other_characters_in_names_are_rejected() {
         assert!(Variables::default().set("a b", "1").is_err());
         assert!(Variables::default().set("", "1").is_err());
     }

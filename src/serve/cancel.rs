@@ -1,5 +1,5 @@
-//! Cancellation of what a connection runs: by its client, which asks on another
-//! connection that knows the secret; by a timeout; by the end of the server.
+//! Cancellation of statements: by their client, which sends a request with the
+//! secret on a separate connection; by a timeout; by the end of the server.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -13,17 +13,17 @@ use pgwire::messages::startup::SecretKey;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::connection::lock;
 use super::errors::{self, SqlState};
+use super::lock::lock;
 
 /// Why a statement was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CancelReason {
-    /// Its client asked.
+    /// Its client requested it.
     Client,
-    /// It took longer than `statement_timeout`.
+    /// It exceeded `statement_timeout`.
     Timeout,
-    /// The server ends.
+    /// The server shuts down.
     Shutdown,
 }
 
@@ -43,7 +43,7 @@ impl From<CancelReason> for PgWireError {
     }
 }
 
-/// Handle of a connection, by which its current statement is cancelled.
+/// Handle that cancels the current statement of a connection.
 pub struct CancelHandle(Mutex<watch::Sender<Option<CancelReason>>>);
 
 impl Default for CancelHandle {
@@ -53,8 +53,7 @@ impl Default for CancelHandle {
 }
 
 impl CancelHandle {
-    /// Token of a statement that begins now. Requests from before do not reach
-    /// it.
+    /// Token of a statement that begins now. Earlier requests do not cancel it.
     pub fn begin(&self, timeout: Option<Duration>) -> CancelToken {
         let sender = watch::Sender::new(None);
         let receiver = sender.subscribe();
@@ -65,12 +64,13 @@ impl CancelHandle {
         }
     }
 
+    /// Cancels the current statement.
     pub fn cancel(&self, reason: CancelReason) {
         lock(&self.0).send_replace(Some(reason));
     }
 }
 
-/// What one statement waits on.
+/// Cancellation token of one statement.
 #[derive(Clone)]
 pub struct CancelToken {
     reason: watch::Receiver<Option<CancelReason>>,
@@ -81,26 +81,26 @@ impl CancelToken {
     /// Waits until the statement is cancelled.
     pub async fn cancelled(&self) -> CancelReason {
         let mut receiver = self.reason.clone();
-        let asked = async move {
+        let requested = async move {
             match receiver
                 .wait_for(Option::is_some)
                 .await
                 .map(|reason| *reason)
             {
                 Ok(Some(reason)) => reason,
-                // Another statement has begun: this one is not asked any more.
+                // A later statement has replaced the sender.
                 Ok(None) | Err(_) => std::future::pending().await,
             }
         };
-        let too_late = async {
+        let timed_out = async {
             match self.deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            reason = asked => reason,
-            () = too_late => CancelReason::Timeout,
+            reason = requested => reason,
+            () = timed_out => CancelReason::Timeout,
         }
     }
 
@@ -126,13 +126,14 @@ pub struct CancelRegistry {
     all: Mutex<HashMap<i32, (SecretKey, Arc<CancelHandle>)>>,
 }
 
-/// A connection's entry in the registry, until it is dropped.
+/// Entry of a connection in the registry, removed when dropped.
 pub struct Registration {
     registry: Arc<CancelRegistry>,
     pid: i32,
 }
 
 impl CancelRegistry {
+    /// Adds a connection.
     pub fn register(
         self: &Arc<Self>,
         pid: i32,
@@ -178,20 +179,20 @@ mod tests {
     use futures::FutureExt;
 
     #[tokio::test]
-    async fn the_secret_cancels_the_current_statement_alone() {
+    async fn a_request_with_the_secret_cancels_only_the_current_statement() {
         let registry = Arc::new(CancelRegistry::default());
         let handle = Arc::new(CancelHandle::default());
         let registration = registry.register(7, SecretKey::I32(42), Arc::clone(&handle));
-        let ask = async |pid, secret| {
-            let request = CancelRequest::new(pid, SecretKey::I32(secret));
-            registry.on_cancel_request(request).await;
+        let request = async |pid, secret| {
+            let message = CancelRequest::new(pid, SecretKey::I32(secret));
+            registry.on_cancel_request(message).await;
         };
-        ask(7, 42).await;
+        request(7, 42).await;
         let token = handle.begin(None);
-        ask(7, 41).await;
-        ask(8, 42).await;
+        request(7, 41).await;
+        request(8, 42).await;
         assert_eq!(token.cancelled().now_or_never(), None);
-        // Older clients' secrets are numbers, and are read as bytes.
+        // The secrets of older clients are numbers, and are read as bytes.
         let bytes = SecretKey::Bytes(42i32.to_be_bytes().to_vec().into());
         registry
             .on_cancel_request(CancelRequest::new(7, bytes))
@@ -203,7 +204,7 @@ mod tests {
         assert_eq!(next.cancelled().await, CancelReason::Shutdown);
         drop(registration);
         let last = handle.begin(None);
-        ask(7, 42).await;
+        request(7, 42).await;
         assert_eq!(last.cancelled().now_or_never(), None);
     }
 

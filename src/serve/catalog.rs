@@ -1,5 +1,5 @@
-//! The tables the way clients of Postgres look for them: `pg_catalog`, with the
-//! dictionary's descriptions.
+//! Catalogue of Postgres: the schema `pg_catalog`, with the descriptions of the
+//! data dictionary.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ use super::settings::SERVER_VERSION;
 use crate::error::{Result, ShellError};
 use crate::session::Session;
 
-/// The one database there is, by the name of the engine's catalogue.
+/// Name of the only database, that of the catalogue in the engine.
 pub const DATABASE: &str = "datafusion";
 
 const SCHEMA: &str = "pg_catalog";
 
-/// Descriptions of tables and columns, from the dictionary. The sums are there
-/// because both halves must have the same type, marks of identifiers included.
+/// Descriptions of tables and columns, from the data dictionary. The sums give
+/// the columns of both halves the same type, without the metadata of OIDs.
 const DESCRIPTIONS_SQL: &str = "\
 SELECT c.oid + 0 AS objoid, k.oid + 0 AS classoid, 0 AS objsubid, t.description AS description
 FROM pg_catalog.pg_class c
@@ -41,7 +41,7 @@ JOIN dict_columns() d ON d.table_name = c.relname AND d.column_name = a.attname
 CROSS JOIN (SELECT oid FROM pg_catalog.pg_class WHERE relname = 'pg_class') k
 WHERE d.description IS NOT NULL";
 
-/// Settings, with those that drivers ask for.
+/// Settings, with those that drivers query.
 const SETTINGS_SQL: &str = "\
 SELECT name, setting, unit, category, short_desc, extra_desc, context, vartype, source, min_val, max_val, enumvals,
     bool_val, reset_val, sourcefile, sourceline, pending_restart
@@ -49,7 +49,7 @@ FROM pg_catalog.pg_settings
 UNION ALL
 SELECT 'max_index_keys', '32', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL";
 
-/// Tables of the catalogue that are queries over the rest of it.
+/// Views over other tables of the catalogue.
 const VIEWS: &[(&str, &str)] = &[
     ("pg_description", DESCRIPTIONS_SQL),
     ("pg_settings", SETTINGS_SQL),
@@ -61,19 +61,18 @@ const VIEWS: &[(&str, &str)] = &[
 /// If the engine refuses one of them.
 pub async fn install(session: &Session) -> Result<()> {
     let ctx = &session.ctx;
-    let failed = |error: DataFusionError| {
-        ShellError::setup(format!("the catalogue cannot be made: {error}"))
-    };
+    let failed =
+        |error: DataFusionError| ShellError::setup(format!("cannot create the catalogue: {error}"));
     setup_pg_catalog(ctx, DATABASE, EmptyContextProvider).map_err(|error| failed(*error))?;
     let tables = PgCatalogSchemaProvider::try_new(
-        Tables(Arc::clone(ctx.state().catalog_list())),
+        CatalogTables(Arc::clone(ctx.state().catalog_list())),
         Arc::new(PgCatalogStaticTables::try_new().map_err(failed)?),
         EmptyContextProvider,
     );
     let tables = Arc::new(tables.map_err(failed)?);
     let catalog = ctx
         .catalog(DATABASE)
-        .ok_or_else(|| ShellError::setup(format!("there is no catalogue {DATABASE}")))?;
+        .ok_or_else(|| ShellError::setup(format!("catalogue {DATABASE} does not exist")))?;
     catalog
         .register_schema(SCHEMA, Arc::clone(&tables) as _)
         .map_err(failed)?;
@@ -85,11 +84,11 @@ pub async fn install(session: &Session) -> Result<()> {
             Arc::new(ViewTable::new(plan, Some((*sql).to_string()))),
         );
     }
-    let whole = WithViews { tables, views };
+    let schema = CatalogSchema { tables, views };
     catalog
-        .register_schema(SCHEMA, Arc::new(whole))
+        .register_schema(SCHEMA, Arc::new(schema))
         .map_err(failed)?;
-    // Drivers read the version of Postgres out of it.
+    // Drivers parse the version of Postgres in it.
     let version = format!("PostgreSQL {SERVER_VERSION}");
     let version: ArrayRef = Arc::new(StringArray::from(vec![version]));
     ctx.register_udf(create_udf(
@@ -106,15 +105,15 @@ pub async fn install(session: &Session) -> Result<()> {
     Ok(())
 }
 
-/// The catalogue with its views.
+/// Schema of the catalogue, with its views.
 #[derive(Debug)]
-struct WithViews {
+struct CatalogSchema {
     tables: Arc<dyn SchemaProvider>,
     views: HashMap<&'static str, Arc<ViewTable>>,
 }
 
 #[async_trait]
-impl SchemaProvider for WithViews {
+impl SchemaProvider for CatalogSchema {
     fn table_names(&self) -> Vec<String> {
         self.tables.table_names()
     }
@@ -131,19 +130,19 @@ impl SchemaProvider for WithViews {
     }
 }
 
-/// The tables of the session. One whose file is not there now is listed
-/// without columns, and does not keep the others from being listed.
+/// Tables of the session. A table whose file is missing is listed without
+/// columns.
 #[derive(Clone, Debug)]
-struct Tables(Arc<dyn CatalogProviderList>);
+struct CatalogTables(Arc<dyn CatalogProviderList>);
 
-impl Tables {
+impl CatalogTables {
     fn schema(&self, catalog: &str, schema: &str) -> Option<Arc<dyn SchemaProvider>> {
         CatalogProviderList::catalog(self.0.as_ref(), catalog)?.schema(schema)
     }
 }
 
 #[async_trait]
-impl CatalogInfo for Tables {
+impl CatalogInfo for CatalogTables {
     async fn catalog_names(&self) -> EngineResult<Vec<String>> {
         Ok(CatalogProviderList::catalog_names(self.0.as_ref()))
     }

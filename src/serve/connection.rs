@@ -1,26 +1,27 @@
-//! One client: its session, its settings, its transaction, and what it runs.
+//! State of one connection: session, settings, cursors and transaction.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use pgwire::api::ClientInfo;
 use pgwire::error::PgWireResult;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::cancel::{CancelHandle, CancelReason, CancelToken, Registration};
+use super::cancel::{CancelHandle, CancelToken, Registration};
 use super::cursor::Cursors;
 use super::errors::{self, SqlState};
-use super::listener::ServerState;
+use super::lock::lock;
+use super::log::StatementLog;
 use super::metrics::ConnectionOutcome;
 use super::settings::ClientSettings;
+use super::state::ServerState;
 use crate::error::Result;
 use crate::session::Session;
 use crate::statement::parsed::Access;
-use crate::statement::set;
-use crate::task::Running;
 
+/// State of one connection.
 pub struct Connection {
     pub server: Arc<ServerState>,
     /// Number of the connection, for the log.
@@ -31,14 +32,14 @@ pub struct Connection {
     pub cursors: Mutex<Cursors>,
     transaction: Mutex<Option<Access>>,
     slot: Mutex<Option<OwnedSemaphorePermit>>,
-    /// The session that the client gets once it has authenticated.
+    /// Session that the client gets once it has authenticated.
     prepared: Mutex<Option<Arc<Session>>>,
     authenticated: Mutex<Option<AuthenticatedSession>>,
     /// Held until the client has authenticated.
     unauthenticated: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
-/// What a client has once it has authenticated.
+/// State of a client that has authenticated.
 struct AuthenticatedSession {
     session: Arc<Session>,
     user: String,
@@ -67,10 +68,10 @@ impl Connection {
         }
     }
 
-    /// Takes a connection slot, for as long as the connection lasts.
+    /// Takes a connection slot until the connection ends.
     ///
     /// # Errors
-    /// If all are taken.
+    /// [`SqlState::TooManyConnections`].
     pub fn take_slot(&self) -> PgWireResult<()> {
         let mut slot = lock(&self.slot);
         if slot.is_none() {
@@ -79,12 +80,10 @@ impl Connection {
                 self.server
                     .metrics
                     .connection_attempt(ConnectionOutcome::Refused);
-                let most = self.server.max_connections;
+                let max = self.server.max_connections;
                 errors::fatal(
                     SqlState::TooManyConnections,
-                    format!(
-                        "all {most} connections are taken (--max-connections); try again later"
-                    ),
+                    format!("all {max} connections are taken (--max-connections); try again later"),
                 )
             })?);
         }
@@ -95,7 +94,7 @@ impl Connection {
     /// the client receives the end of authentication.
     ///
     /// # Errors
-    /// If the settings that it asks for cannot be.
+    /// Settings that are unknown or not allowed.
     pub async fn prepare(
         &self,
         options: Option<&String>,
@@ -109,7 +108,7 @@ impl Connection {
                 .map_err(|error| errors::ending(errors::wire(error)))?;
         }
         if let Some(name) = application_name {
-            // A name is any text.
+            // Any text is a valid name.
             let _ = lock(&self.settings).set("application_name", Some(name));
         }
         *lock(&self.prepared) = Some(session);
@@ -144,10 +143,10 @@ impl Connection {
     }
 
     async fn assign(&self, session: &Session, key: &str, value: &str) -> Result<()> {
-        let own = lock(&self.settings).set(key, Some(value))?;
-        match own {
+        let changed = lock(&self.settings).set(key, Some(value))?;
+        match changed {
             Some(_) => Ok(()),
-            None => set::assign(session, key, value).await,
+            None => session.assign(key, Some(value)).await,
         }
     }
 
@@ -165,7 +164,7 @@ impl Connection {
         }
     }
 
-    /// The user who has authenticated; empty before.
+    /// Authenticated user; empty before authentication.
     pub fn user(&self) -> String {
         let authenticated = lock(&self.authenticated);
         authenticated
@@ -177,7 +176,7 @@ impl Connection {
         lock(&self.authenticated).is_some()
     }
 
-    /// Forgets what the client has set, declared and prepared.
+    /// Resets session, settings, cursors and transaction.
     pub fn reset(&self) {
         if let Some(authenticated) = &mut *lock(&self.authenticated) {
             authenticated.session = Arc::new(self.server.session.beside());
@@ -187,12 +186,12 @@ impl Connection {
         *lock(&self.transaction) = None;
     }
 
-    /// Begins or ends a transaction with this access; `None` is the session's.
+    /// Sets the access of the transaction; `None` is the default of the session.
     pub fn set_access(&self, access: Option<Access>) {
         *lock(&self.transaction) = access;
     }
 
-    /// Whether the client itself has asked to read only.
+    /// Whether the client has requested a read-only transaction.
     pub fn reads_only(&self) -> bool {
         let access = *lock(&self.transaction);
         match access {
@@ -201,17 +200,28 @@ impl Connection {
         }
     }
 
-    /// Time that a statement may take: the server's bound, and the client's
-    /// where that is shorter.
+    /// Shorter one of the timeouts of server and client.
     pub fn statement_timeout(&self) -> Option<Duration> {
-        let own = lock(&self.settings).statement_timeout();
-        let bound = self.server.session.policy.statement_timeout;
-        [own, bound].into_iter().flatten().min()
+        let client = lock(&self.settings).statement_timeout();
+        let server = self.server.session.policy.statement_timeout;
+        [client, server].into_iter().flatten().min()
     }
 
     /// Token of a statement that begins now.
     pub fn begin(&self) -> CancelToken {
         self.cancel.begin(self.statement_timeout())
+    }
+
+    /// Log of a statement that begins now.
+    pub fn log<'a>(&'a self, kind: &'static str, text: &'a str) -> StatementLog<'a> {
+        StatementLog {
+            metrics: &self.server.metrics,
+            connection: self.id,
+            user: self.user(),
+            kind,
+            text: self.server.log_statements.then_some(text),
+            started: Instant::now(),
+        }
     }
 }
 
@@ -224,11 +234,8 @@ impl Drop for Connection {
     }
 }
 
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// `-c key=value` and `--key=value` in the options that a client starts with.
+/// Settings of the start-up parameter `options`: `-c key=value` and
+/// `--key=value`.
 fn settings_of(text: &str) -> HashMap<&str, String> {
     let mut words = text.split_whitespace();
     let mut all = HashMap::new();
@@ -242,32 +249,6 @@ fn settings_of(text: &str) -> HashMap<&str, String> {
         }
     }
     all
-}
-
-/// Runs `work` in a task of its own, so that work which does not pause cannot
-/// delay a cancellation. It ends when the returned future is dropped.
-///
-/// # Errors
-/// Those of `work`; the cancellation; that it panicked.
-pub async fn run<T: Send + 'static>(
-    token: &CancelToken,
-    work: impl Future<Output = Result<T>> + Send + 'static,
-) -> PgWireResult<T> {
-    let mut running = Running::start(work);
-    tokio::select! {
-        biased;
-        reason = token.cancelled() => {
-            if reason == CancelReason::Shutdown {
-                // The process ends soon: files under way are removed before.
-                running.stop().await;
-            }
-            Err(reason.into())
-        }
-        done = running.done() => match done {
-            Ok(done) => done.map_err(errors::wire),
-            Err(_) => Err(errors::internal()),
-        },
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `COPY ... TO STDOUT`: rows as text or CSV, the way Postgres writes them.
+//! `COPY ... TO STDOUT`: rows as text or CSV in the formats of Postgres.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::copy::{CopyData, CopyDone, CopyOutResponse};
 
-use super::rows::{self, Rows};
+use super::rows::{self, ClientRows};
 use crate::error::{ErrorKind, Result, ShellError};
 
-/// How the rows of a copy are written.
+/// Format of the rows of COPY.
 #[derive(Clone, Debug)]
 pub enum CopyFormat {
     Text(CopyTextOptions),
@@ -26,16 +26,16 @@ pub enum CopyFormat {
     },
 }
 
-/// A copy whose rows are to be sent.
-pub struct CopyOut {
-    pub rows: Rows,
+/// Rows of `COPY ... TO STDOUT` and their format.
+pub struct CopyResponse {
+    pub rows: ClientRows,
     pub format: CopyFormat,
 }
 
-/// The format that the options of a statement ask for.
+/// Format in the options of a statement.
 ///
 /// # Errors
-/// For options that are not known or do not go together.
+/// Options that are not supported or do not go together.
 pub fn format(options: &[CopyOption], legacy: &[CopyLegacyOption]) -> Result<CopyFormat> {
     let mut csv = false;
     let mut header = false;
@@ -47,14 +47,14 @@ pub fn format(options: &[CopyOption], legacy: &[CopyLegacyOption]) -> Result<Cop
             CopyOption::Format(name) => match name.value.to_lowercase().as_str() {
                 "csv" => csv = true,
                 "text" => {}
-                other => return Err(unknown(&format!("FORMAT {other}"))),
+                other => return Err(unsupported(&format!("FORMAT {other}"))),
             },
             CopyOption::Header(on) => header = *on,
             CopyOption::Delimiter(c) => delimiter = Some(*c),
             CopyOption::Null(text) => null = Some(text.clone()),
             CopyOption::Quote(c) => quote = Some(*c),
             CopyOption::Encoding(name) if name.eq_ignore_ascii_case("utf8") => {}
-            other => return Err(unknown(&other.to_string())),
+            other => return Err(unsupported(&other.to_string())),
         }
     }
     for option in legacy {
@@ -65,14 +65,14 @@ pub fn format(options: &[CopyOption], legacy: &[CopyLegacyOption]) -> Result<Cop
                     match option {
                         CopyLegacyCsvOption::Header => header = true,
                         CopyLegacyCsvOption::Quote(c) => quote = Some(*c),
-                        other => return Err(unknown(&other.to_string())),
+                        other => return Err(unsupported(&other.to_string())),
                     }
                 }
             }
             CopyLegacyOption::Header => header = true,
             CopyLegacyOption::Delimiter(c) => delimiter = Some(*c),
             CopyLegacyOption::Null(text) => null = Some(text.clone()),
-            other => return Err(unknown(&other.to_string())),
+            other => return Err(unsupported(&other.to_string())),
         }
     }
     if [delimiter, quote]
@@ -81,7 +81,7 @@ pub fn format(options: &[CopyOption], legacy: &[CopyLegacyOption]) -> Result<Cop
         .any(|c| !c.is_ascii() || c == '\n' || c == '\r')
     {
         return Err(ShellError::query(
-            "COPY: delimiter and quote are one ASCII character each",
+            "COPY: delimiter and quote must be one ASCII character each",
         ));
     }
     if csv {
@@ -99,9 +99,7 @@ pub fn format(options: &[CopyOption], legacy: &[CopyLegacyOption]) -> Result<Cop
         return Ok(CopyFormat::Csv { options, header });
     }
     if header || quote.is_some() {
-        return Err(ShellError::query(
-            "COPY: HEADER and QUOTE go with FORMAT csv",
-        ));
+        return Err(ShellError::query("COPY: HEADER and QUOTE need FORMAT csv"));
     }
     let mut options = CopyTextOptions::default();
     if let Some(c) = delimiter {
@@ -113,7 +111,7 @@ pub fn format(options: &[CopyOption], legacy: &[CopyLegacyOption]) -> Result<Cop
     Ok(CopyFormat::Text(options))
 }
 
-fn unknown(option: &str) -> ShellError {
+fn unsupported(option: &str) -> ShellError {
     ShellError::of_kind(
         ErrorKind::NotSupported,
         format!(
@@ -122,11 +120,11 @@ fn unknown(option: &str) -> ShellError {
     )
 }
 
-impl CopyOut {
-    /// Sends the rows; gives the tag of the end, and their number.
+impl CopyResponse {
+    /// Sends the rows, and gives the command tag and their number.
     ///
     /// # Errors
-    /// Those of the query; a client that reads no more.
+    /// Those of the query; a client that has gone.
     pub async fn send<C>(self, client: &mut C) -> PgWireResult<(Tag, usize)>
     where
         C: Sink<PgWireBackendMessage> + Unpin,
@@ -199,12 +197,12 @@ fn header_line(names: &[&str], options: &CopyCsvOptions) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statement::parsed::{Command, ConnectionCommand};
+    use crate::statement::parsed::{ConnectionCommand, StatementCommand};
     use crate::statement::parser;
 
     fn of(sql: &str) -> Result<CopyFormat> {
         match parser::parse_one(sql)?.command {
-            Command::Connection(ConnectionCommand::CopyOut(copy)) => {
+            StatementCommand::Connection(ConnectionCommand::CopyOut(copy)) => {
                 format(&copy.options, &copy.legacy_options)
             }
             other => panic!("{sql}: {other:?}"),
@@ -212,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn options_say_the_format() {
+    fn options_set_the_format() {
         assert!(matches!(
             of("COPY t TO STDOUT").unwrap(),
             CopyFormat::Text(_)
@@ -232,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_quoted_where_they_must() {
+    fn headers_are_quoted_if_necessary() {
         let line = header_line(&["a", "b,c", "d\"e"], &CopyCsvOptions::default());
         assert_eq!(line.as_ref(), b"a,\"b,c\",\"d\"\"e\"\n");
     }

@@ -1,4 +1,4 @@
-//! Cursors: rows that a client takes in parts.
+//! Cursors, whose rows a client fetches in parts.
 
 use std::collections::HashMap;
 
@@ -6,52 +6,57 @@ use arrow::datatypes::SchemaRef;
 use pgwire::error::{PgWireError, PgWireResult};
 
 use super::errors::{self, SqlState};
-use super::rows::Rows;
+use super::rows::ClientRows;
 
-/// Cursors that one client may have open.
+/// Open cursors allowed per client.
 const MAX_CURSORS: usize = 100;
 
-/// The cursors of one client.
+/// Open cursors of one client.
 #[derive(Default)]
-pub struct Cursors(HashMap<String, Rows>);
+pub struct Cursors(HashMap<String, ClientRows>);
 
 impl Cursors {
+    /// Checks that a cursor of this name can be opened.
+    ///
     /// # Errors
-    /// If there is such a cursor, or too many.
-    pub fn is_free(&self, name: &str) -> PgWireResult<()> {
+    /// [`SqlState::DuplicateCursor`], also for too many cursors.
+    pub fn check_free(&self, name: &str) -> PgWireResult<()> {
         if self.0.contains_key(name) {
             return Err(errors::error(
                 SqlState::DuplicateCursor,
-                format!("there is a cursor {name:?} already"),
+                format!("cursor {name:?} already exists"),
             ));
         }
         if self.0.len() >= MAX_CURSORS {
             return Err(errors::error(
                 SqlState::DuplicateCursor,
-                format!("there are {MAX_CURSORS} cursors open; close some (CLOSE ALL)"),
+                format!("{MAX_CURSORS} cursors are open; close some (CLOSE ALL)"),
             ));
         }
         Ok(())
     }
 
-    pub fn put(&mut self, name: String, rows: Rows) {
+    /// Adds a cursor.
+    pub fn put(&mut self, name: String, rows: ClientRows) {
         self.0.insert(name, rows);
     }
 
+    /// Removes a cursor.
+    ///
     /// # Errors
-    /// If there is no such cursor.
-    pub fn take(&mut self, name: &str) -> PgWireResult<Rows> {
+    /// [`SqlState::UndefinedCursor`].
+    pub fn take(&mut self, name: &str) -> PgWireResult<ClientRows> {
         self.0.remove(name).ok_or_else(|| missing(name))
     }
 
-    /// The columns of a cursor.
+    /// Columns of a cursor.
     ///
     /// # Errors
-    /// If there is no such cursor.
+    /// [`SqlState::UndefinedCursor`].
     pub fn schema(&self, name: &str) -> PgWireResult<SchemaRef> {
         self.0
             .get(name)
-            .map(Rows::schema)
+            .map(ClientRows::schema)
             .ok_or_else(|| missing(name))
     }
 }
@@ -59,6 +64,6 @@ impl Cursors {
 fn missing(name: &str) -> PgWireError {
     errors::error(
         SqlState::UndefinedCursor,
-        format!("there is no cursor {name:?}"),
+        format!("cursor {name:?} does not exist"),
     )
 }

@@ -1,10 +1,10 @@
-//! Errors with the codes that clients of Postgres know.
+//! Errors with SQLSTATEs.
 
 use pgwire::error::{ErrorInfo, PgWireError};
 
 use crate::error::{ErrorKind, ShellError};
 
-/// SQLSTATE.
+/// Error class, sent to clients as a SQLSTATE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SqlState {
     ProtocolViolation,
@@ -30,11 +30,12 @@ pub enum SqlState {
     AdminShutdown,
     IdleTimeout,
     Internal,
-    /// Everything else that the statement itself is to blame for.
+    /// Any other error of the statement.
     SyntaxOrAccess,
 }
 
 impl SqlState {
+    /// Code of five characters.
     pub fn code(self) -> &'static str {
         match self {
             Self::ProtocolViolation => "08P01",
@@ -92,6 +93,7 @@ fn with(severity: &str, state: SqlState, message: String) -> PgWireError {
     PgWireError::UserError(Box::new(info))
 }
 
+/// An error that does not end the connection.
 pub fn error(state: SqlState, message: impl Into<String>) -> PgWireError {
     with("ERROR", state, message.into())
 }
@@ -101,7 +103,7 @@ pub fn fatal(state: SqlState, message: impl Into<String>) -> PgWireError {
     with("FATAL", state, message.into())
 }
 
-/// An error of the shell's, for the client.
+/// Converts an error of the shell.
 pub fn wire(error: ShellError) -> PgWireError {
     let state = SqlState::from(error.kind);
     let message = match error.line {
@@ -111,11 +113,11 @@ pub fn wire(error: ShellError) -> PgWireError {
     with("ERROR", state, message)
 }
 
-/// The error of a panic, which has been written to standard error.
+/// Error of a panic, which is reported on standard error.
 pub fn internal() -> PgWireError {
     error(
         SqlState::Internal,
-        "the statement was stopped by an internal error; the log of `semql serve` has more",
+        "internal error; see the log of `semql serve`",
     )
 }
 
@@ -131,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_become_codes() {
+    fn kinds_have_codes() {
         let code = |error: ShellError| ErrorInfo::from(wire(error)).code;
         assert_eq!(code(ShellError::interrupted()), "57014");
         assert_eq!(code(ShellError::setup("no model")), "58000");

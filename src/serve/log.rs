@@ -1,10 +1,9 @@
 //! Log of the server on standard error: connections, refusals, statements.
 //!
-//! A statement is logged when it has ended, by its kind and never by its text,
-//! which may hold data: `--log-statements` adds it. Messages of errors name
-//! columns and values, so the log has their SQLSTATE alone.
+//! A statement is logged when it has ended, with its kind. Its text may hold
+//! data, so only `--log-statements` adds it. Messages of errors name columns and
+//! values, so the log has their SQLSTATE alone.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use pgwire::error::{ErrorInfo, PgWireError};
@@ -13,48 +12,43 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::connection::Connection;
 use super::errors::SqlState;
-use super::metrics::StatementOutcome;
+use super::metrics::{Metrics, StatementOutcome};
 
-/// Sends what semql logs to standard error, a line each.
+/// Writes the events of semql to standard error, one a line.
 pub fn install() {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_target(false);
-    // ONNX Runtime and the web server log too, for developers.
-    let own = Targets::new().with_target("semql", Level::INFO);
-    // A program that brings a subscriber keeps it.
+    // Without the events of ONNX Runtime and the web server.
+    let targets = Targets::new().with_target("semql", Level::INFO);
+    // A program that has set a subscriber keeps it.
     let _ = tracing_subscriber::registry()
         .with(lines)
-        .with(own)
+        .with(targets)
         .try_init();
 }
 
-/// A statement under way, logged and counted when it has ended.
+/// A running statement, logged and counted when it has ended.
 pub struct StatementLog<'a> {
-    connection: &'a Arc<Connection>,
-    kind: &'static str,
-    text: &'a str,
-    begun: Instant,
+    pub metrics: &'a Metrics,
+    /// Number of the connection.
+    pub connection: u64,
+    pub user: String,
+    /// Command tag.
+    pub kind: &'static str,
+    /// Text of the statement, if the log has it.
+    pub text: Option<&'a str>,
+    pub started: Instant,
 }
 
-impl<'a> StatementLog<'a> {
-    pub fn begin(connection: &'a Arc<Connection>, kind: &'static str, text: &'a str) -> Self {
-        Self {
-            connection,
-            kind,
-            text,
-            begun: Instant::now(),
-        }
-    }
-
+impl StatementLog<'_> {
     pub fn done(self, rows: usize) {
         self.end(StatementOutcome::Ok, "00000", rows);
     }
 
-    /// Logs the error and hands it on.
+    /// Logs the error and returns it.
     pub fn failed(self, error: PgWireError) -> PgWireError {
         let info = match error {
             PgWireError::UserError(info) => info,
@@ -70,21 +64,18 @@ impl<'a> StatementLog<'a> {
     }
 
     fn end(self, outcome: StatementOutcome, sqlstate: &str, rows: usize) {
-        let time = self.begun.elapsed();
-        let server = &self.connection.server;
-        server
-            .metrics
+        let time = self.started.elapsed();
+        self.metrics
             .statement(self.kind, outcome, time, rows as u64);
-        let text = server.log_statements.then_some(self.text);
         tracing::info!(
-            connection = self.connection.id,
-            user = ?self.connection.user(),
+            connection = self.connection,
+            user = ?self.user,
             statement = self.kind,
             ms = time.as_millis() as u64,
             rows,
             outcome = ?outcome,
             sqlstate,
-            text,
+            text = self.text,
             "statement"
         );
     }

@@ -1,5 +1,4 @@
-//! What the server counts, for Prometheus, and its health: HTTP on a port of
-//! its own.
+//! Metrics in the format of Prometheus, and health, over HTTP on a separate port.
 
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
@@ -26,9 +25,9 @@ use crate::session::Session;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum ConnectionOutcome {
     Authenticated,
-    /// No slot was free, or too many had not authenticated.
+    /// Too many connections, or too many unauthenticated ones.
     Refused,
-    /// It failed to authenticate, or sent what is not the protocol.
+    /// Authentication failed, or a message was malformed.
     Failed,
 }
 
@@ -41,23 +40,24 @@ pub enum StatementOutcome {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfConnection {
+struct ConnectionLabels {
     outcome: ConnectionOutcome,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfStatement {
-    /// Command tag, of which there are few.
+struct StatementLabels {
+    /// Command tag.
     kind: &'static str,
     outcome: StatementOutcome,
 }
 
+/// Metrics of the server.
 pub struct Metrics {
     registry: Registry,
     session: Arc<Session>,
     connections: Gauge,
-    attempts: Family<OfConnection, Counter>,
-    statements: Family<OfStatement, Counter>,
+    attempts: Family<ConnectionLabels, Counter>,
+    statements: Family<StatementLabels, Counter>,
     seconds: Histogram,
     rows: Counter,
     texts: Gauge,
@@ -91,12 +91,12 @@ impl Metrics {
             reserved: Gauge::default(),
             resident: Gauge::default(),
         };
-        // Both are listed from the start.
-        let authenticated = OfConnection {
+        // Lists both families before the first event.
+        let authenticated = ConnectionLabels {
             outcome: ConnectionOutcome::Authenticated,
         };
         metrics.attempts.get_or_create(&authenticated).inc_by(0);
-        let answered = OfStatement {
+        let answered = StatementLabels {
             kind: "SELECT",
             outcome: StatementOutcome::Ok,
         };
@@ -119,7 +119,7 @@ impl Metrics {
         );
         registry.register(
             "statement_seconds",
-            "Time of statements, until their last row was sent",
+            "Time of statements until their last row was sent",
             metrics.seconds.clone(),
         );
         registry.register("rows", "Rows sent to clients", metrics.rows.clone());
@@ -172,18 +172,22 @@ impl Metrics {
         metrics
     }
 
+    /// Counts a connection attempt.
     pub fn connection_attempt(&self, outcome: ConnectionOutcome) {
-        self.attempts.get_or_create(&OfConnection { outcome }).inc();
+        self.attempts
+            .get_or_create(&ConnectionLabels { outcome })
+            .inc();
         if outcome == ConnectionOutcome::Authenticated {
             self.connections.inc();
         }
     }
 
-    /// An authenticated connection has ended.
+    /// Counts the end of an authenticated connection.
     pub fn disconnected(&self) {
         self.connections.dec();
     }
 
+    /// Counts a statement that has ended.
     pub fn statement(
         &self,
         kind: &'static str,
@@ -192,13 +196,13 @@ impl Metrics {
         rows: u64,
     ) {
         self.statements
-            .get_or_create(&OfStatement { kind, outcome })
+            .get_or_create(&StatementLabels { kind, outcome })
             .inc();
         self.seconds.observe(time.as_secs_f64());
         self.rows.inc_by(rows);
     }
 
-    /// All of them, in Prometheus' text format.
+    /// Metrics in the text format of Prometheus; `None` if encoding fails.
     fn text(&self) -> Option<String> {
         let progress = self.session.ai.progress();
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
@@ -221,7 +225,7 @@ impl Metrics {
     }
 }
 
-/// Resident memory of this process, where the system has it.
+/// Resident memory of this process; `None` without `/proc`.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
@@ -263,7 +267,7 @@ impl MetricsListener {
     /// Serves until the process ends.
     ///
     /// # Errors
-    /// If the port is lost.
+    /// If the port fails.
     pub async fn serve(self, metrics: Arc<Metrics>) -> Result<()> {
         let router = Router::new()
             .route("/health", get(|| async { "ok\n" }))

@@ -1,13 +1,14 @@
 //! `semql serve`: the session over Postgres' wire protocol.
 //!
-//! `listener` accepts connections (`passwords` and `tls` decide who may
-//! connect) and ends them; each is a `connection` with a separate session
-//! beside the shell's. `startup` authenticates, `queries` answers the two
-//! protocols of queries, `execute` runs a statement, and `cancel` ends it early.
-//! `dialect` reads statements about the catalogue, which `catalog` provides.
-//! `settings` are those of Postgres; `parameters`, `rows`, `cursor` and `copy`
-//! translate values; `errors` gives SQLSTATEs; `log` and `metrics` report.
+//! `listener` accepts connections on an `address` and shuts the server down;
+//! `message_loop` serves one connection. `handlers` passes its messages to
+//! `startup`, which authenticates with `passwords` and `tls`, and to `protocol`.
+//! `execute` runs a statement, which `cancel` can end; `dialect` rewrites queries
+//! on the `catalog`. `state` is that of the server, `connection` that of one
+//! client. `parameters`, `rows`, `cursor` and `copy` translate values; `settings`
+//! has those of Postgres, `errors` the SQLSTATEs.
 
+mod address;
 mod cancel;
 mod catalog;
 mod connection;
@@ -16,42 +17,46 @@ mod cursor;
 mod dialect;
 mod errors;
 mod execute;
+mod handlers;
 mod listener;
+mod lock;
 mod log;
+mod message_loop;
 mod metrics;
 mod parameters;
 mod passwords;
-mod queries;
+mod protocol;
 mod rows;
 mod settings;
 mod startup;
+mod state;
 mod tls;
 
 use std::sync::Arc;
 
-use crate::args::Serve;
+use crate::args::ServeArgs;
 use crate::error::{ExitCode, Result};
-use crate::interrupt::Terminate;
+use crate::interrupt::TerminationSignal;
 use crate::shell::Shell;
-use listener::{Listener, Stop};
+use listener::{Listener, ShutdownMode};
 use metrics::MetricsListener;
 
 /// Serves until SIGTERM or Ctrl-C.
 ///
 /// # Errors
-/// Options that do not fit together; a port, a password file, a certificate or
-/// a key that cannot be used.
-pub async fn run(shell: &mut Shell, options: &Serve) -> Result<ExitCode> {
+/// Options that do not fit together; an unusable port, password file,
+/// certificate or key.
+pub async fn run(shell: &mut Shell, options: &ServeArgs) -> Result<ExitCode> {
     let listener = Listener::bind(Arc::clone(&shell.session), options).await?;
     let metrics = match &options.metrics_listen {
         Some(address) => Some(MetricsListener::bind(address)?),
         None => None,
     };
-    for line in listener.remarks() {
-        shell.say(&line);
+    for line in listener.startup_messages() {
+        shell.print_notice(&line);
     }
     log::install();
-    let mut terminate = Terminate::listen();
+    let mut terminate = TerminationSignal::listen();
     let mut addresses = listener.address();
     if let Some(metrics) = &metrics {
         addresses.push('\n');
@@ -62,8 +67,8 @@ pub async fn run(shell: &mut Shell, options: &Serve) -> Result<ExitCode> {
     let served = async {
         let stop = async {
             tokio::select! {
-                () = terminate.received() => Stop::Drain,
-                _ = shell.interrupts.next() => Stop::Now,
+                () = terminate.received() => ShutdownMode::Drain,
+                _ = shell.interrupts.next() => ShutdownMode::Now,
             }
         };
         listener.serve(stop).await

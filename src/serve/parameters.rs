@@ -1,4 +1,4 @@
-//! The parameters of a prepared statement: `$1`, `$2`, ...
+//! Parameters of prepared statements: `$1`, `$2`, ...
 
 use std::collections::BTreeMap;
 
@@ -17,18 +17,18 @@ use super::errors::{self, SqlState};
 use crate::error::{Result, ShellError};
 use crate::panic;
 
-/// Parameters that a statement may have, as in Postgres.
+/// Parameters allowed per statement, as in Postgres.
 const MAX_PARAMETERS: usize = 65_535;
 
-/// The types of the parameters, in order.
+/// Types of the parameters, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Parameters(Vec<Parameter>);
 
 #[derive(Clone, Debug)]
 struct Parameter {
-    /// Text where the statement does not say.
+    /// Text if the plan gives no type.
     data_type: DataType,
-    /// Whether the statement says.
+    /// Whether the plan gives the type.
     planned: bool,
 }
 
@@ -42,7 +42,7 @@ impl Parameters {
         for (name, data_type) in plan.get_parameter_types()? {
             found.insert(number(&name)?, data_type);
         }
-        // `$1::int` says its type, though no operator does.
+        // The type of `$1::int` is that of the cast.
         plan.apply_with_subqueries(|node| {
             node.apply_expressions(|expr| {
                 expr.apply(|expr| {
@@ -71,10 +71,10 @@ impl Parameters {
         Ok(Self(types.collect()))
     }
 
-    /// The types as a client is told of them.
+    /// Types of Postgres.
     ///
     /// # Errors
-    /// A type that Postgres has not.
+    /// A type that Postgres lacks.
     pub fn wire(&self) -> PgWireResult<Vec<Type>> {
         self.0
             .iter()
@@ -82,28 +82,29 @@ impl Parameters {
             .collect()
     }
 
-    /// The values that a client has bound. A type that the client names is the
-    /// one it has written them in; text becomes what the statement wants.
+    /// Values that a client has bound. They are decoded as the types that the
+    /// client declares, and cast to those of the statement.
     ///
     /// # Errors
-    /// Too few or too many; a value that is none of its type.
+    /// Too few or too many values; a value that is invalid for its type.
     pub fn values<S: Clone>(&self, portal: &Portal<S>) -> PgWireResult<ParamValues> {
         if portal.parameter_len() != self.0.len() {
             return Err(PgWireError::ParameterIndexOutOfBound(
                 portal.parameter_len(),
             ));
         }
-        let named = |at: usize| matches!(portal.statement.parameter_types.get(at), Some(Some(_)));
+        let is_declared =
+            |at: usize| matches!(portal.statement.parameter_types.get(at), Some(Some(_)));
         let wire = self.wire()?;
         let wire: Vec<Option<&Type>> = wire.iter().map(Some).collect();
         let types = self.0.iter().enumerate();
         let types: Vec<Option<&DataType>> = types
-            .map(|(at, parameter)| (!named(at)).then_some(&parameter.data_type))
+            .map(|(at, parameter)| (!is_declared(at)).then_some(&parameter.data_type))
             .collect();
         for (at, planned) in wire.iter().enumerate() {
             let declared = portal.statement.parameter_types.get(at).cloned().flatten();
             let data_type = declared.as_ref().or(*planned);
-            // Names of array types begin so, in Postgres too.
+            // Names of array types begin with an underscore, as in Postgres.
             let is_array = data_type.is_some_and(|t| t.name().starts_with('_'));
             if let Some(bytes) = portal.parameters.get(at).and_then(Option::as_ref)
                 && is_array
@@ -112,7 +113,7 @@ impl Parameters {
                 check_array(bytes)?;
             }
         }
-        // Conversions of some values, such as numerics of odd scales, panic.
+        // The decoder panics on some values, such as numerics of some scales.
         let values = panic::contained_now(|| {
             df::deserialize_parameters_with_server_types(portal, &types, &wire)
         });
@@ -129,11 +130,11 @@ impl Parameters {
         // such as int2 for a bigint column.
         let values = values.into_iter().zip(&self.0);
         let values = values.map(|(mut value, parameter)| {
-            let wanted = &parameter.data_type;
+            let expected = &parameter.data_type;
             let given = value.value.data_type();
-            let text_given = given.is_string() && !wanted.is_string();
-            if given != *wanted && (parameter.planned || text_given) {
-                value.value = cast(&value.value, wanted)?;
+            let text_given = given.is_string() && !expected.is_string();
+            if given != *expected && (parameter.planned || text_given) {
+                value.value = cast(&value.value, expected)?;
             }
             Ok(value)
         });
@@ -149,8 +150,8 @@ impl Parameters {
     }
 }
 
-/// Checks that a binary array has the bytes for the elements that it announces:
-/// decoders make room for them first. Each takes four bytes at least.
+/// Checks that a binary array has at least four bytes for each element in its
+/// header, for which decoders allocate memory.
 fn check_array(bytes: &[u8]) -> PgWireResult<()> {
     const HEADER: usize = 12;
     const DIMENSION: usize = 8;
@@ -158,7 +159,7 @@ fn check_array(bytes: &[u8]) -> PgWireResult<()> {
     let wrong = || {
         errors::error(
             SqlState::InvalidParameter,
-            "an array parameter is shorter than its header says",
+            "an array parameter has fewer elements than its header",
         )
     };
     let number = |at: usize| -> Option<usize> {
@@ -180,7 +181,7 @@ fn check_array(bytes: &[u8]) -> PgWireResult<()> {
     }
 }
 
-/// The value in another type; one that does not fit is an error, not NULL.
+/// Casts a value; one that does not fit is an error, not NULL.
 fn cast(value: &ScalarValue, wanted: &DataType) -> PgWireResult<ScalarValue> {
     let options = CastOptions {
         safe: false,
@@ -195,9 +196,7 @@ fn number(name: &str) -> Result<usize> {
         .and_then(|digits| digits.parse().ok())
         .filter(|number| (1..=MAX_PARAMETERS).contains(number))
         .ok_or_else(|| {
-            ShellError::query(format!(
-                "the parameter {name} is written $1, $2, ... over this protocol"
-            ))
+            ShellError::query(format!("parameter {name}: write parameters as $1, $2, ..."))
         })
 }
 
@@ -226,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn arrays_have_the_elements_that_they_announce() {
+    fn arrays_have_the_elements_of_their_header() {
         let array =
             |numbers: &[i32]| -> Vec<u8> { numbers.iter().flat_map(|n| n.to_be_bytes()).collect() };
         // Dimensions, nulls, element type; length, lower bound; elements.

@@ -1,4 +1,4 @@
-//! The file of users and passwords, for SCRAM-SHA-256.
+//! File of users and passwords, for SCRAM-SHA-256.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,22 +9,22 @@ use pgwire::api::auth::sasl::scram::{SCRAM_ITERATIONS, gen_salted_password};
 use pgwire::api::auth::{AuthSource, LoginInfo, Password};
 use pgwire::error::PgWireResult;
 
-use crate::error::{Result, ShellError};
+use crate::error::{Result, ShellError, io_reason};
 use crate::random;
-use crate::script::plain_io;
 
 /// Bytes of salt, as in Postgres.
-const SALT: usize = 16;
+const SALT_LENGTH: usize = 16;
 
-/// Users and what their passwords become with salt; no password is kept.
+/// Users and their salted passwords; no plain password is kept.
 pub struct Users {
-    all: HashMap<String, Salted>,
-    /// Answers for users that do not exist, which must not differ from those for other users.
+    all: HashMap<String, SaltedPassword>,
+    /// Secret for the salts of unknown users, so that a client cannot find out
+    /// which users exist.
     unknown_user_secret: [u8; 32],
 }
 
 #[derive(Clone)]
-struct Salted {
+struct SaltedPassword {
     salt: Vec<u8>,
     password: Vec<u8>,
 }
@@ -38,17 +38,17 @@ impl fmt::Debug for Users {
 }
 
 impl Users {
-    /// Reads `user:password` lines; blank ones and those that begin with `#`
-    /// do not count.
+    /// Reads `user:password` lines, without blank ones and those that begin with
+    /// `#`.
     ///
     /// # Errors
-    /// A file that cannot be read, that others may read, or that has no user;
-    /// a line without a colon, a user or a password; a user who is there twice.
+    /// A file that cannot be read, that other users may read, or that has no
+    /// user; a line without a colon, a user or a password; a duplicate user.
     pub fn read(path: &Path) -> Result<Self> {
         let wrong =
             |why: &str| ShellError::usage(format!("--password-file {}: {why}", path.display()));
         refuse_open_file(path).map_err(|why| wrong(&why))?;
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(&plain_io(&error)))?;
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(&io_reason(&error)))?;
         let mut all = HashMap::new();
         for (line, text) in (1..).zip(text.lines()) {
             let text = text.trim_end_matches('\r');
@@ -65,13 +65,15 @@ impl Users {
                     "line {line} lacks the user or the password"
                 )));
             }
-            let salted = Salted::of(password)?;
+            let salted = SaltedPassword::of(password)?;
             if all.insert(user.to_string(), salted).is_some() {
-                return Err(wrong(&format!("line {line} names {user} a second time")));
+                return Err(wrong(&format!(
+                    "line {line} has the user {user} a second time"
+                )));
             }
         }
         if all.is_empty() {
-            return Err(wrong("it has no user, so no client could connect"));
+            return Err(wrong("it has no user; add a line `user:password`"));
         }
         Ok(Self {
             all,
@@ -80,19 +82,19 @@ impl Users {
     }
 }
 
-impl Salted {
+impl SaltedPassword {
     fn of(password: &str) -> Result<Self> {
-        let salt = random::bytes::<SALT>()?.to_vec();
+        let salt = random::bytes::<SALT_LENGTH>()?.to_vec();
         Ok(Self {
             password: gen_salted_password(password, &salt, SCRAM_ITERATIONS),
             salt,
         })
     }
 
-    /// Always the same for a name, and fitting no password.
+    /// The same for each call with a name, and not the hash of a password.
     fn of_unknown(secret: &[u8], user: &str) -> Self {
         let mut salt = gen_salted_password(user, secret, 1);
-        salt.truncate(SALT);
+        salt.truncate(SALT_LENGTH);
         Self {
             password: gen_salted_password(user, &salt, 1),
             salt,
@@ -105,19 +107,20 @@ impl AuthSource for Users {
     async fn get_password(&self, login: &LoginInfo) -> PgWireResult<Password> {
         let user = login.user().unwrap_or_default();
         let salted = self.all.get(user).cloned();
-        let salted = salted.unwrap_or_else(|| Salted::of_unknown(&self.unknown_user_secret, user));
+        let salted =
+            salted.unwrap_or_else(|| SaltedPassword::of_unknown(&self.unknown_user_secret, user));
         Ok(Password::new(Some(salted.salt), salted.password))
     }
 }
 
-/// Passwords that others may read are none.
+/// Refuses a file that other users of the machine may read or write.
 #[cfg(unix)]
 fn refuse_open_file(path: &Path) -> std::result::Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
-    let found = std::fs::metadata(path).map_err(|error| plain_io(&error))?;
+    let found = std::fs::metadata(path).map_err(|error| io_reason(&error))?;
     match found.permissions().mode() & 0o077 {
         0 => Ok(()),
-        _ => Err("others may read or write it; `chmod 600` it first".to_string()),
+        _ => Err("other users may read or write it; run `chmod 600` on it".to_string()),
     }
 }
 
@@ -148,8 +151,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_file_is_told() {
-        for (text, says) in [
+    fn faults_of_a_file_are_reported() {
+        for (text, expected) in [
             ("", "has no user"),
             ("ada\n", "line 1 is not"),
             ("\nada:\n", "line 2 lacks"),
@@ -157,14 +160,18 @@ mod tests {
             ("a:x\na:y\n", "a second time"),
         ] {
             let error = Users::read(file(text).path()).unwrap_err();
-            assert!(error.message.contains(says), "{text:?}: {}", error.message);
+            assert!(
+                error.message.contains(expected),
+                "{text:?}: {}",
+                error.message
+            );
         }
-        assert!(Users::read(Path::new("/nowhere")).is_err());
+        assert!(Users::read(Path::new("/missing")).is_err());
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_others_read_is_refused() {
+    fn a_file_that_other_users_may_read_is_refused() {
         use std::os::unix::fs::PermissionsExt;
         let file = file("a:x\n");
         let mode = std::fs::Permissions::from_mode(0o644);
@@ -176,7 +183,7 @@ mod tests {
     #[test]
     fn an_unknown_user_always_gets_the_same_salt() {
         let users = Users::read(file("a:x\n").path()).unwrap();
-        let unknown = |user| Salted::of_unknown(&users.unknown_user_secret, user);
+        let unknown = |user| SaltedPassword::of_unknown(&users.unknown_user_secret, user);
         assert_eq!(unknown("b").salt, unknown("b").salt);
         assert_ne!(unknown("b").salt, unknown("c").salt);
     }

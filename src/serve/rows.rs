@@ -1,4 +1,4 @@
-//! Rows on their way to a client.
+//! Rows of a query, encoded for a client.
 
 use std::sync::Arc;
 
@@ -11,39 +11,36 @@ use futures::{StreamExt, TryStreamExt};
 use pgwire::api::portal::Format;
 use pgwire::api::results::{FieldInfo, QueryResponse};
 use pgwire::error::PgWireResult;
-use tokio_util::sync::DropGuard;
 
 use super::errors;
-use crate::error::Result;
+use crate::error::{Result, ShellError};
 use crate::output::value::Cells;
-use crate::task::ReadAhead;
 
-pub struct Rows {
+/// Rows of a query, streamed to a client.
+pub struct ClientRows {
     schema: SchemaRef,
     batches: Option<BoxStream<'static, PgWireResult<RecordBatch>>>,
     tag: String,
-    /// What was read and not yet asked for.
+    /// Rows that were read and not fetched yet.
     rest: Option<RecordBatch>,
-    /// Ends models and the like when the rows are dropped.
-    work: Option<DropGuard>,
 }
 
-impl Rows {
-    /// The rows of a stream, which is read in a task of its own, a little
-    /// ahead, until these rows are dropped; `work` is cancelled then.
-    pub fn of(schema: SchemaRef, from: SendableRecordBatchStream, work: DropGuard) -> Self {
-        let batches = stream::unfold(Some(ReadAhead::of(from)), next);
-        let shown = presentable(&schema);
+impl ClientRows {
+    /// Rows of a stream of the runner. Dropping them ends the query.
+    pub fn of(schema: &Schema, batches: SendableRecordBatchStream) -> Self {
+        let shown = presentable(schema);
         let batches = batches.map({
             let shown = Arc::clone(&shown);
-            move |batch| present(&batch?, &shown).map_err(errors::wire)
+            move |batch| {
+                let batch = batch.map_err(ShellError::from);
+                let batch = batch.and_then(|batch| present(&batch, &shown));
+                batch.map_err(errors::wire)
+            }
         });
-        Self {
-            work: Some(work),
-            ..Self::new(shown, batches.boxed())
-        }
+        Self::new(shown, batches.boxed())
     }
 
+    /// Rows in memory.
     pub fn ready_made(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
         Self::new(schema, stream::iter(batches.into_iter().map(Ok)).boxed())
     }
@@ -54,11 +51,10 @@ impl Rows {
             batches: Some(batches),
             tag: "SELECT".to_string(),
             rest: None,
-            work: None,
         }
     }
 
-    /// The same rows, with the word that the client is told at their end.
+    /// Sets the command tag that follows the rows.
     pub fn tagged(mut self, tag: &str) -> Self {
         self.tag = tag.to_string();
         self
@@ -68,12 +64,12 @@ impl Rows {
         Arc::clone(&self.schema)
     }
 
-    /// The next `count` rows, or those that are left; all for `None`. Once there
-    /// are none left, further calls give none.
+    /// Fetches the next `count` rows, or all for `None`. After the last row it
+    /// gives none.
     ///
     /// # Errors
     /// Those of the query.
-    pub async fn fetch(&mut self, count: Option<u64>) -> PgWireResult<Fetched> {
+    pub async fn fetch(&mut self, count: Option<u64>) -> PgWireResult<FetchedRows> {
         let mut fetched = Vec::new();
         let count = count.map_or(usize::MAX, |count| {
             usize::try_from(count).unwrap_or(usize::MAX)
@@ -102,17 +98,16 @@ impl Rows {
             wanted -= taken;
             fetched.push(batch.slice(0, taken));
         }
-        Ok(Fetched {
+        Ok(FetchedRows {
             schema: self.schema(),
             batches: fetched,
         })
     }
 
-    /// What is sent, in the formats that the client asked for.
+    /// Response in the formats that the client requested.
     ///
     /// # Errors
-    /// If a column has no type that Postgres knows, which [`Rows::of`] has
-    /// ruled out.
+    /// A column without a type of Postgres, which [`ClientRows::of`] rules out.
     pub fn response(self, format: &Format) -> PgWireResult<QueryResponse> {
         let fields = fields(&self.schema, format)?;
         let tag = self.tag.clone();
@@ -128,44 +123,39 @@ impl Rows {
         Ok(response)
     }
 
-    /// The batches, in order. The work behind them ends when they are dropped.
+    /// Batches in order. Dropping them ends the query.
     pub fn into_batches(self) -> BoxStream<'static, PgWireResult<RecordBatch>> {
-        let work = self.work;
         let rest = stream::iter(self.rest.map(Ok));
         let batches = self.batches.unwrap_or_else(|| stream::empty().boxed());
-        rest.chain(batches)
-            .inspect(move |_| {
-                let _held = &work;
-            })
-            .boxed()
+        rest.chain(batches).boxed()
     }
 }
 
-/// Rows that are in memory.
-pub struct Fetched {
+/// Fetched rows of a cursor.
+pub struct FetchedRows {
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
 }
 
-impl Fetched {
+impl FetchedRows {
     pub fn count(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
-    pub fn into_rows(self) -> Rows {
-        Rows::ready_made(self.schema, self.batches)
+    pub fn into_rows(self) -> ClientRows {
+        ClientRows::ready_made(self.schema, self.batches)
     }
 }
 
-/// The columns as a client is told of them.
+/// Columns in the types of Postgres.
 ///
 /// # Errors
-/// See [`Rows::response`].
+/// As [`ClientRows::response`].
 pub fn fields(schema: &Schema, format: &Format) -> PgWireResult<Arc<Vec<FieldInfo>>> {
     arrow_schema_to_pg_fields(schema, format, None).map(Arc::new)
 }
 
-/// The schema with text in place of what Postgres has no type for.
+/// Replaces types that Postgres lacks with text.
 pub fn presentable(schema: &Schema) -> SchemaRef {
     let fields = schema
         .fields()
@@ -188,7 +178,7 @@ fn present(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     );
     let columns = columns.collect::<Result<Vec<_>>>()?;
     let rows = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    // What the plan says of a column may be narrower than what it gives.
+    // The plan may mark a column as not null although it gives NULL.
     let fields = schema
         .fields()
         .iter()
@@ -210,17 +200,6 @@ fn as_text(column: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(texts.collect::<Result<StringArray>>()?))
 }
 
-/// The next batch, and what is left; nothing is left after an error.
-async fn next(rows: Option<ReadAhead>) -> Option<(PgWireResult<RecordBatch>, Option<ReadAhead>)> {
-    let mut rows = rows?;
-    match rows.next().await {
-        Ok(Ok(batch)) => Some((Ok(batch?), Some(rows))),
-        Ok(Err(error)) => Some((Err(errors::wire(error)), None)),
-        // It panicked, and has said so on standard error.
-        Err(_) => Some((Err(errors::internal()), None)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,7 +213,7 @@ mod tests {
     #[tokio::test]
     async fn rows_are_fetched_across_batches() {
         let batches = vec![numbers(&[1, 2, 3]), numbers(&[4, 5])];
-        let mut rows = Rows::ready_made(batches[0].schema(), batches);
+        let mut rows = ClientRows::ready_made(batches[0].schema(), batches);
         let mut counts = Vec::new();
         for wanted in [Some(2), Some(2), Some(10), Some(1), None] {
             counts.push(rows.fetch(wanted).await.unwrap().count());
@@ -243,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_postgres_has_no_type_for_is_text() {
+    fn types_that_postgres_lacks_are_text() {
         let column: ArrayRef = Arc::new(DurationSecondArray::from(vec![Some(60), None]));
         let batch = RecordBatch::try_from_iter([("d", column)]).unwrap();
         let schema = presentable(&batch.schema());

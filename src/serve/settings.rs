@@ -1,6 +1,5 @@
-//! Settings of Postgres that clients set and read by themselves. What most of
-//! them mean is fixed here, so they can have one value only; a value that would
-//! change something that the server does not do is refused.
+//! Settings of Postgres, for each client. Most accept only the values that the
+//! server implements; other values are refused.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,31 +7,31 @@ use std::time::Duration;
 use crate::duration;
 use crate::error::{ErrorKind, Result, ShellError};
 
-/// The version whose catalogue and protocol clients may expect.
+/// Version of Postgres whose catalogue and protocol clients may expect.
 pub const SERVER_VERSION: &str = concat!("16.6 (semql ", env!("CARGO_PKG_VERSION"), ")");
 
-/// What a setting may be.
+/// Values that a setting accepts.
 #[derive(Clone, Copy)]
-enum Values {
+enum Allowed {
     Any,
-    /// Values that begin so, in capitals.
-    Like(&'static [&'static str]),
-    /// A time in milliseconds, or with a unit; 0 is none.
+    /// Values with one of these prefixes, in upper case.
+    Prefixes(&'static [&'static str]),
+    /// A duration in milliseconds or with a unit; 0 disables it.
     Time,
-    /// It can be read only.
-    Fixed,
+    /// None, as the setting is read-only.
+    ReadOnly,
 }
 
-pub struct Setting {
+struct ClientSetting {
     name: &'static str,
     default: &'static str,
-    values: Values,
-    /// The name under which clients are told of changes.
+    values: Allowed,
+    /// Name under which changes are reported to clients.
     reported: Option<&'static str>,
 }
 
-const fn setting(name: &'static str, default: &'static str, values: Values) -> Setting {
-    Setting {
+const fn setting(name: &'static str, default: &'static str, values: Allowed) -> ClientSetting {
+    ClientSetting {
         name,
         default,
         values,
@@ -43,10 +42,10 @@ const fn setting(name: &'static str, default: &'static str, values: Values) -> S
 const fn reported(
     name: &'static str,
     default: &'static str,
-    values: Values,
+    values: Allowed,
     reported: &'static str,
-) -> Setting {
-    Setting {
+) -> ClientSetting {
+    ClientSetting {
         name,
         default,
         values,
@@ -54,91 +53,100 @@ const fn reported(
     }
 }
 
-const BOOLEAN: Values = Values::Like(&["ON", "OFF", "TRUE", "FALSE", "1", "0", "YES", "NO"]);
+const BOOLEAN: Allowed = Allowed::Prefixes(&["ON", "OFF", "TRUE", "FALSE", "1", "0", "YES", "NO"]);
 
 const STATEMENT_TIMEOUT: &str = "statement_timeout";
 const READ_ONLY: &str = "default_transaction_read_only";
 
-const SETTINGS: &[Setting] = &[
-    reported("application_name", "", Values::Any, "application_name"),
+const SETTINGS: &[ClientSetting] = &[
+    reported("application_name", "", Allowed::Any, "application_name"),
     reported(
         "client_encoding",
         "UTF8",
-        Values::Like(&["UTF8", "UTF-8", "UNICODE"]),
+        Allowed::Prefixes(&["UTF8", "UTF-8", "UNICODE"]),
         "client_encoding",
     ),
-    reported("datestyle", "ISO, YMD", Values::Like(&["ISO"]), "DateStyle"),
+    reported(
+        "datestyle",
+        "ISO, YMD",
+        Allowed::Prefixes(&["ISO"]),
+        "DateStyle",
+    ),
     reported(
         "intervalstyle",
         "postgres",
-        Values::Like(&["POSTGRES"]),
+        Allowed::Prefixes(&["POSTGRES"]),
         "IntervalStyle",
     ),
     reported(
         "timezone",
         "Etc/UTC",
-        Values::Like(&["UTC", "ETC/UTC", "GMT", "DEFAULT"]),
+        Allowed::Prefixes(&["UTC", "ETC/UTC", "GMT", "DEFAULT"]),
         "TimeZone",
     ),
     reported(
         "standard_conforming_strings",
         "on",
-        Values::Like(&["ON", "TRUE"]),
+        Allowed::Prefixes(&["ON", "TRUE"]),
         "standard_conforming_strings",
     ),
-    setting("bytea_output", "hex", Values::Like(&["HEX"])),
-    setting("client_min_messages", "notice", Values::Any),
+    setting("bytea_output", "hex", Allowed::Prefixes(&["HEX"])),
+    setting("client_min_messages", "notice", Allowed::Any),
     setting(
         "default_transaction_isolation",
         "read committed",
-        Values::Any,
+        Allowed::Any,
     ),
     setting(READ_ONLY, "off", BOOLEAN),
     setting("escape_string_warning", "on", BOOLEAN),
-    setting("extra_float_digits", "1", Values::Any),
+    setting("extra_float_digits", "1", Allowed::Any),
     setting(
         "idle_in_transaction_session_timeout",
         "0",
-        Values::Like(&["0", "DEFAULT"]),
+        Allowed::Prefixes(&["0", "DEFAULT"]),
     ),
-    setting("integer_datetimes", "on", Values::Fixed),
-    setting("lock_timeout", "0", Values::Any),
-    setting("max_identifier_length", "63", Values::Fixed),
-    setting("row_security", "on", Values::Like(&["ON", "TRUE", "YES"])),
-    setting("search_path", "\"$user\", public", Values::Any),
-    setting("server_encoding", "UTF8", Values::Fixed),
-    setting("server_version", SERVER_VERSION, Values::Fixed),
-    setting("server_version_num", "160006", Values::Fixed),
-    setting("session_authorization", "", Values::Fixed),
-    setting(STATEMENT_TIMEOUT, "0", Values::Time),
-    setting("transaction_isolation", "read committed", Values::Any),
-    setting("transaction_read_only", "off", Values::Fixed),
-    setting("xmloption", "content", Values::Any),
+    setting("integer_datetimes", "on", Allowed::ReadOnly),
+    setting("lock_timeout", "0", Allowed::Any),
+    setting("max_identifier_length", "63", Allowed::ReadOnly),
+    setting(
+        "row_security",
+        "on",
+        Allowed::Prefixes(&["ON", "TRUE", "YES"]),
+    ),
+    setting("search_path", "\"$user\", public", Allowed::Any),
+    setting("server_encoding", "UTF8", Allowed::ReadOnly),
+    setting("server_version", SERVER_VERSION, Allowed::ReadOnly),
+    setting("server_version_num", "160006", Allowed::ReadOnly),
+    setting("session_authorization", "", Allowed::ReadOnly),
+    setting(STATEMENT_TIMEOUT, "0", Allowed::Time),
+    setting("transaction_isolation", "read committed", Allowed::Any),
+    setting("transaction_read_only", "off", Allowed::ReadOnly),
+    setting("xmloption", "content", Allowed::Any),
 ];
 
-fn find(name: &str) -> Option<&'static Setting> {
+fn find(name: &str) -> Option<&'static ClientSetting> {
     SETTINGS
         .iter()
         .find(|setting| setting.name.eq_ignore_ascii_case(name))
 }
 
-/// What a client has set.
+/// Settings that a client has changed.
 #[derive(Default)]
 pub struct ClientSettings(HashMap<&'static str, String>);
 
-/// A setting that was changed.
-pub struct Changed {
-    /// The name under which it is reported to clients, and the value.
+/// Change of a setting.
+pub struct SettingChange {
+    /// Name under which it is reported to clients, and value.
     pub report: Option<(&'static str, String)>,
 }
 
 impl ClientSettings {
-    /// Gives a setting a value, or its default for `None`; gives `None` where it
-    /// is not a setting of Postgres.
+    /// Sets a value, or the default for `None`. Gives `None` for a name that is
+    /// not a setting of Postgres.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`].
-    pub fn set(&mut self, name: &str, value: Option<&str>) -> Result<Option<Changed>> {
+    pub fn set(&mut self, name: &str, value: Option<&str>) -> Result<Option<SettingChange>> {
         let Some(setting) = find(name) else {
             return Ok(None);
         };
@@ -153,12 +161,12 @@ impl ClientSettings {
                 setting.default.to_string()
             }
         };
-        Ok(Some(Changed {
+        Ok(Some(SettingChange {
             report: setting.reported.map(|name| (name, value)),
         }))
     }
 
-    /// Name and value of a setting; `None` where it is not one of Postgres.
+    /// Name and value of a setting; `None` if Postgres lacks it.
     pub fn show(&self, name: &str) -> Option<(&'static str, String)> {
         let name = match name {
             "transaction.isolation.level" => "transaction_isolation",
@@ -169,7 +177,7 @@ impl ClientSettings {
         Some((setting.name, self.get(setting).to_string()))
     }
 
-    fn get(&self, setting: &'static Setting) -> &str {
+    fn get(&self, setting: &'static ClientSetting) -> &str {
         self.0
             .get(setting.name)
             .map_or(setting.default, String::as_str)
@@ -179,14 +187,14 @@ impl ClientSettings {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Time that a statement may take, where the client has set one.
+    /// Timeout of statements, if the client has set one.
     pub fn statement_timeout(&self) -> Option<Duration> {
         let value = self.value(STATEMENT_TIMEOUT)?;
         let timeout = duration::parse_with(value, Duration::from_millis(1)).ok()?;
         (!timeout.is_zero()).then_some(timeout)
     }
 
-    /// Whether transactions read only unless they say otherwise.
+    /// Whether transactions are read-only by default.
     pub fn default_read_only(&self) -> bool {
         self.value(READ_ONLY).is_some_and(is_on)
     }
@@ -198,28 +206,28 @@ fn is_on(value: &str) -> bool {
         .any(|on| value.eq_ignore_ascii_case(on))
 }
 
-/// The value in the form in which it is shown.
-fn checked(setting: &Setting, value: &str) -> Result<String> {
+/// Checks a value and gives the form that SHOW displays.
+fn checked(setting: &ClientSetting, value: &str) -> Result<String> {
     let upper = value.to_uppercase();
     let value_of = |fits: bool| fits.then(|| value.to_string());
     let checked = match setting.values {
-        Values::Any => value_of(true),
-        Values::Like(values) => value_of(values.iter().any(|v| upper.starts_with(v))),
-        Values::Time => duration::parse_with(value, Duration::from_millis(1))
+        Allowed::Any => value_of(true),
+        Allowed::Prefixes(values) => value_of(values.iter().any(|v| upper.starts_with(v))),
+        Allowed::Time => duration::parse_with(value, Duration::from_millis(1))
             .ok()
             .map(duration::shown),
-        Values::Fixed => None,
+        Allowed::ReadOnly => None,
     };
     if let Some(checked) = checked {
         return Ok(checked);
     }
     let message = match setting.values {
-        Values::Time => format!(
-            "{} cannot be '{value}': it is a time such as 500, '500ms' or '5s', and 0 is none",
+        Allowed::Time => format!(
+            "{} cannot be '{value}': give a duration such as 500, '500ms' or '5s', or 0 for none",
             setting.name
         ),
         _ => format!(
-            "{} is {} here and cannot become '{value}'",
+            "{} is {} on this server and cannot be '{value}'",
             setting.name,
             match setting.default {
                 "" => "empty",
@@ -235,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clients_set_and_read_their_own() {
+    fn clients_set_and_read_their_settings() {
         let mut settings = ClientSettings::default();
         let changed = settings.set("Application_Name", Some("report")).unwrap();
         let report = changed.and_then(|changed| changed.report);
@@ -260,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_would_do_nothing_are_refused() {
+    fn unsupported_values_are_refused() {
         let mut settings = ClientSettings::default();
         for (name, value) in [
             ("client_encoding", "LATIN1"),

@@ -1,4 +1,4 @@
-//! Start of a connection: TLS, password, slot, and the parameters of the server.
+//! Start-up of a connection: TLS, password, slot, parameters of the server.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -12,69 +12,34 @@ use pgwire::api::auth::{
     DefaultServerParameterProvider, StartupHandler, finish_authentication, protocol_negotiation,
     save_startup_parameters_to_metadata,
 };
-use pgwire::api::cancel::CancelHandler;
-use pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
-use pgwire::api::{ClientInfo, PgWireConnectionState, PgWireServerHandlers, PidSecretKeyGenerator};
+use pgwire::api::{ClientInfo, PgWireConnectionState, PidSecretKeyGenerator};
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::startup::Startup;
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 
 use super::connection::Connection;
 use super::errors::{self, SqlState};
-use super::listener::ServerState;
-use super::queries::Queries;
 use super::settings;
+use super::state::ServerState;
 
-/// What answers the messages of one connection.
-pub struct Handlers {
-    authenticator: Arc<Authenticator>,
-    queries: Arc<Queries>,
-}
-
-impl Handlers {
-    pub fn of(connection: Arc<Connection>) -> Self {
-        Self {
-            authenticator: Arc::new(Authenticator::new(Arc::clone(&connection))),
-            queries: Arc::new(Queries::new(connection)),
-        }
-    }
-}
-
-impl PgWireServerHandlers for Handlers {
-    fn startup_handler(&self) -> Arc<impl StartupHandler> {
-        Arc::clone(&self.authenticator)
-    }
-
-    fn simple_query_handler(&self) -> Arc<impl SimpleQueryHandler> {
-        Arc::clone(&self.queries)
-    }
-
-    fn extended_query_handler(&self) -> Arc<impl ExtendedQueryHandler> {
-        Arc::clone(&self.queries)
-    }
-
-    fn cancel_handler(&self) -> Arc<impl CancelHandler> {
-        Arc::clone(&self.authenticator.connection.server.cancels)
-    }
-}
-
+/// Authenticates the client of one connection.
 pub struct Authenticator {
     connection: Arc<Connection>,
     parameters: Arc<DefaultServerParameterProvider>,
-    /// Asks for the password, where there is one.
+    /// SCRAM exchange; `None` on a server without passwords.
     password: Option<SASLAuthStartupHandler<DefaultServerParameterProvider>>,
-    /// Password messages so far.
+    /// Password messages received.
     messages: AtomicU32,
 }
 
 impl Authenticator {
-    fn new(connection: Arc<Connection>) -> Self {
+    pub fn new(connection: Arc<Connection>) -> Self {
         let parameters = Arc::new(parameters(&connection.server));
         let password = connection.server.users.clone().map(|users| {
             let mut scram = ScramAuth::new(users);
             if let Some(pem) = &connection.server.certificate {
-                // A certificate of another kind than SCRAM can bind to still
-                // serves TLS; the password is then not bound to it.
+                // A certificate that SCRAM cannot bind to still serves TLS, without
+                // channel binding.
                 let _ = scram.configure_certificate(pem);
             }
             SASLAuthStartupHandler::new(Arc::clone(&parameters))
@@ -97,10 +62,12 @@ impl Authenticator {
     {
         let first = matches!(client.state(), PgWireConnectionState::AwaitingStartup);
         match (&message, first) {
-            (PgWireFrontendMessage::Startup(startup), true) => self.check(client, startup)?,
+            (PgWireFrontendMessage::Startup(startup), true) => {
+                self.check_startup(client, startup)?
+            }
             (PgWireFrontendMessage::PasswordMessageFamily(_), false) => {
-                // SCRAM takes two messages of the client, and the second one
-                // proves the password: a slot is taken no earlier than that.
+                // The second message of SCRAM proves the password; a client takes
+                // no slot before.
                 if self.messages.fetch_add(1, Ordering::Relaxed) > 0 {
                     self.connection.take_slot()?;
                     let parameters = client.metadata();
@@ -144,11 +111,12 @@ impl Authenticator {
         Ok(())
     }
 
-    fn check(&self, client: &impl ClientInfo, startup: &Startup) -> PgWireResult<()> {
+    /// Refuses connections without TLS where it is required, and replication.
+    fn check_startup(&self, client: &impl ClientInfo, startup: &Startup) -> PgWireResult<()> {
         if self.connection.server.tls_only && !client.is_secure() {
             return Err(errors::fatal(
                 SqlState::NotAuthorized,
-                "this server speaks TLS only; connect with sslmode=require or stricter",
+                "the server accepts TLS connections only; connect with sslmode=require or stricter",
             ));
         }
         if startup
@@ -177,8 +145,8 @@ impl StartupHandler for Authenticator {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        // A connection that fails here must not live on: what follows a
-        // failure that does not end it is taken for a query.
+        // After an error that is not fatal, pgwire would take the next message
+        // for a query.
         self.start(client, message).await.map_err(errors::ending)
     }
 }

@@ -1,4 +1,4 @@
-//! Certificate and key.
+//! TLS certificate and key.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::error::{Result, ShellError};
-use crate::script::plain_io;
+use crate::error::{Result, ShellError, io_reason};
 
+/// Certificate of the server.
 pub struct Certificate {
     pub acceptor: TlsAcceptor,
-    /// The file, which passwords can be bound to.
+    /// Content of the file, for channel binding of passwords.
     pub pem: Vec<u8>,
 }
 
@@ -22,14 +22,13 @@ impl Certificate {
     /// Reads a chain of certificates and its key, both PEM.
     ///
     /// # Errors
-    /// Files that cannot be read, hold no such thing, or do not belong
-    /// together.
+    /// Files that cannot be read, are not PEM, or do not belong together.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self> {
         let wrong = |option: &str, path: &Path, why: String| {
             ShellError::usage(format!("{option} {}: {why}", path.display()))
         };
         let bytes = |option: &str, path: &Path| {
-            std::fs::read(path).map_err(|error| wrong(option, path, plain_io(&error)))
+            std::fs::read(path).map_err(|error| wrong(option, path, io_reason(&error)))
         };
         let pem = bytes("--tls-cert", certificate)?;
         let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem)
@@ -53,7 +52,7 @@ impl Certificate {
             .with_safe_default_protocol_versions()
             .and_then(|config| config.with_no_client_auth().with_single_cert(chain, secret))
             .map_err(|error| wrong("--tls-key", key, error.to_string()))?;
-        // Clients that speak TLS from the first byte name the protocol.
+        // Clients that start with TLS directly require ALPN.
         config.alpn_protocols = vec![b"postgresql".to_vec()];
         Ok(Self {
             acceptor: TlsAcceptor::from(Arc::new(config)),

@@ -1,4 +1,4 @@
-//! The table that the files of a location make.
+//! Tables over the files of a location.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,79 +15,83 @@ use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTable
 use datafusion::execution::context::SessionState;
 use object_store::ObjectMeta;
 
-use super::format::Kind;
-use super::objects::WholeJson;
-use super::place::{self, Found};
-use super::sample::{self, MOST_FILES, Sample};
-use super::{csv, json};
+use super::format::FormatKind;
+use super::json_reader::SequentialJsonFormat;
+use super::located_files::LocatedFiles;
+use super::location::local_path;
+use super::sample::{self, MAX_SAMPLED_FILES, Sample};
+use super::{csv, json, local_files, remote_files};
 use crate::error::{Result, ShellError};
 
-/// How many locations' columns are remembered.
-const MOST_REMEMBERED: usize = 256;
+/// Maximum number of locations in the cache of formats.
+const MAX_CACHED_FORMATS: usize = 256;
 
-/// How the files of a location are read.
+/// Format and columns of the files of a location.
 #[derive(Clone, Debug)]
-struct Shape {
+struct DetectedFormat {
     format: Arc<dyn FileFormat>,
     schema: SchemaRef,
 }
 
-/// The shapes found so far, with the files they were found in. Files that have
-/// changed are looked into again.
+/// Cache of detected formats, with the files that they were detected in. Changed
+/// files are sampled again.
 #[derive(Default)]
-pub struct Shapes(Mutex<HashMap<String, (Vec<ObjectMeta>, Shape)>>);
+pub struct FormatCache(Mutex<HashMap<String, (Vec<ObjectMeta>, DetectedFormat)>>);
 
-impl Shapes {
-    fn known(&self, location: &str, files: &[ObjectMeta]) -> Option<Shape> {
+impl FormatCache {
+    fn get(&self, location: &str, files: &[ObjectMeta]) -> Option<DetectedFormat> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (seen, shape) = known.get(location)?;
-        (seen == files).then(|| shape.clone())
+        let (known_files, format) = known.get(location)?;
+        (known_files == files).then(|| format.clone())
     }
 
-    fn remember(&self, location: &str, files: Vec<ObjectMeta>, shape: Shape) {
+    fn insert(&self, location: &str, files: Vec<ObjectMeta>, format: DetectedFormat) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST_REMEMBERED {
+        if known.len() >= MAX_CACHED_FORMATS {
             known.clear();
         }
-        known.insert(location.to_string(), (files, shape));
+        known.insert(location.to_string(), (files, format));
     }
 }
 
-/// The files at `location` as a table.
+/// Opens the files at `location` as a table.
 ///
 /// # Errors
-/// Nothing is there, the format is not known, or a file cannot be read.
+/// No files, an unknown format, or a file that cannot be read.
 pub async fn open(
     state: &SessionState,
-    shapes: &Shapes,
+    formats: &FormatCache,
     location: &str,
 ) -> Result<Arc<dyn TableProvider>> {
-    let found = place::find(state, location).await?;
-    let shape = match shapes.known(location, &found.files) {
-        Some(shape) => shape,
+    let found = match local_path(location)? {
+        Some(path) => local_files::find(state, location, &path).await?,
+        None => remote_files::find(state, location).await?,
+    };
+    let detected = match formats.get(location, &found.files) {
+        Some(detected) => detected,
         None => {
-            let shape = look(state, location, &found).await?;
-            shapes.remember(location, found.files.clone(), shape.clone());
-            shape
+            let detected = detect(state, location, &found).await?;
+            formats.insert(location, found.files.clone(), detected.clone());
+            detected
         }
     };
-    let mut options = ListingOptions::new(shape.format).with_file_extension("");
+    let mut options = ListingOptions::new(detected.format).with_file_extension("");
     if found.partitioned {
         options = options
-            .with_file_extension(found.named.suffix.as_str())
-            .with_table_partition_cols(partitions(location, &found)?);
+            .with_file_extension(found.format.suffix.as_str())
+            .with_table_partition_cols(partition_columns(location, &found)?);
     }
     let config = ListingTableConfig::new_with_multi_paths(found.urls)
         .with_listing_options(options)
-        .with_schema(shape.schema);
+        .with_schema(detected.schema);
     let statistics = state.runtime_env().cache_manager.get_file_statistic_cache();
     Ok(Arc::new(
         ListingTable::try_new(config)?.with_cache(statistics),
     ))
 }
 
-/// The columns that the names of folders hold.
-fn partitions(location: &str, found: &Found) -> Result<Vec<(String, DataType)>> {
+/// Columns in the names of folders.
+fn partition_columns(location: &str, found: &LocatedFiles) -> Result<Vec<(String, DataType)>> {
     let root = found.urls[0].prefix();
     let keys = |file: &ObjectMeta| -> Vec<String> {
         let below = file
@@ -111,17 +115,22 @@ fn partitions(location: &str, found: &Found) -> Result<Vec<(String, DataType)>> 
     Ok(first.into_iter().map(|key| (key, text.clone())).collect())
 }
 
-async fn look(state: &SessionState, location: &str, found: &Found) -> Result<Shape> {
-    match found.named.format.kind {
-        Kind::Parquet => parquet(state, location, found).await,
-        Kind::Csv { delimiter, sniff } => delimited(location, found, delimiter, sniff).await,
-        Kind::Json => objects(location, found).await,
-        Kind::Arrow => arrow(state, location, found).await,
+/// Detects the format of files by their names and content.
+async fn detect(
+    state: &SessionState,
+    location: &str,
+    found: &LocatedFiles,
+) -> Result<DetectedFormat> {
+    match found.format.format.kind {
+        FormatKind::Parquet => detect_parquet(state, location, found).await,
+        FormatKind::Csv { delimiter, sniff } => detect_csv(location, found, delimiter, sniff).await,
+        FormatKind::Json => detect_json(location, found).await,
+        FormatKind::Arrow => detect_arrow(state, location, found).await,
     }
 }
 
-/// A file's name for messages: the location, where that is all it names.
-fn name_of(location: &str, found: &Found, file: &ObjectMeta) -> String {
+/// Name of a file for messages: the location, if the file is the only one.
+fn name_of(location: &str, found: &LocatedFiles, file: &ObjectMeta) -> String {
     if found.files.len() == 1 {
         return location.to_string();
     }
@@ -129,45 +138,50 @@ fn name_of(location: &str, found: &Found, file: &ObjectMeta) -> String {
     format!("{}{}", if local { "/" } else { "" }, file.location)
 }
 
-async fn samples(location: &str, found: &Found) -> Result<Vec<Sample>> {
-    // Writers leave empty files among others; by itself one has no columns.
+async fn samples(location: &str, found: &LocatedFiles) -> Result<Vec<Sample>> {
+    // Writers leave empty files among others. An empty file alone has no columns.
     let filled: Vec<&ObjectMeta> = found.files.iter().filter(|file| file.size > 0).collect();
     if filled.is_empty() {
         return Err(ShellError::query(format!("'{location}' is empty")));
     }
-    let count = filled.len().min(MOST_FILES);
-    let near = found.urls.first().is_some_and(|url| url.scheme() == "file");
+    let count = filled.len().min(MAX_SAMPLED_FILES);
+    let is_local = found.urls.first().is_some_and(|url| url.scheme() == "file");
     let mut samples = Vec::with_capacity(count);
     for file in &filled[..count] {
         let name = name_of(location, found, file);
-        let packed = found.named.compression;
-        samples.push(sample::read(&found.store, file, packed, count, &name, near).await?);
+        let compression = found.format.compression;
+        samples.push(sample::read(&found.store, file, compression, count, &name, is_local).await?);
     }
     Ok(samples)
 }
 
-async fn delimited(location: &str, found: &Found, delimiter: u8, sniff: bool) -> Result<Shape> {
+async fn detect_csv(
+    location: &str,
+    found: &LocatedFiles,
+    delimiter: u8,
+    sniff: bool,
+) -> Result<DetectedFormat> {
     let samples = samples(location, found).await?;
-    let dialect = csv::dialect(&samples[0], delimiter, sniff);
-    let mut schema = csv::schema(&samples[0], dialect)?;
+    let dialect = csv::sniff_dialect(&samples[0], delimiter, sniff);
+    let mut schema = csv::infer_schema(&samples[0], dialect)?;
     for sample in &samples[1..] {
-        let next = csv::schema(sample, dialect)?;
-        schema = csv::join(&schema, &samples[0].name, &next, &sample.name)?;
+        let next = csv::infer_schema(sample, dialect)?;
+        schema = csv::merge_schemas(&schema, &samples[0].name, &next, &sample.name)?;
     }
     let options = CsvOptions::default()
         .with_has_header(true)
         .with_delimiter(dialect.delimiter)
         .with_escape(dialect.escape)
-        // Reading in parallel would cut quoted line ends; being right goes first.
+        // Correctness before speed: a parallel reader would cut quoted line ends.
         .with_newlines_in_values(true)
-        .with_file_compression_type(found.named.compression.into());
-    Ok(Shape {
+        .with_file_compression_type(found.format.compression.into());
+    Ok(DetectedFormat {
         format: Arc::new(CsvFormat::default().with_options(options)),
         schema: Arc::new(schema),
     })
 }
 
-async fn objects(location: &str, found: &Found) -> Result<Shape> {
+async fn detect_json(location: &str, found: &LocatedFiles) -> Result<DetectedFormat> {
     let samples = samples(location, found).await?;
     let array = json::is_array(&samples[0]);
     if let Some(other) = samples
@@ -175,54 +189,57 @@ async fn objects(location: &str, found: &Found) -> Result<Shape> {
         .find(|sample| json::is_array(sample) != array)
     {
         return Err(ShellError::query(format!(
-            "'{location}' mixes files of one object a line with files of one array: '{}' and '{}'",
+            "'{location}' mixes files with an object on each line and files with an array: '{}' and '{}'",
             samples[0].name, other.name
         )));
     }
     let options = JsonOptions {
         newline_delimited: !array,
-        compression: found.named.compression.into(),
+        compression: found.format.compression.into(),
         ..JsonOptions::default()
     };
-    let (schema, mixed) = json::schema(&samples)?;
+    let (schema, mixed) = json::infer_schema(&samples)?;
     let lines = JsonFormat::default().with_options(options);
     let format: Arc<dyn FileFormat> = if array || mixed {
-        Arc::new(WholeJson::new(lines, array))
+        Arc::new(SequentialJsonFormat::new(lines, array))
     } else {
         Arc::new(lines)
     };
-    Ok(Shape {
+    Ok(DetectedFormat {
         format,
         schema: Arc::new(schema),
     })
 }
 
-async fn parquet(state: &SessionState, location: &str, found: &Found) -> Result<Shape> {
+async fn detect_parquet(
+    state: &SessionState,
+    location: &str,
+    found: &LocatedFiles,
+) -> Result<DetectedFormat> {
     let options = state.default_table_options().parquet;
     let format = ParquetFormat::default().with_options(options.clone());
     let schema = if let [file] = found.files.as_slice() {
         infer(state, &format, location, found, file).await?
     } else {
-        // Writers put different notes into each file, which need not agree;
-        // those of the first stand for all.
+        // The metadata of the files may differ. The table takes that of the first.
         let bare = ParquetFormat::default()
             .with_options(options)
             .with_skip_metadata(true);
         let first = infer(state, &format, location, found, &found.files[0]).await?;
         match bare.infer_schema(state, &found.store, &found.files).await {
-            Ok(merged) => described(&merged, &first),
+            Ok(merged) => with_metadata_of(&merged, &first),
             Err(error) => {
                 for file in &found.files {
                     infer(state, &bare, location, found, file).await?;
                 }
                 return Err(ShellError::query(format!(
-                    "the files of '{location}' do not go together: {}",
+                    "the files of '{location}' cannot be read together: {}",
                     ShellError::from(error).message
                 )));
             }
         }
     };
-    Ok(Shape {
+    Ok(DetectedFormat {
         format: Arc::new(format),
         schema,
     })
@@ -232,7 +249,7 @@ async fn infer(
     state: &SessionState,
     format: &ParquetFormat,
     location: &str,
-    found: &Found,
+    found: &LocatedFiles,
     file: &ObjectMeta,
 ) -> Result<SchemaRef> {
     let name = name_of(location, found, file);
@@ -255,33 +272,37 @@ async fn infer(
     })
 }
 
-/// `merged` with the notes that `first` has on fields of the same name.
-fn described(merged: &Schema, first: &Schema) -> SchemaRef {
+/// Copies the metadata of the fields of `first` to fields of the same name.
+fn with_metadata_of(merged: &Schema, first: &Schema) -> SchemaRef {
     let fields: Vec<Field> = merged
         .fields()
         .iter()
         .map(|field| match first.field_with_name(field.name()) {
-            Ok(noted) => field
+            Ok(known) => field
                 .as_ref()
                 .clone()
-                .with_metadata(noted.metadata().clone()),
+                .with_metadata(known.metadata().clone()),
             Err(_) => field.as_ref().clone(),
         })
         .collect();
     Arc::new(Schema::new(fields))
 }
 
-async fn arrow(state: &SessionState, location: &str, found: &Found) -> Result<Shape> {
+async fn detect_arrow(
+    state: &SessionState,
+    location: &str,
+    found: &LocatedFiles,
+) -> Result<DetectedFormat> {
     let format = ArrowFormat;
     for file in &found.files {
         let name = name_of(location, found, file);
         if file.size == 0 {
             return Err(ShellError::query(format!("'{name}' is empty")));
         }
-        let whole = format
+        let inferred = format
             .infer_schema(state, &found.store, std::slice::from_ref(file))
             .await;
-        whole.map_err(|error| {
+        inferred.map_err(|error| {
             let error = ShellError::from(error);
             ShellError::query(format!(
                 "'{name}' is not a whole Arrow file ({})",
@@ -292,7 +313,7 @@ async fn arrow(state: &SessionState, location: &str, found: &Found) -> Result<Sh
     let schema = format
         .infer_schema(state, &found.store, &found.files)
         .await?;
-    Ok(Shape {
+    Ok(DetectedFormat {
         format: Arc::new(format),
         schema,
     })

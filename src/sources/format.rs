@@ -1,41 +1,41 @@
-//! The formats that files come in, by the extension of their names.
+//! Formats of files, by the extensions of their names.
 
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 
 /// How the bytes of a file become rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FormatKind {
     Parquet,
-    /// Delimited text. The delimiter is what the extension says; what the file
-    /// itself shows wins where `sniff` is set.
+    /// Delimited text. The extension gives the delimiter, unless `sniff` is set
+    /// and the content shows another one.
     Csv {
         delimiter: u8,
         sniff: bool,
     },
-    /// Objects, one a line or in one array.
+    /// Objects, one on each line or all in one array.
     Json,
     Arrow,
 }
 
-/// A format, as the list below has it.
+/// A format of files.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Format {
-    /// What the engine calls it, as in `STORED AS`.
+    /// Name in `STORED AS`.
     pub name: &'static str,
     pub extensions: &'static [&'static str],
-    pub kind: Kind,
+    pub kind: FormatKind,
 }
 
 const FORMATS: &[Format] = &[
     Format {
         name: "parquet",
         extensions: &["parquet", "parq", "pq"],
-        kind: Kind::Parquet,
+        kind: FormatKind::Parquet,
     },
     Format {
         name: "csv",
         extensions: &["csv"],
-        kind: Kind::Csv {
+        kind: FormatKind::Csv {
             delimiter: b',',
             sniff: true,
         },
@@ -43,7 +43,7 @@ const FORMATS: &[Format] = &[
     Format {
         name: "csv",
         extensions: &["tsv", "tab"],
-        kind: Kind::Csv {
+        kind: FormatKind::Csv {
             delimiter: b'\t',
             sniff: false,
         },
@@ -51,65 +51,66 @@ const FORMATS: &[Format] = &[
     Format {
         name: "json",
         extensions: &["jsonl", "ndjson", "json"],
-        kind: Kind::Json,
+        kind: FormatKind::Json,
     },
     Format {
         name: "arrow",
         extensions: &["arrow", "arrows", "feather", "ipc"],
-        kind: Kind::Arrow,
+        kind: FormatKind::Arrow,
     },
 ];
 
-/// A compression of whole files: its extensions, and its name in options.
-struct Compression {
+/// A compression of whole files.
+struct FileCompression {
     extensions: &'static [&'static str],
+    /// Name in the options of a statement.
     name: &'static str,
     kind: FileCompressionType,
 }
 
-const COMPRESSIONS: &[Compression] = &[
-    Compression {
+const COMPRESSIONS: &[FileCompression] = &[
+    FileCompression {
         extensions: &["gz", "gzip"],
         name: "gzip",
         kind: FileCompressionType::GZIP,
     },
-    Compression {
+    FileCompression {
         extensions: &["zst", "zstd"],
         name: "zstd",
         kind: FileCompressionType::ZSTD,
     },
-    Compression {
+    FileCompression {
         extensions: &["bz2"],
         name: "bzip2",
         kind: FileCompressionType::BZIP2,
     },
-    Compression {
+    FileCompression {
         extensions: &["xz"],
         name: "xz",
         kind: FileCompressionType::XZ,
     },
 ];
 
-/// What the name of a file says about its content.
+/// Format and compression that the name of a file implies.
 #[derive(Clone, Debug)]
-pub struct Named {
+pub struct NamedFormat {
     pub format: &'static Format,
     pub compression: FileCompressionType,
-    /// The end of the name, with dots: `.csv.gz`.
+    /// Extensions with their dots: `.csv.gz`.
     pub suffix: String,
 }
 
-impl PartialEq for Named {
+impl PartialEq for NamedFormat {
     fn eq(&self, other: &Self) -> bool {
         self.format == other.format && self.suffix == other.suffix
     }
 }
 
-/// What the name of a file says about its content, or why that is unknown.
+/// Derives format and compression from the name of a file.
 ///
 /// # Errors
-/// In words that follow the name of the file.
-pub fn of_name(name: &str) -> Result<Named, String> {
+/// An unknown format. The message continues a sentence about the file.
+pub fn from_file_name(name: &str) -> Result<NamedFormat, String> {
     let base = name.rsplit('/').next().unwrap_or(name);
     let lower = base.to_ascii_lowercase();
     let (stem, compression) = match lower.rsplit_once('.') {
@@ -122,31 +123,31 @@ pub fn of_name(name: &str) -> Result<Named, String> {
     let extension = stem.rsplit_once('.').map(|(_, extension)| extension);
     let Some(extension) = extension.filter(|extension| !extension.is_empty()) else {
         return Err(format!(
-            "has no extension that says what it is; {}",
-            known()
+            "has no extension that implies its format; {}",
+            known_extensions()
         ));
     };
     let Some(format) = FORMATS.iter().find(|f| f.extensions.contains(&extension)) else {
         return Err(format!(
-            "has the extension .{extension}, which is not known; {}",
-            known()
+            "has the unknown extension .{extension}; {}",
+            known_extensions()
         ));
     };
-    if compression.is_some() && matches!(format.kind, Kind::Parquet | Kind::Arrow) {
+    if compression.is_some() && matches!(format.kind, FormatKind::Parquet | FormatKind::Arrow) {
         return Err(format!(
             "is a compressed {} file, which cannot be read in parts; unpack it first",
             format.name
         ));
     }
     let suffix_length = extension.len() + 1 + lower.len() - stem.len();
-    Ok(Named {
+    Ok(NamedFormat {
         format,
         compression: compression.map_or(FileCompressionType::UNCOMPRESSED, |c| c.kind),
         suffix: base[base.len() - suffix_length..].to_string(),
     })
 }
 
-/// The compression that the end of a name says, by its name in options.
+/// Name, in options, of the compression that the last extension implies.
 pub fn compression_of(name: &str) -> Option<&'static str> {
     let last = name.rsplit_once('.')?.1.to_ascii_lowercase();
     let known = COMPRESSIONS
@@ -155,16 +156,16 @@ pub fn compression_of(name: &str) -> Option<&'static str> {
     Some(known.name)
 }
 
-/// The format of that name or extension, as in `STORED AS`.
-pub fn by_word(word: &str) -> Option<&'static Format> {
+/// Finds a format by its name or one of its extensions, as in `STORED AS`.
+pub fn by_name(word: &str) -> Option<&'static Format> {
     let word = word.to_ascii_lowercase();
     FORMATS
         .iter()
         .find(|format| format.name == word || format.extensions.contains(&word.as_str()))
 }
 
-/// The sentence that lists the extensions.
-pub fn known() -> String {
+/// Lists the known extensions, for messages.
+pub fn known_extensions() -> String {
     let formats: Vec<String> = FORMATS
         .iter()
         .flat_map(|format| format.extensions)
@@ -175,7 +176,7 @@ pub fn known() -> String {
         .map(|c| format!(".{}", c.extensions[0]))
         .collect();
     format!(
-        "known are {}, and text also with {}",
+        "known are {}, and for text also with {}",
         formats.join(" "),
         compressions.join(" ")
     )
@@ -186,12 +187,12 @@ mod tests {
     use super::*;
 
     fn name_of(file: &str) -> (&'static str, String) {
-        let named = of_name(file).unwrap();
+        let named = from_file_name(file).unwrap();
         (named.format.name, named.suffix)
     }
 
     #[test]
-    fn names_say_format_and_compression() {
+    fn a_name_implies_format_and_compression() {
         assert_eq!(
             name_of("a/b.c/products.parquet"),
             ("parquet", ".parquet".into())
@@ -199,26 +200,34 @@ mod tests {
         assert_eq!(name_of("Products.CSV.gz"), ("csv", ".CSV.gz".into()));
         assert_eq!(name_of("x.ndjson.zst"), ("json", ".ndjson.zst".into()));
         assert_eq!(
-            of_name("x.tsv").unwrap().format.kind,
-            Kind::Csv {
+            from_file_name("x.tsv").unwrap().format.kind,
+            FormatKind::Csv {
                 delimiter: b'\t',
                 sniff: false
             }
         );
         assert_eq!(
-            of_name("x.csv.xz").unwrap().compression,
+            from_file_name("x.csv.xz").unwrap().compression,
             FileCompressionType::XZ
         );
     }
 
     #[test]
-    fn other_names_list_the_known_ones() {
-        let message = of_name("book.xlsx").unwrap_err();
+    fn an_unknown_extension_lists_the_known_ones() {
+        let message = from_file_name("book.xlsx").unwrap_err();
         assert!(
             message.contains(".xlsx") && message.contains(".parquet") && message.contains(".gz")
         );
-        assert!(of_name("README").unwrap_err().contains("no extension"));
-        assert!(of_name("x.parquet.gz").unwrap_err().contains("unpack"));
-        assert!(of_name("x.gz").unwrap_err().contains("no extension"));
+        assert!(
+            from_file_name("README")
+                .unwrap_err()
+                .contains("no extension")
+        );
+        assert!(
+            from_file_name("x.parquet.gz")
+                .unwrap_err()
+                .contains("unpack")
+        );
+        assert!(from_file_name("x.gz").unwrap_err().contains("no extension"));
     }
 }

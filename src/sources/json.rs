@@ -1,4 +1,4 @@
-//! JSON: objects one a line, or in one array; and the types of their members.
+//! Columns of JSON files: one object on each line, or all in one array.
 
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 use arrow::error::ArrowError;
@@ -9,22 +9,22 @@ use serde_json::Value;
 use super::sample::{Sample, check_text};
 use crate::error::{Result, ShellError};
 
-/// So many objects say in which order the columns come.
-const ORDERING: usize = 100;
+/// Number of objects that determine the order of columns.
+const ORDERING_OBJECTS: usize = 100;
 
-/// What the samples hold.
+/// Objects of the samples.
 #[derive(Default)]
-struct Objects {
+struct SampledObjects {
     values: Vec<Value>,
-    /// The members, as first met.
+    /// Names of members in order of first occurrence.
     order: Vec<String>,
 }
 
-impl Objects {
-    /// `text` begins with the object.
+impl SampledObjects {
+    /// Adds an object; `text` starts with it.
     fn push(&mut self, value: Value, text: &[u8]) {
-        if self.values.len() < ORDERING
-            && let Some(Ok(Keys(keys))) = serde_json::Deserializer::from_slice(text)
+        if self.values.len() < ORDERING_OBJECTS
+            && let Some(Ok(MemberNames(keys))) = serde_json::Deserializer::from_slice(text)
                 .into_iter()
                 .next()
         {
@@ -38,50 +38,50 @@ impl Objects {
     }
 }
 
-/// The members of an object in their order, which a parsed value forgets.
-struct Keys(Vec<String>);
+/// Names of an object's members in their order, which a parsed value loses.
+struct MemberNames(Vec<String>);
 
-impl<'de> Deserialize<'de> for Keys {
+impl<'de> Deserialize<'de> for MemberNames {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Members;
         impl<'de> Visitor<'de> for Members {
-            type Value = Keys;
+            type Value = MemberNames;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MemberNames, A::Error> {
                 let mut keys = Vec::new();
                 while let Some((key, _)) = map.next_entry::<String, IgnoredAny>()? {
                     keys.push(key);
                 }
-                Ok(Keys(keys))
+                Ok(MemberNames(keys))
             }
         }
         deserializer.deserialize_map(Members)
     }
 }
 
-/// Whether the objects stand in an array.
+/// Whether the objects are in an array.
 pub fn is_array(sample: &Sample) -> bool {
     sample.bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
-/// The columns of the sampled files together, and whether there is text with
-/// numbers or truth values beside it, which make text together.
+/// Infers the columns of all sampled files, and whether a column mixes text with
+/// numbers or Boolean values. Such a column is text.
 ///
 /// # Errors
-/// Text that is not UTF-8 or not JSON, with its line; something else than
-/// objects; no objects at all.
-pub fn schema(samples: &[Sample]) -> Result<(Schema, bool)> {
-    let mut objects = Objects::default();
+/// Text that is not UTF-8 or not JSON, with its line; other values than objects;
+/// no objects.
+pub fn infer_schema(samples: &[Sample]) -> Result<(Schema, bool)> {
+    let mut objects = SampledObjects::default();
     for sample in samples {
         check_text(sample)?;
         if is_array(sample) {
-            elements(sample, &mut objects)?;
+            read_elements(sample, &mut objects)?;
         } else {
-            lines(sample, &mut objects)?;
+            read_lines(sample, &mut objects)?;
             for line in sample
                 .pieces
                 .iter()
@@ -96,7 +96,7 @@ pub fn schema(samples: &[Sample]) -> Result<(Schema, bool)> {
     let name = samples.first().map_or("", |sample| sample.name.as_str());
     if objects.values.is_empty() {
         return Err(ShellError::query(format!(
-            "'{name}' holds no objects, so its columns are unknown"
+            "'{name}' has no objects, so its columns are unknown"
         )));
     }
     let values = objects.values.iter().map(Ok::<_, ArrowError>);
@@ -104,8 +104,8 @@ pub fn schema(samples: &[Sample]) -> Result<(Schema, bool)> {
         .map_err(|error| ShellError::query(format!("cannot make columns of '{name}': {error}")))?;
     let mut fields: Vec<_> = known_fields(inferred.fields()).iter().cloned().collect();
     fields.sort_by_key(|field| {
-        let place = objects.order.iter().position(|name| name == field.name());
-        place.unwrap_or(objects.order.len())
+        let position = objects.order.iter().position(|name| name == field.name());
+        position.unwrap_or(objects.order.len())
     });
     let schema = Schema::new(fields);
     let mixed = objects
@@ -134,7 +134,7 @@ fn is_mixed_value(value: &Value, data_type: &DataType) -> bool {
     }
 }
 
-fn lines(sample: &Sample, objects: &mut Objects) -> Result<()> {
+fn read_lines(sample: &Sample, objects: &mut SampledObjects) -> Result<()> {
     let mut rest = sample.bytes.as_slice();
     let mut number = 0;
     while !rest.is_empty() {
@@ -142,16 +142,22 @@ fn lines(sample: &Sample, objects: &mut Objects) -> Result<()> {
         let end = rest.iter().position(|byte| *byte == b'\n');
         let line = rest[..end.unwrap_or(rest.len())].trim_ascii();
         rest = end.map_or(&[][..], |end| &rest[end + 1..]);
-        // The last line of a part may be cut.
+        // The last line of a sample may be cut off.
         if line.is_empty() || (end.is_none() && !sample.whole) {
             continue;
         }
         match serde_json::from_slice(line) {
             Ok(value @ Value::Object(_)) => objects.push(value, line),
-            Ok(_) => return Err(fault(sample, number, "is no object; each line must be one")),
-            Err(error) if error.is_eof() && spread(sample) => {
+            Ok(_) => {
+                return Err(fault(
+                    sample,
+                    number,
+                    "is not an object; each line must be one",
+                ));
+            }
+            Err(error) if error.is_eof() && is_pretty_printed(sample) => {
                 return Err(ShellError::query(format!(
-                    "'{}' holds objects spread over several lines; write one a line, as with: jq -c . FILE",
+                    "'{}' has objects of several lines; write one on each line, for instance with: jq -c . FILE",
                     sample.name
                 )));
             }
@@ -169,8 +175,8 @@ fn lines(sample: &Sample, objects: &mut Objects) -> Result<()> {
     Ok(())
 }
 
-/// Whether the bytes are a JSON object that does not end with its line.
-fn spread(sample: &Sample) -> bool {
+/// Whether the sample starts with an object of several lines.
+fn is_pretty_printed(sample: &Sample) -> bool {
     let mut values = serde_json::Deserializer::from_slice(&sample.bytes).into_iter::<Value>();
     match values.next() {
         Some(Ok(value)) => value.is_object(),
@@ -179,7 +185,7 @@ fn spread(sample: &Sample) -> bool {
     }
 }
 
-fn elements(sample: &Sample, objects: &mut Objects) -> Result<()> {
+fn read_elements(sample: &Sample, objects: &mut SampledObjects) -> Result<()> {
     let start = sample
         .bytes
         .iter()
@@ -197,7 +203,7 @@ fn elements(sample: &Sample, objects: &mut Objects) -> Result<()> {
         match sample.bytes.get(at) {
             Some(b']') => return Ok(()),
             None if sample.whole => {
-                return Err(fault(sample, line_at(sample, at), "ends within the array"));
+                return Err(fault(sample, line_of(sample, at), "ends within the array"));
             }
             None => return Ok(()),
             Some(_) => {}
@@ -209,15 +215,15 @@ fn elements(sample: &Sample, objects: &mut Objects) -> Result<()> {
             Some(Ok(_)) => {
                 return Err(fault(
                     sample,
-                    line_at(sample, at),
-                    "holds something else than objects in the array",
+                    line_of(sample, at),
+                    "has other values than objects in the array",
                 ));
             }
             Some(Err(error)) if error.is_eof() && !sample.whole => return Ok(()),
             Some(Err(error)) => {
                 let why = error.to_string();
                 let why = why.split(" at line ").next().unwrap_or(&why);
-                let line = line_at(sample, at) + error.line() - 1;
+                let line = line_of(sample, at) + error.line() - 1;
                 return Err(fault(sample, line, &format!("is not valid JSON: {why}")));
             }
             None => return Ok(()),
@@ -226,7 +232,7 @@ fn elements(sample: &Sample, objects: &mut Objects) -> Result<()> {
     }
 }
 
-fn line_at(sample: &Sample, at: usize) -> usize {
+fn line_of(sample: &Sample, at: usize) -> usize {
     let before = &sample.bytes[..at.min(sample.bytes.len())];
     1 + before.iter().filter(|byte| **byte == b'\n').count()
 }
@@ -235,8 +241,8 @@ fn fault(sample: &Sample, line: usize, what: &str) -> ShellError {
     ShellError::query(format!("'{}' line {line} {what}", sample.name))
 }
 
-/// Members of which only nulls were seen are text; the first text among later
-/// rows would fail otherwise.
+/// Makes members text whose sampled values are all null. Text in later rows would
+/// fail otherwise.
 fn known_fields(fields: &Fields) -> Fields {
     fields
         .iter()
@@ -267,12 +273,12 @@ mod tests {
     }
 
     fn of(text: &str, whole: bool) -> Result<Schema> {
-        schema(&[sample(text, whole)]).map(|(schema, _)| schema)
+        infer_schema(&[sample(text, whole)]).map(|(schema, _)| schema)
     }
 
     #[test]
-    fn text_beside_numbers_is_noticed_at_any_depth() {
-        let mixed = |text: &str| schema(&[sample(text, true)]).unwrap().1;
+    fn a_mix_of_text_and_numbers_is_detected_at_any_depth() {
+        let mixed = |text: &str| infer_schema(&[sample(text, true)]).unwrap().1;
         assert!(mixed("{\"a\":1}\n{\"a\":\"x\"}\n"));
         assert!(mixed("{\"a\":{\"b\":[1,\"x\"]}}\n"));
         assert!(!mixed("{\"a\":1,\"b\":\"x\"}\n{\"a\":2.5,\"b\":null}\n"));
@@ -301,22 +307,25 @@ mod tests {
     }
 
     #[test]
-    fn what_a_part_cuts_off_is_no_error() {
+    fn an_object_cut_off_by_the_sample_is_ignored() {
         assert!(of("{\"a\":1}\n{\"a\":", false).is_ok());
         assert!(of("[{\"a\":1},{\"a\":", false).is_ok());
         assert!(of("[{\"a\":1},{\"a\":", true).is_err());
     }
 
     #[test]
-    fn faults_are_named_by_their_line() {
+    fn faults_are_reported_with_their_line() {
         let line = of("{\"a\":1}\n{\"a\":1,}\n", true).unwrap_err();
         assert!(line.message.contains("line 2"), "{line}");
         let array = of("[{\"a\":1},\n{\"a\":}]", true).unwrap_err();
         assert!(array.message.contains("line 2"), "{array}");
         let number = of("{\"a\":1}\n7\n", true).unwrap_err();
-        assert!(number.message.contains("line 2 is no object"), "{number}");
+        assert!(
+            number.message.contains("line 2 is not an object"),
+            "{number}"
+        );
         let spread = of("{\n \"a\": 1\n}\n", true).unwrap_err();
-        assert!(spread.message.contains("one a line"), "{spread}");
+        assert!(spread.message.contains("one on each line"), "{spread}");
         assert!(of("[]", true).unwrap_err().message.contains("no objects"));
     }
 }

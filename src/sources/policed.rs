@@ -1,4 +1,4 @@
-//! A store whose every access the policy allows or refuses.
+//! Store that checks each access against the policy.
 
 use std::fmt;
 use std::ops::Range;
@@ -19,48 +19,39 @@ use url::Url;
 use crate::error::ShellError;
 use crate::policy::Policy;
 
-/// Whether the store is the file system of this machine, whose paths are
-/// checked one by one; a remote one is checked by its host when it is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Local,
-    Remote,
-}
-
+/// Store whose accesses the policy allows or refuses.
 #[derive(Debug)]
 pub struct PolicedStore {
     inner: Arc<dyn ObjectStore>,
-    kind: Kind,
+    /// Whether the store is the file system of this machine, whose paths are
+    /// checked at each access. The host of a remote store is checked on opening.
+    is_local: bool,
     policy: Arc<Policy>,
 }
 
 impl PolicedStore {
     pub fn new(inner: Arc<dyn ObjectStore>, url: &Url, policy: Arc<Policy>) -> Self {
-        let kind = match url.scheme() {
-            "file" => Kind::Local,
-            _ => Kind::Remote,
-        };
         Self {
             inner,
-            kind,
+            is_local: url.scheme() == "file",
             policy,
         }
     }
 
     fn check_read(&self, path: &Path) -> Result<()> {
-        match self.kind {
-            Kind::Local => self
+        match self.is_local {
+            true => self
                 .policy
                 .check_read_path(&local(path))
                 .map_err(|error| refused(path, error)),
-            Kind::Remote => Ok(()),
+            false => Ok(()),
         }
     }
 
     fn check_write(&self, path: &Path) -> Result<()> {
-        match self.kind {
-            Kind::Local => self.policy.check_write_path(&local(path)),
-            Kind::Remote => self.policy.check_write("a statement that writes files"),
+        match self.is_local {
+            true => self.policy.check_write_path(&local(path)),
+            false => self.policy.check_write("a statement that writes files"),
         }
         .map_err(|error| refused(path, error))
     }
@@ -122,7 +113,7 @@ impl ObjectStore for PolicedStore {
     ) -> BoxStream<'static, Result<Path>> {
         let checker = Self {
             inner: Arc::clone(&self.inner),
-            kind: self.kind,
+            is_local: self.is_local,
             policy: Arc::clone(&self.policy),
         };
         let allowed = locations.map(move |location| {
@@ -155,7 +146,7 @@ impl ObjectStore for PolicedStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Paths;
+    use crate::policy::AllowedPaths;
     use object_store::ObjectStoreExt;
     use object_store::local::LocalFileSystem;
 
@@ -166,7 +157,7 @@ mod tests {
         std::fs::create_dir(&inside).unwrap();
         std::fs::write(inside.join("a.csv"), "a").unwrap();
         std::fs::write(folder.path().join("b.csv"), "b").unwrap();
-        let policy = Policy::closed("semql serve", Paths::below([inside.clone()]));
+        let policy = Policy::closed("semql serve", AllowedPaths::below([inside.clone()]));
         let url = Url::parse("file:///").unwrap();
         let store = PolicedStore::new(Arc::new(LocalFileSystem::new()), &url, Arc::new(policy));
         let path = |name: &str| Path::from_absolute_path(folder.path().join(name)).unwrap();

@@ -1,4 +1,4 @@
-//! The beginning of a file, unpacked: enough to see its dialect and types.
+//! Samples of files, unpacked, from which dialect and types are inferred.
 
 use std::io::Read;
 use std::ops::Range;
@@ -7,66 +7,68 @@ use std::sync::Arc;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
 
-use super::place::unreachable_place;
+use super::store_errors::read_error;
 use crate::error::{Result, ShellError};
 
-/// How many bytes of a location are looked at, all its files together. A file
-/// that is not larger is seen whole, so its types hold.
-pub const BUDGET: u64 = 8 << 20;
+/// Maximum number of bytes sampled for a location, all its files together. The
+/// types of a smaller file are exact.
+pub const MAX_SAMPLE_BYTES: u64 = 8 << 20;
 
-/// The least that is looked at of each file.
-const LEAST: u64 = 64 << 10;
+/// Minimum number of bytes sampled from each file.
+const MIN_FILE_SAMPLE_BYTES: u64 = 64 << 10;
 
-/// How many of many files are looked into.
-pub const MOST_FILES: usize = 256;
+/// Maximum number of files sampled for a location.
+pub const MAX_SAMPLED_FILES: usize = 256;
 
-/// Pieces of a long file that are looked at beyond its beginning, where that
-/// is cheap: a column of numbers may turn out to be text late.
+/// Number of pieces that are sampled after the start of a long file, if that is
+/// cheap: a column of numbers may have text in later rows.
 const PIECES: u64 = 16;
-const PIECE: u64 = 64 << 10;
 
-/// The first bytes of a file, unpacked.
+/// Maximum size of a piece.
+const MAX_PIECE_BYTES: u64 = 64 << 10;
+
+/// Start of a file, unpacked.
 pub struct Sample {
     pub bytes: Vec<u8>,
-    /// Pieces from further on, whole lines each, the last of them from the end.
-    /// A line may be a part of a record.
+    /// Pieces of whole lines from the rest of the file, the last one from its end.
+    /// A line may be part of a record.
     pub pieces: Vec<Vec<u8>>,
-    /// Whether that is all of it.
+    /// Whether `bytes` is the whole file.
     pub whole: bool,
     /// The file's name for messages.
     pub name: String,
 }
 
-/// Reads the beginning of one of `files` files; `name` is its name in messages,
-/// and `near` says that reading here and there costs little.
+/// Reads a sample of one of `files` files. `name` is its name in messages, and
+/// `random_access` means that reading pieces is cheap.
 ///
 /// # Errors
-/// The file cannot be read, is empty, or its packing is damaged.
+/// A file that cannot be read, is empty, or cannot be unpacked.
 pub async fn read(
     store: &Arc<dyn ObjectStore>,
     file: &ObjectMeta,
     compression: FileCompressionType,
     files: usize,
     name: &str,
-    near: bool,
+    random_access: bool,
 ) -> Result<Sample> {
     let name = name.to_string();
-    let limit = (BUDGET / files.max(1) as u64).max(LEAST);
+    let limit = (MAX_SAMPLE_BYTES / files.max(1) as u64).max(MIN_FILE_SAMPLE_BYTES);
     if file.size == 0 {
         return Err(ShellError::query(format!("'{name}' is empty")));
     }
     let raw_end = file.size.min(limit);
-    let raw = part(store, file, 0..raw_end, &name).await?;
+    let raw = read_range(store, file, 0..raw_end, &name).await?;
     let raw_whole = raw_end == file.size;
     if compression == FileCompressionType::UNCOMPRESSED {
         let mut pieces = Vec::new();
-        if near && !raw_whole {
+        if random_access && !raw_whole {
             for turn in 1..=PIECES {
                 let end = raw_end + (file.size - raw_end) / PIECES * turn;
                 let end = if turn == PIECES { file.size } else { end };
-                let start = end.saturating_sub(PIECE).max(raw_end);
-                pieces.push(lines(
-                    &part(store, file, start..end, &name).await?,
+                let start = end.saturating_sub(MAX_PIECE_BYTES).max(raw_end);
+                pieces.push(whole_lines(
+                    &read_range(store, file, start..end, &name).await?,
                     turn == PIECES,
                 ));
             }
@@ -90,7 +92,7 @@ pub async fn read(
     })
 }
 
-async fn part(
+async fn read_range(
     store: &Arc<dyn ObjectStore>,
     file: &ObjectMeta,
     range: Range<u64>,
@@ -101,20 +103,18 @@ async fn part(
         ..GetOptions::default()
     };
     let bytes = async { store.get_opts(&file.location, options).await?.bytes().await };
-    let bytes = bytes
-        .await
-        .map_err(|error| unreachable_place(name, &error))?;
+    let bytes = bytes.await.map_err(|error| read_error(name, &error))?;
     Ok(bytes.to_vec())
 }
 
-/// The whole lines among `bytes`; at the end of a file the last one is whole.
-fn lines(bytes: &[u8], last: bool) -> Vec<u8> {
+/// The whole lines in `bytes`. At the end of a file, the last line is whole.
+fn whole_lines(bytes: &[u8], at_end: bool) -> Vec<u8> {
     let newline = |byte: &u8| *byte == b'\n';
     let start = bytes
         .iter()
         .position(newline)
         .map_or(bytes.len(), |at| at + 1);
-    let end = if last {
+    let end = if at_end {
         Some(bytes.len())
     } else {
         bytes.iter().rposition(newline).map(|at| at + 1)
@@ -139,11 +139,11 @@ fn unpack(
         match reader.read(&mut chunk) {
             Ok(0) => return Ok((bytes, raw_whole)),
             Ok(read) => bytes.extend_from_slice(&chunk[..read]),
-            // The end of the part that was read, not of the file.
+            // The end of the bytes that were read, not of the file.
             Err(_) if !raw_whole && !bytes.is_empty() => return Ok((bytes, false)),
             Err(error) => {
                 return Err(ShellError::query(format!(
-                    "'{name}' cannot be unpacked ({error}); it is damaged, incomplete, or packed otherwise than its name says"
+                    "'{name}' cannot be unpacked ({error}); it is damaged, incomplete, or in another compression than its name implies"
                 )));
             }
         }
@@ -151,10 +151,10 @@ fn unpack(
     Ok((bytes, false))
 }
 
-/// Checks that the sample is UTF-8, but for a character cut at its end.
+/// Checks that the sample is UTF-8, except for a character cut off at its end.
 ///
 /// # Errors
-/// Names the line and what to do.
+/// The line, and how to convert the file.
 pub fn check_text(sample: &Sample) -> Result<()> {
     let Err(error) = std::str::from_utf8(&sample.bytes) else {
         return Ok(());
@@ -194,19 +194,19 @@ mod tests {
 
     #[test]
     fn pieces_are_whole_lines() {
-        assert_eq!(lines(b"ne\ntwo\nthr", false), b"two\n");
-        assert_eq!(lines(b"ne\ntwo\nthree", true), b"two\nthree");
-        assert_eq!(lines(b"no end", false), b"");
+        assert_eq!(whole_lines(b"ne\ntwo\nthr", false), b"two\n");
+        assert_eq!(whole_lines(b"ne\ntwo\nthree", true), b"two\nthree");
+        assert_eq!(whole_lines(b"no end", false), b"");
     }
 
     #[test]
-    fn the_place_of_a_bad_byte_is_named() {
+    fn a_bad_byte_is_reported_with_its_line() {
         let error = check_text(&sample(b"a\nb\xe9c\n", true)).unwrap_err();
         assert!(error.message.contains("line 2 (byte 0xE9)"), "{error}");
     }
 
     #[test]
-    fn a_character_cut_at_the_end_of_a_part_is_no_error() {
+    fn a_character_cut_off_at_the_end_of_a_sample_is_valid() {
         let cut = &"aä".as_bytes()[..2];
         assert!(check_text(&sample(cut, false)).is_ok());
         assert!(check_text(&sample(cut, true)).is_err());

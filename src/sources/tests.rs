@@ -3,14 +3,16 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use tempfile::TempDir;
 
-use super::*;
-use crate::error::ShellError;
+use super::sample::MAX_SAMPLE_BYTES;
+use super::{install, register_table};
+use crate::error::{Result, ShellError};
 
 fn context() -> SessionContext {
     let config = SessionConfig::new().with_information_schema(true);
@@ -62,7 +64,7 @@ impl Folder {
     }
 }
 
-fn packed(program: &str, content: &str) -> Option<Vec<u8>> {
+fn compressed(program: &str, content: &str) -> Option<Vec<u8>> {
     use std::process::{Command, Stdio};
     let mut child = Command::new(program)
         .arg("-c")
@@ -99,7 +101,7 @@ async fn every_kind_of_text_gives_the_same_rows() {
 }
 
 #[tokio::test]
-async fn packed_files_are_unpacked() {
+async fn compressed_files_are_read() {
     let folder = Folder::new();
     let ctx = context();
     for (program, extension) in [
@@ -108,8 +110,8 @@ async fn packed_files_are_unpacked() {
         ("bzip2", "bz2"),
         ("xz", "xz"),
     ] {
-        let Some(bytes) = packed(program, "id,name\n1,one\n") else {
-            eprintln!("{program} is not there to pack with");
+        let Some(bytes) = compressed(program, "id,name\n1,one\n") else {
+            eprintln!("{program} is not installed");
             continue;
         };
         let file = folder.put(&format!("x.csv.{extension}"), &bytes);
@@ -125,7 +127,7 @@ async fn packed_files_are_unpacked() {
 }
 
 #[tokio::test]
-async fn quotes_line_ends_and_replacement_characters_do_not_break_a_load() {
+async fn quotes_line_ends_and_replacement_characters_are_read() {
     let folder = Folder::new();
     let ctx = context();
     let backslash = folder.put("a.csv", "t,n\n\"say \\\"hi, you\\\"\",1\nplain,2\n");
@@ -144,7 +146,7 @@ async fn quotes_line_ends_and_replacement_characters_do_not_break_a_load() {
 }
 
 #[tokio::test]
-async fn types_hold_for_late_values() {
+async fn types_include_late_values() {
     let folder = Folder::new();
     let ctx = context();
     let mut csv = String::from("n,code\n");
@@ -175,12 +177,12 @@ async fn types_hold_for_late_values() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_long_file_is_looked_at() {
+async fn the_end_of_a_long_file_is_sampled() {
     let folder = Folder::new();
     let ctx = context();
     let mut csv = String::from("n,t\n");
     let mut json = String::new();
-    while (csv.len().min(json.len()) as u64) < sample::BUDGET + 1000 {
+    while (csv.len().min(json.len()) as u64) < MAX_SAMPLE_BYTES + 1000 {
         csv.push_str("1,\"filling, filling, filling, filling, filling\"\n");
         json.push_str("{\"n\":1,\"t\":\"filling, filling, filling, filling\"}\n");
     }
@@ -215,7 +217,7 @@ async fn numbers_beside_text_and_long_arrays_are_read() {
             "{file}"
         );
     }
-    // Long enough that the engine would read it in parts.
+    // Long enough that the engine would split it.
     let element = format!("{{\"n\":1,\"t\":\"{}\"}}", "],[".repeat(100));
     let long = vec![element.as_str(); 60_000].join(",\n");
     let file = folder.put("long.json", format!("[{long}]"));
@@ -223,11 +225,11 @@ async fn numbers_beside_text_and_long_arrays_are_read() {
     assert_eq!(rows(&ctx, &sql).await, ["60000|300"]);
     let half = folder.put("half.json", format!("[{long}"));
     let error = failure(&ctx, &format!("SELECT sum(n) FROM '{half}'")).await;
-    assert!(error.message.contains("not whole"), "{error}");
+    assert!(error.message.contains("incomplete"), "{error}");
 }
 
 #[tokio::test]
-async fn a_file_that_was_written_again_is_read_again() {
+async fn a_rewritten_file_is_read_again() {
     let folder = Folder::new();
     let ctx = context();
     let file = folder.put("a.csv", "a\n1\n");
@@ -297,7 +299,7 @@ async fn parquet_and_arrow_come_back_as_written() {
 }
 
 #[tokio::test]
-async fn files_with_different_notes_are_read_together() {
+async fn files_with_different_metadata_are_read_together() {
     let folder = Folder::new();
     let ctx = context();
     for (name, note) in [("p/1.parquet", "one"), ("p/2.parquet", "two")] {
@@ -313,7 +315,7 @@ async fn files_with_different_notes_are_read_together() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_said_in_one_message() {
+async fn unreadable_locations_have_helpful_errors() {
     let folder = Folder::new();
     let ctx = context();
     folder.put("products.csv", "a\n1\n");
@@ -365,7 +367,7 @@ async fn what_cannot_be_read_is_said_in_one_message() {
 }
 
 #[tokio::test]
-async fn names_of_tables_are_left_to_the_engine() {
+async fn the_engine_resolves_names_of_tables() {
     let ctx = context();
     let error = failure(&ctx, "SELECT * FROM products").await;
     assert!(
@@ -383,7 +385,7 @@ async fn names_of_tables_are_left_to_the_engine() {
 }
 
 #[tokio::test]
-async fn a_location_can_be_given_a_name() {
+async fn a_location_can_be_registered_under_a_name() {
     let folder = Folder::new();
     let ctx = context();
     let file = folder.put("a.csv", "id\n1\n");

@@ -1,4 +1,4 @@
-//! Commands of statements that the engine's parser has read.
+//! Commands of statements of the engine's parser.
 
 use datafusion::sql::parser::{ResetStatement, Statement as EngineStatement};
 use datafusion::sql::sqlparser::ast::{
@@ -6,28 +6,30 @@ use datafusion::sql::sqlparser::ast::{
     TransactionMode, UnaryOperator, Value,
 };
 
-use super::parsed::{Access, Command, ConnectionCommand, Statement};
+use super::parsed::{Access, ConnectionCommand, Statement, StatementCommand};
 use super::syntax::folded;
 use crate::error::{ErrorKind, Result, ShellError};
 
-/// The command of a statement that the engine's parser has read.
-pub(super) fn command_of(statement: EngineStatement) -> Result<Command> {
+/// The command of a statement of the engine's parser.
+pub(super) fn command_of(statement: EngineStatement) -> Result<StatementCommand> {
     let ast = match statement {
-        EngineStatement::Explain(explain) => return Ok(Command::Explain(Box::new(explain))),
-        EngineStatement::CopyTo(copy) => return Ok(Command::CopyTo(Box::new(copy))),
+        EngineStatement::Explain(explain) => {
+            return Ok(StatementCommand::Explain(Box::new(explain)));
+        }
+        EngineStatement::CopyTo(copy) => return Ok(StatementCommand::CopyTo(Box::new(copy))),
         EngineStatement::Reset(ResetStatement::Variable(name)) => {
-            return Ok(Command::Reset { key: key(&name) });
+            return Ok(StatementCommand::Reset { key: key(&name) });
         }
         EngineStatement::Statement(ast) => ast,
         other @ EngineStatement::CreateExternalTable(_) => {
-            return Ok(Command::Engine(Box::new(other)));
+            return Ok(StatementCommand::Engine(Box::new(other)));
         }
     };
     let connection = match *ast {
         Ast::Set(set) => return set_command(set),
         Ast::ShowVariable { ref variable } => {
             let words = variable.iter().map(|word| word.value.to_lowercase());
-            return Ok(Command::Show {
+            return Ok(StatementCommand::Show {
                 name: words.collect::<Vec<_>>().join("."),
                 statement: Box::new(EngineStatement::Statement(ast)),
             });
@@ -67,10 +69,10 @@ pub(super) fn command_of(statement: EngineStatement) -> Result<Command> {
         Ast::Declare { stmts } => declare(stmts)?,
         other => {
             let statement = EngineStatement::Statement(Box::new(other));
-            return Ok(Command::Engine(Box::new(statement)));
+            return Ok(StatementCommand::Engine(Box::new(statement)));
         }
     };
-    Ok(Command::Connection(connection))
+    Ok(StatementCommand::Connection(connection))
 }
 
 fn declare(mut declared: Vec<Declare>) -> Result<ConnectionCommand> {
@@ -98,12 +100,12 @@ fn declare(mut declared: Vec<Declare>) -> Result<ConnectionCommand> {
         name: folded(name),
         query: Box::new(Statement::new(
             "DECLARE CURSOR",
-            Command::Engine(Box::new(query)),
+            StatementCommand::Engine(Box::new(query)),
         )),
     })
 }
 
-fn set_command(set: Set) -> Result<Command> {
+fn set_command(set: Set) -> Result<StatementCommand> {
     let (key, value) = match set {
         Set::SingleAssignment {
             hivevar: false,
@@ -122,26 +124,32 @@ fn set_command(set: Set) -> Result<Command> {
             snapshot: None,
             session,
         } => {
-            return Ok(Command::Connection(ConnectionCommand::SetTransaction {
-                access: access_of(&modes),
-                session,
-            }));
+            return Ok(StatementCommand::Connection(
+                ConnectionCommand::SetTransaction {
+                    access: access_of(&modes),
+                    session,
+                },
+            ));
         }
         Set::SetRole { role_name, .. } => {
             let role = role_name.map(|role| role.value);
-            return Ok(Command::Connection(ConnectionCommand::SetRole(role)));
+            return Ok(StatementCommand::Connection(ConnectionCommand::SetRole(
+                role,
+            )));
         }
         Set::SetSessionAuthorization(user) => {
             let user = user.to_string();
             let user = (!user.eq_ignore_ascii_case("default")).then_some(user);
-            return Ok(Command::Connection(ConnectionCommand::SetRole(user)));
+            return Ok(StatementCommand::Connection(ConnectionCommand::SetRole(
+                user,
+            )));
         }
         other => return Err(not_supported(&other.to_string())),
     };
-    Ok(Command::Set { key, value })
+    Ok(StatementCommand::Set { key, value })
 }
 
-/// The value that `SET` gives; `None` for `DEFAULT`.
+/// The value of `SET`; `None` for `DEFAULT`.
 fn setting_value(values: &[Expr]) -> Result<Option<String>> {
     if let [Expr::Identifier(word)] = values
         && word.quote_style.is_none()
@@ -186,7 +194,7 @@ fn not_supported(what: &str) -> ShellError {
     ShellError::of_kind(ErrorKind::NotSupported, format!("{what} is not supported"))
 }
 
-/// The key of a setting: its parts in lower case, with dots between.
+/// The key of a setting: its parts in lower case, separated by dots.
 fn key(name: &ObjectName) -> String {
     let parts = name.0.iter().filter_map(|part| part.as_ident());
     let parts = parts.map(|part| part.value.to_lowercase());

@@ -1,13 +1,14 @@
 //! `COPY (query | table) TO 'path' [STORED AS format] [PARTITIONED BY (...)]
-//! [OPTIONS (...)]`: the target appears whole or not at all. Targets that are
-//! charts are made in [`figure`].
+//! [OPTIONS (...)]`: the target appears whole or not at all. [`figure`] writes
+//! targets that are charts.
 //!
-//! Files are written into a hidden folder beside the target, made durable, and
-//! renamed into place. A run that is killed leaves that folder behind, and the
-//! next COPY to the same target takes it away.
+//! Files are written into a hidden folder beside the target, synced to disk, and
+//! renamed into place. A killed run leaves that folder, which the next COPY to the
+//! same target removes.
 
 mod figure;
 mod refresh;
+mod request;
 mod staging;
 
 use std::collections::HashMap;
@@ -19,41 +20,37 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef, UInt64Type};
 use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileOutputMode, FileSinkConfig};
-use datafusion::error::DataFusionError;
-use datafusion::execution::cache::cache_manager::TableScopedPath;
 use datafusion::execution::context::SessionState;
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, collect};
 use datafusion::sql::parser::{CopyToSource, CopyToStatement};
-use datafusion::sql::sqlparser::ast::Value;
 use url::Url;
 
-use super::Outcome;
-use super::query::{self, rows};
-use super::syntax::select;
+use super::context::StatementContext;
+use super::outcome::Outcome;
+use super::query::rows;
 use crate::dictionary::annotate::annotate;
 use crate::error::{Result, ShellError};
 use crate::session::Session;
-use crate::sources::format::{self, Format, Kind};
-use crate::sources::place::local_path;
-use crate::sources::remote::is_writable;
-use staging::Staging;
+use crate::sources::format::{self, Format, FormatKind};
+use crate::sources::location::local_path;
+use request::{check_columns, options, remote_target, source};
+use staging::{Staging, invalidate_caches};
 
-/// Runs the statement and says how many rows were copied.
+/// Runs the statement, and returns the number of copied rows.
 ///
 /// # Errors
-/// Whatever is wrong with the query, the format or the target. The target is
-/// then as it was before.
-pub async fn run(session: &Session, statement: &CopyToStatement) -> Result<Outcome> {
+/// An error of the query, the format or the target, which is then unchanged.
+pub async fn run(context: &StatementContext, statement: &CopyToStatement) -> Result<Outcome> {
+    let session = &context.session;
     check_allowed(session, &statement.target)?;
     if let Some(format) = figure::format(statement) {
-        return figure::run(session, statement, format).await;
+        return figure::run(context, statement, format).await;
     }
     let state = session.ctx.state();
-    let target = Target::of(statement)?;
+    let target = FileTarget::of(statement)?;
     let mut input = source(session, &statement.source).await?;
     let mut note = None;
     if target.refresh {
@@ -64,10 +61,10 @@ pub async fn run(session: &Session, statement: &CopyToStatement) -> Result<Outco
     let schema = described(session, statement, input.schema());
     check_columns(statement, &schema)?;
     let copied = match local_path(&statement.target)? {
-        Some(path) => local(session, &state, statement, &target, &path, input, schema).await?,
+        Some(path) => local(context, &state, statement, &target, &path, input, schema).await?,
         None => {
             let url = remote_target(&statement.target)?;
-            write(session, &state, &target, url, statement, input, schema).await?
+            write(context, &state, &target, url, statement, input, schema).await?
         }
     };
     let note = note.map_or(String::new(), |note| format!("; {note}"));
@@ -77,7 +74,7 @@ pub async fn run(session: &Session, statement: &CopyToStatement) -> Result<Outco
     })
 }
 
-/// Checks that the policy lets the target be written.
+/// Checks that the policy allows writing the target.
 fn check_allowed(session: &Session, target: &str) -> Result<()> {
     match local_path(target)? {
         Some(path) => session.policy.check_write_path(&path),
@@ -88,16 +85,16 @@ fn check_allowed(session: &Session, target: &str) -> Result<()> {
     }
 }
 
-/// What is to be written.
-struct Target {
+/// File or folder to write.
+struct FileTarget {
     format: &'static Format,
     options: HashMap<String, String>,
     folder: bool,
-    /// Whether rows that have not changed keep what a model said of them.
+    /// Whether unchanged rows keep the values that a model computed.
     refresh: bool,
 }
 
-impl Target {
+impl FileTarget {
     fn of(statement: &CopyToStatement) -> Result<Self> {
         let path = &statement.target;
         let slash = path.ends_with('/');
@@ -106,22 +103,23 @@ impl Target {
             .rsplit('/')
             .next()
             .unwrap_or_default();
-        let named = format::of_name(name);
+        let named = format::from_file_name(name);
         let format = match (&statement.stored_as, &named) {
-            (Some(word), _) => format::by_word(word).ok_or_else(|| {
+            (Some(word), _) => format::by_name(word).ok_or_else(|| {
                 ShellError::query(format!(
                     "cannot write the format '{}'; {}; {}",
                     word.to_lowercase(),
-                    format::known(),
+                    format::known_extensions(),
                     figure::known()
                 ))
             })?,
             (None, Ok(named)) => named.format,
-            // A folder's name says nothing; Parquet is what tables are kept in.
+            // A folder's name has no format; Parquet is the format of tables.
             (None, Err(_))
                 if slash || !name.contains('.') && !statement.partitioned_by.is_empty() =>
             {
-                format::by_word("parquet").ok_or_else(|| ShellError::query(format::known()))?
+                format::by_name("parquet")
+                    .ok_or_else(|| ShellError::query(format::known_extensions()))?
             }
             (None, Err(why)) => {
                 return Err(ShellError::query(format!(
@@ -131,7 +129,7 @@ impl Target {
             }
         };
         let mut options = options(&statement.options)?;
-        if let Kind::Csv {
+        if let FormatKind::Csv {
             delimiter,
             sniff: false,
         } = format.kind
@@ -141,7 +139,7 @@ impl Target {
                 .or_insert(char::from(delimiter).to_string());
         }
         if let Some(compression) = format::compression_of(name) {
-            if matches!(format.kind, Kind::Parquet | Kind::Arrow) {
+            if matches!(format.kind, FormatKind::Parquet | FormatKind::Arrow) {
                 return Err(ShellError::query(format!(
                     "'{path}': {} files are compressed within; leave {compression} out of the name",
                     format.name
@@ -153,7 +151,9 @@ impl Target {
         }
         let refresh = match options.remove("format.refresh").as_deref() {
             None | Some("false") => false,
-            Some("true") if matches!(format.kind, Kind::Parquet) && local_path(path)?.is_some() => {
+            Some("true")
+                if matches!(format.kind, FormatKind::Parquet) && local_path(path)?.is_some() =>
+            {
                 true
             }
             Some("true") => {
@@ -199,47 +199,7 @@ impl Target {
     }
 }
 
-fn options(given: &[(String, Value)]) -> Result<HashMap<String, String>> {
-    let mut options = HashMap::new();
-    for (key, value) in given {
-        let text = match value {
-            Value::SingleQuotedString(text)
-            | Value::DollarQuotedString(datafusion::sql::sqlparser::ast::DollarQuotedString {
-                value: text,
-                ..
-            })
-            | Value::UnicodeStringLiteral(text)
-            | Value::EscapedStringLiteral(text) => text.clone(),
-            Value::Number(_, _) | Value::Boolean(_) => value.to_string(),
-            other => {
-                return Err(ShellError::query(format!(
-                    "the option '{key}' cannot be {other}"
-                )));
-            }
-        };
-        let key = key.to_lowercase();
-        options.insert(
-            if key.contains('.') {
-                key
-            } else {
-                format!("format.{key}")
-            },
-            text,
-        );
-    }
-    Ok(options)
-}
-
-async fn source(session: &Session, source: &CopyToSource) -> Result<LogicalPlan> {
-    let query = match source {
-        CopyToSource::Relation(name) => select(name, Vec::new()).map_err(DataFusionError::from)?,
-        CopyToSource::Query(query) => query.clone(),
-    };
-    query::plan_query(session, query).await
-}
-
-/// The columns with what the dictionary says about the table they come from
-/// and the one they become.
+/// Adds the descriptions of the dictionary, of the source table and of the target.
 fn described(session: &Session, statement: &CopyToStatement, schema: SchemaRef) -> SchemaRef {
     let schema = match &statement.source {
         CopyToSource::Relation(name) => {
@@ -255,51 +215,11 @@ fn described(session: &Session, statement: &CopyToStatement, schema: SchemaRef) 
     annotate(&session.dictionary, Some(&statement.target), &schema)
 }
 
-fn check_columns(statement: &CopyToStatement, schema: &SchemaRef) -> Result<()> {
-    let mut seen = std::collections::HashSet::new();
-    for field in schema.fields() {
-        if !seen.insert(field.name()) {
-            return Err(ShellError::query(format!(
-                "two columns are called '{}'; name one of them otherwise with AS",
-                field.name()
-            )));
-        }
-    }
-    let names = || schema.fields().iter().map(|field| field.name().as_str());
-    for column in &statement.partitioned_by {
-        if !names().any(|name| name == column) {
-            return Err(ShellError::query(format!(
-                "PARTITIONED BY: there is no column '{column}'{}",
-                crate::suggest::hint(column, names())
-            )));
-        }
-    }
-    if !statement.partitioned_by.is_empty()
-        && statement.partitioned_by.len() == schema.fields().len()
-    {
-        return Err(ShellError::query(
-            "PARTITIONED BY leaves no column to write; keep one out of it",
-        ));
-    }
-    Ok(())
-}
-
-fn remote_target(target: &str) -> Result<Url> {
-    let url = Url::parse(target)
-        .map_err(|error| ShellError::query(format!("'{target}' is not a URL: {error}")))?;
-    if !is_writable(&url) {
-        return Err(ShellError::query(format!(
-            "'{target}' can only be read; write to a path or to s3://"
-        )));
-    }
-    Ok(url)
-}
-
 async fn local(
-    session: &Session,
+    context: &StatementContext,
     state: &SessionState,
     statement: &CopyToStatement,
-    target: &Target,
+    target: &FileTarget,
     path: &Path,
     input: Arc<dyn ExecutionPlan>,
     schema: SchemaRef,
@@ -308,7 +228,7 @@ async fn local(
     let name = if target.folder {
         "data/".to_string()
     } else {
-        // The engine's writers want an extension.
+        // The engine's writers require an extension.
         format!("data.{}", target.format.extensions[0])
     };
     let inside = staging.folder()?.join(name.trim_end_matches('/'));
@@ -319,17 +239,17 @@ async fn local(
         Url::from_file_path(&inside)
     };
     let url = url.map_err(|()| ShellError::query(format!("'{}' is not a path", path.display())))?;
-    let copied = write(session, state, target, url, statement, input, schema).await?;
+    let copied = write(context, state, target, url, statement, input, schema).await?;
     staging.commit(&inside)?;
-    forget(state, &staging.target);
+    invalidate_caches(state, &staging.target);
     Ok(copied)
 }
 
 /// Writes all rows to `url`, which is a file or, with a slash, a folder.
 async fn write(
-    session: &Session,
+    context: &StatementContext,
     state: &SessionState,
-    target: &Target,
+    target: &FileTarget,
     url: Url,
     statement: &CopyToStatement,
     input: Arc<dyn ExecutionPlan>,
@@ -353,7 +273,7 @@ async fn write(
         table_paths: vec![place],
         file_group: FileGroup::default(),
         output_schema: schema,
-        // The engine takes the types from the rows.
+        // The engine reads the types from the rows.
         table_partition_cols: by.map(|column| (column.clone(), DataType::Null)).collect(),
         insert_op: InsertOp::Append,
         keep_partition_by_columns: state.config_options().execution.keep_partition_by_columns,
@@ -370,9 +290,9 @@ async fn write(
     let plan = format
         .create_writer_physical_plan(input, state, config, ordering.map(Into::into))
         .await?;
-    session.show_progress(&plan);
+    context.observer.plan_started(&plan);
     let counted = collect(plan, state.task_ctx()).await;
-    session.hide_progress();
+    context.observer.progress_ended();
     Ok(count(&counted?))
 }
 
@@ -385,16 +305,4 @@ fn count(batches: &[RecordBatch]) -> u64 {
         .filter_map(|column| column.as_primitive_opt::<UInt64Type>())
         .flat_map(|column| column.iter().flatten())
         .sum()
-}
-
-/// What the engine remembers of the file that was there before.
-fn forget(state: &SessionState, target: &Path) {
-    let caches = &state.runtime_env().cache_manager;
-    let Ok(path) = object_store::path::Path::from_absolute_path(target) else {
-        return;
-    };
-    caches.get_file_metadata_cache().remove(&path);
-    if let Some(statistics) = caches.get_file_statistic_cache() {
-        statistics.remove(&TableScopedPath { table: None, path });
-    }
 }

@@ -1,30 +1,28 @@
-//! Bound on how deeply the syntax tree of a statement can nest.
+//! Limit of the depth of a statement's syntax tree.
 //!
-//! The parser bounds the nesting of parentheses by itself. Chains such as
-//! `a + a + ...`, `x OR x OR ...` and `q UNION q UNION ...` are read in a loop
-//! and make a tree as deep as they are long, which later passes walk (and drop)
-//! by recursion. So operators are counted on the tokens, before any tree is
-//! made.
+//! The parser itself limits the nesting of parentheses. It reads chains such as
+//! `a + a + ...`, `x OR x OR ...` and `q UNION q UNION ...` in a loop, and makes a
+//! tree as deep as they are long. Later passes walk and drop that tree
+//! recursively. So operators are counted on the tokens, before a tree exists.
 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::error::{ErrorKind, Result, ShellError};
 
-/// Operators on the way from the root of a statement to a leaf.
+/// Maximum number of operators between the root of a statement and a leaf.
 pub const MAX_DEPTH: usize = 2_000;
 
-/// Counts of one pair of brackets.
+/// Operators inside one pair of brackets.
 #[derive(Clone, Copy, Default)]
-struct Level {
+struct BracketLevel {
     /// Operators of the current expression.
     expression: usize,
-    /// Set operations and joins of the current query, whose trees lists do not
-    /// interrupt.
+    /// Set operations and joins of the current query. A comma does not end them.
     chain: usize,
 }
 
-impl Level {
+impl BracketLevel {
     fn depth(self) -> usize {
         self.expression + self.chain
     }
@@ -33,35 +31,35 @@ impl Level {
 /// Checks the tokens of one or more statements.
 ///
 /// # Errors
-/// [`ErrorKind::TooComplex`] where operators nest more deeply than [`MAX_DEPTH`].
+/// [`ErrorKind::TooComplex`] if operators nest more deeply than [`MAX_DEPTH`].
 pub fn check(tokens: &[TokenWithSpan]) -> Result<()> {
-    let mut outer: Vec<Level> = Vec::new();
+    let mut outer: Vec<BracketLevel> = Vec::new();
     let mut outer_depth = 0;
-    let mut level = Level::default();
+    let mut level = BracketLevel::default();
     for token in tokens {
-        match kind_of(&token.token) {
-            Kind::Open => {
-                // Brackets nest too, and CASE does without the parser's bound.
+        match role_of(&token.token) {
+            TokenRole::Open => {
+                // Brackets nest too, and the parser does not limit CASE.
                 level.expression += 1;
                 outer_depth += level.depth();
                 outer.push(level);
-                level = Level::default();
+                level = BracketLevel::default();
             }
-            Kind::Close => {
+            TokenRole::Close => {
                 if let Some(before) = outer.pop() {
                     outer_depth -= before.depth();
                     level = before;
                 }
             }
-            Kind::NextStatement => {
+            TokenRole::NextStatement => {
                 outer.clear();
                 outer_depth = 0;
-                level = Level::default();
+                level = BracketLevel::default();
             }
-            Kind::NextExpression => level.expression = 0,
-            Kind::Operator => level.expression += 1,
-            Kind::Chain => level.chain += 1,
-            Kind::Plain => {}
+            TokenRole::NextExpression => level.expression = 0,
+            TokenRole::Operator => level.expression += 1,
+            TokenRole::Chain => level.chain += 1,
+            TokenRole::Plain => {}
         }
         if outer_depth + level.depth() > MAX_DEPTH {
             return Err(ShellError::of_kind(
@@ -76,7 +74,8 @@ pub fn check(tokens: &[TokenWithSpan]) -> Result<()> {
     Ok(())
 }
 
-enum Kind {
+/// Role of a token in the depth of the tree.
+enum TokenRole {
     Open,
     Close,
     NextStatement,
@@ -86,38 +85,38 @@ enum Kind {
     Plain,
 }
 
-fn kind_of(token: &Token) -> Kind {
+fn role_of(token: &Token) -> TokenRole {
     match token {
-        Token::LParen | Token::LBracket | Token::LBrace => Kind::Open,
-        Token::RParen | Token::RBracket | Token::RBrace => Kind::Close,
-        Token::SemiColon => Kind::NextStatement,
-        Token::Comma => Kind::NextExpression,
+        Token::LParen | Token::LBracket | Token::LBrace => TokenRole::Open,
+        Token::RParen | Token::RBracket | Token::RBrace => TokenRole::Close,
+        Token::SemiColon => TokenRole::NextStatement,
+        Token::Comma => TokenRole::NextExpression,
         Token::Word(word) => match word.keyword {
-            // `CASE` encloses its branches as brackets do.
-            Keyword::CASE => Kind::Open,
-            Keyword::END => Kind::Close,
+            // `CASE` encloses its branches like brackets.
+            Keyword::CASE => TokenRole::Open,
+            Keyword::END => TokenRole::Close,
             Keyword::UNION
             | Keyword::EXCEPT
             | Keyword::INTERSECT
             | Keyword::MINUS
             | Keyword::JOIN
-            | Keyword::APPLY => Kind::Chain,
+            | Keyword::APPLY => TokenRole::Chain,
             Keyword::SELECT
             | Keyword::WHERE
             | Keyword::ON
             | Keyword::HAVING
             | Keyword::WHEN
             | Keyword::THEN
-            | Keyword::ELSE => Kind::NextExpression,
+            | Keyword::ELSE => TokenRole::NextExpression,
             Keyword::NoKeyword
             | Keyword::TRUE
             | Keyword::FALSE
             | Keyword::NULL
             | Keyword::AS
             | Keyword::ALL
-            | Keyword::DISTINCT => Kind::Plain,
+            | Keyword::DISTINCT => TokenRole::Plain,
             // Any other word may be an operator (AND, IS, COLLATE, AT, ...).
-            _ => Kind::Operator,
+            _ => TokenRole::Operator,
         },
         Token::EOF
         | Token::Whitespace(_)
@@ -130,8 +129,8 @@ fn kind_of(token: &Token) -> Kind {
         | Token::NationalStringLiteral(_)
         | Token::HexStringLiteral(_)
         | Token::UnicodeStringLiteral(_)
-        | Token::Placeholder(_) => Kind::Plain,
-        _ => Kind::Operator,
+        | Token::Placeholder(_) => TokenRole::Plain,
+        _ => TokenRole::Operator,
     }
 }
 

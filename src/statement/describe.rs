@@ -9,18 +9,18 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::common::stats::Precision;
 use datafusion::logical_expr::{LogicalPlan, TableType};
-use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::prelude::SessionContext;
 
 use crate::dictionary::annotate::DESCRIPTION;
 use crate::dictionary::types::sql_name;
-use crate::dictionary::{Dictionary, Table, missing};
+use crate::dictionary::{Dictionary, DictionaryTable, missing_data_message};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
-use crate::statement::{Outcome, diagnose};
+use crate::statement::diagnose;
+use crate::statement::outcome::Outcome;
 
-/// The prefix of the metadata keys that say how a vector was made.
+/// Prefix of the metadata keys with the provenance of a vector.
 const PROVENANCE: &str = "semql.";
 
 /// `DESCRIBE table`: one row a column. The name may be a table's, a view's or
@@ -30,7 +30,7 @@ const PROVENANCE: &str = "semql.";
 /// If there is no such table, or its data cannot be opened.
 pub async fn run(session: &Session, table: &TableReference) -> Result<Outcome> {
     match table_columns(&session.ctx, &session.dictionary, table).await {
-        Ok(columns) => outcome(columns),
+        Ok(columns) => Ok(Outcome::of_batch(columns)),
         Err(error) if error.kind == ErrorKind::Statement => {
             diagnose::check_table(session, table).await?;
             Err(error)
@@ -48,7 +48,7 @@ async fn table_columns(
         Ok(provider) => provider,
         Err(e) => {
             let known = declared(ctx, dictionary, table);
-            let absent = known.and_then(|known| missing(dictionary, &known.name));
+            let absent = known.and_then(|known| missing_data_message(dictionary, &known.name));
             return Err(absent.map_or_else(
                 || e.into(),
                 |why| ShellError::of_kind(ErrorKind::UndefinedTable, why),
@@ -58,19 +58,20 @@ async fn table_columns(
     columns(&provider.schema(), declared(ctx, dictionary, table))
 }
 
-/// `DESCRIBE SELECT ...`: one row a column of what the query would give. The
-/// query is planned, not run.
+/// `DESCRIBE SELECT ...`: one row for each column of the query, which is planned
+/// but not run.
 ///
 /// # Errors
-/// If the rows cannot be made, which no plan causes.
+/// If the rows cannot be made.
 pub fn query(plan: &LogicalPlan) -> Result<Outcome> {
-    outcome(columns(plan.schema().as_arrow(), None)?)
+    Ok(Outcome::of_batch(columns(plan.schema().as_arrow(), None)?))
 }
 
-/// `\d`: the tables, with their descriptions and, where that takes no reading,
-/// their row counts.
+/// `\d`: the tables with their descriptions, and the row counts that statistics
+/// give.
 pub async fn list_tables(session: &Session) -> Result<Outcome> {
-    outcome(tables(&session.ctx, &session.dictionary).await?)
+    let tables = tables(&session.ctx, &session.dictionary).await?;
+    Ok(Outcome::of_batch(tables))
 }
 
 /// The dictionary's entry for a table of the default schema, or for a file
@@ -79,7 +80,7 @@ fn declared<'a>(
     ctx: &SessionContext,
     dictionary: &'a Dictionary,
     table: &TableReference,
-) -> Option<&'a Table> {
+) -> Option<&'a DictionaryTable> {
     let state = ctx.state();
     let schema = &state.config_options().catalog.default_schema;
     if table.schema().is_some_and(|named| named != schema) {
@@ -90,7 +91,7 @@ fn declared<'a>(
         .or_else(|| dictionary.table_at(table.table()))
 }
 
-fn columns(schema: &Schema, known: Option<&Table>) -> Result<RecordBatch> {
+fn columns(schema: &Schema, known: Option<&DictionaryTable>) -> Result<RecordBatch> {
     let fields = schema.fields();
     let names: StringArray = fields.iter().map(|field| Some(field.name())).collect();
     let types: StringArray = fields
@@ -114,7 +115,7 @@ fn columns(schema: &Schema, known: Option<&Table>) -> Result<RecordBatch> {
 }
 
 /// The dictionary's words, else the data's own; then how a vector was made.
-fn description(field: &Field, known: Option<&Table>) -> Option<String> {
+fn description(field: &Field, known: Option<&DictionaryTable>) -> Option<String> {
     let words = known
         .and_then(|table| table.column(field.name())?.description.clone())
         .or_else(|| field.metadata().get(DESCRIPTION).cloned());
@@ -136,8 +137,8 @@ fn provenance(field: &Field) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// One line of the list of tables.
-struct Listed {
+/// Row of the list of tables.
+struct ListedTable {
     name: String,
     kind: &'static str,
     rows: Option<i64>,
@@ -162,13 +163,13 @@ async fn tables(ctx: &SessionContext, dictionary: &Dictionary) -> Result<RecordB
         let remote = known
             .and_then(|table| table.location.as_ref())
             .is_some_and(|location| location.local_path().is_none());
-        let mut line = Listed {
+        let mut line = ListedTable {
             kind: "table",
             rows: None,
             description: known.and_then(|table| table.description.clone()),
             name,
         };
-        // A list of tables is no occasion to ask the network.
+        // The list of tables makes no network request.
         if !remote {
             match schema.table(&line.name).await {
                 Ok(Some(provider)) => {
@@ -184,8 +185,8 @@ async fn tables(ctx: &SessionContext, dictionary: &Dictionary) -> Result<RecordB
     let absent = dictionary.tables().iter().filter(|table| {
         table.location.is_some() && !listed.iter().any(|line| line.name == table.name)
     });
-    let absent: Vec<Listed> = absent
-        .map(|table| Listed {
+    let absent: Vec<ListedTable> = absent
+        .map(|table| ListedTable {
             name: table.name.clone(),
             kind: "no data yet",
             rows: None,
@@ -216,7 +217,7 @@ fn kind(table_type: TableType) -> &'static str {
     }
 }
 
-/// The number of rows, if planning a scan is enough to know it.
+/// Exact number of rows, if the statistics of a scan have it.
 async fn row_count(ctx: &SessionContext, provider: &Arc<dyn TableProvider>) -> Option<i64> {
     if provider.table_type() != TableType::Base {
         return None;
@@ -233,15 +234,6 @@ async fn row_count(ctx: &SessionContext, provider: &Arc<dyn TableProvider>) -> O
 fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {
     let nullable = columns.into_iter().map(|(name, array)| (name, array, true));
     Ok(RecordBatch::try_from_iter_with_nullable(nullable)?)
-}
-
-fn outcome(batch: RecordBatch) -> Result<Outcome> {
-    let schema = batch.schema();
-    let stream = MemoryStream::try_new(vec![batch], Arc::clone(&schema), None)?;
-    Ok(Outcome::Rows {
-        schema,
-        stream: Box::pin(stream),
-    })
 }
 
 #[cfg(test)]

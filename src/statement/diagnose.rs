@@ -1,31 +1,31 @@
-//! What a statement that cannot be planned names and does not exist: tables,
-//! files, table functions. Decided by looking the names up, never by the words
-//! of the engine's message.
+//! Diagnosis of planning errors: tables, files and table functions that do not
+//! exist. It looks the names up and never parses the engine's message.
 
 use std::ops::ControlFlow;
 
 use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement as EngineStatement;
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Statement as Ast, TableFactor, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, TableFactor, Visit, Visitor};
 
+use super::syntax::explained_ast;
 use crate::dictionary;
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
 use crate::suggest::{closest, hint};
 
-/// Adds kind and the nearest name to the error of a statement that names
-/// something that does not exist.
-pub async fn explain(
+/// Adds kind and nearest name to the error of a statement that names something
+/// that does not exist.
+pub async fn diagnose(
     session: &Session,
     statement: &EngineStatement,
     error: ShellError,
 ) -> ShellError {
-    // Every other kind is known already.
+    // Any other kind is precise already.
     if error.kind != ErrorKind::Statement {
         return error;
     }
     let state = session.ctx.state();
-    let calls = Calls::of(statement);
+    let calls = FunctionCalls::of(statement);
     if let Some(name) = calls
         .tables
         .iter()
@@ -60,10 +60,10 @@ pub async fn explain(
     }
 }
 
-/// The error of a table that a front end looked up by itself.
+/// Checks that a table exists.
 ///
 /// # Errors
-/// That there is no such table.
+/// [`ErrorKind::UndefinedTable`], with the nearest name.
 pub async fn check_table(session: &Session, table: &TableReference) -> Result<()> {
     match is_missing(session, table).await {
         true => Err(missing(session, table, ShellError::query(""))),
@@ -88,7 +88,7 @@ fn missing(session: &Session, table: &TableReference, error: ShellError) -> Shel
         TableReference::Bare { table } => table,
         _ => name,
     };
-    if let Some(why) = dictionary::missing(&session.dictionary, name) {
+    if let Some(why) = dictionary::missing_data_message(&session.dictionary, name) {
         return ShellError {
             message: why,
             kind: ErrorKind::UndefinedTable,
@@ -96,8 +96,8 @@ fn missing(session: &Session, table: &TableReference, error: ShellError) -> Shel
         };
     }
     let message = match (name, nearest(session, name)) {
-        ("_", _) => "there is no table _ now: it is the result of the last query, \
-                     and there was none, or it was too large to keep"
+        ("_", _) => "there is no table _: it is the result of the last query, \
+                     and there is none, or it was too large to keep"
             .to_string(),
         (_, Some(near)) => format!("there is no table or file '{name}'; did you mean '{near}'?"),
         (_, None) => format!("there is no table or file '{name}'; \\dt lists the tables"),
@@ -118,7 +118,7 @@ fn nearest(session: &Session, name: &str) -> Option<String> {
     closest(name, tables.iter().map(String::as_str)).map(str::to_string)
 }
 
-/// The names of all tables of the default schema.
+/// Names of all tables of the default schema.
 pub fn tables(session: &Session) -> Vec<String> {
     let state = session.ctx.state();
     let catalogue = &state.config_options().catalog;
@@ -133,8 +133,8 @@ pub fn tables(session: &Session) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// The file in the same folder whose name is nearest, where the policy allows
-/// that folder to be listed.
+/// The file in the same folder with the nearest name, if the policy allows listing
+/// the folder.
 fn nearest_file(session: &Session, name: &str) -> Option<String> {
     let path = std::path::Path::new(name);
     let folder = path
@@ -154,28 +154,24 @@ fn nearest_file(session: &Session, name: &str) -> Option<String> {
     })
 }
 
-/// Functions that a statement calls, in lower case.
+/// Names of the functions that a statement calls, in lower case.
 #[derive(Default)]
-struct Calls {
+struct FunctionCalls {
     tables: Vec<String>,
     functions: Vec<String>,
 }
 
-impl Calls {
+impl FunctionCalls {
     fn of(statement: &EngineStatement) -> Self {
         let mut calls = Self::default();
-        let mut statement = statement;
-        while let EngineStatement::Explain(explain) = statement {
-            statement = &explain.statement;
-        }
-        if let EngineStatement::Statement(ast) = statement {
-            let _ = Ast::visit(ast, &mut calls);
+        if let Some(ast) = explained_ast(statement) {
+            let _ = ast.visit(&mut calls);
         }
         calls
     }
 }
 
-impl Visitor for Calls {
+impl Visitor for FunctionCalls {
     type Break = ();
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
@@ -186,7 +182,7 @@ impl Visitor for Calls {
         } = factor
         {
             self.tables
-                .extend(last(&name.0.last().and_then(|part| part.as_ident())));
+                .extend(lower_case(&name.0.last().and_then(|part| part.as_ident())));
         }
         ControlFlow::Continue(())
     }
@@ -194,12 +190,12 @@ impl Visitor for Calls {
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         if let Expr::Function(function) = expr {
             let name = function.name.0.last().and_then(|part| part.as_ident());
-            self.functions.extend(last(&name));
+            self.functions.extend(lower_case(&name));
         }
         ControlFlow::Continue(())
     }
 }
 
-fn last(name: &Option<&Ident>) -> Option<String> {
+fn lower_case(name: &Option<&Ident>) -> Option<String> {
     name.map(|name| name.value.to_lowercase())
 }

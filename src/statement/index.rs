@@ -5,93 +5,24 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
-use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::Token;
 use semql_udfs::AiOptions;
-use semql_udfs::index::{self, Created, DataFiles, IndexFile, Wanted};
+use semql_udfs::index::{self, CreatedIndex, DataFiles, IndexDefinition, IndexFile};
 
-use super::counting::Counting;
-use super::model::rows;
-use super::syntax::{name, table, with_usage, word};
-use super::{Outcome, diagnose};
+use super::context::StatementContext;
+use super::diagnose;
+use super::index_syntax::{CreateIndex, DropIndex};
+use super::observer::CountedWork;
+use super::outcome::Outcome;
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
 
-/// `CREATE [OR REPLACE] INDEX name ON table USING hnsw (column)`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CreateIndex {
-    pub name: String,
-    pub table: TableReference,
-    pub column: String,
-    pub replace: bool,
-}
-
-impl CreateIndex {
-    /// Reads the statement from a parser that stands before its `CREATE`.
-    ///
-    /// # Errors
-    /// Syntax.
-    pub fn parse(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
-        let usage = "CREATE [OR REPLACE] INDEX name ON table USING hnsw (column)";
-        with_usage(Self::parts(parser), usage)
-    }
-
-    fn parts(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
-        parser.expect_keyword(Keyword::CREATE)?;
-        let replace = parser.parse_keywords(&[Keyword::OR, Keyword::REPLACE]);
-        parser.expect_keyword(Keyword::INDEX)?;
-        let index = name(parser)?;
-        parser.expect_keyword(Keyword::ON)?;
-        let table = table(parser)?;
-        parser.expect_keyword(Keyword::USING)?;
-        word(parser, "hnsw")?;
-        parser.expect_token(&Token::LParen)?;
-        let column = name(parser)?;
-        parser.expect_token(&Token::RParen)?;
-        Ok(Self {
-            name: index,
-            table,
-            column,
-            replace,
-        })
-    }
-}
-
-/// `DROP INDEX name ON table`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DropIndex {
-    pub name: String,
-    pub table: TableReference,
-}
-
-impl DropIndex {
-    /// Reads the statement from a parser that stands before its `DROP`.
-    ///
-    /// # Errors
-    /// Syntax.
-    pub fn parse(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
-        with_usage(Self::parts(parser), "DROP INDEX name ON table")
-    }
-
-    fn parts(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
-        parser.expect_keyword(Keyword::DROP)?;
-        parser.expect_keyword(Keyword::INDEX)?;
-        let index = name(parser)?;
-        parser.expect_keyword(Keyword::ON)?;
-        Ok(Self {
-            name: index,
-            table: table(parser)?,
-        })
-    }
-}
-
-/// Runs `CREATE [OR REPLACE] INDEX`; the rows say how well it finds.
+/// Runs `CREATE [OR REPLACE] INDEX`. The rows report recall and size.
 ///
 /// # Errors
-/// For a table that cannot have one, and if one is there that is not to be
-/// replaced; what was there is then as it was.
-pub async fn create(session: &Session, statement: &CreateIndex) -> Result<Outcome> {
+/// For a table that cannot have an index, and for an existing index without `OR
+/// REPLACE`. An existing index is then unchanged.
+pub async fn create(context: &StatementContext, statement: &CreateIndex) -> Result<Outcome> {
+    let session = &context.session;
     session.policy.check_write("CREATE INDEX")?;
     diagnose::check_table(session, &statement.table).await?;
     let provider = session.ctx.table_provider(statement.table.clone()).await?;
@@ -100,38 +31,43 @@ pub async fn create(session: &Session, statement: &CreateIndex) -> Result<Outcom
             .policy
             .check_write_path(&data.index_path(&statement.name))?;
     }
-    let options =
-        AiOptions::of(&session.ctx).ok_or_else(|| ShellError::query("ai.* is not registered"))?;
+    let options = AiOptions::from_session(&session.ctx)
+        .ok_or_else(|| ShellError::query("ai.* is not registered"))?;
     let pool = Arc::clone(&session.ctx.runtime_env().memory_pool);
-    let wanted = Wanted {
+    let definition = IndexDefinition {
         name: statement.name.clone(),
         column: statement.column.clone(),
         replace: statement.replace,
     };
-    // It reads files and computes for long: not on a thread that serves others.
+    // Reading and computing block, so not on a thread of the async runtime.
+    let observer = Arc::clone(&context.observer);
     let created = tokio::task::spawn_blocking(move || {
-        let line = Counting::new(|done| format!("indexing: {done} vectors"));
-        index::create(provider.as_ref(), &wanted, &options, &pool, &|done| {
-            line.show(done)
+        index::create(provider.as_ref(), &definition, &options, &pool, &|done| {
+            observer.work_counted(CountedWork::IndexedVectors, done)
         })
     });
-    let created = created
-        .await
-        .map_err(|_| ShellError::of_kind(ErrorKind::Internal, "CREATE INDEX ended unexpectedly"))?;
-    rows(summary(&created.map_err(into)?)?)
+    let created = created.await;
+    context.observer.progress_ended();
+    let created = created.map_err(|_| {
+        ShellError::of_kind(ErrorKind::Internal, "CREATE INDEX ended unexpectedly")
+    })??;
+    Ok(Outcome::of_batch(summary(&created)?))
 }
 
-fn summary(created: &Created) -> Result<RecordBatch> {
-    let about = &created.about;
+fn summary(created: &CreatedIndex) -> Result<RecordBatch> {
+    let metadata = &created.metadata;
     let speed_up = created.exact.as_secs_f64() / created.by_index.as_secs_f64().max(1e-9);
     let number = |number: u64| Arc::new(Int64Array::from(vec![number as i64])) as ArrayRef;
     let figure = |figure: f64| Arc::new(Float64Array::from(vec![figure])) as ArrayRef;
     let text = |text: &str| Arc::new(StringArray::from(vec![text.to_string()])) as ArrayRef;
     Ok(RecordBatch::try_from_iter([
-        ("index", text(&about.name)),
-        ("vectors", number(about.vectors)),
-        ("dims", number(about.dims as u64)),
-        ("recall_at_10", figure((about.recall * 1e4).round() / 1e4)),
+        ("index", text(&metadata.name)),
+        ("vectors", number(metadata.vectors)),
+        ("dims", number(metadata.dims as u64)),
+        (
+            "recall_at_10",
+            figure((metadata.recall * 1e4).round() / 1e4),
+        ),
         ("speed_up", figure((speed_up * 10.0).round() / 10.0)),
         ("megabytes", number(created.bytes.div_ceil(1_000_000))),
     ])?)
@@ -174,7 +110,7 @@ async fn data(session: &Session, table: &TableReference) -> Result<DataFiles> {
 /// For a table that cannot have any.
 pub async fn show(session: &Session, table: &TableReference) -> Result<Outcome> {
     let data = data(session, table).await?;
-    let stamps = data.stamps().map_err(into)?;
+    let stamps = data.stamps()?;
     let names = data.indexes();
     let opened: Vec<Option<IndexFile>> = names.iter().map(|name| data.index(name).ok()).collect();
     let all = || opened.iter().map(Option::as_ref);
@@ -182,14 +118,18 @@ pub async fn show(session: &Session, table: &TableReference) -> Result<Outcome> 
         let numbers = all().map(|index| index.map(|index| get(index) as i64));
         Arc::new(numbers.collect::<Int64Array>())
     };
-    let columns: StringArray = all().map(|i| i.map(|i| i.about.column.as_str())).collect();
-    let recalls: Float64Array = all().map(|i| i.map(|i| i.about.recall)).collect();
-    let fresh: BooleanArray = all().map(|i| i.map(|i| i.about.files == stamps)).collect();
+    let columns: StringArray = all()
+        .map(|i| i.map(|i| i.metadata.column.as_str()))
+        .collect();
+    let recalls: Float64Array = all().map(|i| i.map(|i| i.metadata.recall)).collect();
+    let fresh: BooleanArray = all()
+        .map(|i| i.map(|i| i.metadata.files == stamps))
+        .collect();
     let names: StringArray = names.iter().map(Some).collect();
-    rows(RecordBatch::try_from_iter_with_nullable([
+    let shown = RecordBatch::try_from_iter_with_nullable([
         ("index", Arc::new(names) as ArrayRef, false),
         ("column", Arc::new(columns), true),
-        ("vectors", number(|index| index.about.vectors), true),
+        ("vectors", number(|index| index.metadata.vectors), true),
         ("recall_at_10", Arc::new(recalls), true),
         ("fresh", Arc::new(fresh), true),
         (
@@ -197,9 +137,6 @@ pub async fn show(session: &Session, table: &TableReference) -> Result<Outcome> 
             number(|index| index.size().div_ceil(1_000_000)),
             true,
         ),
-    ])?)
-}
-
-fn into(error: semql_udfs::Error) -> ShellError {
-    datafusion::error::DataFusionError::from(error).into()
+    ])?;
+    Ok(Outcome::of_batch(shown))
 }

@@ -1,26 +1,25 @@
-//! A statement as the parser gives it, and what it does.
+//! Parsed statements, with their effect and command tag.
 
 use datafusion::common::TableReference;
 use datafusion::sql::parser::{CopyToStatement, ExplainStatement, Statement as EngineStatement};
 use datafusion::sql::sqlparser::ast::{
     CopyLegacyOption, CopyOption, Query, SetExpr, Statement as Ast,
 };
-use semql_udfs::trained::CreateModel;
+use semql_udfs::create_model::CreateModel;
 
-use super::index::{CreateIndex, DropIndex};
-use super::model::{DropModel, ExportModel};
+use super::index_syntax::{CreateIndex, DropIndex};
+use super::model_syntax::{DropModel, ExportModel};
 
-/// One statement, parsed once. Every front end passes this value on; its text
-/// is for logs, messages and history only.
+/// Parsed statement. Its text is for logs, messages and history only.
 #[derive(Clone, Debug)]
 pub struct Statement {
     pub text: String,
-    pub command: Command,
+    pub command: StatementCommand,
 }
 
-/// What a statement asks for.
+/// Command of a statement.
 #[derive(Clone, Debug)]
-pub enum Command {
+pub enum StatementCommand {
     /// A query, DDL or DML that the engine plans.
     Engine(Box<EngineStatement>),
     Explain(Box<ExplainStatement>),
@@ -33,7 +32,7 @@ pub enum Command {
     Reset {
         key: String,
     },
-    /// A setting, or what else the engine shows by a name.
+    /// `SHOW` of a setting, or of another name of the engine.
     Show {
         /// The words after SHOW, in lower case and with dots between.
         name: String,
@@ -42,28 +41,28 @@ pub enum Command {
     ShowTables,
     ShowModels,
     ShowIndexes(TableReference),
-    Describe(Source),
+    Describe(DescribeSource),
     DescribeModel(String),
-    /// `SUMMARIZE` of a table is that of all its columns.
+    /// A summary of a query; a table becomes `SELECT *` from it.
     Summarize(Box<Query>),
     CreateModel(Box<CreateModel>),
     DropModel(DropModel),
     ExportModel(ExportModel),
     CreateIndex(CreateIndex),
     DropIndex(DropIndex),
-    /// Answered by a connection of the server.
+    /// Runs in a connection of the server.
     Connection(ConnectionCommand),
 }
 
 /// A table, a file or a query.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub enum DescribeSource {
     Table(TableReference),
     Query(Box<Query>),
 }
 
-/// A statement that concerns a connection of the server: transactions, cursors,
-/// `COPY ... TO STDOUT`.
+/// Command for a connection of the server: transactions, cursors, `COPY ... TO
+/// STDOUT`.
 #[derive(Clone, Debug)]
 pub enum ConnectionCommand {
     Begin {
@@ -82,11 +81,10 @@ pub enum ConnectionCommand {
     },
     SetTransaction {
         access: Option<Access>,
-        /// Whether it holds for the transactions to come.
+        /// Whether it applies to all later transactions.
         session: bool,
     },
-    /// `SET ROLE`, `SET SESSION AUTHORIZATION`; `None` is the user who has
-    /// logged in.
+    /// `SET ROLE`, `SET SESSION AUTHORIZATION`; `None` is the authenticated user.
     SetRole(Option<String>),
     Declare {
         name: String,
@@ -94,18 +92,18 @@ pub enum ConnectionCommand {
     },
     Fetch {
         name: String,
-        /// `None` is all that are left.
+        /// `None` is all remaining rows.
         count: Option<u64>,
-        /// `FETCH` shows the rows, `MOVE` passes over them.
+        /// `FETCH` returns the rows, `MOVE` skips them.
         shown: bool,
     },
-    /// One cursor, or all.
+    /// Closes one cursor; all for `None`.
     Close {
         name: Option<String>,
     },
     CopyOut(Box<CopyOut>),
     DiscardAll,
-    /// Tidying up where there is nothing to tidy: `UNLISTEN`, `SET CONSTRAINTS`.
+    /// Accepted without effect: `UNLISTEN`, `SET CONSTRAINTS`.
     Ignored {
         tag: &'static str,
     },
@@ -126,45 +124,45 @@ pub struct CopyOut {
     pub legacy_options: Vec<CopyLegacyOption>,
 }
 
-/// What a statement does besides answering.
+/// Side effect of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
-    /// It only reads.
+    /// Reads only.
     Query,
-    /// It changes the session alone: settings, prepared statements, cursors.
+    /// Changes the session only: settings, prepared statements, cursors.
     Settings,
-    /// It writes files, or changes what other statements find.
+    /// Writes files, or changes the data of other statements.
     Writes,
 }
 
 impl Statement {
-    pub fn new(text: impl Into<String>, command: Command) -> Self {
+    pub fn new(text: impl Into<String>, command: StatementCommand) -> Self {
         Self {
             text: text.into(),
             command,
         }
     }
 
-    /// What the statement does besides answering.
+    /// Side effect of the statement.
     pub fn effect(&self) -> Effect {
         match &self.command {
-            Command::Engine(statement) => effect_of_engine(statement),
-            Command::Explain(explain) => effect_of_explain(explain),
-            Command::Show { .. }
-            | Command::ShowTables
-            | Command::ShowModels
-            | Command::ShowIndexes(_)
-            | Command::Describe(_)
-            | Command::DescribeModel(_)
-            | Command::Summarize(_) => Effect::Query,
-            Command::Set { .. } | Command::Reset { .. } => Effect::Settings,
-            Command::CopyTo(_)
-            | Command::CreateModel(_)
-            | Command::DropModel(_)
-            | Command::ExportModel(_)
-            | Command::CreateIndex(_)
-            | Command::DropIndex(_) => Effect::Writes,
-            Command::Connection(command) => match command {
+            StatementCommand::Engine(statement) => effect_of_engine(statement),
+            StatementCommand::Explain(explain) => effect_of_explain(explain),
+            StatementCommand::Show { .. }
+            | StatementCommand::ShowTables
+            | StatementCommand::ShowModels
+            | StatementCommand::ShowIndexes(_)
+            | StatementCommand::Describe(_)
+            | StatementCommand::DescribeModel(_)
+            | StatementCommand::Summarize(_) => Effect::Query,
+            StatementCommand::Set { .. } | StatementCommand::Reset { .. } => Effect::Settings,
+            StatementCommand::CopyTo(_)
+            | StatementCommand::CreateModel(_)
+            | StatementCommand::DropModel(_)
+            | StatementCommand::ExportModel(_)
+            | StatementCommand::CreateIndex(_)
+            | StatementCommand::DropIndex(_) => Effect::Writes,
+            StatementCommand::Connection(command) => match command {
                 ConnectionCommand::Declare { query, .. } => query.effect().max(Effect::Settings),
                 ConnectionCommand::CopyOut(copy) => copy.query.effect(),
                 _ => Effect::Settings,
@@ -172,26 +170,26 @@ impl Statement {
         }
     }
 
-    /// Command tag, as Postgres gives it at the end of a statement.
+    /// Command tag, as Postgres sends it at the end of a statement.
     pub fn tag(&self) -> &'static str {
         match &self.command {
-            Command::Engine(statement) => tag_of_engine(statement),
-            Command::Explain(_) => "EXPLAIN",
-            Command::CopyTo(_) => "COPY",
-            Command::Set { .. } => "SET",
-            Command::Reset { .. } => "RESET",
-            Command::Show { .. }
-            | Command::ShowTables
-            | Command::ShowModels
-            | Command::ShowIndexes(_) => "SHOW",
-            Command::Describe(_) | Command::DescribeModel(_) => "DESCRIBE",
-            Command::Summarize(_) => "SUMMARIZE",
-            Command::CreateModel(_) => "CREATE MODEL",
-            Command::DropModel(_) => "DROP MODEL",
-            Command::ExportModel(_) => "EXPORT MODEL",
-            Command::CreateIndex(_) => "CREATE INDEX",
-            Command::DropIndex(_) => "DROP INDEX",
-            Command::Connection(command) => match command {
+            StatementCommand::Engine(statement) => tag_of_engine(statement),
+            StatementCommand::Explain(_) => "EXPLAIN",
+            StatementCommand::CopyTo(_) => "COPY",
+            StatementCommand::Set { .. } => "SET",
+            StatementCommand::Reset { .. } => "RESET",
+            StatementCommand::Show { .. }
+            | StatementCommand::ShowTables
+            | StatementCommand::ShowModels
+            | StatementCommand::ShowIndexes(_) => "SHOW",
+            StatementCommand::Describe(_) | StatementCommand::DescribeModel(_) => "DESCRIBE",
+            StatementCommand::Summarize(_) => "SUMMARIZE",
+            StatementCommand::CreateModel(_) => "CREATE MODEL",
+            StatementCommand::DropModel(_) => "DROP MODEL",
+            StatementCommand::ExportModel(_) => "EXPORT MODEL",
+            StatementCommand::CreateIndex(_) => "CREATE INDEX",
+            StatementCommand::DropIndex(_) => "DROP INDEX",
+            StatementCommand::Connection(command) => match command {
                 ConnectionCommand::Begin { tag, .. }
                 | ConnectionCommand::End { tag }
                 | ConnectionCommand::Savepoint { tag }
@@ -208,11 +206,16 @@ impl Statement {
         }
     }
 
+    /// Whether the statement is `EXPLAIN`.
+    pub fn is_explain(&self) -> bool {
+        matches!(self.command, StatementCommand::Explain(_))
+    }
+
     /// Whether its rows become the table `_` of the prompt.
     pub fn keeps_result(&self) -> bool {
         match &self.command {
-            Command::Summarize(_) => true,
-            Command::Engine(_) => self.effect() < Effect::Writes,
+            StatementCommand::Summarize(_) => true,
+            StatementCommand::Engine(_) => self.effect() < Effect::Writes,
             _ => false,
         }
     }
@@ -227,7 +230,7 @@ fn effect_of_engine(statement: &EngineStatement) -> Effect {
     }
 }
 
-/// `EXPLAIN` plans, and `EXPLAIN ANALYZE` runs.
+/// `EXPLAIN` only plans; `EXPLAIN ANALYZE` runs.
 fn effect_of_explain(explain: &ExplainStatement) -> Effect {
     match explain.options.analyze {
         true => effect_of_engine(&explain.statement),
@@ -235,7 +238,7 @@ fn effect_of_explain(explain: &ExplainStatement) -> Effect {
     }
 }
 
-/// What is not known to read only, writes.
+/// An unknown statement counts as a write.
 fn effect_of(ast: &Ast) -> Effect {
     match ast {
         Ast::Query(query) => effect_of_query(query),
@@ -269,7 +272,7 @@ fn effect_of_set(body: &SetExpr) -> Effect {
         SetExpr::Query(query) => effect_of_query(query),
         SetExpr::SetOperation { left, right, .. } => effect_of_set(left).max(effect_of_set(right)),
         SetExpr::Values(_) | SetExpr::Table(_) => Effect::Query,
-        // SELECT INTO; INSERT, UPDATE, DELETE and MERGE in the place of a query.
+        // SELECT INTO; INSERT, UPDATE, DELETE and MERGE as a query.
         _ => Effect::Writes,
     }
 }

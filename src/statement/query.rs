@@ -1,4 +1,4 @@
-//! Everything the engine runs: queries, DDL, DML, its settings.
+//! Statements of the engine: queries, DDL, DML, settings.
 
 use std::sync::Arc;
 
@@ -15,20 +15,20 @@ use futures::future::{BoxFuture, FutureExt};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::assignment;
-use super::parsed::{Command, Statement};
-use super::{Outcome, diagnose, models, set};
+use super::context::StatementContext;
+use super::outcome::Outcome;
+use super::parsed::{Statement, StatementCommand};
+use super::{assignment, diagnose, required_models};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
 
-/// Plans and runs a statement of the engine. Rows come as a stream: nothing is
-/// computed before the first is asked for.
+/// Plans and runs a statement of the engine. Its rows are a lazy stream.
 ///
 /// # Errors
 /// Planning and, for all but queries, execution.
-pub async fn run(session: &Session, statement: &Statement) -> Result<Outcome> {
-    match plan_of(session, statement).await? {
-        Some(plan) => run_plan(session, plan).await,
+pub async fn run(context: &StatementContext, statement: &Statement) -> Result<Outcome> {
+    match plan_of(&context.session, statement).await? {
+        Some(plan) => run_plan(context, plan).await,
         None => Err(ShellError::query("the engine does not run this statement")),
     }
 }
@@ -36,12 +36,12 @@ pub async fn run(session: &Session, statement: &Statement) -> Result<Outcome> {
 /// The plan of a statement that the engine plans; `None` for all others.
 ///
 /// # Errors
-/// Planning; misspelt names come with a "did you mean".
+/// Planning. Errors of misspelt names suggest the nearest name.
 pub async fn plan_of(session: &Session, statement: &Statement) -> Result<Option<LogicalPlan>> {
     let engine = match &statement.command {
-        Command::Engine(engine) => engine.as_ref().clone(),
-        Command::Explain(explain) => EngineStatement::Explain(explain.as_ref().clone()),
-        Command::Show { statement, .. } => statement.as_ref().clone(),
+        StatementCommand::Engine(engine) => engine.as_ref().clone(),
+        StatementCommand::Explain(explain) => EngineStatement::Explain(explain.as_ref().clone()),
+        StatementCommand::Show { statement, .. } => statement.as_ref().clone(),
         _ => return Ok(None),
     };
     plan(session, engine).await.map(Some)
@@ -57,25 +57,25 @@ pub async fn plan_query(session: &Session, query: Box<Query>) -> Result<LogicalP
 }
 
 async fn plan(session: &Session, statement: EngineStatement) -> Result<LogicalPlan> {
-    models::resolve(session, &statement).await?;
+    required_models::resolve(session, &statement).await?;
     let state = session.ctx.state();
-    let planned = off_workers({
+    let planned = run_blocking({
         let statement = statement.clone();
         async move { Ok(state.statement_to_plan(statement).await?) }
     });
     match planned.await {
         Ok(plan) => Ok(plan),
-        Err(error) => Err(diagnose::explain(session, &statement, error).await),
+        Err(error) => Err(diagnose::diagnose(session, &statement, error).await),
     }
 }
 
-/// Runs planning on a thread that may block: it reads files and models, and
-/// calls on literals are answered by a model. It ends at its next pause once
-/// the returned future is dropped.
+/// Runs planning on a thread that may block. Planning reads files and models, and
+/// a model evaluates calls on literals. It ends at its next await point once the
+/// returned future is dropped.
 ///
 /// # Errors
 /// Those of `work`; that it panicked.
-async fn off_workers<T: Send + 'static>(
+async fn run_blocking<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     let token = CancellationToken::new();
@@ -89,7 +89,7 @@ async fn off_workers<T: Send + 'static>(
         Ok(None) => Err(ShellError::interrupted()),
         Err(_) => Err(ShellError::of_kind(
             ErrorKind::Internal,
-            "planning was stopped by an internal error, which is on standard error",
+            "planning was stopped by an internal error; standard error has more",
         )),
     }
 }
@@ -97,9 +97,9 @@ async fn off_workers<T: Send + 'static>(
 /// Runs a plan.
 ///
 /// # Errors
-/// What the policy refuses; planning what is left and, for all but queries,
-/// execution.
-pub fn run_plan(session: &Session, plan: LogicalPlan) -> BoxFuture<'_, Result<Outcome>> {
+/// What the policy refuses; physical planning and, for all but queries, execution.
+pub fn run_plan(context: &StatementContext, plan: LogicalPlan) -> BoxFuture<'_, Result<Outcome>> {
+    let session = &context.session;
     async move {
         verify(session, &plan)?;
         match plan {
@@ -117,7 +117,7 @@ pub fn run_plan(session: &Session, plan: LogicalPlan) -> BoxFuture<'_, Result<Ou
                     _ => "wrote",
                 };
                 let plan = assignment::cast(plan)?;
-                let batches: Vec<RecordBatch> = stream(session, plan).await?.try_collect().await?;
+                let batches: Vec<RecordBatch> = stream(context, plan).await?.try_collect().await?;
                 let count = count(&batches);
                 Ok(Outcome::Done {
                     message: format!("{verb} {}", rows(count)),
@@ -125,21 +125,23 @@ pub fn run_plan(session: &Session, plan: LogicalPlan) -> BoxFuture<'_, Result<Ou
                 })
             }
             LogicalPlan::Statement(PlannedStatement::SetVariable(set)) => {
-                set::set(session, &set.variable, Some(&set.value)).await
+                session.assign(&set.variable, Some(&set.value)).await?;
+                Ok(Outcome::done(""))
             }
             LogicalPlan::Statement(PlannedStatement::ResetVariable(reset)) => {
-                set::set(session, &reset.variable, None).await
+                session.assign(&reset.variable, None).await?;
+                Ok(Outcome::done(""))
             }
             LogicalPlan::Statement(PlannedStatement::Execute(_)) => {
                 let frame = session.ctx.execute_logical_plan(plan).await?;
-                run_plan(session, frame.into_unoptimized_plan()).await
+                run_plan(context, frame.into_unoptimized_plan()).await
             }
             LogicalPlan::Statement(_) => {
                 session.ctx.execute_logical_plan(plan).await?;
                 Ok(Outcome::done(""))
             }
             plan => {
-                let stream = stream(session, plan).await?;
+                let stream = stream(context, plan).await?;
                 Ok(Outcome::Rows {
                     schema: stream.schema(),
                     stream,
@@ -150,7 +152,7 @@ pub fn run_plan(session: &Session, plan: LogicalPlan) -> BoxFuture<'_, Result<Ou
     .boxed()
 }
 
-/// Refuses a plan that writes where the policy allows reading only.
+/// Refuses a plan that writes if the policy is read-only.
 fn verify(session: &Session, plan: &LogicalPlan) -> Result<()> {
     if session.policy.allows_writes() {
         return Ok(());
@@ -165,16 +167,19 @@ fn verify(session: &Session, plan: &LogicalPlan) -> Result<()> {
     }
 }
 
-async fn stream(session: &Session, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
-    let state = session.ctx.state();
+async fn stream(
+    context: &StatementContext,
+    plan: LogicalPlan,
+) -> Result<SendableRecordBatchStream> {
+    let state = context.session.ctx.state();
     let task = state.task_ctx();
     let plan: Arc<dyn ExecutionPlan> =
-        off_workers(async move { Ok(state.create_physical_plan(&plan).await?) }).await?;
-    session.show_progress(&plan);
+        run_blocking(async move { Ok(state.create_physical_plan(&plan).await?) }).await?;
+    context.observer.plan_started(&plan);
     Ok(execute_stream(plan, task)?)
 }
 
-/// The number in the one cell that DML gives back.
+/// The number of rows in the result of DML.
 fn count(batches: &[RecordBatch]) -> u64 {
     batches
         .iter()

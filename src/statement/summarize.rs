@@ -1,5 +1,5 @@
-//! `SUMMARIZE`: a profile of a table, a file or a query, one row a column, in
-//! one pass over the data and in bounded memory.
+//! `SUMMARIZE`: a profile of a table, a file or a query, with a row for each
+//! column, in one pass over the data and in bounded memory.
 
 mod frequent;
 
@@ -14,18 +14,18 @@ use datafusion::functions::unicode::expr_fn::character_length;
 use datafusion::functions_aggregate::expr_fn::{approx_distinct, avg, count, max, min};
 use datafusion::functions_nested::expr_fn::array_length;
 use datafusion::logical_expr::{AggregateUDF, Expr, cast as cast_expr, lit};
-use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::DataFrame;
 use datafusion::sql::sqlparser::ast::Query;
 
 use crate::dictionary::types::{is_text, sql_name};
 use crate::error::Result;
-use crate::session::Session;
-use crate::statement::{Outcome, query};
+use crate::statement::context::StatementContext;
+use crate::statement::outcome::Outcome;
+use crate::statement::query;
 use frequent::{MostFrequent, shortened};
 
-/// What is measured of a column, and so the parts of one column's result.
+/// Measure of a column, which is a part of its row in the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Measure {
     Count,
@@ -39,7 +39,7 @@ enum Measure {
     MostFrequent,
 }
 
-/// `SUMMARIZE what`, where `what` is a table, a quoted file or a query.
+/// Runs `SUMMARIZE` of a table, a quoted file or a query.
 ///
 /// Columns: `column_name`, `column_type`, `count` (values that are not null),
 /// `nulls`, `null_percentage`, `approx_distinct` (an estimate, within some two
@@ -50,24 +50,19 @@ enum Measure {
 ///
 /// # Errors
 /// If the table or query is wrong, or reading the data fails.
-pub async fn run(session: &Session, query: &Query) -> Result<Outcome> {
+pub async fn run(context: &StatementContext, query: &Query) -> Result<Outcome> {
+    let (session, observer) = (&context.session, &context.observer);
     let plan = query::plan_query(session, Box::new(query.clone())).await?;
     let frame = DataFrame::new(session.ctx.state(), plan);
-    let batch = summarize(frame, |plan| session.show_progress(plan)).await;
-    session.hide_progress();
-    let batch = batch?;
-    let schema = batch.schema();
-    let stream = MemoryStream::try_new(vec![batch], Arc::clone(&schema), None)?;
-    Ok(Outcome::Rows {
-        schema,
-        stream: Box::pin(stream),
-    })
+    let batch = summarize(frame, |plan| observer.plan_started(plan)).await;
+    observer.progress_ended();
+    Ok(Outcome::of_batch(batch?))
 }
 
-/// The profile as one batch; `watch` sees the plan before it runs.
+/// The profile as one batch; `observe` is called with the plan before it runs.
 async fn summarize(
     frame: DataFrame,
-    watch: impl FnOnce(&Arc<dyn ExecutionPlan>),
+    observe: impl FnOnce(&Arc<dyn ExecutionPlan>),
 ) -> Result<RecordBatch> {
     let schema = frame.schema().clone();
     let frequent = AggregateUDF::from(MostFrequent::default());
@@ -85,13 +80,13 @@ async fn summarize(
     let frame = frame.aggregate(Vec::new(), aggregates)?;
     let task = Arc::new(frame.task_ctx());
     let physical = frame.create_physical_plan().await?;
-    watch(&physical);
+    observe(&physical);
     let results = collect(physical, task).await?;
     let results = results.into_iter().find(|batch| batch.num_rows() > 0);
     assemble(schema.as_arrow(), &plan, results.as_ref())
 }
 
-/// The aggregates that make sense for a column of this type.
+/// The aggregates of a column of this type.
 fn measures_of(
     column: Expr,
     data_type: &DataType,
@@ -105,7 +100,7 @@ fn measures_of(
     }
     let text = || cast_expr(column.clone(), DataType::Utf8);
     if is_text(data_type) || is_ordered(data_type) {
-        // Sketches are defined on integers, times and text; the rest goes as text.
+        // Sketches take integers, times and text; other types become text.
         let hashed = match data_type {
             DataType::Float16 | DataType::Float32 | DataType::Float64 => text(),
             _ => column.clone(),
@@ -150,7 +145,7 @@ fn is_ordered(data_type: &DataType) -> bool {
         )
 }
 
-/// Turns the one row of aggregates into one row a column.
+/// Turns the row of aggregates into a row for each column.
 fn assemble(
     schema: &Schema,
     plan: &[Vec<(Measure, usize)>],

@@ -1,9 +1,10 @@
-//! Parts of statements: names, tables and words, read from a parser.
+//! Parts of statements: names, tables and words.
 
 use datafusion::common::TableReference;
 use datafusion::error::DataFusionError;
+use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableFactor,
+    Expr, Ident, ObjectName, Query, SelectItem, SetExpr, Statement as Ast, TableFactor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -13,7 +14,19 @@ use crate::error::Result;
 
 pub(super) type Parsed<T> = std::result::Result<T, ParserError>;
 
-/// An identifier as SQL has it: in lower case unless it is quoted.
+/// The syntax tree of a statement, or of the one that it explains; `None` for
+/// statements of the engine alone, such as `COPY ... TO`.
+pub(super) fn explained_ast(mut statement: &EngineStatement) -> Option<&Ast> {
+    while let EngineStatement::Explain(explain) = statement {
+        statement = &explain.statement;
+    }
+    match statement {
+        EngineStatement::Statement(ast) => Some(&**ast),
+        _ => None,
+    }
+}
+
+/// Folds an identifier to lower case unless it is quoted.
 pub(super) fn folded(name: Ident) -> String {
     match name.quote_style {
         Some(_) => name.value,
@@ -21,12 +34,12 @@ pub(super) fn folded(name: Ident) -> String {
     }
 }
 
-/// The name of a model, an index or a column.
+/// Reads the name of a model, an index or a column.
 pub(super) fn name(parser: &mut Parser<'_>) -> Parsed<String> {
     parser.parse_identifier().map(folded)
 }
 
-/// The table that a text names.
+/// Reads the table that a text names.
 ///
 /// # Errors
 /// Syntax.
@@ -38,12 +51,12 @@ pub fn table_in(text: &str) -> Result<TableReference> {
     Ok(table)
 }
 
-/// The name of a table or a 'file'.
+/// Reads the name of a table or a 'file'.
 pub(super) fn table(parser: &mut Parser<'_>) -> Parsed<TableReference> {
     reference(&parser.parse_object_name(true)?)
 }
 
-/// A word that is no keyword of SQL.
+/// Reads a word that need not be a keyword of SQL.
 pub(super) fn word(parser: &mut Parser<'_>, wanted: &str) -> Parsed<()> {
     let found = parser.next_token();
     match &found.token {
@@ -56,7 +69,7 @@ pub(super) fn word(parser: &mut Parser<'_>, wanted: &str) -> Parsed<()> {
     }
 }
 
-/// Adds what the statement looks like to an error of its syntax.
+/// Adds the usage of the statement to a syntax error.
 pub(super) fn with_usage<T>(parsed: Parsed<T>, usage: &str) -> Parsed<T> {
     parsed.map_err(|error| match error {
         ParserError::ParserError(why) => {
@@ -66,7 +79,7 @@ pub(super) fn with_usage<T>(parsed: Parsed<T>, usage: &str) -> Parsed<T> {
     })
 }
 
-/// The table of a name; a quoted 'file' is one name, dots and all.
+/// The table of a name. A quoted 'file' is one name, with its dots.
 pub(super) fn reference(name: &ObjectName) -> Parsed<TableReference> {
     let parts = name.0.iter().filter_map(|part| part.as_ident().cloned());
     let parts: Vec<String> = parts.map(folded).collect();
@@ -97,7 +110,7 @@ pub(super) fn all_of(factor: TableFactor) -> Parsed<Box<Query>> {
     Ok(query)
 }
 
-/// `SELECT columns FROM name`; all columns where none are named.
+/// `SELECT columns FROM name`; all columns if `columns` is empty.
 pub(super) fn select(name: &ObjectName, columns: Vec<Ident>) -> Parsed<Box<Query>> {
     let factor = TableFactor::Table {
         name: name.clone(),

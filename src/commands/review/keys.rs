@@ -1,4 +1,4 @@
-//! Which key stands for which label, and the next one that is pressed.
+//! Keys of the labels, and the next key pressed.
 
 use std::io::{BufRead, IsTerminal};
 
@@ -6,33 +6,36 @@ use console::Term;
 
 use crate::error::{Result, ShellError};
 
-/// In this order; s, u and q are taken.
-const LABELS: &str = "123456789abcdefghijklmnoprtvwxyz";
+/// Keys of the labels in order; s, u and q have other meanings.
+const LABEL_KEYS: &str = "123456789abcdefghijklmnoprtvwxyz";
 
-/// What somebody pressed.
+/// Meaning of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
+pub enum ReviewKey {
     Label(usize),
-    /// Enter: the label that is offered.
-    Offered,
+    /// Enter: the predicted label.
+    Predicted,
     Skip,
     Undo,
     Quit,
     Unknown,
 }
 
-pub struct Keys {
+/// Keys assigned to labels.
+pub struct KeyBindings {
     labels: Vec<char>,
 }
 
-impl Keys {
+impl KeyBindings {
+    /// Assigns a key to each label.
+    ///
     /// # Errors
-    /// For more labels than there are keys.
-    pub fn of(labels: &[String]) -> Result<Self> {
-        let keys: Vec<char> = LABELS.chars().take(labels.len()).collect();
+    /// If there are more labels than keys.
+    pub fn new(labels: &[String]) -> Result<Self> {
+        let keys: Vec<char> = LABEL_KEYS.chars().take(labels.len()).collect();
         if keys.len() < labels.len() {
             return Err(ShellError::query(format!(
-                "\\review has keys for {} labels, and the taxonomy has {}: SET ai.taxonomy to one with fewer",
+                "\\review has keys for {} labels, but the taxonomy has {}; SET ai.taxonomy to one with fewer",
                 keys.len(),
                 labels.len()
             )));
@@ -40,37 +43,38 @@ impl Keys {
         Ok(Self { labels: keys })
     }
 
-    pub fn of_label(&self, label: usize) -> char {
+    pub fn key_of(&self, label: usize) -> char {
         self.labels.get(label).copied().unwrap_or(' ')
     }
 
-    /// Waits for a key; without a terminal, for a line that begins with one.
+    /// Reads the next key; without a terminal, the first character of a line.
     ///
     /// # Errors
     /// If the terminal cannot be read.
-    pub async fn next(&mut self) -> Result<Key> {
-        let pressed = tokio::task::spawn_blocking(pressed).await;
-        let pressed = pressed.map_err(|e| ShellError::query(format!("the terminal: {e}")))??;
+    pub async fn next(&mut self) -> Result<ReviewKey> {
+        let pressed = tokio::task::spawn_blocking(read_key).await;
+        let pressed =
+            pressed.map_err(|e| ShellError::query(format!("cannot read the terminal: {e}")))??;
         Ok(self.meaning(pressed))
     }
 
-    fn meaning(&self, pressed: Option<char>) -> Key {
+    fn meaning(&self, pressed: Option<char>) -> ReviewKey {
         match pressed {
-            None | Some('q' | '\u{3}' | '\u{4}') => Key::Quit,
-            Some('\n' | '\r') => Key::Offered,
-            Some('s') => Key::Skip,
-            Some('u') => Key::Undo,
+            None | Some('q' | '\u{3}' | '\u{4}') => ReviewKey::Quit,
+            Some('\n' | '\r') => ReviewKey::Predicted,
+            Some('s') => ReviewKey::Skip,
+            Some('u') => ReviewKey::Undo,
             Some(key) => {
                 let found = self.labels.iter().position(|label| *label == key);
-                found.map_or(Key::Unknown, Key::Label)
+                found.map_or(ReviewKey::Unknown, ReviewKey::Label)
             }
         }
     }
 }
 
-/// The character of the next key; `None` at the end of the input.
-fn pressed() -> Result<Option<char>> {
-    let failed = |e: std::io::Error| ShellError::query(format!("the terminal: {e}"));
+/// Character of the next key; `None` at the end of the input.
+fn read_key() -> Result<Option<char>> {
+    let failed = |e: std::io::Error| ShellError::query(format!("cannot read the terminal: {e}"));
     if std::io::stdin().is_terminal() {
         return match Term::stderr().read_key_raw().map_err(failed)? {
             console::Key::Char(key) => Ok(Some(key.to_ascii_lowercase())),
@@ -93,24 +97,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_mean_labels_and_what_to_do() {
+    fn keys_mean_labels_and_actions() {
         let labels: Vec<String> = (0..12).map(|label| label.to_string()).collect();
-        let keys = Keys::of(&labels).unwrap();
-        assert_eq!(keys.of_label(0), '1');
-        assert_eq!(keys.of_label(9), 'a');
+        let keys = KeyBindings::new(&labels).unwrap();
+        assert_eq!(keys.key_of(0), '1');
+        assert_eq!(keys.key_of(9), 'a');
         for (pressed, key) in [
-            (Some('1'), Key::Label(0)),
-            (Some('c'), Key::Label(11)),
-            (Some('d'), Key::Unknown),
-            (Some('\n'), Key::Offered),
-            (Some('s'), Key::Skip),
-            (Some('u'), Key::Undo),
-            (Some('q'), Key::Quit),
-            (None, Key::Quit),
+            (Some('1'), ReviewKey::Label(0)),
+            (Some('c'), ReviewKey::Label(11)),
+            (Some('d'), ReviewKey::Unknown),
+            (Some('\n'), ReviewKey::Predicted),
+            (Some('s'), ReviewKey::Skip),
+            (Some('u'), ReviewKey::Undo),
+            (Some('q'), ReviewKey::Quit),
+            (None, ReviewKey::Quit),
         ] {
             assert_eq!(keys.meaning(pressed), key, "{pressed:?}");
         }
         let many: Vec<String> = (0..40).map(|label| label.to_string()).collect();
-        assert!(Keys::of(&many).is_err());
+        assert!(KeyBindings::new(&many).is_err());
     }
 }

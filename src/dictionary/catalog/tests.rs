@@ -53,7 +53,7 @@ async fn a_table_with_a_location_is_queryable_and_described() {
 }
 
 #[tokio::test]
-async fn a_missing_location_is_no_error_until_the_table_is_used() {
+async fn a_missing_location_is_an_error_only_when_the_table_is_used() {
     let folder = tempfile::tempdir().unwrap();
     set_up(folder.path());
     let (ctx, _) = context(folder.path()).await;
@@ -72,10 +72,10 @@ async fn a_missing_location_is_no_error_until_the_table_is_used() {
             .to_string()
             .contains("has no data yet")
     );
-    // A common table expression of that name is no business of the dictionary.
+    // A common table expression may have the same name.
     let cte = "WITH made AS (SELECT 5 AS five) SELECT m.* FROM made AS m";
     assert!(rows(&ctx, cte).await.contains("five"));
-    // The catalogue can be listed all the same.
+    // The catalogue can still be listed.
     let listed = rows(&ctx, "SELECT table_name FROM information_schema.tables").await;
     assert!(
         listed.contains("shop") && !listed.contains("made"),
@@ -85,7 +85,7 @@ async fn a_missing_location_is_no_error_until_the_table_is_used() {
 }
 
 #[tokio::test]
-async fn a_table_written_by_a_script_is_there_for_its_next_statement() {
+async fn the_next_statement_reads_a_table_that_a_script_wrote() {
     let folder = tempfile::tempdir().unwrap();
     set_up(folder.path());
     let (ctx, _) = context(folder.path()).await;
@@ -97,7 +97,7 @@ async fn a_table_written_by_a_script_is_there_for_its_next_statement() {
             .await
             .contains("| 2 ")
     );
-    // Written anew with another schema and another number of rows.
+    // Rewritten with another schema and another number of rows.
     fs::remove_file(&target).unwrap();
     rows(
         &ctx,
@@ -111,13 +111,13 @@ async fn a_table_written_by_a_script_is_there_for_its_next_statement() {
     );
     let max = rows(&ctx, "SELECT max(id), max(name) FROM made").await;
     assert!(max.contains("| 7 ") && max.contains("x"), "{max}");
-    // And gone again.
+    // Removed.
     fs::remove_file(&target).unwrap();
     assert!(ctx.sql("SELECT * FROM made").await.is_err());
 }
 
 #[tokio::test]
-async fn a_folder_shows_the_files_it_holds_now() {
+async fn added_files_of_a_folder_are_read() {
     let folder = tempfile::tempdir().unwrap();
     set_up(folder.path());
     let (ctx, _) = context(folder.path()).await;
@@ -145,7 +145,8 @@ async fn a_description_survives_a_parquet_round_trip() {
         .collect()
         .await
         .unwrap();
-    let schema = super::super::annotate::annotate(&dictionary, Some("shop"), &batches[0].schema());
+    let schema =
+        crate::dictionary::annotate::annotate(&dictionary, Some("shop"), &batches[0].schema());
     let path = folder.path().join("copy.parquet");
     let file = fs::File::create(&path).unwrap();
     let mut writer = datafusion::parquet::arrow::ArrowWriter::try_new(file, schema, None).unwrap();
@@ -160,11 +161,11 @@ async fn a_description_survives_a_parquet_round_trip() {
 }
 
 #[tokio::test]
-async fn what_the_session_creates_comes_first_and_drop_forgets() {
+async fn tables_of_the_session_precede_the_dictionary_and_drop_hides_it() {
     let folder = tempfile::tempdir().unwrap();
     set_up(folder.path());
     let (ctx, _) = context(folder.path()).await;
-    // A table whose data is missing may be made in memory.
+    // A table without data can be created in memory.
     rows(&ctx, "DROP TABLE IF EXISTS made").await;
     rows(&ctx, "CREATE TABLE made AS SELECT 42 AS answer").await;
     assert!(rows(&ctx, "SELECT * FROM made").await.contains("42"));
@@ -178,7 +179,7 @@ async fn what_the_session_creates_comes_first_and_drop_forgets() {
 }
 
 #[tokio::test]
-async fn a_broken_file_is_named_and_breaks_nothing_else() {
+async fn a_broken_file_is_an_error_of_its_table_alone() {
     let folder = tempfile::tempdir().unwrap();
     set_up(folder.path());
     fs::create_dir(folder.path().join("out")).unwrap();
@@ -191,7 +192,7 @@ async fn a_broken_file_is_named_and_breaks_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_is_no_file_table_is_described_as_a_projection() {
+async fn other_tables_than_files_are_described_by_a_projection() {
     use arrow::array::{Int64Array, RecordBatch};
     use datafusion::catalog::MemTable;
     use datafusion::prelude::SessionContext;
@@ -206,7 +207,7 @@ async fn what_is_no_file_table_is_described_as_a_projection() {
     let caches = &ctx.runtime_env().cache_manager;
     let known = dictionary.table("shop").unwrap();
     let described =
-        super::super::annotate::describe_provider(Arc::new(table), known, caches).unwrap();
+        crate::dictionary::annotate::describe_provider(Arc::new(table), known, caches).unwrap();
     let other = SessionContext::new();
     other.register_table("t", described).unwrap();
     let frame = other

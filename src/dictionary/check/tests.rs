@@ -41,7 +41,7 @@ async fn differences(folder: &Path, columns: &str, data: Option<&str>) -> Vec<St
 }
 
 #[tokio::test]
-async fn data_as_promised_has_no_differences() {
+async fn valid_data_has_no_differences() {
     let folder = tempfile::tempdir().unwrap();
     let found = differences(folder.path(), COLUMNS, Some(CLEAN)).await;
     assert_eq!(found, Vec::<String>::new());
@@ -82,7 +82,7 @@ async fn every_difference_is_listed_in_order() {
 }
 
 #[tokio::test]
-async fn examples_are_few_but_say_how_many_more_there_are() {
+async fn examples_are_limited_and_the_others_counted() {
     let folder = tempfile::tempdir().unwrap();
     let mut data = "id,title,size,kind\n".to_string();
     for n in 0..20 {

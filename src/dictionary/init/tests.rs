@@ -1,8 +1,8 @@
 use std::fs;
 
 use super::*;
-use crate::dictionary::Dictionary;
-use crate::dictionary::model::Accepted;
+use crate::dictionary::load_dictionary;
+use crate::dictionary::model::AcceptedValues;
 use crate::dictionary::test_session::{context, rows};
 
 #[tokio::test]
@@ -20,12 +20,12 @@ async fn a_draft_loads_back_and_holds() {
         file.display()
     );
     rows(&ctx, &sql).await;
-    let text = draft_from(&ctx, file.to_str().unwrap()).await.unwrap();
+    let text = draft(&ctx, file.to_str().unwrap()).await.unwrap();
     assert!(text.contains("# description: TODO"), "{text}");
     let path = folder.path().join("data_dict.yaml");
     fs::write(&path, &text).unwrap();
 
-    let dictionary = match Dictionary::load(&path) {
+    let dictionary = match load_dictionary(&path) {
         Ok(dictionary) => dictionary,
         Err(e) => panic!("{e}\n{text}"),
     };
@@ -40,7 +40,7 @@ async fn a_draft_loads_back_and_holds() {
     assert_eq!(column("Title, long").max_length, Some(10));
     assert_eq!(column("kind").nullable, Some(true));
     assert!(!column("kind").unique);
-    let choices = Accepted::Values(vec!["Health, Beauty".into(), "yes".into()]);
+    let choices = AcceptedValues::Values(vec!["Health, Beauty".into(), "yes".into()]);
     assert_eq!(column("kind").accepted, choices);
     assert_eq!(column("vector").type_name.as_deref(), Some("FLOAT[2]"));
     assert_eq!(column("at").type_name.as_deref(), Some("TIMESTAMP(6)"));
@@ -56,7 +56,7 @@ async fn an_empty_table_is_drafted_too() {
     let (ctx, _) = context(folder.path()).await;
     let file = folder.path().join("empty.csv");
     fs::write(&file, "id,name\n").unwrap();
-    let text = draft_from(&ctx, file.to_str().unwrap()).await.unwrap();
+    let text = draft(&ctx, file.to_str().unwrap()).await.unwrap();
     fs::write(folder.path().join("data_dict.yaml"), &text).unwrap();
     let (ctx, dictionary) = context(folder.path()).await;
     assert_eq!(dictionary.tables()[0].columns.len(), 2, "{text}");
@@ -70,7 +70,7 @@ async fn an_empty_table_is_drafted_too() {
 async fn an_absent_file_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let (ctx, _) = context(folder.path()).await;
-    assert!(draft_from(&ctx, "no/such/file.csv").await.is_err());
+    assert!(draft(&ctx, "no/such/file.csv").await.is_err());
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! What is wrong with a dictionary in meaning, rather than in form.
+//! Semantic problems of a dictionary.
 
-use serde_saphyr::Location as Place;
+use serde_saphyr::Location;
 
 use crate::error::{Result, ShellError};
 
-/// Problems, gathered so that one run shows all of them.
+/// Problems of a file, collected so that one error has all of them.
 pub struct Problems {
     pub file: String,
     pub found: Vec<String>,
@@ -18,15 +18,20 @@ impl Problems {
         }
     }
 
-    pub fn at(&mut self, place: Place, what: impl std::fmt::Display) {
+    /// Adds a problem.
+    pub fn at(&mut self, at: Location, what: impl std::fmt::Display) {
         let file = &self.file;
-        self.found.push(if place.line() == 0 {
+        self.found.push(if at.line() == 0 {
             format!("{file}: {what}")
         } else {
-            format!("{file}:{}:{}: {what}", place.line(), place.column())
+            format!("{file}:{}:{}: {what}", at.line(), at.column())
         });
     }
 
+    /// Succeeds without problems.
+    ///
+    /// # Errors
+    /// All problems together.
     pub fn into_result(self) -> Result<()> {
         match self.found.len() {
             0 => Ok(()),

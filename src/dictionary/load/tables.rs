@@ -1,4 +1,4 @@
-//! The tables and columns of a dictionary.
+//! Tables and columns of a dictionary.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -9,17 +9,18 @@ use serde_saphyr::Spanned;
 use super::problems::Problems;
 use super::taxonomies::KnownTaxonomy;
 use crate::dictionary::document::{ColumnEntry, TableEntry};
-use crate::dictionary::model::{Accepted, Column, Location, Source, Table};
+use crate::dictionary::model::{AcceptedValues, DictionaryColumn, DictionaryTable, TableSource};
+use crate::dictionary::table_location::TableLocation;
 use crate::dictionary::types::{TypeReader, is_text};
 use crate::suggest;
 
-/// Reads the entries; what is wrong in meaning goes to `problems`.
+/// Reads the entries. Semantic problems are added to `problems`.
 pub fn read(
     entries: Vec<TableEntry>,
     folder: &Path,
     taxonomies: &[KnownTaxonomy],
     problems: &mut Problems,
-) -> Vec<Table> {
+) -> Vec<DictionaryTable> {
     let types = TypeReader::default();
     let mut seen = HashSet::new();
     let mut tables = Vec::with_capacity(entries.len());
@@ -39,7 +40,7 @@ pub fn read(
             let what = format!("table '{name}': the location is blank");
             problems.at(location.referenced, what);
         }
-        let mut columns: Vec<Column> = Vec::with_capacity(entry.columns.len());
+        let mut columns: Vec<DictionaryColumn> = Vec::with_capacity(entry.columns.len());
         for column in entry.columns {
             let known = columns.iter().any(|other| other.name == column.name.value);
             if known {
@@ -53,13 +54,13 @@ pub fn read(
             }
             columns.push(read_column(column, &name, taxonomies, &types, problems));
         }
-        tables.push(Table {
+        tables.push(DictionaryTable {
             name,
             description: entry.description,
             location: entry
                 .location
-                .map(|at| Location::resolve(&at.value, folder)),
-            source: entry.source.map(|source| Source {
+                .map(|at| TableLocation::resolve(&at.value, folder)),
+            source: entry.source.map(|source| TableSource {
                 name: source.name,
                 url: source.url,
             }),
@@ -81,7 +82,7 @@ fn read_column(
     taxonomies: &[KnownTaxonomy],
     types: &TypeReader,
     problems: &mut Problems,
-) -> Column {
+) -> DictionaryColumn {
     let name = entry.name.value;
     let owner = format!("column '{name}' of '{table}'");
     let data_type = entry.data_type.as_ref().and_then(|written| {
@@ -101,19 +102,19 @@ fn read_column(
     });
     let accepted = match (entry.accepted_values, entry.taxonomy) {
         (Some(values), Some(_)) => {
-            let what = "give either accepted_values or taxonomy, not both";
+            let what = "use either accepted_values or taxonomy, not both";
             problems.at(values.referenced, format!("{owner}: {what}"));
-            Accepted::Anything
+            AcceptedValues::Anything
         }
         (Some(values), None) => {
             check_values(&owner, &values, problems);
-            Accepted::Values(values.value.into_iter().map(|value| value.value).collect())
+            AcceptedValues::Values(values.value.into_iter().map(|value| value.value).collect())
         }
         (None, Some(taxonomy)) => {
             check_taxonomy(&owner, &taxonomy, taxonomies, problems);
-            Accepted::Taxonomy(taxonomy.value)
+            AcceptedValues::Taxonomy(taxonomy.value)
         }
-        (None, None) => Accepted::Anything,
+        (None, None) => AcceptedValues::Anything,
     };
     if let Some(min) = &entry.min_length
         && entry.max_length.is_some_and(|max| max < min.value)
@@ -129,7 +130,7 @@ fn read_column(
         let what = format!("{owner}: only text has min_length and max_length");
         problems.at(entry.name.referenced, what);
     }
-    Column {
+    DictionaryColumn {
         name,
         type_name: entry.data_type.map(|written| written.value),
         data_type,

@@ -1,28 +1,27 @@
-//! The taxonomies of a dictionary: in place, or in files of their own.
+//! Taxonomies of a dictionary: in the file, or in separate files.
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use semql_udfs::{Label, Taxonomy};
-use serde_saphyr::{Location as Place, Spanned};
+use serde_saphyr::{Location, Spanned};
 
 use super::problems::Problems;
-use super::{parse, read as read_file};
+use super::yaml::{parse, read_file};
 use crate::dictionary::document::TaxonomyEntry;
 use crate::error::Result;
 
-/// A taxonomy's name is known even where its content is wrong, so that one
-/// mistake is not reported once more at every column that refers to it.
+/// A taxonomy of the dictionary. Its name is known even if its content is wrong, so
+/// that columns with this name are not reported too.
 pub struct KnownTaxonomy {
     pub name: String,
     pub taxonomy: Option<Taxonomy>,
 }
 
-/// Reads the entries.
+/// Reads the entries. Semantic problems are added to `problems`.
 ///
 /// # Errors
-/// Of a taxonomy file that is no taxonomy in form; what is wrong in meaning
-/// goes to `problems`.
+/// A taxonomy file with a wrong form.
 pub fn read(
     entries: Vec<TaxonomyEntry>,
     folder: &Path,
@@ -31,13 +30,13 @@ pub fn read(
     let mut known: Vec<KnownTaxonomy> = Vec::new();
     for entry in entries {
         let name = entry.name.value.clone();
-        let place = entry.name.referenced;
+        let at = entry.name.referenced;
         if name.trim().is_empty() {
-            problems.at(place, "a taxonomy needs a name");
+            problems.at(at, "a taxonomy needs a name");
             continue;
         }
         if known.iter().any(|other| other.name == name) {
-            problems.at(place, format!("taxonomy '{name}' is given twice"));
+            problems.at(at, format!("taxonomy '{name}' is given twice"));
             continue;
         }
         let taxonomy = match (&entry.file, &entry.labels) {
@@ -45,14 +44,13 @@ pub fn read(
                 from_file(&name, file, folder, problems)?
             }
             (Some(file), _) => {
-                let what =
-                    "'file' stands alone: description, template and labels go into that file";
+                let what = "'file' excludes other keys: description, template and labels belong in that file";
                 problems.at(file.referenced, format!("taxonomy '{name}': {what}"));
                 None
             }
             (None, Some(_)) => assemble(entry, problems),
             (None, None) => {
-                problems.at(place, format!("taxonomy '{name}' needs 'labels' or 'file'"));
+                problems.at(at, format!("taxonomy '{name}' needs 'labels' or 'file'"));
                 None
             }
         };
@@ -106,7 +104,7 @@ fn from_file(
     Ok(taxonomy.filter(|_| sound))
 }
 
-/// The taxonomy of an entry, or `None` after noting what is wrong with it.
+/// The taxonomy of an entry; `None` if it has problems, which are added.
 fn assemble(entry: TaxonomyEntry, problems: &mut Problems) -> Option<Taxonomy> {
     let before = problems.found.len();
     let name = entry.name.value;
@@ -115,13 +113,13 @@ fn assemble(entry: TaxonomyEntry, problems: &mut Problems) -> Option<Taxonomy> {
     if let Some(template) = &entry.template
         && !template.value.contains("{}")
     {
-        let what = format!("taxonomy '{name}': the template has no {{}} to put the phrase in");
+        let what = format!("taxonomy '{name}': the template has no {{}} for the phrase");
         problems.at(template.referenced, what);
     }
     if problems.found.len() > before {
         return None;
     }
-    // Through serde, so that what is left out gets the library's own default.
+    // Deserialized, so that absent fields get the defaults of the library.
     let mut fields = serde_json::Map::new();
     fields.insert("name".into(), name.clone().into());
     if let Some(description) = entry.description {
@@ -147,13 +145,13 @@ fn assemble(entry: TaxonomyEntry, problems: &mut Problems) -> Option<Taxonomy> {
     }
 }
 
-fn check_labels(name: &str, place: Place, labels: &[Spanned<Label>], problems: &mut Problems) {
+fn check_labels(name: &str, at: Location, labels: &[Spanned<Label>], problems: &mut Problems) {
     if labels.len() < 2 {
         let what = match labels.len() {
-            1 => "has one label; a choice needs two or more",
-            _ => "has no labels; a choice needs two or more",
+            1 => "has one label and needs two or more",
+            _ => "has no labels and needs two or more",
         };
-        problems.at(place, format!("taxonomy '{name}' {what}"));
+        problems.at(at, format!("taxonomy '{name}' {what}"));
     }
     let mut seen = HashSet::new();
     for label in labels {

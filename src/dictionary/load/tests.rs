@@ -1,9 +1,10 @@
 use std::fs;
 
+use super::yaml::{MAX_ALIASED_EVENTS, MAX_FILE_BYTES};
 use super::*;
-use crate::dictionary::model::Accepted;
+use crate::dictionary::model::AcceptedValues;
 use crate::error::ExitCode;
-use crate::sources::fuzz::{self, Random};
+use crate::random_cases::{Random, cases};
 
 const GOOD: &str = r#"version: 1
 tables:
@@ -35,10 +36,10 @@ fn load_text(text: &str) -> Result<Dictionary> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data_dict.yaml");
     fs::write(&path, text).unwrap();
-    load(&path)
+    load_dictionary(&path)
 }
 
-/// The message for `text`, with the folder taken out of it.
+/// Error message for `text`, without the folder.
 fn refusal(text: &str) -> String {
     let error = load_text(text).unwrap_err();
     assert_eq!(error.code, ExitCode::Setup);
@@ -49,7 +50,7 @@ fn refusal(text: &str) -> String {
 }
 
 #[test]
-fn a_dictionary_says_what_was_written() {
+fn a_dictionary_has_the_values_of_its_file() {
     let dictionary = load_text(GOOD).unwrap();
     let table = dictionary.table("products").unwrap();
     assert_eq!(table.licence.as_deref(), Some("CC-BY-4.0"));
@@ -65,19 +66,22 @@ fn a_dictionary_says_what_was_written() {
     let id = table.column("id").unwrap();
     assert_eq!((id.nullable, id.unique), (Some(false), true));
     let category = table.column("category").unwrap();
-    assert_eq!(category.accepted, Accepted::Taxonomy("departments".into()));
+    assert_eq!(
+        category.accepted,
+        AcceptedValues::Taxonomy("departments".into())
+    );
     assert_eq!(
         dictionary.labels("departments").unwrap(),
         ["Health, Beauty", "Books"]
     );
     assert_eq!(dictionary.taxonomies()[0].template, "a product: {}");
-    // The library's own taxonomy is known without being written down.
+    // The built-in taxonomy needs no entry.
     assert_eq!(dictionary.labels("product_category").unwrap().len(), 8);
     assert_eq!(dictionary.labels("planets"), None);
 }
 
 #[test]
-fn a_table_is_found_by_where_it_lies() {
+fn a_table_is_found_by_its_location() {
     let dictionary = load_text(GOOD).unwrap();
     let folder = dictionary.path().unwrap().parent().unwrap();
     let at = folder.join("x/../data/products.parquet");
@@ -87,7 +91,7 @@ fn a_table_is_found_by_where_it_lies() {
 }
 
 #[test]
-fn a_mistyped_key_is_named_with_its_place_and_the_likely_meaning() {
+fn a_misspelt_key_is_reported_with_line_and_suggestion() {
     let message = refusal(&GOOD.replace("    columns:", "    colums:"));
     assert!(
         message.starts_with("data_dict.yaml:13:5: unknown key 'colums'; did you mean 'columns'?"),
@@ -101,14 +105,9 @@ fn a_mistyped_key_is_named_with_its_place_and_the_likely_meaning() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_its_place() {
-    for (from, to, place, says) in [
-        (
-            "version: 1",
-            "version: 2",
-            ":1:10:",
-            "version 2 is not known",
-        ),
+fn problems_are_reported_with_their_lines() {
+    for (from, to, start, expected) in [
+        ("version: 1", "version: 2", ":1:10:", "unknown version 2"),
         (
             "type: BIGINT",
             "type: BIGNIT",
@@ -170,7 +169,7 @@ fn what_is_wrong_is_named_with_its_place() {
             "a product: {}",
             "a product",
             ":21:",
-            "has no {} to put the phrase in",
+            "has no {} for the phrase",
         ),
         (
             "location: data/products.parquet",
@@ -220,14 +219,14 @@ fn what_is_wrong_is_named_with_its_place() {
         let text = GOOD.replace(from, to);
         assert_ne!(text, GOOD, "{from} is not in the sample");
         let message = refusal(&text);
-        let whole = format!("data_dict.yaml{place}");
+        let whole = format!("data_dict.yaml{start}");
         assert!(message.starts_with(&whole), "{from} -> {to}: {message}");
-        assert!(message.contains(says), "{from} -> {to}: {message}");
+        assert!(message.contains(expected), "{from} -> {to}: {message}");
     }
 }
 
 #[test]
-fn all_problems_of_meaning_are_listed_together() {
+fn all_semantic_problems_are_in_one_error() {
     let message = refusal(
         &GOOD
             .replace("type: BIGINT", "type: BIGNIT")
@@ -239,7 +238,7 @@ fn all_problems_of_meaning_are_listed_together() {
 
 #[test]
 fn an_absent_or_empty_file_is_refused() {
-    let error = load(Path::new("no/such/dictionary.yaml")).unwrap_err();
+    let error = load_dictionary(Path::new("no/such/dictionary.yaml")).unwrap_err();
     assert!(
         error.message.contains("'no/such/dictionary.yaml'"),
         "{error}"
@@ -250,7 +249,7 @@ fn an_absent_or_empty_file_is_refused() {
 }
 
 #[test]
-fn a_taxonomy_may_lie_in_a_file_of_its_own() {
+fn a_taxonomy_may_be_in_a_separate_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data_dict.yaml");
     let taxonomy = folder.path().join("sizes.yaml");
@@ -260,7 +259,7 @@ fn a_taxonomy_may_lie_in_a_file_of_its_own() {
     )
     .unwrap();
 
-    let message = load(&path).unwrap_err().message;
+    let message = load_dictionary(&path).unwrap_err().message;
     assert!(
         message.contains("data_dict.yaml:3:25: taxonomy 'sizes': cannot read"),
         "{message}"
@@ -271,7 +270,7 @@ fn a_taxonomy_may_lie_in_a_file_of_its_own() {
         "name: sizes\nlabels:\n  - name: small\n  - name: large\n",
     )
     .unwrap();
-    let dictionary = load(&path).unwrap();
+    let dictionary = load_dictionary(&path).unwrap();
     assert_eq!(dictionary.labels("sizes").unwrap(), ["small", "large"]);
 
     fs::write(
@@ -279,14 +278,14 @@ fn a_taxonomy_may_lie_in_a_file_of_its_own() {
         "name: shapes\nlabels:\n  - name: small\n  - name: large\n",
     )
     .unwrap();
-    let message = load(&path).unwrap_err().message;
+    let message = load_dictionary(&path).unwrap_err().message;
     assert!(
         message.contains("sizes.yaml:1:7: this is taxonomy 'shapes'"),
         "{message}"
     );
 
     fs::write(&taxonomy, "name: sizes\nlabels:\n  - nam: small\n").unwrap();
-    let message = load(&path).unwrap_err().message;
+    let message = load_dictionary(&path).unwrap_err().message;
     assert!(
         message.contains("sizes.yaml:3:5: unknown key 'nam'; did you mean 'name'?"),
         "{message}"
@@ -299,7 +298,7 @@ fn files_and_their_aliases_are_bounded() {
     let path = folder.path().join("data_dict.yaml");
     let file = fs::File::create(&path).unwrap();
     file.set_len(MAX_FILE_BYTES + 1).unwrap();
-    let message = load(&path).unwrap_err().message;
+    let message = load_dictionary(&path).unwrap_err().message;
     assert!(message.contains("larger than 64 MiB"), "{message}");
 
     let tags = |aliases: usize| {
@@ -311,7 +310,7 @@ fn files_and_their_aliases_are_bounded() {
     assert!(load_text(&tags(MAX_ALIASED_EVENTS + 1)).is_err());
 }
 
-/// Pieces of YAML that change the meaning of what is around them.
+/// Pieces of YAML that change the meaning of the text around them.
 const FRAGMENTS: &[&str] = &[
     "&a ",
     "*a",
@@ -371,7 +370,7 @@ fn mutated(random: &mut Random) -> String {
 #[test]
 fn mutated_files_are_read_or_refused() {
     let mut random = Random::new(3);
-    for _ in 0..fuzz::cases(3_000) {
+    for _ in 0..cases(3_000) {
         let text = mutated(&mut random);
         match from_text(Path::new("data_dict.yaml"), &text) {
             Ok(dictionary) => assert!(dictionary.path().is_some()),

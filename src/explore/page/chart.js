@@ -1,7 +1,7 @@
 "use strict";
-// A simple chart of a SQL result, chosen by its columns.
+// Chart of a SQL result, of a kind that fits its columns.
 
-const WIDE = 900, MOST_BARS = 30, MOST_POINTS = 1000;
+const CHART_WIDTH = 900, MAX_BARS = 30, MAX_POINTS = 1000;
 
 function svg(tag, attributes, text) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -14,7 +14,7 @@ function numbers(result, column) {
   return result.rows.map((row) => (row[column] === null ? NaN : Number(row[column])));
 }
 
-// What fits: bars for names and a number, a line for dates or many steps,
+// Chooses the kind: bars for names and a number, a line for dates or many steps,
 // points for two numbers.
 function chartFor(result) {
   const numeric = result.columns.map((column, at) => (column.number ? at : -1)).filter((at) => at >= 0);
@@ -22,18 +22,18 @@ function chartFor(result) {
   if (result.rows.length < 2 || numeric.length === 0) return null;
   if (named >= 0) {
     const time = result.columns[named].time;
-    return { kind: time ? "line" : result.rows.length <= MOST_BARS ? "bar" : "none", label: named, value: numeric[0] };
+    return { kind: time ? "line" : result.rows.length <= MAX_BARS ? "bar" : "none", label: named, value: numeric[0] };
   }
   if (numeric.length < 2) return { kind: "none", label: -1, value: numeric[0] };
   return { kind: "scatter", label: numeric[0], value: numeric[1] };
 }
 
 function drawChart(result, chart, kind) {
-  const place = element("chart");
-  place.replaceChildren();
+  const container = element("chart");
+  container.replaceChildren();
   if (!chart || kind === "none") return;
   const draw = { bar: bars, line, scatter }[kind];
-  place.append(draw(result, chart));
+  container.append(draw(result, chart));
 }
 
 function titled(node, result, chart, kind) {
@@ -44,17 +44,17 @@ function titled(node, result, chart, kind) {
 }
 
 function bars(result, chart) {
-  const rows = result.rows.slice(0, MOST_BARS);
-  const values = numbers(result, chart.value).slice(0, MOST_BARS);
+  const rows = result.rows.slice(0, MAX_BARS);
+  const values = numbers(result, chart.value).slice(0, MAX_BARS);
   const high = 24, left = 220, right = 90;
-  const most = Math.max(0, ...values.filter(Number.isFinite)), least = Math.min(0, ...values.filter(Number.isFinite));
-  const scale = (WIDE - left - right) / (most - least || 1);
-  const zero = left - least * scale;
-  const node = svg("svg", { viewBox: `0 0 ${WIDE} ${rows.length * high + 4}` });
+  const highest = Math.max(0, ...values.filter(Number.isFinite)), lowest = Math.min(0, ...values.filter(Number.isFinite));
+  const scale = (CHART_WIDTH - left - right) / (highest - lowest || 1);
+  const zero = left - lowest * scale;
+  const node = svg("svg", { viewBox: `0 0 ${CHART_WIDTH} ${rows.length * high + 4}` });
   rows.forEach((row, at) => {
     const y = at * high + 2, value = values[at];
     const label = chart.label < 0 ? String(at + 1) : row[chart.label] ?? "NULL";
-    node.append(svg("text", { x: left - 8, y: y + 15, "text-anchor": "end" }, cut(label, 30)));
+    node.append(svg("text", { x: left - 8, y: y + 15, "text-anchor": "end" }, truncate(label, 30)));
     if (!Number.isFinite(value)) return;
     const width = Math.max(1, Math.abs(value) * scale);
     node.append(svg("rect", { class: "mark", x: value < 0 ? zero - width : zero, y: y + 3, width, height: high - 8, rx: 3 }));
@@ -78,7 +78,7 @@ function short(value) {
   return number(Number(value.toPrecision(4)));
 }
 
-// Axes, and the way from values to the picture.
+// Axes, and the scales from values to pixels.
 function plane(xs, ys, names) {
   const high = 300, left = 80, bottom = 40;
   const range = (list) => {
@@ -87,14 +87,14 @@ function plane(xs, ys, names) {
     return low < top ? [low, top] : [low - 1, top + 1];
   };
   const [x0, x1] = range(xs), [y0, y1] = range(ys);
-  const x = (value) => left + ((value - x0) / (x1 - x0)) * (WIDE - left - 20);
+  const x = (value) => left + ((value - x0) / (x1 - x0)) * (CHART_WIDTH - left - 20);
   const y = (value) => 10 + ((y1 - value) / (y1 - y0)) * (high - 10 - bottom);
-  const node = svg("svg", { viewBox: `0 0 ${WIDE} ${high}` });
+  const node = svg("svg", { viewBox: `0 0 ${CHART_WIDTH} ${high}` });
   for (const tick of ticks(y0, y1, 5)) {
-    node.append(svg("line", { class: "axis", x1: left, x2: WIDE - 20, y1: y(tick), y2: y(tick) }));
+    node.append(svg("line", { class: "axis", x1: left, x2: CHART_WIDTH - 20, y1: y(tick), y2: y(tick) }));
     node.append(svg("text", { x: left - 8, y: y(tick) + 4, "text-anchor": "end" }, short(tick)));
   }
-  node.append(svg("text", { x: WIDE - 20, y: high - 4, "text-anchor": "end" }, names[0]));
+  node.append(svg("text", { x: CHART_WIDTH - 20, y: high - 4, "text-anchor": "end" }, names[0]));
   node.append(svg("text", { x: 4, y: 10 }, names[1]));
   return { node, x, y, x0, x1, bottom: high - bottom + 16 };
 }
@@ -112,7 +112,7 @@ function line(result, chart) {
   for (const [at, anchor] of [[order[0], "start"], [order.at(-1), "end"]]) {
     if (at === undefined) continue;
     const text = chart.label < 0 ? String(at + 1) : result.rows[at][chart.label] ?? "NULL";
-    node.append(svg("text", { x: x(xs[at]), y: bottom, "text-anchor": anchor }, cut(text, 24)));
+    node.append(svg("text", { x: x(xs[at]), y: bottom, "text-anchor": anchor }, truncate(text, 24)));
   }
   return titled(node, result, chart, "Line");
 }
@@ -123,7 +123,7 @@ function scatter(result, chart) {
   const name = chart.label >= 0 ? result.columns[chart.label].name : "row";
   const { node, x, y, x0, x1, bottom } = plane(across, ys, [name, result.columns[chart.value].name]);
   for (const tick of ticks(x0, x1, 6)) node.append(svg("text", { x: x(tick), y: bottom, "text-anchor": "middle" }, short(tick)));
-  across.slice(0, MOST_POINTS).forEach((value, at) => {
+  across.slice(0, MAX_POINTS).forEach((value, at) => {
     if (!Number.isFinite(value) || !Number.isFinite(ys[at])) return;
     node.append(svg("circle", { class: "mark", cx: x(value).toFixed(1), cy: y(ys[at]).toFixed(1), r: 2.5 }));
   });

@@ -1,15 +1,15 @@
 "use strict";
-// Puts the page together once its data is there.
+// Builds the page once its data has loaded.
 
 async function start() {
   startTheme();
   readToken();
   if (served && !token) {
-    fail("This address lacks its key. Open the one that semql printed when it started; it ends with # and a key.");
+    fail("This address has no key. Open the one that semql printed, which ends with # and a key.");
     return;
   }
   try {
-    receive(await load());
+    setData(await load());
   } catch (error) {
     fail(error.message);
     return;

@@ -1,25 +1,25 @@
 "use strict";
-// The map of products: a point for each row, on a canvas. A grid of cells says
-// which points are near a place without looking at all of them.
+// The map of products: a point for each row, on a canvas. A grid of cells finds
+// the points near a position without a scan of all points.
 
 const CELLS = 128;
 
-const map = { view: null, grid: null, starts: null, cursor: -1, hover: -1, image: null, imageOf: "" };
+const map = { view: null, grid: null, starts: null, cursor: -1, hover: -1, image: null, imageKey: "" };
 
 function startMap() {
   indexPoints();
   map.view = new View(element("products-map"), drawMap, {
     point: (x, y) => {
       const row = pointAt(x, y, 14);
-      if (row >= 0) choose(row);
-      else if (state.chosen >= 0) choose(-1);
+      if (row >= 0) selectRow(row);
+      else if (state.selected >= 0) selectRow(-1);
     },
     hover: hoverMap,
     area: (area) => {
       state.area = area;
       setSelecting(false);
       changed("filter");
-      say(area ? rowsOf(state.count) + " in the area" : "No area");
+      announce(area ? countLabel(state.count) + " in the area" : "No area");
     },
   });
   element("zoom-in").addEventListener("click", () => shownView().zoomBy(1.6, undefined, undefined, true));
@@ -39,7 +39,7 @@ function setSelecting(on) {
   element("area").setAttribute("aria-pressed", String(on));
 }
 
-// Rows sorted by the cell they lie in, and where each cell begins.
+// Sorts the rows by cell, with the offset of each cell.
 function indexPoints() {
   const starts = new Uint32Array(CELLS * CELLS + 1);
   for (let row = 0; row < data.rows; row++) starts[cellOf(data.x[row], data.y[row]) + 1] += 1;
@@ -58,20 +58,20 @@ function cellOf(x, y) {
   return step(y) * CELLS + step(x);
 }
 
-// The wanted row nearest to a place in pixels, -1 beyond `reach` pixels.
+// The visible row nearest to a position in pixels, -1 beyond `reach` pixels.
 function pointAt(px, py, reach) {
   const view = map.view;
   const x = view.mapX(px), y = view.mapY(py);
   const dx = reach / view.unitX, dy = reach / view.unitY;
-  let best = -1, least = reach * reach;
+  let best = -1, nearest = reach * reach;
   for (let cy = step(y - dy); cy <= step(y + dy); cy++) {
     for (let cx = step(x - dx); cx <= step(x + dx); cx++) {
       const cell = cy * CELLS + cx;
       for (let at = map.starts[cell]; at < map.starts[cell + 1]; at++) {
         const row = map.grid[at];
         if (!state.visible[row]) continue;
-        const far = ((data.x[row] - x) * view.unitX) ** 2 + ((data.y[row] - y) * view.unitY) ** 2;
-        if (far < least) [best, least] = [row, far];
+        const distance = ((data.x[row] - x) * view.unitX) ** 2 + ((data.y[row] - y) * view.unitY) ** 2;
+        if (distance < nearest) [best, nearest] = [row, distance];
       }
     }
   }
@@ -83,8 +83,8 @@ function radius(view) {
   return Math.min(8, usual * view.zoom ** 0.4);
 }
 
-// How much of each pixel a dot covers, in 256ths; `size` is in pixels of the
-// screen. Dots let what is below them show through a little.
+// Opacity of each pixel of a dot, in 256ths; `size` is in pixels of the screen.
+// Dots are slightly transparent.
 function dotMask(size) {
   const side = 2 * Math.ceil(size) + 1, middle = (side - 1) / 2;
   const cover = new Uint16Array(side * side);
@@ -97,20 +97,20 @@ function dotMask(size) {
   return { side, cover };
 }
 
-// A colour as a pixel, which holds blue, green and red from the top.
+// A colour as a pixel: alpha, blue, green and red from the highest byte.
 function pixel(colour) {
   const [, r, g, b] = colour.match(/^#(..)(..)(..)$/).map((part) => parseInt(part, 16));
   return (255 << 24) | (b << 16) | (g << 8) | r;
 }
 
-// All points as one image. Tens of thousands of them are far quicker this way
-// than as shapes; it is kept until the view or the rows change.
+// All points as one image, which is faster than shapes for thousands of points.
+// It is cached until the view or the rows change.
 function pointsImage(view) {
   const { width, height } = view.canvas;
   const theme = document.documentElement.dataset.theme;
   const key = [width, height, view.zoom, view.left, view.top, theme, state.version].join();
-  if (map.imageOf === key) return map.image;
-  map.imageOf = key;
+  if (map.imageKey === key) return map.image;
+  map.imageKey = key;
   if (map.image?.width !== width || map.image.height !== height) map.image = new ImageData(width, height);
   const pixels = new Uint32Array(map.image.data.buffer);
   pixels.fill(pixel(style("--card")));
@@ -120,7 +120,7 @@ function pointsImage(view) {
   const ink = group ? group.names.map((_, code) => pixel(colourOf(code, group))) : [pixel(colourOf(0))];
   const faint = pixel(style("--faint"));
   const unitX = view.unitX * ratio, unitY = view.unitY * ratio;
-  // First what is not wanted; then, a little larger, what is.
+  // First the hidden rows, then the visible ones, a little larger.
   for (const pass of some ? [0, 1] : [1]) {
     const { side, cover } = dotMask(radius(view) * ratio * (some ? [0.85, 1.2][pass] : 1));
     const half = (side - 1) / 2;
@@ -149,7 +149,7 @@ function drawMap(context, view) {
   const size = radius(view);
   context.putImageData(pointsImage(view), 0, 0);
   drawNeighbours(context, view, size);
-  if (state.chosen < 0) drawLabels(context, view, data.groups[state.group]);
+  if (state.selected < 0) drawLabels(context, view, data.groups[state.group]);
   if (map.hover >= 0) ring(context, view, map.hover, size + 3, 1.5, style("--ink"));
   if (map.cursor >= 0) {
     ring(context, view, map.cursor, size + 6, 3, style("--card"));
@@ -166,8 +166,8 @@ function ring(context, view, row, size, width, colour) {
 }
 
 function drawNeighbours(context, view, size) {
-  if (state.chosen < 0) return;
-  const x = view.screenX(data.x[state.chosen]), y = view.screenY(data.y[state.chosen]);
+  if (state.selected < 0) return;
+  const x = view.screenX(data.x[state.selected]), y = view.screenY(data.y[state.selected]);
   context.strokeStyle = style("--ink");
   context.lineWidth = 1;
   context.globalAlpha = 0.55;
@@ -182,8 +182,8 @@ function drawNeighbours(context, view, size) {
     dot(context, view, row, size + 1.5);
     ring(context, view, row, size + 1.5, 1.2, style("--ink"));
   }
-  dot(context, view, state.chosen, size + 3);
-  ring(context, view, state.chosen, size + 4, 2.5, style("--ink"));
+  dot(context, view, state.selected, size + 3);
+  ring(context, view, state.selected, size + 4, 2.5, style("--ink"));
 }
 
 function dot(context, view, row, size) {
@@ -194,41 +194,41 @@ function dot(context, view, row, size) {
   context.fill();
 }
 
-// Where a group is at its densest: the mean of the points in the fullest
+// The densest position of each group: the mean of the points in the fullest
 // neighbourhood of a coarse grid.
-function homes(group) {
+function labelPositions(group) {
   const wide = 20;
   const key = state.version;
-  if (map.homesOf === key) return map.homes;
+  if (map.labelPositionsKey === key) return map.labelPositions;
   const counts = group.names.map(() => new Uint32Array(wide * wide));
   const at = (value) => Math.min(wide - 1, Math.max(0, Math.floor(value * wide)));
   for (let row = 0; row < data.rows; row++) {
     if (state.visible[row]) counts[group.codes[row]][at(data.y[row]) * wide + at(data.x[row])] += 1;
   }
   const best = counts.map((cells) => {
-    let most = 0, place = -1;
+    let most = 0, cell = -1;
     for (let cy = 0; cy < wide; cy++) {
       for (let cx = 0; cx < wide; cx++) {
         let sum = 0;
         for (let y = Math.max(0, cy - 1); y <= Math.min(wide - 1, cy + 1); y++) {
           for (let x = Math.max(0, cx - 1); x <= Math.min(wide - 1, cx + 1); x++) sum += cells[y * wide + x];
         }
-        if (sum > most) [most, place] = [sum, cy * wide + cx];
+        if (sum > most) [most, cell] = [sum, cy * wide + cx];
       }
     }
-    return { most, cx: place % wide, cy: Math.floor(place / wide), x: 0, y: 0, n: 0 };
+    return { most, cx: cell % wide, cy: Math.floor(cell / wide), x: 0, y: 0, n: 0 };
   });
   for (let row = 0; row < data.rows; row++) {
-    const home = best[group.codes[row]];
-    if (!state.visible[row] || home.most === 0) continue;
-    if (Math.abs(at(data.x[row]) - home.cx) > 1 || Math.abs(at(data.y[row]) - home.cy) > 1) continue;
-    home.x += data.x[row];
-    home.y += data.y[row];
-    home.n += 1;
+    const position = best[group.codes[row]];
+    if (!state.visible[row] || position.most === 0) continue;
+    if (Math.abs(at(data.x[row]) - position.cx) > 1 || Math.abs(at(data.y[row]) - position.cy) > 1) continue;
+    position.x += data.x[row];
+    position.y += data.y[row];
+    position.n += 1;
   }
-  map.homesOf = key;
-  map.homes = best.map((home) => (home.n ? { x: home.x / home.n, y: home.y / home.n, n: home.n } : null));
-  return map.homes;
+  map.labelPositionsKey = key;
+  map.labelPositions = best.map((position) => (position.n ? { x: position.x / position.n, y: position.y / position.n, n: position.n } : null));
+  return map.labelPositions;
 }
 
 function drawLabels(context, view, group) {
@@ -238,14 +238,14 @@ function drawLabels(context, view, group) {
   context.textBaseline = "middle";
   context.lineJoin = "round";
   const taken = [];
-  homes(group).forEach((home, code) => {
-    if (!home || home.n < 2 || group.names[code] === null || code >= COLOURS) return;
-    const text = cut(group.names[code], 34);
+  labelPositions(group).forEach((position, code) => {
+    if (!position || position.n < 2 || group.names[code] === null || code >= MAX_COLOURS) return;
+    const text = truncate(group.names[code], 34);
     const half = context.measureText(text).width / 2 + 6;
-    const x = Math.min(view.width - half, Math.max(half, view.screenX(home.x)));
+    const x = Math.min(view.width - half, Math.max(half, view.screenX(position.x)));
     for (const shift of [0, -18, 18, -36, 36]) {
-      const y = view.screenY(home.y) + shift;
-      if (y < 10 || y > view.height - 10 || view.screenX(home.x) < 0 || view.screenX(home.x) > view.width) continue;
+      const y = view.screenY(position.y) + shift;
+      if (y < 10 || y > view.height - 10 || view.screenX(position.x) < 0 || view.screenX(position.x) > view.width) continue;
       if (taken.some((it) => Math.abs(it.x - x) < it.half + half && Math.abs(it.y - y) < 17)) continue;
       taken.push({ x, y, half });
       context.lineWidth = 4;
@@ -258,7 +258,7 @@ function drawLabels(context, view, group) {
   });
 }
 
-function cut(text, most) {
+function truncate(text, most) {
   const letters = [...text];
   return letters.length > most ? letters.slice(0, most - 1).join("") + "…" : text;
 }
@@ -275,8 +275,8 @@ function showTip(row) {
   const tip = element("tip");
   tip.hidden = row < 0;
   if (row < 0) return;
-  tip.replaceChildren(own("div", "", cut(titleOf(row), 140)));
-  for (const group of data.groups) tip.append(own("div", "second", nameOf(group, group.codes[row])));
+  tip.replaceChildren(createDataNode("div", "", truncate(titleOf(row), 140)));
+  for (const group of data.groups) tip.append(createDataNode("div", "second", nameOf(group, group.codes[row])));
   const view = map.view;
   const x = view.screenX(data.x[row]), y = view.screenY(data.y[row]);
   const width = tip.offsetWidth, height = tip.offsetHeight;
@@ -291,34 +291,34 @@ function mapKey(event) {
   }
   if (event.key in ARROWS && !event.ctrlKey && !event.metaKey && !event.altKey) {
     event.preventDefault();
-    const from = map.cursor >= 0 ? map.cursor : state.chosen;
+    const from = map.cursor >= 0 ? map.cursor : state.selected;
     const next = from < 0 || !state.visible[from] ? middlePoint() : inDirection(
       ARROWS[event.key], from, data.rows,
       (row) => data.x[row] * map.view.unitX, (row) => data.y[row] * map.view.unitY, (row) => state.visible[row] === 1,
     );
     if (next < 0) {
-      say("No further point in this direction");
+      announce("No further point in this direction");
       return;
     }
     map.cursor = next;
     map.view.reveal(data.x[next], data.y[next]);
     map.view.paint();
     const groups = data.groups.map((group) => nameOf(group, group.codes[next]));
-    say([titleOf(next).slice(0, 160), ...groups].join(", "));
+    announce([titleOf(next).slice(0, 160), ...groups].join(", "));
   } else if (event.key === "Enter" || event.key === " ") {
     event.preventDefault();
-    if (map.cursor >= 0) choose(map.cursor);
+    if (map.cursor >= 0) selectRow(map.cursor);
   } else if (event.key === "Escape") {
     if (state.area) {
       state.area = null;
       changed("filter");
     }
     setSelecting(false);
-    choose(-1);
+    selectRow(-1);
   }
 }
 
-// The wanted point nearest to the middle of what is in view.
+// The visible point nearest to the middle of the view.
 function middlePoint() {
   const { view } = map;
   return pointAt(view.width / 2, view.height / 2, Math.max(view.width, view.height) * view.zoom);
@@ -327,6 +327,6 @@ function middlePoint() {
 onChange((what) => {
   if (!map.view) return;
   if (what === "filter") hoverMap(null);
-  if (what === "chosen" && state.chosen >= 0) map.view.reveal(data.x[state.chosen], data.y[state.chosen]);
+  if (what === "selected" && state.selected >= 0) map.view.reveal(data.x[state.selected], data.y[state.selected]);
   map.view.paint();
 });

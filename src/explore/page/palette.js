@@ -1,7 +1,7 @@
 "use strict";
-// Colours that stay apart for colour-blind eyes too, in the order of use; what
-// is beyond the last shares the colour of the rest. Groups are named on the map
-// as well, so that colour is never the only sign.
+// Colours that colour-blind users can distinguish, in the order of use. Further
+// groups share one colour. The map also shows the names of groups, so that colour
+// is not the only sign.
 
 const PALETTES = {
   light: ["#183ba7", "#c4410d", "#22979d", "#ba76d2", "#7f9741", "#257a46", "#7653b4", "#7d302d", "#6d2e7c", "#d77111"],
@@ -20,11 +20,11 @@ function colourOf(code, group) {
   return none ? REST[shade] : PALETTES[shade][code] ?? REST[shade];
 }
 
-// How many parts of a group have a colour of their own.
-const COLOURS = PALETTES.light.length;
+// Number of parts of a group with separate colours.
+const MAX_COLOURS = PALETTES.light.length;
 
 function swatch(code, group) {
-  const node = made("span", "swatch");
+  const node = createNode("span", "swatch");
   node.style.background = colourOf(code, group);
   return node;
 }
@@ -33,7 +33,7 @@ function style(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-// The system's colours, unless somebody chose: auto, light, dark, auto.
+// Colour themes in the order of the button; auto follows the system.
 const themes = ["auto", "light", "dark"];
 
 function startTheme() {
@@ -42,7 +42,7 @@ function startTheme() {
   try {
     theme = localStorage.getItem("semql-theme") ?? "auto";
   } catch {
-    // A page from a file may have no storage; then every visit starts anew.
+    // A page from a file may have no storage, so the theme is not remembered.
   }
   if (!themes.includes(theme)) theme = "auto";
   const button = element("theme");
@@ -50,7 +50,7 @@ function startTheme() {
     const effective = theme === "auto" ? (system.matches ? "dark" : "light") : theme;
     document.documentElement.dataset.theme = effective;
     button.textContent = { auto: "Auto", light: "Light", dark: "Dark" }[theme];
-    button.setAttribute("aria-label", "Colours: " + { auto: "as the system has them", light: "light", dark: "dark" }[theme]);
+    button.setAttribute("aria-label", "Colours: " + { auto: "as the system", light: "light", dark: "dark" }[theme]);
     changed("colour");
   };
   button.addEventListener("click", () => {

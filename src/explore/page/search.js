@@ -1,7 +1,7 @@
 "use strict";
-// Search: by meaning where semql answers, by words in a file.
+// Search by meaning in a served page, by words in a file.
 
-let searching = 0;
+let lastSearch = 0;
 
 function startSearch() {
   const byMeaning = served && data.meaning;
@@ -16,41 +16,41 @@ function startSearch() {
     event.preventDefault();
     search(input.value.trim());
   });
-  // The cross in the field empties it.
+  // The clear button of the field ends the search.
   input.addEventListener("input", () => {
     if (input.value === "" && state.found) search("");
   });
 }
 
 async function search(text) {
-  const mine = ++searching;
+  const searchNumber = ++lastSearch;
   showProblem("");
   if (!text) {
     setFound(null);
-    say(rowsOf(state.count) + " shown");
+    announce(countLabel(state.count) + " shown");
     return;
   }
   let found = null;
   if (served && data.meaning) {
-    say("Searching");
+    announce("Searching");
     try {
-      const answer = await ask("/api/search?q=" + encodeURIComponent(text));
+      const answer = await fetchJson("/api/search?q=" + encodeURIComponent(text));
       found = { kind: "meaning", text, ...answer };
     } catch (error) {
-      if (mine === searching) showProblem(error.message);
+      if (searchNumber === lastSearch) showProblem(error.message);
       return;
     }
   } else {
-    found = withWords(text);
+    found = findWords(text);
   }
-  if (mine !== searching) return;
+  if (searchNumber !== lastSearch) return;
   setFound(found);
-  say(rowsOf(state.count) + (found.kind === "meaning" ? " nearest in meaning to " : " with the words ") + text);
+  announce(countLabel(state.count) + (found.kind === "meaning" ? " nearest in meaning to " : " with the words ") + text);
 }
 
 function setFound(found) {
   state.found = found;
-  if (found?.kind !== "word") words.chosen = -1;
+  if (found?.kind !== "word") words.selected = -1;
   changed("filter");
 }
 

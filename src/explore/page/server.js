@@ -1,6 +1,6 @@
 "use strict";
-// The way to semql, where this page is served by it. The token came with the
-// address, behind the #: it is never sent but in this header.
+// Requests to the server of the page. The token is the part of the address after
+// the #, and is sent in a header only.
 
 const served = document.documentElement.dataset.mode === "served";
 
@@ -15,7 +15,7 @@ function readToken() {
     try {
       sessionStorage.setItem("semql-token", token);
     } catch {
-      // Without storage the address has to be opened again after a reload.
+      // Without storage, a reload needs the address again.
     }
     return;
   }
@@ -26,22 +26,22 @@ function readToken() {
   }
 }
 
-// The answer of `path`; its error as an exception with the server's words.
-async function ask(path, options = {}) {
+// Returns the JSON response of `path`, and throws the message of an error response.
+async function fetchJson(path, options = {}) {
   const headers = { "X-Semql-Token": token, ...(options.headers ?? {}) };
   let response;
   try {
     response = await fetch(path, { ...options, headers, cache: "no-store" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("semql does not answer; is `semql explore` still running?");
+    throw new Error("no response from semql; is `semql explore` still running?");
   }
   const text = await response.text();
   let answer = null;
   try {
     answer = JSON.parse(text);
   } catch {
-    // Not JSON: its text is the message.
+    // The body is not JSON; its text is the message.
   }
   if (!response.ok) throw new Error(answer?.error ?? (text || response.statusText));
   return answer;
@@ -49,5 +49,5 @@ async function ask(path, options = {}) {
 
 async function load() {
   if (!served) return JSON.parse(element("data").textContent);
-  return ask("/api/data");
+  return fetchJson("/api/data");
 }

@@ -6,13 +6,13 @@ const sql = { running: null, result: null, chart: null };
 function startSql() {
   if (!served) {
     element("sql").querySelector(".examples").remove();
-    element("sql-body").replaceChildren(made("p", "note", "This is a file: it has no engine in it. `semql explore` serves this page with a SQL box."));
+    element("sql-body").replaceChildren(createNode("p", "note", "A page in a file has no SQL engine. `semql explore` serves this page with a SQL box."));
     return;
   }
   const text = element("sql-text");
   const examples = element("sql-examples");
   for (const [at, example] of data.examples.entries()) {
-    const option = made("option", "", example.title);
+    const option = createNode("option", "", example.title);
     option.value = at;
     examples.append(option);
   }
@@ -36,7 +36,7 @@ async function runSql() {
   const running = new AbortController();
   sql.running = running;
   swapButtons("sql-run", "sql-stop");
-  say("Running");
+  announce("Running");
   element("sql-error").hidden = true;
   const begun = performance.now();
   const clock = setInterval(() => {
@@ -44,7 +44,7 @@ async function runSql() {
   }, 1000);
   element("sql-state").textContent = "Running";
   try {
-    const result = await ask("/api/sql", {
+    const result = await fetchJson("/api/sql", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ sql: element("sql-text").value }),
@@ -65,11 +65,11 @@ async function runSql() {
     clearInterval(clock);
     sql.running = null;
     swapButtons("sql-stop", "sql-run");
-    say(element("sql-state").textContent);
+    announce(element("sql-state").textContent);
   }
 }
 
-// One of the two can be pressed; the focus goes there if it was on the other.
+// Enables one of two buttons, and moves the focus from the other one.
 function swapButtons(from, to) {
   const focused = document.activeElement === element(from);
   element(to).disabled = false;
@@ -81,18 +81,18 @@ function showResult(result) {
   sql.result = result;
   sql.chart = chartFor(result);
   element("sql-scroll").hidden = result.columns.length === 0;
-  const head = made("tr");
+  const head = createNode("tr");
   for (const column of result.columns) {
-    const cell = own("th", column.number ? "number" : "", column.name);
+    const cell = createDataNode("th", column.number ? "number" : "", column.name);
     cell.scope = "col";
     cell.title = column.type;
     head.append(cell);
   }
   const lines = result.rows.map((row) => {
-    const line = made("tr");
+    const line = createNode("tr");
     row.forEach((value, at) => {
       const kind = value === null ? "null" : result.columns[at].number ? "number" : "";
-      line.append(own("td", kind, value ?? "NULL"));
+      line.append(createDataNode("td", kind, value ?? "NULL"));
     });
     return line;
   });

@@ -1,19 +1,19 @@
 "use strict";
-// What the page knows: the rows it was given, and which of them are wanted now.
-// The other files ask here, and are told when it changes.
+// The state of the page: its rows and the filters. Listeners are called when it
+// changes.
 
 const data = { rows: 0 };
 
 const state = {
   group: 0,            // the group that colours the map
-  wanted: [],          // for each group the codes that are wanted; empty: all
-  found: null,         // {kind, text, rows, scores}: the last search, best first
+  selectedCodes: [],   // for each group the codes of its filter; empty: all
+  found: null,         // {kind, text, rows, scores}: result of the search, best first
   area: null,          // {x0, y0, x1, y1} in map units
-  chosen: -1,          // the row whose details are shown
+  selected: -1,        // the row whose details are shown
   near: null,          // its neighbours: {rows, scores}
-  visible: null,       // a 1 for each row that is wanted
-  count: 0,            // how many those are
-  version: 0,          // grows when points change their look
+  visible: null,       // 1 for each row that passes the filters
+  count: 0,            // number of visible rows
+  version: 0,          // grows when the points look different
 };
 
 const listeners = [];
@@ -22,10 +22,10 @@ function onChange(listener) {
   listeners.push(listener);
 }
 
-// `what`: "filter", "colour" or "chosen".
+// `what`: "filter", "colour" or "selected".
 function changed(what) {
   if (what === "filter") applyFilters();
-  if (what !== "chosen") state.version += 1;
+  if (what !== "selected") state.version += 1;
   for (const listener of listeners) listener(what);
 }
 
@@ -33,23 +33,23 @@ function element(id) {
   return document.getElementById(id);
 }
 
-// An element with a class and a text. Data goes into pages this way only:
-// nothing that a product says is ever read as HTML.
-function made(tag, className, text) {
+// Creates an element with a class and a text. All data is inserted as text, never
+// as HTML.
+function createNode(tag, className, text) {
   const node = document.createElement(tag);
   if (className) node.className = className;
   if (text !== undefined) node.textContent = text;
   return node;
 }
 
-// A text from the data, by itself in its own direction.
-function own(tag, className, text) {
-  const node = made(tag, className, text);
+// Creates an element for data, with a separate text direction.
+function createDataNode(tag, className, text) {
+  const node = createNode(tag, className, text);
   node.dir = "auto";
   return node;
 }
 
-function say(text) {
+function announce(text) {
   element("live").textContent = text;
 }
 
@@ -59,18 +59,18 @@ function number(value) {
   return grouped.format(value);
 }
 
-function rowsOf(count) {
+function countLabel(count) {
   return number(count) + (count === 1 ? " product" : " products");
 }
 
-function receive(given) {
+function setData(given) {
   Object.assign(data, given);
   data.rows = data.titles.length;
   for (const group of data.groups) {
     group.codes = Uint16Array.from(group.codes);
     group.counts = new Uint32Array(group.names.length);
     for (const code of group.codes) group.counts[code] += 1;
-    state.wanted.push(new Set());
+    state.selectedCodes.push(new Set());
   }
   data.x = Float32Array.from(data.x);
   data.y = Float32Array.from(data.y);
@@ -87,16 +87,16 @@ function nameOf(group, code) {
 }
 
 function applyFilters() {
-  const { visible, wanted, area, found } = state;
+  const { visible, selectedCodes, area, found } = state;
   visible.fill(1);
   if (found) {
     visible.fill(0);
     for (const row of found.rows) visible[row] = 1;
   }
   data.groups.forEach((group, at) => {
-    if (wanted[at].size === 0) return;
+    if (selectedCodes[at].size === 0) return;
     for (let row = 0; row < data.rows; row++) {
-      if (!wanted[at].has(group.codes[row])) visible[row] = 0;
+      if (!selectedCodes[at].has(group.codes[row])) visible[row] = 0;
     }
   });
   if (area) {
@@ -109,18 +109,18 @@ function applyFilters() {
 }
 
 function filtered() {
-  return state.found !== null || state.area !== null || state.wanted.some((set) => set.size > 0);
+  return state.found !== null || state.area !== null || state.selectedCodes.some((set) => set.size > 0);
 }
 
 function toggleCode(at, code) {
-  const set = state.wanted[at];
+  const set = state.selectedCodes[at];
   if (!set.delete(code)) set.add(code);
   changed("filter");
-  say(rowsOf(state.count) + " shown");
+  announce(countLabel(state.count) + " shown");
 }
 
-// Rows whose title, text or id has every word that was asked for.
-function withWords(text) {
+// Finds the rows whose title, text or id contains every word.
+function findWords(text) {
   const words = text.toLocaleLowerCase().split(/\s+/).filter((word) => word);
   const rows = [];
   for (let row = 0; row < data.rows; row++) {

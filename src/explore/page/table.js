@@ -1,7 +1,7 @@
 "use strict";
-// The table of the products that are wanted, a page at a time.
+// The table of visible products, by pages.
 
-const PAGE = 25;
+const PAGE_SIZE = 25;
 
 const table = { order: [], page: 0, by: null, down: false };
 
@@ -18,12 +18,12 @@ function columnsOf() {
   for (const [at, group] of data.groups.entries()) {
     columns.push({ name: group.one, key: "group" + at, text: (row) => nameOf(group, group.codes[row]), group });
   }
-  if (data.columns.text && data.columns.title) columns.push({ name: data.columns.text, key: "text", text: (row) => cut(data.texts[row], 140), soft: true });
+  if (data.columns.text && data.columns.title) columns.push({ name: data.columns.text, key: "text", text: (row) => truncate(data.texts[row], 140), soft: true });
   if (data.columns.id) columns.push({ name: data.columns.id, key: "id", text: (row) => data.ids[row] ?? "", soft: true });
   return columns;
 }
 
-// Best first after a search, else as the rows came, unless a header says how.
+// Sorts the rows by the selected header, by similarity after a search, or by row.
 function orderRows() {
   const rows = state.found ? state.found.rows.filter((row) => state.visible[row]) : [];
   if (!state.found) {
@@ -42,14 +42,14 @@ function orderRows() {
 
 function showTable() {
   const columns = columnsOf();
-  const head = made("tr");
+  const head = createNode("tr");
   for (const column of columns) {
     const width = column.title || column.key === "text" ? "wide" : column.number ? "narrow" : column.key === "id" ? "middle" : "";
-    const cell = made("th", (column.number ? "number " : "") + width);
+    const cell = createNode("th", (column.number ? "number " : "") + width);
     cell.scope = "col";
     const sorted = table.by === column.key;
     cell.setAttribute("aria-sort", sorted ? (table.down ? "descending" : "ascending") : "none");
-    const button = made("button", "", column.name + (sorted ? (table.down ? " ↓" : " ↑") : ""));
+    const button = createNode("button", "", column.name + (sorted ? (table.down ? " ↓" : " ↑") : ""));
     button.type = "button";
     button.addEventListener("click", () => {
       if (table.by !== column.key) [table.by, table.down] = [column.key, false];
@@ -64,27 +64,27 @@ function showTable() {
     head.append(cell);
   }
   element("table").tHead.replaceChildren(head);
-  const first = table.page * PAGE;
-  const rows = table.order.slice(first, first + PAGE).map((row) => tableRow(row, columns));
+  const first = table.page * PAGE_SIZE;
+  const rows = table.order.slice(first, first + PAGE_SIZE).map((row) => tableRow(row, columns));
   element("table").tBodies[0].replaceChildren(...rows);
-  const last = Math.min(table.order.length, first + PAGE);
+  const last = Math.min(table.order.length, first + PAGE_SIZE);
   element("rows-count").textContent = table.order.length
-    ? number(first + 1) + "–" + number(last) + " of " + rowsOf(table.order.length)
-    : "No product fits";
+    ? number(first + 1) + "–" + number(last) + " of " + countLabel(table.order.length)
+    : "No matching products";
   element("page-back").disabled = first === 0;
   element("page-on").disabled = last >= table.order.length;
 }
 
 function tableRow(row, columns) {
-  const line = made("tr", row === state.chosen ? "chosen" : "");
+  const line = createNode("tr", row === state.selected ? "selected" : "");
   line.dataset.row = row;
   for (const column of columns) {
-    const cell = own("td", column.number ? "number" : column.soft ? "fact" : "");
+    const cell = createDataNode("td", column.number ? "number" : column.soft ? "fact" : "");
     if (column.title) {
-      const button = own("button", "", column.text(row));
+      const button = createDataNode("button", "", column.text(row));
       button.type = "button";
       button.title = titleOf(row);
-      button.addEventListener("click", () => choose(row));
+      button.addEventListener("click", () => selectRow(row));
       cell.append(button);
     } else {
       if (column.group) cell.append(swatch(column.group.codes[row], column.group));
@@ -98,29 +98,29 @@ function tableRow(row, columns) {
 function showChips() {
   const chips = [];
   const chip = (text, remove) => {
-    const button = own("button", "", text + " ×");
+    const button = createDataNode("button", "", text + " ×");
     button.type = "button";
     button.setAttribute("aria-label", "Remove the filter " + text);
     button.addEventListener("click", () => {
       remove();
       changed("filter");
-      say(rowsOf(state.count) + " shown");
+      announce(countLabel(state.count) + " shown");
       (element("filters").querySelector("button") ?? element("rows")).focus();
     });
-    const item = made("li");
+    const item = createNode("li");
     item.append(button);
     chips.push(item);
   };
   if (state.found) {
     const kinds = { meaning: "near “", words: "with “", word: "with the word “" };
-    chip(kinds[state.found.kind] + cut(state.found.text, 40) + "”", () => {
+    chip(kinds[state.found.kind] + truncate(state.found.text, 40) + "”", () => {
       state.found = null;
-      words.chosen = -1;
+      words.selected = -1;
       element("query").value = "";
     });
   }
   data.groups.forEach((group, at) => {
-    for (const code of state.wanted[at]) chip(nameOf(group, code), () => state.wanted[at].delete(code));
+    for (const code of state.selectedCodes[at]) chip(nameOf(group, code), () => state.selectedCodes[at].delete(code));
   });
   if (state.area) chip("selected area", () => (state.area = null));
   element("filters").replaceChildren(...chips);
@@ -130,10 +130,10 @@ function startTable() {
   const turn = (by) => {
     table.page += by;
     showTable();
-    // A button that can no longer be pressed would lose the focus.
+    // A disabled button loses the focus.
     const [pressed, other] = by < 0 ? ["page-back", "page-on"] : ["page-on", "page-back"];
     if (element(pressed).disabled) element(other).focus();
-    say(element("rows-count").textContent);
+    announce(element("rows-count").textContent);
   };
   element("page-back").addEventListener("click", () => turn(-1));
   element("page-on").addEventListener("click", () => turn(1));
@@ -149,8 +149,8 @@ onChange((what) => {
     orderRows();
     showChips();
   }
-  if (what === "chosen") {
-    for (const line of element("table").tBodies[0].rows) line.classList.toggle("chosen", Number(line.dataset.row) === state.chosen);
+  if (what === "selected") {
+    for (const line of element("table").tBodies[0].rows) line.classList.toggle("selected", Number(line.dataset.row) === state.selected);
   } else {
     showTable();
   }

@@ -1,10 +1,10 @@
 "use strict";
-// What both maps share: a canvas that is panned and zoomed, and the way from
-// map units (0 to 1, y upwards) to pixels.
+// A canvas that can be panned and zoomed, for both maps, with the conversion of map
+// units (0 to 1, y upwards) to pixels.
 
 class View {
-  // `draw(context, view)` paints; `hooks` has point(x, y, event), hover(x, y),
-  // and area(rectangle) in map units, or null in their place.
+  // `draw(context, view)` paints. `hooks` has point(x, y), hover(x, y) in pixels and
+  // area(rectangle) in map units; each may be null.
   constructor(canvas, draw, hooks) {
     this.canvas = canvas;
     this.draw = draw;
@@ -69,7 +69,7 @@ class View {
     this.go(1, 0, 0, animated);
   }
 
-  // Zooms by `factor` about a place in pixels, the middle by default.
+  // Zooms by `factor` around a position in pixels, by default the middle.
   zoomBy(factor, x = this.width / 2, y = this.height / 2, animated = false) {
     const zoom = Math.min(60, Math.max(1, this.zoom * factor));
     const grow = zoom / this.zoom;
@@ -78,7 +78,7 @@ class View {
     this.go(zoom, left, top, animated);
   }
 
-  // Brings a place of the map into view, if it is not there.
+  // Moves the view to a position of the map that is not visible.
   reveal(x, y) {
     const px = this.screenX(x), py = this.screenY(y);
     const edge = 24;
@@ -88,7 +88,7 @@ class View {
 
   go(zoom, left, top, animated) {
     const from = [this.zoom, this.left, this.top];
-    // Not further than the map reaches.
+    // The view stays near the map.
     const limit = (value, length) => Math.min(Math.max(value, -length * 0.5), length * (zoom - 0.5));
     const to = [zoom, limit(left, this.width), limit(top, this.height)];
     if (zoom === 1) to[1] = to[2] = 0;
@@ -132,14 +132,14 @@ class View {
     });
   }
 
-  place(event) {
+  pointerPosition(event) {
     const box = this.canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   }
 
   wheel(event) {
     event.preventDefault();
-    const [x, y] = this.place(event);
+    const [x, y] = this.pointerPosition(event);
     const lines = event.deltaMode === 1 ? 16 : 1;
     this.zoomBy(Math.exp(-event.deltaY * lines * 0.0016), x, y);
     this.hooks.hover?.(null);
@@ -147,7 +147,7 @@ class View {
 
   down(event) {
     if (event.button !== 0) return;
-    const [x, y] = this.place(event);
+    const [x, y] = this.pointerPosition(event);
     this.canvas.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, [x, y]);
     this.dragged = false;
@@ -156,7 +156,7 @@ class View {
   }
 
   move(event) {
-    const [x, y] = this.place(event);
+    const [x, y] = this.pointerPosition(event);
     const before = this.pointers.get(event.pointerId);
     if (!before) {
       this.hooks.hover?.(x, y);
@@ -185,7 +185,7 @@ class View {
   }
 
   up(event) {
-    const [x, y] = this.place(event);
+    const [x, y] = this.pointerPosition(event);
     const known = this.pointers.delete(event.pointerId);
     this.canvas.classList.remove("moving");
     if (this.band) {
@@ -208,7 +208,7 @@ class View {
     this.paint();
   }
 
-  // What the keyboard does on both maps; whether the key was one of these.
+  // Handles the keys of both maps. Returns whether it handled the key.
   key(event) {
     const keys = { "+": 1.5, "=": 1.5, "-": 1 / 1.5, "−": 1 / 1.5 };
     if (event.ctrlKey || event.metaKey || event.altKey) return false;
@@ -223,19 +223,19 @@ View.MARGIN = 18;
 
 const ARROWS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
-// The next of `count` places in the direction of an arrow key: near, and not
-// far off the line. -1 where there is none.
-function inDirection([dx, dy], from, count, xOf, yOf, wanted) {
-  let best = -1, least = Infinity;
+// Finds the next of `count` points in the direction of an arrow key: near, and
+// close to the line. Returns -1 if there is none.
+function inDirection([dx, dy], from, count, xOf, yOf, accepts) {
+  let best = -1, nearest = Infinity;
   for (let it = 0; it < count; it++) {
-    if (it === from || !wanted(it)) continue;
+    if (it === from || !accepts(it)) continue;
     const x = xOf(it) - xOf(from), y = yOf(it) - yOf(from);
     const along = x * dx + y * dy;
     if (along <= 0) continue;
     const aside = Math.abs(x * dy) + Math.abs(y * dx);
     if (aside > along) continue;
-    const far = along + 2 * aside;
-    if (far < least) [best, least] = [it, far];
+    const distance = along + 2 * aside;
+    if (distance < nearest) [best, nearest] = [it, distance];
   }
   return best;
 }

@@ -1,7 +1,7 @@
 "use strict";
-// The map of words: common words of titles and texts, where word2vec put them.
+// The map of the common words of titles and texts, by word2vec.
 
-const words = { view: null, boxes: [], cursor: -1, chosen: -1 };
+const words = { view: null, boxes: [], cursor: -1, selected: -1 };
 
 function startWords() {
   const buttons = [...element("map-choice").children];
@@ -21,7 +21,7 @@ function startWords() {
   element("map-choice").hidden = data.words.names.length === 0;
   if (data.words.names.length === 0) return;
   const canvas = element("words-map");
-  words.view = new View(canvas, drawWords, { point: (x, y) => chooseWord(wordAt(x, y)), hover: null, area: null });
+  words.view = new View(canvas, drawWords, { point: (x, y) => selectWord(wordAt(x, y)), hover: null, area: null });
   canvas.addEventListener("keydown", wordKey);
   canvas.addEventListener("blur", () => {
     words.cursor = -1;
@@ -40,15 +40,15 @@ function sizeOf(word) {
 
 function drawWords(context, view) {
   const { names, x, y } = data.words;
-  const near = new Set(words.chosen >= 0 ? data.words.near[words.chosen] : []);
+  const near = new Set(words.selected >= 0 ? data.words.near[words.selected] : []);
   const grow = view.zoom ** 0.25;
   words.boxes = [];
   context.textAlign = "center";
   context.textBaseline = "middle";
-  // The chosen word and its neighbours are always written, then the most
-  // common ones; where there is no room a point stands for the word.
+  // The selected word and its neighbours are drawn first, then the most common
+  // ones. A word without room is drawn as a point.
   const order = names.map((_, word) => word);
-  const rank = (word) => (word === words.chosen || word === words.cursor ? 0 : near.has(word) ? 1 : 2);
+  const rank = (word) => (word === words.selected || word === words.cursor ? 0 : near.has(word) ? 1 : 2);
   order.sort((a, b) => rank(a) - rank(b) || a - b);
   for (const word of order) {
     let px = view.screenX(x[word]);
@@ -58,17 +58,17 @@ function drawWords(context, view) {
     const strong = rank(word) < 2;
     context.font = (strong ? "650 " : "500 ") + size.toFixed(1) + "px system-ui, sans-serif";
     const half = context.measureText(names[word]).width / 2 + 2, high = size * 0.55;
-    // At the edge of the whole map a word still shows all of itself.
+    // Words at the edge of the whole map are moved inside.
     if (view.zoom === 1) px = Math.min(view.width - half, Math.max(half, px));
     const freeAt = (at) => !words.boxes.some((box) => box.written && Math.abs(box.px - px) < box.half + half && Math.abs(box.py - at) < box.high + high);
-    // What must be read may move a little.
+    // The selected words may move a little.
     const shift = strong ? [0, 1, -1, 2, -2, 3, -3].find((it) => freeAt(py + it * high)) : undefined;
     const free = shift !== undefined || freeAt(py);
     py += (shift ?? 0) * high;
     const box = { word, px, py, half, high, written: strong || free };
     words.boxes.push(box);
-    context.globalAlpha = words.chosen >= 0 && !strong ? 0.45 : 1;
-    context.fillStyle = style(word === words.chosen ? "--accent" : strong ? "--ink" : "--soft");
+    context.globalAlpha = words.selected >= 0 && !strong ? 0.45 : 1;
+    context.fillStyle = style(word === words.selected ? "--accent" : strong ? "--ink" : "--soft");
     if (box.written) {
       context.fillText(names[word], px, py);
     } else {
@@ -92,8 +92,8 @@ function wordAt(x, y) {
   return point ? point.word : -1;
 }
 
-function chooseWord(word) {
-  words.chosen = word;
+function selectWord(word) {
+  words.selected = word;
   if (word < 0) {
     if (state.found?.kind === "word") setFound(null);
   } else {
@@ -105,7 +105,7 @@ function chooseWord(word) {
     }
     setFound({ kind: "word", text, rows, scores: null });
     const near = data.words.near[word].map((other) => data.words.names[other]);
-    say(text + ": " + rowsOf(rows.length) + ". Near it: " + near.join(", "));
+    announce(text + ": " + countLabel(rows.length) + ". Near it: " + near.join(", "));
     showWord(word, near, rows.length);
   }
   words.view.paint();
@@ -116,22 +116,22 @@ function wordKey(event) {
     event.preventDefault();
   } else if (event.key in ARROWS && !event.ctrlKey && !event.metaKey && !event.altKey) {
     event.preventDefault();
-    const from = words.cursor >= 0 ? words.cursor : words.chosen;
+    const from = words.cursor >= 0 ? words.cursor : words.selected;
     const { names, counts, x, y } = data.words;
     const next = from < 0 ? 0 : inDirection(ARROWS[event.key], from, names.length, (it) => x[it], (it) => y[it], () => true);
     if (next < 0) {
-      say("No further word in this direction");
+      announce("No further word in this direction");
       return;
     }
     words.cursor = next;
     words.view.reveal(x[next], y[next]);
     words.view.paint();
-    say(names[next] + ", " + number(counts[next]) + " times");
+    announce(names[next] + ", " + number(counts[next]) + " times");
   } else if (event.key === "Enter" || event.key === " ") {
     event.preventDefault();
-    if (words.cursor >= 0) chooseWord(words.cursor);
+    if (words.cursor >= 0) selectWord(words.cursor);
   } else if (event.key === "Escape") {
-    chooseWord(-1);
+    selectWord(-1);
   }
 }
 

@@ -1,4 +1,4 @@
--- A map of the two directions in which the rows differ most.
+-- Coordinates by PCA: the two directions of the largest variance.
 SELECT row_id, id, title, text, category, vector, "cluster", components[1] AS x, components[2] AS y
 FROM (SELECT *, pca(vector, 2) OVER () AS components FROM explored)
 ORDER BY row_id

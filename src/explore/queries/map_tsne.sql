@@ -1,8 +1,8 @@
--- A map on which neighbours stay neighbours. What the vectors say is in their
--- first components; the rest is noise that only costs time.
-SELECT row_id, id, title, text, category, vector, "cluster", place['x'] AS x, place['y'] AS y
+-- Coordinates by t-SNE, which keeps neighbours together. It reads the first
+-- principal components, since the others are mostly noise.
+SELECT row_id, id, title, text, category, vector, "cluster", coordinates['x'] AS x, coordinates['y'] AS y
 FROM (
-  SELECT *, tsne(components) OVER () AS place
+  SELECT *, tsne(components) OVER () AS coordinates
   FROM (SELECT *, pca(vector, {components}) OVER () AS components FROM explored)
 )
 ORDER BY row_id

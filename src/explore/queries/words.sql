@@ -1,7 +1,7 @@
--- The most common words, and vectors of the company they keep.
+-- The most common words and their word2vec vectors.
 SELECT word['word'] AS word, word['count'] AS uses, word['vector'] AS vector
 FROM (
-  SELECT unnest(word2vec(concat_ws('. ', title, text), 50, 5, {least})) AS word
+  SELECT unnest(word2vec(concat_ws('. ', title, text), 50, 5, {min_count})) AS word
   FROM explored
 )
 WHERE character_length(word['word']) > 2

@@ -1,4 +1,4 @@
--- Words that are used alike lie together.
-SELECT word, uses, vector, place['x'] AS x, place['y'] AS y
-FROM (SELECT *, tsne(vector) OVER () AS place FROM explored_words)
+-- Coordinates of the words by t-SNE.
+SELECT word, uses, vector, coordinates['x'] AS x, coordinates['y'] AS y
+FROM (SELECT *, tsne(vector) OVER () AS coordinates FROM explored_words)
 ORDER BY uses DESC, word

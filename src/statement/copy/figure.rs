@@ -1,5 +1,4 @@
-//! `COPY (query) TO 'chart.svg' OPTIONS (chart 'bar', x 'category', ...)`: the
-//! rows become a chart, which appears whole or not at all, like every target.
+//! Charts: `COPY (query) TO 'chart.svg' OPTIONS (chart 'bar', x 'category', ...)`.
 
 use std::fs;
 use std::sync::Arc;
@@ -10,51 +9,51 @@ use datafusion::physical_plan::execute_stream;
 use datafusion::sql::parser::CopyToStatement;
 use futures::StreamExt;
 use object_store::ObjectStoreExt;
+use semql_charts::{CHART_FORMATS, ChartFile, ChartFormat, ChartOptions, find_format};
 
-use super::staging::Staging;
-use super::{check_columns, forget, options, remote_target, source};
+use super::request::{check_columns, options, remote_target, source};
+use super::staging::{Staging, invalidate_caches};
 use crate::error::{Result, ShellError};
-use crate::output::figure::{self, Figure, Format, Spec};
-use crate::session::Session;
-use crate::sources::place::local_path;
-use crate::statement::Outcome;
+use crate::sources::location::local_path;
+use crate::statement::context::StatementContext;
+use crate::statement::outcome::Outcome;
 use crate::statement::query::rows;
 
-/// The chart that a statement asks for, by the name of its target or by
-/// `STORED AS`.
-pub fn format(statement: &CopyToStatement) -> Option<&'static Format> {
-    figure::format(&statement.target, statement.stored_as.as_deref())
+/// Format of the chart, by the name of the target or by `STORED AS`; `None` if the
+/// target is not a chart.
+pub fn format(statement: &CopyToStatement) -> Option<&'static ChartFormat> {
+    find_format(&statement.target, statement.stored_as.as_deref())
 }
 
-/// The extensions of charts, for messages.
+/// Extensions of charts, for messages.
 pub fn known() -> String {
-    let suffixes = figure::FORMATS.iter().map(|format| format.suffix);
+    let suffixes = CHART_FORMATS.iter().map(|format| format.suffix);
     format!("charts are {}", suffixes.collect::<Vec<_>>().join(" "))
 }
 
 /// Runs the query and writes the chart of its rows.
 ///
 /// # Errors
-/// Options and columns that a chart cannot be made of, before any row is read;
-/// whatever is wrong with the query or the target. The target is then as it was
-/// before.
+/// Unsuitable options and columns, before any row is read; an error of the query or
+/// the target, which is then unchanged.
 pub async fn run(
-    session: &Session,
+    context: &StatementContext,
     statement: &CopyToStatement,
-    format: &'static Format,
+    format: &'static ChartFormat,
 ) -> Result<Outcome> {
     if !statement.partitioned_by.is_empty() {
         return Err(ShellError::query(
             "a chart is one file; leave PARTITIONED BY out",
         ));
     }
-    let spec = spec(statement)?;
+    let session = &context.session;
+    let options = chart_options(statement)?;
     let state = session.ctx.state();
     let plan = source(session, &statement.source).await?;
     let plan = state.create_physical_plan(&plan).await?;
     let schema = plan.schema();
     check_columns(statement, &schema)?;
-    let mut figure = Figure::new(&schema, spec)?;
+    let mut chart = ChartFile::new(&schema, options)?;
     let path = local_path(&statement.target)?;
     let mut staging = match &path {
         Some(path) => Some(Staging::beside(path, false)?),
@@ -65,12 +64,12 @@ pub async fn run(
         None => Some(remote_target(&statement.target)?),
     };
 
-    session.show_progress(&plan);
-    let read = read(&state, plan, &mut figure).await;
-    session.hide_progress();
+    context.observer.plan_started(&plan);
+    let read = read(&state, plan, &mut chart).await;
+    context.observer.progress_ended();
     read?;
-    let (count, summary) = (figure.rows(), figure.summary());
-    let rendered = tokio::task::spawn_blocking(move || figure.render(format))
+    let (count, summary) = (chart.rows(), chart.summary());
+    let rendered = tokio::task::spawn_blocking(move || chart.render(format))
         .await
         .map_err(|error| ShellError::query(format!("the chart was not finished: {error}")))??;
 
@@ -78,7 +77,7 @@ pub async fn run(
         let written = staging.folder()?.join(format!("data{}", format.suffix));
         fs::write(&written, &rendered.bytes).map_err(|error| staging.failure(&error))?;
         staging.commit(&written)?;
-        forget(&state, &staging.target);
+        invalidate_caches(&state, &staging.target);
     }
     if let Some(url) = url {
         let place = ListingTableUrl::try_new(url, None)?;
@@ -102,7 +101,7 @@ pub async fn run(
     Ok(Outcome::done(message))
 }
 
-fn spec(statement: &CopyToStatement) -> Result<Spec> {
+fn chart_options(statement: &CopyToStatement) -> Result<ChartOptions> {
     let given = options(&statement.options)?;
     let mut given: Vec<(&str, &str)> = given
         .iter()
@@ -111,19 +110,19 @@ fn spec(statement: &CopyToStatement) -> Result<Spec> {
             (name, text.as_str())
         })
         .collect();
-    // The first error is the same every time.
+    // Sorted, so that the first error is always the same.
     given.sort_unstable();
-    Spec::of(given)
+    Ok(ChartOptions::parse(given)?)
 }
 
 async fn read(
     state: &SessionState,
     plan: Arc<dyn datafusion::physical_plan::ExecutionPlan>,
-    figure: &mut Figure,
+    chart: &mut ChartFile,
 ) -> Result<()> {
     let mut stream = execute_stream(plan, state.task_ctx())?;
     while let Some(batch) = stream.next().await {
-        figure.add(&batch?)?;
+        chart.add(&batch?)?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! `COPY (...) TO 'file.parquet' OPTIONS (refresh true)`: what the model said
-//! of rows that have not changed is taken from the file that is there.
+//! `COPY (...) TO 'file.parquet' OPTIONS (refresh true)`: values that a model
+//! computed for unchanged rows come from the existing file.
 //!
-//! The query becomes a join with the old file by all columns that no model
-//! gives, and a model's column `CASE WHEN known THEN old ELSE call END`, whose
-//! call is made for new and changed rows alone.
+//! The query becomes a join with the old file by all columns without a model. A
+//! model's column becomes `CASE WHEN known THEN old ELSE call END`, so that the
+//! model runs for new and changed rows only.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -19,30 +19,30 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, iden
 use crate::error::{Result, ShellError};
 use crate::session::Session;
 
-/// How the metadata begin that say where a column comes from.
+/// Prefix of the metadata keys with the provenance of a column.
 const PROVENANCE: &str = "semql.";
 
-/// A column has it if a model gives it.
+/// Metadata key of columns that a model computes.
 const MODEL: &str = "semql.model";
 
-/// The call as it stands in the query.
+/// Metadata key with the call, as in the query.
 const CALL: &str = "semql.call";
 
-/// Names of columns on the way.
+/// Column of the join that marks known rows.
 const KNOWN: &str = "__refresh_known";
 
-/// The plan that gives what `plan` does, and asks the model only where the file
-/// `target` does not know; and what to tell people where it knows nothing.
+/// Rewrites `plan` so that the model runs only for rows that the file `target` lacks.
+/// Returns a note for the user if no row can be reused.
 ///
 /// # Errors
-/// For a query that is not one SELECT, or that leaves out what its model reads.
+/// A query that is not a single SELECT, or that lacks columns that its model reads.
 pub async fn reuse(
     session: &Session,
     plan: LogicalPlan,
     target: &str,
 ) -> Result<(LogicalPlan, Option<String>)> {
     let (sort, projection) = parts(plan)?;
-    let query = Query::of(&projection)?;
+    let query = RefreshQuery::of(&projection)?;
     let old = session
         .ctx
         .table_provider(TableReference::bare(target))
@@ -76,7 +76,7 @@ fn sorted(plan: LogicalPlan, sort: Option<Sort>) -> Result<LogicalPlan> {
     let Some(sort) = sort else {
         return Ok(plan);
     };
-    // The output has the old one's names, though none of its tables'.
+    // The output has the column names of the old plan without its qualifiers.
     let unqualified = |expr: Expr| {
         use datafusion::common::tree_node::{Transformed, TreeNode};
         expr.transform(|expr| {
@@ -97,27 +97,27 @@ fn sorted(plan: LogicalPlan, sort: Option<Sort>) -> Result<LogicalPlan> {
     Ok(LogicalPlanBuilder::from(plan).sort(keys)?.build()?)
 }
 
-/// One column of the query.
-struct Output {
+/// Column of the query.
+struct RefreshColumn {
     expr: Expr,
     field: Arc<Field>,
-    /// Where a model gives it: what has to be the same in the file.
+    /// For a model's column: metadata that the file's column must match.
     provenance: Option<BTreeMap<String, String>>,
 }
 
-struct Query {
+struct RefreshQuery {
     input: LogicalPlan,
-    columns: Vec<Output>,
+    columns: Vec<RefreshColumn>,
 }
 
-impl Query {
+impl RefreshQuery {
     fn of(projection: &Projection) -> Result<Self> {
         let fields = projection.schema.fields().iter();
-        let columns: Vec<Output> = projection
+        let columns: Vec<RefreshColumn> = projection
             .expr
             .iter()
             .zip(fields)
-            .map(|(expr, field)| Output {
+            .map(|(expr, field)| RefreshColumn {
                 provenance: provenance(field).map(|mut own| {
                     own.insert(CALL.to_string(), expr.clone().unalias().to_string());
                     own
@@ -139,7 +139,7 @@ impl Query {
             let reads = column.expr.column_refs();
             if let Some(missing) = reads.into_iter().find(|read| !passed.contains(read)) {
                 return Err(ShellError::query(format!(
-                    "OPTIONS (refresh true) sees by the columns beside {} which rows have changed; put {} among them",
+                    "OPTIONS (refresh true) finds changed rows by the columns beside {}; add {} to them",
                     column.field.name(),
                     missing.name
                 )));
@@ -151,7 +151,7 @@ impl Query {
         })
     }
 
-    /// Why the file cannot be used.
+    /// Reason why the file cannot be used.
     fn differs(&self, old: &SchemaRef) -> Option<String> {
         let names = |fields: &mut dyn Iterator<Item = &Arc<Field>>| -> Vec<String> {
             fields.map(|field| field.name().clone()).collect()
@@ -163,12 +163,12 @@ impl Query {
         let mut pairs = self.columns.iter().zip(old.fields());
         let (column, _) = pairs.find(|(column, old)| column.provenance != provenance(old))?;
         Some(format!(
-            "{} in the file was given by another model, taxonomy or call",
+            "{} in the file comes from another model, taxonomy or call",
             column.field.name()
         ))
     }
 
-    /// The query as it is, with calls remembered.
+    /// The unchanged query, with its calls in the metadata.
     fn whole(&self) -> Result<LogicalPlan> {
         let columns = self
             .columns
@@ -228,8 +228,8 @@ impl Query {
     }
 }
 
-impl Output {
-    /// `expr` under the column's name, and with what is known of it.
+impl RefreshColumn {
+    /// `expr` under the column's name, with its metadata.
     fn named(&self, expr: Expr) -> Expr {
         let mut metadata: HashMap<String, String> = self.field.metadata().clone();
         metadata.extend(self.provenance.clone().unwrap_or_default());

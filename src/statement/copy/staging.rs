@@ -1,42 +1,44 @@
-//! A hidden folder beside a target, in which it is written before it takes the
-//! target's place.
+//! Hidden folder beside a target, for writing it before it is renamed into place.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use datafusion::execution::cache::cache_manager::TableScopedPath;
+use datafusion::execution::context::SessionState;
 use tempfile::TempDir;
 
 use crate::error::{Result, ShellError};
 use crate::output::sink::sync_folder;
 
-/// In the names of the hidden folders that files are written into.
+/// Part of the names of these folders.
 const MARK: &str = ".semql-";
 
-/// Held for as long as the writer of such a folder lives.
+/// File that the writer of such a folder holds a lock on.
 const LOCK: &str = "lock";
 
-/// How long a folder may be without its lock while it is being set up.
-const SETTING_UP: Duration = Duration::from_secs(60);
+/// Time in which a new folder gets its lock.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The longest part of a target's name that such a folder is named after: file
-/// systems allow 255 bytes.
-const LONGEST_NAME: usize = 200;
+/// Maximum length of the target's name in the name of such a folder, in bytes. File
+/// systems allow 255.
+const MAX_NAME_BYTES: usize = 200;
 
-/// A hidden folder beside a target, gone again unless the target was replaced.
+/// Hidden folder beside a target. It is removed when this value is dropped.
 pub struct Staging {
     pub target: PathBuf,
     folder: Option<TempDir>,
-    /// Keeps others from taking the folder for a leftover.
+    /// Marks the folder as in use.
     lock: Option<File>,
-    /// Folders above the target that this run made, the outermost first.
+    /// Folders above the target that this run created, the outermost first.
     made: Vec<PathBuf>,
 }
 
 impl Staging {
+    /// Creates the folder.
+    ///
     /// # Errors
-    /// The target is something that must not be replaced, or its folder cannot
-    /// be written to.
+    /// A target that must not be replaced; a folder that cannot be written.
     pub fn beside(path: &Path, folder: bool) -> Result<Self> {
         let target = absolute(path)?;
         check_target(path, &target, folder)?;
@@ -69,14 +71,14 @@ impl Staging {
             .tempdir_in(parent)
             .map_err(fail)?;
         let lock = File::create(folder.path().join(LOCK)).map_err(fail)?;
-        // Where locks are unknown, leftovers stay; nothing else depends on them.
+        // Without file locks, leftovers stay; nothing else depends on the lock.
         let _ = lock.try_lock();
         staging.folder = Some(folder);
         staging.lock = Some(lock);
         Ok(staging)
     }
 
-    /// Where to write.
+    /// Path of the folder.
     pub fn folder(&self) -> Result<&Path> {
         self.folder
             .as_ref()
@@ -88,8 +90,8 @@ impl Staging {
         failure(&self.target, error)
     }
 
-    /// Puts what was written in the target's place, and waits for the disk. A
-    /// file that is replaced leaves its permissions to the new one.
+    /// Renames the written file or folder to the target, and syncs it to disk. The
+    /// permissions of a replaced file stay.
     pub fn commit(&mut self, written: &Path) -> Result<()> {
         self.replace(written).map_err(|error| self.failure(&error))
     }
@@ -102,7 +104,7 @@ impl Staging {
             fs::set_permissions(written, old.permissions())?;
         }
         fs::rename(written, &self.target)?;
-        // The entries of new folders are in the folders above them.
+        // The parent of a new folder holds its entry.
         let made = std::mem::take(&mut self.made);
         for entry in made.iter().chain([&self.target]) {
             if let Some(folder) = entry.parent() {
@@ -117,7 +119,7 @@ impl Drop for Staging {
     fn drop(&mut self) {
         self.lock.take();
         if let Some(folder) = self.folder.take() {
-            // A writer that is being stopped may add a file meanwhile.
+            // A writer that stops may still add a file.
             let path = folder.keep();
             for _ in 0..10 {
                 match fs::remove_dir_all(&path) {
@@ -129,21 +131,21 @@ impl Drop for Staging {
             }
         }
         for folder in self.made.iter().rev() {
-            // Only if nobody has put anything there.
+            // Fails if the folder is not empty.
             let _ = fs::remove_dir(folder);
         }
     }
 }
 
 fn prefix(name: &str) -> String {
-    let mut end = name.len().min(LONGEST_NAME);
+    let mut end = name.len().min(MAX_NAME_BYTES);
     while !name.is_char_boundary(end) {
         end -= 1;
     }
     format!(".{}{MARK}", &name[..end])
 }
 
-/// A link to a file is written through, as every other program would.
+/// The absolute path of a target. Links to files are followed.
 fn absolute(path: &Path) -> Result<PathBuf> {
     let fail = |error: std::io::Error| failure(path, &error);
     if path.is_symlink() && path.exists() {
@@ -185,7 +187,7 @@ fn failure(path: &Path, error: &std::io::Error) -> ShellError {
     ShellError::query(format!("cannot write '{}': {error}", path.display()))
 }
 
-/// Takes away what killed runs have left. Whatever cannot be removed stays.
+/// Removes the folders of killed runs. Errors are ignored.
 fn sweep(parent: &Path, prefix: &str) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let ours = entry
@@ -203,12 +205,12 @@ fn abandoned(folder: &Path) -> bool {
         Ok(lock) => lock.try_lock().is_ok(),
         Err(_) => {
             let changed = fs::metadata(folder).and_then(|metadata| metadata.modified());
-            changed.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > SETTING_UP))
+            changed.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > LOCK_TIMEOUT))
         }
     }
 }
 
-/// Waits until the file, or all of the folder, is on the disk.
+/// Syncs a file, or all files of a folder, to disk.
 fn make_durable(path: &Path) -> std::io::Result<()> {
     if !path.is_dir() {
         return File::open(path)?.sync_all();
@@ -217,6 +219,18 @@ fn make_durable(path: &Path) -> std::io::Result<()> {
         make_durable(&entry?.path())?;
     }
     sync_folder(path)
+}
+
+/// Removes a replaced file from the caches of the engine.
+pub fn invalidate_caches(state: &SessionState, target: &Path) {
+    let caches = &state.runtime_env().cache_manager;
+    let Ok(path) = object_store::path::Path::from_absolute_path(target) else {
+        return;
+    };
+    caches.get_file_metadata_cache().remove(&path);
+    if let Some(statistics) = caches.get_file_statistic_cache() {
+        statistics.remove(&TableScopedPath { table: None, path });
+    }
 }
 
 #[cfg(test)]
@@ -233,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_of_a_run_that_fails() {
+    fn a_failed_run_leaves_no_files() {
         let home = tempfile::tempdir().unwrap();
         let target = home.path().join("a/b/x.csv");
         let staging = Staging::beside(&target, false).unwrap();
@@ -244,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn the_target_is_replaced_at_once() {
+    fn commit_replaces_the_target() {
         let home = tempfile::tempdir().unwrap();
         let target = home.path().join("x.csv");
         fs::write(&target, "old").unwrap();
@@ -260,7 +274,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn permissions_are_kept_and_new_files_are_as_others_are() {
+    fn replaced_files_keep_permissions_and_new_files_have_the_default() {
         use std::os::unix::fs::PermissionsExt;
         let home = tempfile::tempdir().unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -283,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn leftovers_go_and_the_folders_of_living_writers_stay() {
+    fn folders_of_killed_runs_are_removed_and_others_stay() {
         let home = tempfile::tempdir().unwrap();
         let left = home.path().join(".x.csv.semql-dead");
         fs::create_dir(&left).unwrap();

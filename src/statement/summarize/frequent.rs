@@ -15,27 +15,30 @@ use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
 use serde::{Deserialize, Serialize};
 
-/// How many values are counted at a time.
-const COUNTERS: usize = 1024;
+/// Maximum number of values that are counted at a time.
+const MAX_COUNTERS: usize = 1024;
 
-/// Longer values (in bytes) are not counted: a text of that size is no value
-/// that a column repeats. They add to the error, so nothing is overstated.
-const LONGEST: usize = 512;
+/// Maximum size of a counted value. Longer values rarely repeat; they add to the
+/// error, so that no count is too high.
+const MAX_VALUE_BYTES: usize = 512;
 
-/// What a value shown in a profile is shortened to, in characters.
-const SHOWN: usize = 60;
+/// Maximum length of a value in a profile, in characters.
+const MAX_SHOWN_CHARS: usize = 60;
 
-/// `text`, cut to what a table cell bears; line ends become spaces.
+/// Cuts `text` to the width of a table cell; line ends become spaces.
 pub fn shortened(text: &str) -> String {
     let flat: String = text
         .chars()
-        .take(SHOWN + 1)
+        .take(MAX_SHOWN_CHARS + 1)
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
-    if flat.chars().count() <= SHOWN {
+    if flat.chars().count() <= MAX_SHOWN_CHARS {
         return flat;
     }
-    flat.chars().take(SHOWN - 1).chain(['…']).collect()
+    flat.chars()
+        .take(MAX_SHOWN_CHARS - 1)
+        .chain(['…'])
+        .collect()
 }
 
 /// The aggregate: Utf8 to Utf8, `value (count)` or null.
@@ -66,44 +69,44 @@ impl AggregateUDFImpl for MostFrequent {
     }
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(Sketch::default()))
+        Ok(Box::new(FrequencySketch::default()))
     }
 }
 
 /// The counters; as JSON text they are the aggregate's intermediate state.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Sketch {
+struct FrequencySketch {
     counts: HashMap<String, u64>,
     error: u64,
     /// Bytes of the values held.
     bytes: usize,
 }
 
-impl Sketch {
+impl FrequencySketch {
     fn add(&mut self, value: &str, times: u64) {
         if let Some(count) = self.counts.get_mut(value) {
             *count += times;
             return;
         }
-        if value.len() > LONGEST {
+        if value.len() > MAX_VALUE_BYTES {
             self.error += times;
             return;
         }
         self.bytes += value.len();
         self.counts.insert(value.to_string(), times);
-        // Twice the room, so that making room is rare.
-        if self.counts.len() >= 2 * COUNTERS {
+        // Twice the size, so that eviction is rare.
+        if self.counts.len() >= 2 * MAX_COUNTERS {
             self.make_room();
         }
     }
 
-    /// Lowers all counters by that of the first value that has no place.
+    /// Lowers all counters by the highest one beyond [`MAX_COUNTERS`].
     fn make_room(&mut self) {
-        if self.counts.len() <= COUNTERS {
+        if self.counts.len() <= MAX_COUNTERS {
             return;
         }
         let mut counts: Vec<u64> = self.counts.values().copied().collect();
-        let (_, lowest, _) = counts.select_nth_unstable_by(COUNTERS, |a, b| b.cmp(a));
+        let (_, lowest, _) = counts.select_nth_unstable_by(MAX_COUNTERS, |a, b| b.cmp(a));
         let lowest = *lowest;
         self.error += lowest;
         self.counts.retain(|_, count| {
@@ -113,8 +116,8 @@ impl Sketch {
         self.bytes = self.counts.keys().map(String::len).sum();
     }
 
-    /// The value, the least number of times that it occurs, and whether that
-    /// number is exact; `None` where no value surely occurs most, twice or more.
+    /// The value, a lower bound of its count, and whether the bound is exact; `None`
+    /// if no value is certain to occur most often, twice or more.
     fn best(&self) -> Option<(&str, u64, bool)> {
         let (value, count) = self
             .counts
@@ -124,7 +127,7 @@ impl Sketch {
     }
 }
 
-impl Accumulator for Sketch {
+impl Accumulator for FrequencySketch {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let texts = values[0].as_string::<i32>();
         for text in texts.iter().flatten() {
@@ -155,7 +158,7 @@ impl Accumulator for Sketch {
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         let states = states[0].as_string::<i32>();
         for state in states.iter().flatten() {
-            let other: Sketch =
+            let other: FrequencySketch =
                 serde_json::from_str(state).map_err(|e| DataFusionError::External(Box::new(e)))?;
             self.error += other.error;
             for (value, count) in &other.counts {
@@ -166,17 +169,21 @@ impl Accumulator for Sketch {
     }
 }
 
-/// A value with room left for its count within what a cell bears.
+/// Cuts a value so that its count fits into the cell.
 fn shortened_for_count(value: &str) -> String {
     if value.trim().is_empty() {
-        // Blank text has to be seen.
+        // Quotes make blank text visible.
         return format!("'{}'", shortened(value));
     }
     let short = shortened(value);
-    if short.chars().count() <= SHOWN - 20 {
+    if short.chars().count() <= MAX_SHOWN_CHARS - 20 {
         return short;
     }
-    short.chars().take(SHOWN - 21).chain(['…']).collect()
+    short
+        .chars()
+        .take(MAX_SHOWN_CHARS - 21)
+        .chain(['…'])
+        .collect()
 }
 
 #[cfg(test)]
@@ -187,8 +194,8 @@ mod tests {
 
     use super::*;
 
-    fn sketch(values: impl IntoIterator<Item = String>) -> Sketch {
-        let mut sketch = Sketch::default();
+    fn sketch(values: impl IntoIterator<Item = String>) -> FrequencySketch {
+        let mut sketch = FrequencySketch::default();
         let values: StringArray = values.into_iter().map(Some).collect();
         sketch.update_batch(&[Arc::new(values)]).unwrap();
         sketch
@@ -214,7 +221,7 @@ mod tests {
             _ => n.to_string(),
         });
         let sketch = sketch(values);
-        assert!(sketch.counts.len() < 2 * COUNTERS);
+        assert!(sketch.counts.len() < 2 * MAX_COUNTERS);
         let (value, count, exact) = sketch.best().unwrap();
         assert_eq!((value, exact), ("heavy", false));
         assert!(count <= 10_000 && count + sketch.error >= 10_000, "{count}");
@@ -239,7 +246,7 @@ mod tests {
     fn long_values_are_cut_and_stay_on_one_line() {
         assert_eq!(shortened("a\nb"), "a b");
         let cut = shortened(&"é".repeat(500));
-        assert_eq!(cut.chars().count(), SHOWN);
+        assert_eq!(cut.chars().count(), MAX_SHOWN_CHARS);
         assert!(cut.ends_with('…'));
     }
 }

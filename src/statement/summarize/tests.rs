@@ -1,14 +1,8 @@
-use std::fs;
-
 use arrow::array::AsArray;
 use arrow::datatypes::{Float64Type, Int64Type};
 use datafusion::prelude::SessionContext;
 
-use futures::TryStreamExt;
-
 use super::*;
-use crate::session::SessionOptions;
-use crate::statement::run_text;
 
 async fn profile(sql: &str) -> RecordBatch {
     let frame = SessionContext::new().sql(sql).await.unwrap();
@@ -33,7 +27,7 @@ const MIXED: &str = "SELECT n AS id, CASE WHEN n % 4 = 0 THEN NULL ELSE 'ab' END
     FROM (SELECT unnest(range(1, 101)) AS n)";
 
 #[tokio::test]
-async fn every_type_is_profiled_as_far_as_it_makes_sense() {
+async fn every_type_has_a_profile() {
     let batch = profile(MIXED).await;
     assert_eq!(batch.num_rows(), 12);
     for (name, column, value) in [
@@ -80,7 +74,7 @@ async fn every_type_is_profiled_as_far_as_it_makes_sense() {
 }
 
 #[tokio::test]
-async fn no_rows_and_repeated_names_are_no_trouble() {
+async fn empty_tables_and_repeated_names_have_profiles() {
     let batch = profile("SELECT * FROM (VALUES (1, 'a')) AS t(n, s) WHERE n > 1").await;
     assert_eq!(batch.num_rows(), 2);
     assert_eq!(cell(&batch, "n", "count"), "0");
@@ -104,21 +98,4 @@ async fn long_values_are_shortened() {
     let batch = profile("SELECT repeat('x', 5000) AS t FROM (VALUES (1), (2))").await;
     assert_eq!(cell(&batch, "t", "max_length"), "5000");
     assert!(cell(&batch, "t", "max").chars().count() <= 60);
-}
-
-#[tokio::test]
-async fn tables_and_files_are_named_as_in_from() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("some file.csv");
-    fs::write(&file, "Name\ntea\n").unwrap();
-    let session = Session::open(&SessionOptions::default()).await.unwrap();
-    let what = format!("SUMMARIZE '{}';", file.display());
-    let Outcome::Rows { stream, .. } = run_text(&session, &what).await.unwrap() else {
-        panic!("no rows");
-    };
-    let batches: Vec<RecordBatch> = stream.try_collect().await.unwrap();
-    assert_eq!(cell(&batches[0], "Name", "max"), "tea");
-    assert!(run_text(&session, "SUMMARIZE nowhere").await.is_err());
-    let nothing = run_text(&session, "SUMMARIZE ;").await.err().unwrap();
-    assert!(nothing.message.contains("SUMMARIZE what?"), "{nothing}");
 }

@@ -1,0 +1,29 @@
+//! Options of the subcommands that install semql on a machine.
+
+use clap::Subcommand;
+use clap_complete::Shell;
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum InstallCommand {
+    /// Installs ONNX Runtime and the default model on this machine, with Python's pip
+    Setup(SetupArgs),
+    /// Prints a shell's completion script
+    Completions {
+        /// Shell to complete in
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Prints the manual page
+    Man,
+}
+
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct SetupArgs {
+    /// Installs ONNX Runtime's build for NVIDIA GPUs (CUDA 13, cuDNN 9), which also runs on the CPU
+    #[arg(long)]
+    pub gpu: bool,
+
+    /// Downloads nothing, and fails if a part is missing
+    #[arg(long)]
+    pub check: bool,
+}

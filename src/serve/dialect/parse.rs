@@ -1,0 +1,196 @@
+//! Parser for statements of clients.
+
+use std::sync::LazyLock;
+
+use datafusion::sql::parser::{ExplainStatement, Statement as EngineStatement};
+use datafusion::sql::sqlparser::ast::Statement as Ast;
+use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
+
+use super::references::references_catalog;
+use super::rewrites::replace_functions;
+use crate::error::Result;
+use crate::statement::Statement;
+use crate::statement::parsed::{ConnectionCommand, StatementCommand};
+use crate::statement::parser;
+
+static POSTGRES_PARSER: LazyLock<PostgresCompatibilityParser> =
+    LazyLock::new(PostgresCompatibilityParser::new);
+
+/// Parses the statements of a client, and rewrites those about the catalogue.
+///
+/// # Errors
+/// As [`parser::parse`].
+pub fn parse(text: &str) -> Result<Vec<Statement>> {
+    let statements = parser::parse_of_client(text)?;
+    Ok(statements.into_iter().map(rewritten).collect())
+}
+
+/// Statement in the SQL of the engine.
+fn rewritten(mut statement: Statement) -> Statement {
+    let text = statement.text.clone();
+    match &mut statement.command {
+        StatementCommand::Engine(engine) => rewrite(engine, Some(&text)),
+        StatementCommand::Explain(explain) => rewrite_explained(explain),
+        StatementCommand::Connection(ConnectionCommand::Declare { query, .. }) => {
+            rewrite_inner(query)
+        }
+        StatementCommand::Connection(ConnectionCommand::CopyOut(copy)) => {
+            rewrite_inner(&mut copy.query)
+        }
+        _ => {}
+    }
+    statement
+}
+
+fn rewrite_inner(statement: &mut Statement) {
+    if let StatementCommand::Engine(engine) = &mut statement.command {
+        rewrite(engine, None);
+    }
+}
+
+fn rewrite_explained(explain: &mut ExplainStatement) {
+    match explain.statement.as_mut() {
+        EngineStatement::Explain(inner) => rewrite_explained(inner),
+        engine => rewrite(engine, None),
+    }
+}
+
+/// Rewrites a statement about the catalogue. `text` is that of the whole
+/// statement: the library has replacements for texts of well-known clients.
+fn rewrite(engine: &mut EngineStatement, text: Option<&str>) {
+    let EngineStatement::Statement(ast) = engine else {
+        return;
+    };
+    if !references_catalog(ast) {
+        return;
+    }
+    let known = text.and_then(|text| POSTGRES_PARSER.parse(&qualified(text)).ok());
+    let mut catalog = match known.map(<[Ast; 1]>::try_from) {
+        Some(Ok([ast])) => ast,
+        _ => POSTGRES_PARSER.rewrite(ast.as_ref().clone()),
+    };
+    replace_functions(&mut catalog);
+    **ast = catalog;
+}
+
+/// Adds the schema to `'pg_class'::regclass`, which the parser requires, and
+/// drops `::regproc`: the catalogue has functions as their names.
+fn qualified(sql: &str) -> String {
+    let sql = sql
+        .replace("'::regproc", "'")
+        .replace("'::pg_catalog.regproc", "'");
+    const NAME: &str = "'pg_";
+    let mut parts = sql.split(NAME);
+    let mut whole = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let cast = part.split_once('\'').is_some_and(|(_, behind)| {
+            behind.starts_with("::regclass") || behind.starts_with("::pg_catalog.regclass")
+        });
+        whole.push_str(if cast { "'pg_catalog.pg_" } else { NAME });
+        whole.push_str(part);
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::random_cases::Random;
+    use crate::session::{Session, SessionOptions};
+    use crate::statement::{StatementRunner, query};
+
+    #[test]
+    fn tables_of_the_catalogue_are_qualified() {
+        let sql =
+            "SELECT 'pg_class'::regclass, 'pg_x', 'pg_type'::pg_catalog.regclass, 't'::regclass";
+        let with = "SELECT 'pg_catalog.pg_class'::regclass, 'pg_x', 'pg_catalog.pg_type'::pg_catalog.regclass, 't'::regclass";
+        assert_eq!(qualified(sql), with);
+    }
+
+    fn is_rewritten(sql: &str) -> bool {
+        let before = parser::parse_of_client(sql).unwrap().remove(0);
+        let after = parse(sql).unwrap().remove(0);
+        let shown = |statement: &Statement| match &statement.command {
+            StatementCommand::Engine(engine) => engine.to_string(),
+            other => panic!("{sql}: {other:?}"),
+        };
+        shown(&before) != shown(&after)
+    }
+
+    #[test]
+    fn only_statements_about_the_catalogue_are_rewritten() {
+        for sql in [
+            "SELECT array_agg(attname ORDER BY attnum) FROM pg_catalog.pg_attribute",
+            "SELECT (SELECT typname FROM pg_type t WHERE t.oid = a.atttypid) FROM pg_attribute a",
+            "SELECT obj_description(1, 'pg_class')",
+        ] {
+            assert!(is_rewritten(sql), "{sql}");
+        }
+        for sql in [
+            "SELECT jpg_url, 'pg_class', \"to_reg\" FROM shop",
+            "SELECT array_agg(x ORDER BY pg_rank) FROM shop -- pg_catalog.pg_class",
+            "SELECT (SELECT price FROM shop s WHERE s.id = t.id) FROM shop t WHERE t.note = '::regclass'",
+            "SELECT reloptions, (t.a).b FROM t",
+            "SELECT ARRAY(SELECT 1)",
+        ] {
+            assert!(!is_rewritten(sql), "{sql}");
+        }
+    }
+
+    /// Any statement that is not about the catalogue is planned unchanged.
+    #[tokio::test]
+    async fn other_statements_are_planned_unchanged() {
+        const EXPRESSIONS: &[&str] = &[
+            "a",
+            "jpg_url",
+            "pg_rank",
+            "'pg_class'",
+            "array_agg(a ORDER BY pg_rank)",
+            "count(*)",
+            "(SELECT max(a) FROM t)",
+            "(SELECT u.a FROM t u WHERE u.pg_rank = t.a LIMIT 1)",
+            "a + 1",
+            "upper(jpg_url)",
+            "CASE WHEN a > 1 THEN jpg_url END",
+            "[a, 2][1]",
+            "NULL",
+            "coalesce(reloptions, 'x')",
+            "a::text",
+            "'::regclass'",
+            "current_schema_of",
+        ];
+        let session = Session::open(&SessionOptions::default()).await.unwrap();
+        let table = "CREATE TABLE t AS SELECT 1 AS a, 'x' AS jpg_url, 2 AS pg_rank, 'y' AS reloptions, 'z' AS current_schema_of";
+        let session = Arc::new(session);
+        let runner = StatementRunner::unobserved(Arc::clone(&session), CancellationToken::new());
+        runner.run_text(table).await.unwrap();
+        let mut random = Random::new(7);
+        let mut planned = 0;
+        for _ in 0..300 {
+            let count = 1 + random.below(4);
+            let columns: Vec<&str> = (0..count).map(|_| random.pick(EXPRESSIONS)).collect();
+            let filter = random.pick(EXPRESSIONS);
+            let sql = format!(
+                "SELECT {} FROM t WHERE {filter} IS NOT NULL",
+                columns.join(", ")
+            );
+            let direct = parser::parse(&sql).unwrap().remove(0);
+            let client = parse(&sql).unwrap().remove(0);
+            let direct = query::plan_of(&session, &direct).await;
+            let client = query::plan_of(&session, &client).await;
+            match (direct, client) {
+                (Ok(direct), Ok(client)) => {
+                    planned += 1;
+                    assert_eq!(direct, client, "{sql}");
+                }
+                (Err(direct), Err(client)) => assert_eq!(direct.message, client.message, "{sql}"),
+                (direct, client) => panic!("{sql}: {direct:?} and {client:?}"),
+            }
+        }
+        assert!(planned > 50, "{planned}");
+    }
+}

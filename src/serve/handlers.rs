@@ -1,0 +1,51 @@
+//! Handlers of the messages of one connection.
+
+use std::sync::Arc;
+
+use pgwire::api::PgWireServerHandlers;
+use pgwire::api::auth::StartupHandler;
+use pgwire::api::cancel::CancelHandler;
+use pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
+
+use super::cancel::CancelRegistry;
+use super::connection::Connection;
+use super::protocol::{ExtendedQueries, SimpleQueries};
+use super::startup::Authenticator;
+
+/// Handlers of one connection.
+pub struct Handlers {
+    authenticator: Arc<Authenticator>,
+    simple: Arc<SimpleQueries>,
+    extended: Arc<ExtendedQueries>,
+    cancels: Arc<CancelRegistry>,
+}
+
+impl Handlers {
+    pub fn of(connection: &Arc<Connection>) -> Self {
+        let connection = || Arc::clone(connection);
+        Self {
+            authenticator: Arc::new(Authenticator::new(connection())),
+            simple: Arc::new(SimpleQueries::new(connection())),
+            extended: Arc::new(ExtendedQueries::new(connection())),
+            cancels: Arc::clone(&connection().server.cancels),
+        }
+    }
+}
+
+impl PgWireServerHandlers for Handlers {
+    fn startup_handler(&self) -> Arc<impl StartupHandler> {
+        Arc::clone(&self.authenticator)
+    }
+
+    fn simple_query_handler(&self) -> Arc<impl SimpleQueryHandler> {
+        Arc::clone(&self.simple)
+    }
+
+    fn extended_query_handler(&self) -> Arc<impl ExtendedQueryHandler> {
+        Arc::clone(&self.extended)
+    }
+
+    fn cancel_handler(&self) -> Arc<impl CancelHandler> {
+        Arc::clone(&self.cancels)
+    }
+}

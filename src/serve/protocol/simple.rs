@@ -1,0 +1,121 @@
+//! The simple protocol: a text of statements that is run at once.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::{Sink, SinkExt};
+use pgwire::api::portal::Format;
+use pgwire::api::query::{SimpleQueryHandler, send_ready_for_query};
+use pgwire::api::results::Response as WireResponse;
+use pgwire::api::store::PortalStore;
+use pgwire::api::{ClientInfo, ClientPortalStore, PgWireConnectionState};
+use pgwire::error::{PgWireError, PgWireResult};
+use pgwire::messages::PgWireBackendMessage;
+use pgwire::messages::data::RowDescription;
+use pgwire::messages::response::EmptyQueryResponse;
+use pgwire::messages::simplequery::Query;
+
+use super::send;
+use crate::serve::connection::Connection;
+use crate::serve::dialect;
+use crate::serve::errors;
+use crate::serve::execute::response::Response;
+use crate::serve::execute::transaction::check_status;
+use crate::statement::Statement;
+
+/// Handler of the simple protocol for one connection.
+pub struct SimpleQueries(Arc<Connection>);
+
+impl SimpleQueries {
+    pub fn new(connection: Arc<Connection>) -> Self {
+        Self(connection)
+    }
+}
+
+#[async_trait]
+impl SimpleQueryHandler for SimpleQueries {
+    /// One statement after the other, each answered before the next begins.
+    async fn on_query<C>(&self, client: &mut C, query: Query) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        if !matches!(client.state(), PgWireConnectionState::ReadyForQuery) {
+            return Err(PgWireError::NotReadyForQuery);
+        }
+        // Refuses clients that have not authenticated.
+        self.0.session()?;
+        client.set_state(PgWireConnectionState::QueryInProgress);
+        let statements = dialect::parse(&query.query).map_err(|error| {
+            self.0
+                .log("UNKNOWN", &query.query)
+                .failed(errors::wire(error))
+        })?;
+        if statements.is_empty() {
+            client
+                .feed(PgWireBackendMessage::EmptyQueryResponse(
+                    EmptyQueryResponse::new(),
+                ))
+                .await?;
+        }
+        for statement in &statements {
+            let log = self.0.log(statement.tag(), &statement.text);
+            match self.answer(client, statement).await {
+                Ok(rows) => log.done(rows),
+                Err(error) => return Err(log.failed(error)),
+            }
+        }
+        client.set_state(PgWireConnectionState::ReadyForQuery);
+        send_ready_for_query(client, client.transaction_status()).await
+    }
+
+    /// Not called, because `on_query` is overridden.
+    async fn do_query<C>(&self, _: &mut C, _: &str) -> PgWireResult<Vec<WireResponse>>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        Err(errors::internal())
+    }
+}
+
+impl SimpleQueries {
+    /// Executes a statement, sends its response, and gives the number of rows.
+    async fn answer<C>(&self, client: &mut C, statement: &Statement) -> PgWireResult<usize>
+    where
+        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        check_status(client.transaction_status(), statement)?;
+        let token = self.0.begin();
+        match self.0.execute(statement, &token).await? {
+            Response::Rows(rows) => {
+                let mut response = rows.response(&Format::UnifiedText)?;
+                let fields = response.row_schema();
+                let description = RowDescription::new(fields.iter().map(Into::into).collect());
+                client
+                    .feed(PgWireBackendMessage::RowDescription(description))
+                    .await?;
+                let sent = send::rows(client, &mut response, 0);
+                let (count, _) = token.unless_cancelled(sent).await?;
+                send::complete(client, response.command_tag(), count).await?;
+                Ok(count)
+            }
+            Response::Copy(copy) => send::copy(client, copy, &token).await,
+            Response::Transaction(effect, tag) => {
+                send::transaction(client, effect, tag).await?;
+                Ok(0)
+            }
+            Response::Done { tag, report } => {
+                send::done(client, tag, report).await?;
+                Ok(0)
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Files as tables of a session, under their locations.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use datafusion::catalog::{DynamicFileCatalog, TableProvider, UrlTableFactory};
+use datafusion::common::TableReference;
+use datafusion::error::DataFusionError;
+use datafusion::execution::context::SessionState;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::SessionContext;
+
+use super::files::{self, FormatCache};
+use super::location::is_location;
+use super::remote::ObjectStores;
+use crate::error::Result;
+use crate::policy::Policy;
+
+/// Adds to a session files as tables, and remote stores that are opened on first
+/// use, as far as the policy allows.
+///
+/// # Errors
+/// If the runtime environment cannot be rebuilt, which no input causes.
+pub fn install(ctx: SessionContext, policy: Arc<Policy>) -> Result<SessionContext> {
+    let old = ctx.runtime_env();
+    let stores = ObjectStores::new(Arc::clone(&old.object_store_registry), Arc::clone(&policy));
+    let runtime = RuntimeEnvBuilder::from_runtime_env(&old)
+        .with_object_store_registry(Arc::new(stores))
+        // A cached listing of a folder would never show added files.
+        .with_object_list_cache_limit(0)
+        .build_arc()?;
+
+    let tables = Arc::new(FileTables::new(policy));
+    let catalogs = Arc::clone(ctx.state().catalog_list());
+    let factory = Arc::clone(&tables) as Arc<dyn UrlTableFactory>;
+    let session_id = ctx.session_id();
+    let mut builder = ctx.into_state_builder();
+    if let Some(config) = builder.config() {
+        // Parquet metadata holds descriptions and the models of vectors.
+        config.options_mut().execution.parquet.skip_metadata = false;
+    }
+    let ctx: SessionContext = builder
+        .with_session_id(session_id)
+        .with_runtime_env(runtime)
+        .with_catalog_list(Arc::new(DynamicFileCatalog::new(catalogs, factory)))
+        .build()
+        .into();
+    tables.attach(&ctx);
+    Ok(ctx)
+}
+
+/// Registers the files at `location` (a path, a folder, a pattern or a URL) as
+/// the table `name`.
+///
+/// # Errors
+/// No files, an unknown format, or files that cannot be read.
+pub async fn register_table(ctx: &SessionContext, name: &str, location: &str) -> Result<()> {
+    let table = files::open(&ctx.state(), &FormatCache::default(), location).await?;
+    ctx.register_table(TableReference::bare(name), table)?;
+    Ok(())
+}
+
+type CurrentState = Box<dyn Fn() -> Option<SessionState> + Send + Sync>;
+
+/// Factory of tables for names that are missing in the catalogue.
+struct FileTables {
+    state: OnceLock<CurrentState>,
+    formats: FormatCache,
+    policy: Arc<Policy>,
+}
+
+impl FileTables {
+    fn new(policy: Arc<Policy>) -> Self {
+        Self {
+            state: OnceLock::new(),
+            formats: FormatCache::default(),
+            policy,
+        }
+    }
+
+    /// The reference to the session is weak: the session owns this through its
+    /// catalogue.
+    fn attach(&self, ctx: &SessionContext) {
+        let weak = ctx.state_weak_ref();
+        let current: CurrentState = Box::new(move || Some(weak.upgrade()?.read().clone()));
+        // Called once, directly after construction.
+        let _ = self.state.set(current);
+    }
+}
+
+impl fmt::Debug for FileTables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FileTables")
+    }
+}
+
+#[async_trait]
+impl UrlTableFactory for FileTables {
+    async fn try_new(
+        &self,
+        name: &str,
+    ) -> datafusion::error::Result<Option<Arc<dyn TableProvider>>> {
+        if !is_location(name) {
+            return Ok(None);
+        }
+        let Some(state) = self.state.get().and_then(|current| current()) else {
+            return Ok(None);
+        };
+        // Checked before any access to the file system: an error must not reveal
+        // what exists.
+        self.policy
+            .check_read_location(name)
+            .map_err(|error| DataFusionError::External(Box::new(error)))?;
+        files::open(&state, &self.formats, name)
+            .await
+            .map(Some)
+            .map_err(|error| DataFusionError::External(Box::new(error)))
+    }
+}
