@@ -1,4 +1,4 @@
-//! Certificate that every process with the same secret has.
+//! Certificate derived from the secret of a cluster.
 //!
 //! The key is derived from the secret and the certificate is signed with that key,
 //! so equal secrets give equal certificates. A process trusts this certificate
@@ -12,7 +12,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 
 use crate::secret::SEED_LENGTH;
 
-/// Name in the certificate, in place of those of machines.
+/// Name in the certificate, in place of host names.
 pub const SERVER_NAME: &str = "semql-cluster";
 
 /// Tags of DER (X.690).
@@ -35,14 +35,14 @@ const ED25519: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
 const COMMON_NAME: &[u8] = &[0x06, 0x03, 0x55, 0x04, 0x03];
 const SUBJECT_ALT_NAME: &[u8] = &[0x06, 0x03, 0x55, 0x1d, 0x11];
 
-/// Validity. A certificate ends with its secret, not with a date.
+/// Validity. A certificate does not expire; a new secret replaces it.
 const NOT_BEFORE: &[u8] = b"000101000000Z";
 const NOT_AFTER: &[u8] = b"99991231235959Z";
 
 /// Value of `version` for X.509 v3, which has extensions.
 const V3: u8 = 2;
 
-/// Serial number of the one certificate of its issuer.
+/// Serial number; each issuer has a single certificate.
 const SERIAL: u8 = 1;
 
 /// PKCS #8 in front of the seed of an Ed25519 key (RFC 8410).
@@ -59,7 +59,7 @@ pub struct IdentityPem {
 /// Certificate and private key of the seed.
 ///
 /// # Errors
-/// Only if the seed is no key of Ed25519.
+/// The seed is not a valid Ed25519 key.
 pub fn self_signed(seed: &[u8; SEED_LENGTH]) -> Result<IdentityPem, KeyRejected> {
     let pair = Ed25519KeyPair::from_seed_unchecked(seed)?;
     let unsigned = unsigned_certificate(pair.public_key().as_ref());
@@ -113,12 +113,12 @@ fn subject_alt_name() -> Vec<u8> {
     der(SEQUENCE, &[SUBJECT_ALT_NAME, &der(OCTET_STRING, &[&names])])
 }
 
-/// Whole bytes as a bit string, in which no bits are unused.
+/// Bytes as a bit string without unused bits.
 fn bit_string(bytes: &[u8]) -> Vec<u8> {
     der(BIT_STRING, &[&[0], bytes])
 }
 
-/// Tag, length and the parts one after the other.
+/// Tag, length, and the concatenated parts.
 fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
     let mut out = vec![tag];
@@ -153,7 +153,7 @@ mod tests {
         0x12, 0x83,
     ];
 
-    /// Signed by OpenSSL, and accepted by `openssl verify -CAfile x.pem x.pem`.
+    /// Signed by OpenSSL, and verified by `openssl verify -CAfile x.pem x.pem`.
     const CERTIFICATE: &str = "MIH8MIGvoAMCAQICAQEwBQYDK2VwMBgxFjAUBgNVBAMMDXNlbXFsLWNsdXN0ZXIw\
         IBcNMDAwMTAxMDAwMDAwWhgPOTk5OTEyMzEyMzU5NTlaMBgxFjAUBgNVBAMMDXNl\
         bXFsLWNsdXN0ZXIwKjAFBgMrZXADIQC8qdX4WF0lClT/ubrdss8TlKjydNweSDiZ\
@@ -164,7 +164,7 @@ mod tests {
     const KEY: &str = "MC4CAQAwBQYDK2VwBCIEIEMG9d/Z7MlqLZ6UfzfFJLRmMq2T31ppjyluS/5gjxKD";
 
     #[test]
-    fn a_seed_gives_the_certificate_that_openssl_makes_of_it() {
+    fn the_certificate_equals_that_of_openssl() {
         let pem = self_signed(&SEED).unwrap();
         assert_eq!(
             pem.certificate,
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn long_contents_have_long_lengths() {
+    fn der_lengths_use_the_long_form_from_128_bytes() {
         assert_eq!(der(SEQUENCE, &[&[7; 2]]), [0x30, 2, 7, 7]);
         assert_eq!(der(SEQUENCE, &[&[7; 127]])[..2], [0x30, 0x7f]);
         assert_eq!(der(SEQUENCE, &[&[7; 128]])[..3], [0x30, 0x81, 0x80]);

@@ -1,9 +1,8 @@
-//! How semql's operators and functions are written into a plan that goes to
-//! another process, and read again.
+//! Serialization of semql's operators and functions in physical plans.
 //!
-//! Each call takes its settings and its label set along
-//! ([`semql_udfs::carry`]), so that an executor answers as the client would
-//! have, whatever its own settings are.
+//! Each call is encoded with its settings and its label set
+//! ([`semql_udfs::plan_serde`]), so its result does not depend on the settings of the
+//! executor.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,65 +21,65 @@ use datafusion_proto::physical_plan::{
 use datafusion_proto::protobuf::{self, PhysicalExprNode};
 use prost::Message;
 use semql_udfs::AiOptions;
-use semql_udfs::carry::{self, Carried};
-use semql_udfs::plan::{Computed, InferExec, VectorJoinExec};
-use semql_udfs::vector::Keep;
+use semql_udfs::plan::{ComputedColumn, InferExec, VectorJoinExec};
+use semql_udfs::plan_serde::{self, CallContext};
+use semql_udfs::vector::NeighbourLimit;
 
-/// What our nodes begin with; no node of Ballista's does.
-const OURS: &[u8] = b"semql\0";
+/// Prefix of semql's nodes, which no node of Ballista has.
+const NODE_PREFIX: &[u8] = b"semql\0";
 
-/// The codec of all three sides.
+/// Codec of clients, the scheduler and executors.
 #[derive(Debug)]
 pub struct Codec {
-    /// The settings of this machine, and the models in this process.
-    here: AiOptions,
-    /// Aggregate functions that every process has.
-    known: HashSet<String>,
+    /// Settings of this machine, and the models of this process.
+    options: AiOptions,
+    /// Names of the aggregate functions that every process has.
+    aggregates: HashSet<String>,
     ballista: BallistaPhysicalExtensionCodec,
 }
 
-/// A node, as it is written.
+/// Encoded operator.
 #[derive(Clone, PartialEq, Message)]
-struct Node {
-    #[prost(oneof = "Kind", tags = "1, 2")]
-    kind: Option<Kind>,
+struct SemqlNode {
+    #[prost(oneof = "NodeKind", tags = "1, 2")]
+    kind: Option<NodeKind>,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
-enum Kind {
+enum NodeKind {
     #[prost(message, tag = "1")]
-    Infer(Infer),
+    Infer(InferNode),
     #[prost(message, tag = "2")]
-    VectorJoin(Box<VectorJoin>),
+    VectorJoin(Box<VectorJoinNode>),
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Infer {
+struct InferNode {
     #[prost(message, repeated, tag = "1")]
-    columns: Vec<Column>,
+    columns: Vec<InferColumn>,
     #[prost(message, optional, tag = "2")]
     schema: Option<protobuf::Schema>,
     #[prost(bool, tag = "3")]
     gathered: bool,
 }
 
-/// A call, or an expression that needs no model.
+/// Call, or expression that needs no model.
 #[derive(Clone, PartialEq, Message)]
-struct Column {
+struct InferColumn {
     /// Empty for an expression.
     #[prost(string, tag = "1")]
     function: String,
     #[prost(string, tag = "2")]
     shown: String,
     #[prost(bytes = "vec", tag = "3")]
-    carried: Vec<u8>,
-    /// The arguments, or the expression.
+    context: Vec<u8>,
+    /// Arguments of the call, or the expression.
     #[prost(message, repeated, tag = "4")]
     exprs: Vec<PhysicalExprNode>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct VectorJoin {
+struct VectorJoinNode {
     #[prost(message, optional, tag = "1")]
     left: Option<PhysicalExprNode>,
     #[prost(message, optional, tag = "2")]
@@ -94,102 +93,107 @@ struct VectorJoin {
 }
 
 impl Codec {
-    pub fn new(here: AiOptions) -> Self {
-        let engines = all_default_aggregate_functions();
-        let known = engines.into_iter().chain(
-            semql_udfs::aggregate_functions(&here)
-                .into_iter()
-                .map(Arc::new),
-        );
+    pub fn new(options: AiOptions) -> Self {
+        let builtin = all_default_aggregate_functions();
+        let semql = semql_udfs::aggregate_functions(&options);
+        let functions = builtin.into_iter().chain(semql.into_iter().map(Arc::new));
         Self {
-            known: known.map(|function| function.name().to_string()).collect(),
-            here,
+            aggregates: functions
+                .map(|function| function.name().to_string())
+                .collect(),
+            options,
             ballista: BallistaPhysicalExtensionCodec::default(),
         }
     }
 
-    fn infer(&self, infer: &InferExec, writing: &Writing<'_>) -> Result<Infer> {
-        let column = |column: &Computed| match column {
-            Computed::Call(call) => Ok(Column {
+    fn encode_infer(&self, infer: &InferExec, encoder: &ExprEncoder<'_>) -> Result<InferNode> {
+        let column = |column: &ComputedColumn| match column {
+            ComputedColumn::Call(call) => Ok(InferColumn {
                 function: call.name().to_string(),
-                shown: call.shown.clone(),
-                carried: written(&carry::call(call))?,
-                exprs: writing.exprs(&call.args)?,
+                shown: call.display_name.clone(),
+                context: encode_context(&plan_serde::encode_call(call))?,
+                exprs: encoder.exprs(&call.args)?,
             }),
-            Computed::Plain(expr) => Ok(Column {
-                exprs: writing.exprs(std::slice::from_ref(expr))?,
-                ..Column::default()
+            ComputedColumn::Plain(expr) => Ok(InferColumn {
+                exprs: encoder.exprs(std::slice::from_ref(expr))?,
+                ..InferColumn::default()
             }),
         };
-        Ok(Infer {
+        Ok(InferNode {
             columns: infer.columns().iter().map(column).collect::<Result<_>>()?,
-            schema: Some(schema_written(&infer.schema())?),
-            gathered: infer.is_gathered(),
+            schema: Some(encode_schema(&infer.schema())?),
+            gathered: infer.has_single_input(),
         })
     }
 
-    fn infer_read(
+    fn decode_infer(
         &self,
-        infer: Infer,
+        infer: InferNode,
         input: &Arc<dyn ExecutionPlan>,
-        reading: &Reading<'_>,
+        decoder: &ExprDecoder<'_>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let over = input.schema();
-        let column = |column: Column| -> Result<Computed> {
-            let mut exprs = reading.exprs(&column.exprs, &over)?;
+        let schema = input.schema();
+        let column = |column: InferColumn| -> Result<ComputedColumn> {
+            let mut exprs = decoder.exprs(&column.exprs, &schema)?;
             if column.function.is_empty() {
-                let expr = exprs.pop().ok_or_else(|| lacks("an expression"))?;
-                return Ok(Computed::Plain(expr));
+                let expr = exprs.pop().ok_or_else(|| missing("expression"))?;
+                return Ok(ComputedColumn::Plain(expr));
             }
-            let carried = read(&column.carried)?;
+            let context = decode_context(&column.context)?;
             let (name, shown) = (&column.function, column.shown);
-            let call = carry::arrived_call(name, shown, &carried, exprs, &self.here)?;
-            Ok(Computed::Call(Box::new(call)))
+            let call = plan_serde::decode_call(name, shown, &context, exprs, &self.options)?;
+            Ok(ComputedColumn::Call(Box::new(call)))
         };
         let columns = infer.columns.into_iter().map(column);
         let columns = columns.collect::<Result<Vec<_>>>()?;
-        let schema = schema_read(infer.schema)?;
-        let exec = InferExec::new(Arc::clone(input), columns, schema);
-        Ok(Arc::new(exec.gathered(infer.gathered)))
+        let schema = decode_schema(infer.schema)?;
+        let exec = InferExec::try_new(Arc::clone(input), columns, schema)?;
+        Ok(Arc::new(exec.with_single_input(infer.gathered)))
     }
 
-    fn join(&self, join: &VectorJoinExec, writing: &Writing<'_>) -> Result<VectorJoin> {
+    fn encode_join(
+        &self,
+        join: &VectorJoinExec,
+        encoder: &ExprEncoder<'_>,
+    ) -> Result<VectorJoinNode> {
         let [left, right] = join.on();
-        let (nearest, above) = match join.keep() {
-            Keep::Best(most) => (Some(most as u64), None),
-            Keep::Above(least) => (None, Some(least)),
+        let (nearest, above) = match join.limit() {
+            NeighbourLimit::TopK(most) => (Some(most as u64), None),
+            NeighbourLimit::Threshold(least) => (None, Some(least)),
         };
-        Ok(VectorJoin {
-            left: Some(writing.expr(left)?),
-            right: Some(writing.expr(right)?),
+        Ok(VectorJoinNode {
+            left: Some(encoder.expr(left)?),
+            right: Some(encoder.expr(right)?),
             nearest,
             above,
-            schema: Some(schema_written(&join.schema())?),
+            schema: Some(encode_schema(&join.schema())?),
         })
     }
 
-    fn join_read(
+    fn decode_join(
         &self,
-        join: VectorJoin,
+        join: VectorJoinNode,
         [left, right]: [&Arc<dyn ExecutionPlan>; 2],
-        reading: &Reading<'_>,
+        decoder: &ExprDecoder<'_>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let expr = |expr: Option<PhysicalExprNode>, over: SchemaRef| {
-            let expr = expr.ok_or_else(|| lacks("a vector"))?;
-            reading.expr(&expr, &over)
+        let expr = |expr: Option<PhysicalExprNode>, schema: SchemaRef| {
+            let expr = expr.ok_or_else(|| missing("vector"))?;
+            decoder.expr(&expr, &schema)
         };
         let on = [
             expr(join.left, left.schema())?,
             expr(join.right, right.schema())?,
         ];
-        let keep = match (join.nearest, join.above) {
-            (Some(most), _) => Keep::Best(most as usize),
-            (None, Some(least)) => Keep::Above(least),
-            (None, None) => return Err(lacks("which pairs to keep")),
+        let limit = match (join.nearest, join.above) {
+            (Some(most), _) => NeighbourLimit::TopK(most as usize),
+            (None, Some(least)) => NeighbourLimit::Threshold(least),
+            (None, None) => {
+                return Err(missing("pair selection"));
+            }
         };
         let sides = [Arc::clone(left), Arc::clone(right)];
-        let schema = schema_read(join.schema)?;
-        Ok(Arc::new(VectorJoinExec::new(sides, on, keep, schema)))
+        let schema = decode_schema(join.schema)?;
+        Ok(Arc::new(VectorJoinExec::new(sides, on, limit, schema)))
     }
 }
 
@@ -200,21 +204,21 @@ impl PhysicalExtensionCodec for Codec {
         buf: &mut Vec<u8>,
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<()> {
-        let writing = Writing {
+        let encoder = ExprEncoder {
             codec: self,
             converter,
         };
         let kind = if let Some(infer) = node.downcast_ref::<InferExec>() {
-            Kind::Infer(self.infer(infer, &writing)?)
+            NodeKind::Infer(self.encode_infer(infer, &encoder)?)
         } else if let Some(join) = node.downcast_ref::<VectorJoinExec>() {
-            Kind::VectorJoin(Box::new(self.join(join, &writing)?))
+            NodeKind::VectorJoin(Box::new(self.encode_join(join, &encoder)?))
         } else {
             return self.ballista.try_encode(node, buf, converter);
         };
-        buf.extend_from_slice(OURS);
-        Node { kind: Some(kind) }
+        buf.extend_from_slice(NODE_PREFIX);
+        SemqlNode { kind: Some(kind) }
             .encode(buf)
-            .map_err(|error| internal_datafusion_err!("cannot write a plan: {error}"))
+            .map_err(|error| internal_datafusion_err!("cannot encode a plan: {error}"))
     }
 
     fn try_decode(
@@ -224,81 +228,89 @@ impl PhysicalExtensionCodec for Codec {
         ctx: &TaskContext,
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Some(ours) = buf.strip_prefix(OURS) else {
+        let Some(node) = buf.strip_prefix(NODE_PREFIX) else {
             return self.ballista.try_decode(buf, inputs, ctx, converter);
         };
-        let node = Node::decode(ours)
-            .map_err(|error| internal_datafusion_err!("cannot read a plan: {error}"))?;
-        let reading = Reading {
+        let node = SemqlNode::decode(node)
+            .map_err(|error| internal_datafusion_err!("cannot decode a plan: {error}"))?;
+        let decoder = ExprDecoder {
             context: PhysicalPlanDecodeContext::new(ctx, self),
             converter,
         };
         match (node.kind, inputs) {
-            (Some(Kind::Infer(infer)), [input]) => self.infer_read(infer, input, &reading),
-            (Some(Kind::VectorJoin(join)), [left, right]) => {
-                self.join_read(*join, [left, right], &reading)
+            (Some(NodeKind::Infer(infer)), [input]) => self.decode_infer(infer, input, &decoder),
+            (Some(NodeKind::VectorJoin(join)), [left, right]) => {
+                self.decode_join(*join, [left, right], &decoder)
             }
-            _ => internal_err!("cannot read a plan: a node with {} inputs", inputs.len()),
+            _ => internal_err!(
+                "cannot decode a plan: unknown node with {} inputs",
+                inputs.len()
+            ),
         }
     }
 
     fn try_encode_udf(&self, function: &ScalarUDF, buf: &mut Vec<u8>) -> Result<()> {
-        // One without settings is found by its name.
-        if let Some(carried) = carry::scalar(function)? {
-            buf.extend(written(&carried)?);
+        // A function without settings is encoded by name alone.
+        if let Some(context) = plan_serde::encode_scalar(function)? {
+            buf.extend(encode_context(&context)?);
         }
         Ok(())
     }
 
     fn try_decode_udf(&self, name: &str, buf: &[u8]) -> Result<Arc<ScalarUDF>> {
-        Ok(Arc::new(carry::arrived_scalar(
+        Ok(Arc::new(plan_serde::decode_scalar(
             name,
-            &read(buf)?,
-            &self.here,
+            &decode_context(buf)?,
+            &self.options,
         )?))
     }
 
     fn try_encode_udaf(&self, function: &AggregateUDF, buf: &mut Vec<u8>) -> Result<()> {
-        match carry::aggregate(function) {
-            Some(carried) => buf.extend(written(&carried)?),
-            // Found by its name there, if it is there.
-            None if self.known.contains(function.name()) => {}
-            None => return plan_err!("{} is a function of this process alone", function.name()),
+        match plan_serde::encode_aggregate(function) {
+            Some(context) => buf.extend(encode_context(&context)?),
+            // The other process looks it up by name.
+            None if self.aggregates.contains(function.name()) => {}
+            None => {
+                return plan_err!(
+                    "the function {} exists in this process only",
+                    function.name()
+                );
+            }
         }
         Ok(())
     }
 
     fn try_decode_udaf(&self, name: &str, buf: &[u8]) -> Result<Arc<AggregateUDF>> {
-        Ok(Arc::new(carry::arrived_aggregate(
+        Ok(Arc::new(plan_serde::decode_aggregate(
             name,
-            &read(buf)?,
-            &self.here,
+            &decode_context(buf)?,
+            &self.options,
         )?))
     }
 
     fn try_encode_udwf(&self, function: &WindowUDF, buf: &mut Vec<u8>) -> Result<()> {
-        if let Some(carried) = carry::window(function) {
-            buf.extend(written(&carried)?);
+        if let Some(context) = plan_serde::encode_window(function) {
+            buf.extend(encode_context(&context)?);
         }
         Ok(())
     }
 
     fn try_decode_udwf(&self, name: &str, buf: &[u8]) -> Result<Arc<WindowUDF>> {
-        Ok(Arc::new(carry::arrived_window(
+        Ok(Arc::new(plan_serde::decode_window(
             name,
-            &read(buf)?,
-            &self.here,
+            &decode_context(buf)?,
+            &self.options,
         )?))
     }
 }
 
-/// Expressions within a node that is being written.
-struct Writing<'a> {
+/// Encoder of the expressions of a node.
+struct ExprEncoder<'a> {
     codec: &'a Codec,
     converter: &'a dyn PhysicalProtoConverterExtension,
 }
 
-impl Writing<'_> {
+impl ExprEncoder<'_> {
     fn expr(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<PhysicalExprNode> {
         self.converter.physical_expr_to_proto(expr, self.codec)
     }
@@ -308,47 +320,47 @@ impl Writing<'_> {
     }
 }
 
-/// Expressions within a node that is being read.
-struct Reading<'a> {
+/// Decoder of the expressions of a node.
+struct ExprDecoder<'a> {
     context: PhysicalPlanDecodeContext<'a>,
     converter: &'a dyn PhysicalProtoConverterExtension,
 }
 
-impl Reading<'_> {
-    fn expr(&self, expr: &PhysicalExprNode, over: &Schema) -> Result<Arc<dyn PhysicalExpr>> {
+impl ExprDecoder<'_> {
+    fn expr(&self, expr: &PhysicalExprNode, schema: &Schema) -> Result<Arc<dyn PhysicalExpr>> {
         self.converter
-            .proto_to_physical_expr(expr, over, &self.context)
+            .proto_to_physical_expr(expr, schema, &self.context)
     }
 
     fn exprs(
         &self,
         exprs: &[PhysicalExprNode],
-        over: &Schema,
+        schema: &Schema,
     ) -> Result<Vec<Arc<dyn PhysicalExpr>>> {
-        exprs.iter().map(|expr| self.expr(expr, over)).collect()
+        exprs.iter().map(|expr| self.expr(expr, schema)).collect()
     }
 }
 
-fn written(carried: &Carried) -> Result<Vec<u8>> {
-    serde_json::to_vec(carried)
-        .map_err(|error| internal_datafusion_err!("cannot write a plan: {error}"))
+fn encode_context(context: &CallContext) -> Result<Vec<u8>> {
+    serde_json::to_vec(context)
+        .map_err(|error| internal_datafusion_err!("cannot encode a plan: {error}"))
 }
 
-fn read(buf: &[u8]) -> Result<Carried> {
+fn decode_context(buf: &[u8]) -> Result<CallContext> {
     serde_json::from_slice(buf)
-        .map_err(|error| internal_datafusion_err!("cannot read a plan: {error}"))
+        .map_err(|error| internal_datafusion_err!("cannot decode a plan: {error}"))
 }
 
-fn schema_written(schema: &SchemaRef) -> Result<protobuf::Schema> {
+fn encode_schema(schema: &SchemaRef) -> Result<protobuf::Schema> {
     Ok(schema.as_ref().try_into()?)
 }
 
-fn schema_read(schema: Option<protobuf::Schema>) -> Result<SchemaRef> {
-    let schema = schema.ok_or_else(|| lacks("its columns"))?;
+fn decode_schema(schema: Option<protobuf::Schema>) -> Result<SchemaRef> {
+    let schema = schema.ok_or_else(|| missing("schema"))?;
     let schema: Schema = (&schema).try_into()?;
     Ok(Arc::new(schema))
 }
 
-fn lacks(what: &str) -> DataFusionError {
-    internal_datafusion_err!("cannot read a plan: a node lacks {what}")
+fn missing(what: &str) -> DataFusionError {
+    internal_datafusion_err!("cannot decode a plan: a node has no {what}")
 }

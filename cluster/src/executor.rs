@@ -21,66 +21,65 @@ use semql::ShellError;
 use semql_udfs::backend::Device;
 use semql_udfs::{AiOptions, Runtime};
 
-use crate::args::Executor;
+use crate::args::ExecutorArgs;
 use crate::codec::Codec;
-use crate::process::{host_and_port, say};
+use crate::process::{parse_host_port, print_status};
 use crate::session;
 use crate::stage::StageEngine;
-use crate::transport::{ConnectError, Transport};
+use crate::transport::{ConnectError, MAX_MESSAGE_SIZE, Transport};
 
-/// How long an executor waits for its scheduler to be started.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time that an executor waits for its scheduler to start.
+const SCHEDULER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The largest message; plans carry small tables.
-const LARGEST: u32 = 64 << 20;
+/// Interval between attempts to connect to the scheduler.
+const CONNECT_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Serves until the process is stopped.
 ///
 /// # Errors
-/// A setting that does not exist, a port that is taken, no scheduler, no secret
-/// for an address that other machines reach.
-pub async fn run(args: Executor) -> Result<(), ShellError> {
+/// An unknown setting, an address that is in use or needs a secret, no scheduler.
+pub async fn run(args: ExecutorArgs) -> Result<(), ShellError> {
     let transport = Transport::from_secret_file(args.secret_file.as_deref())?;
     transport.check_bind(args.bind)?;
-    let scheduler = host_and_port(&args.scheduler)?;
-    let place = format!("{}:{}", scheduler.0, scheduler.1);
+    let scheduler = parse_host_port(&args.scheduler)?;
+    let scheduler_address = format!("{}:{}", scheduler.0, scheduler.1);
     let ai = settings(&args.settings)?;
-    let address = free(SocketAddr::new(args.bind, args.port))?;
-    let folder = Folder::new(args.work_dir.clone(), address)?;
-    await_scheduler(&transport, &place).await?;
-    let config = config(&args, &ai, address, &scheduler, &folder.path, &transport)?;
+    let address = resolve_port(SocketAddr::new(args.bind, args.port))?;
+    let work_dir = WorkDir::new(args.work_dir.clone(), address)?;
+    await_scheduler(&transport, &scheduler_address).await?;
+    let config = config(&args, &ai, address, &scheduler, &work_dir.path, &transport)?;
     if transport.is_encrypted() {
-        say("connections are encrypted, and need the secret of this cluster");
+        print_status("connections are encrypted, and need the secret of this cluster");
     }
-    say(&format!(
-        "an executor at {address} works for the scheduler at {place}, {} at a time, with ai.device = '{}'",
+    print_status(&format!(
+        "an executor at {address} is connected to the scheduler at {scheduler_address}, with up to {} tasks at a time and ai.device = '{}'",
         config.vcores, ai.settings.device
     ));
     tokio::select! {
-        ended = start_executor_process(Arc::new(config)) => {
-            ended.map_err(|error| ShellError::query(format!("the executor stopped: {error}")))
+        result = start_executor_process(Arc::new(config)) => {
+            result.map_err(|error| ShellError::query(format!("the executor stopped: {error}")))
         }
-        ended = interrupted_twice() => Ok(ended?),
+        result = second_interrupt() => Ok(result?),
     }
 }
 
-/// The first Ctrl-C lets the parts under way come to their end.
-async fn interrupted_twice() -> std::io::Result<()> {
+/// Waits for the second Ctrl-C; on the first, Ballista finishes the running tasks.
+async fn second_interrupt() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await?;
-    say("the executor ends after what it is at; Ctrl-C once more ends it now");
+    print_status("the executor stops after its running tasks; press Ctrl-C again to stop it now");
     tokio::signal::ctrl_c().await
 }
 
-/// The settings of this machine.
+/// Settings of this machine.
 fn settings(given: &[(String, String)]) -> Result<AiOptions, ShellError> {
     let mut ai = AiOptions::new(Arc::new(Runtime::new()));
     for (key, value) in given {
-        let own = key.strip_prefix("ai.").ok_or_else(|| {
+        let name = key.strip_prefix("ai.").ok_or_else(|| {
             ShellError::usage(format!(
-                "--set {key}={value}: an executor has the settings ai.*; all others are the client's"
+                "--set {key}={value}: an executor has settings ai.* only; the client sends all others"
             ))
         })?;
-        ai.set(own, value).map_err(|error| {
+        ai.set(name, value).map_err(|error| {
             let error = ShellError::from(error);
             ShellError::usage(format!("--set {key}={value}: {}", error.message))
         })?;
@@ -88,33 +87,32 @@ fn settings(given: &[(String, String)]) -> Result<AiOptions, ShellError> {
     Ok(ai)
 }
 
-/// The address with its port, a free one where any will do. Ballista wants to
-/// know it before it listens.
-fn free(address: SocketAddr) -> Result<SocketAddr, ShellError> {
+/// Replaces port 0 by a free port, which Ballista needs before it listens.
+fn resolve_port(address: SocketAddr) -> Result<SocketAddr, ShellError> {
     std::net::TcpListener::bind(address)
         .and_then(|listener| listener.local_addr())
         .map_err(|error| {
             ShellError::setup(format!(
-                "the executor cannot listen on {address}: {error}; --port and --bind name another place"
+                "the executor cannot listen on {address}: {error}; choose another address with --bind or --port"
             ))
         })
 }
 
-/// Waits until there is a scheduler at `place`.
-async fn await_scheduler(transport: &Transport, place: &str) -> Result<(), ShellError> {
-    let begun = Instant::now();
-    let mut said = false;
+/// Waits until the scheduler at `address` accepts connections.
+async fn await_scheduler(transport: &Transport, address: &str) -> Result<(), ShellError> {
+    let start = Instant::now();
+    let mut reported = false;
     loop {
-        let cause = match transport.connect(place).await {
+        let cause = match transport.connect(address).await {
             Ok(_) => return Ok(()),
-            Err(ConnectError::Absent { cause, .. }) if begun.elapsed() < PATIENCE => cause,
+            Err(ConnectError::Absent { cause, .. }) if start.elapsed() < SCHEDULER_TIMEOUT => cause,
             Err(error) => return Err(error.into()),
         };
-        if !said {
-            said = true;
-            say(&format!("waiting for the scheduler at {place} ({cause})"));
+        if !reported {
+            reported = true;
+            print_status(&format!("waiting for the scheduler at {address} ({cause})"));
         }
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(CONNECT_INTERVAL).await;
     }
 }
 
@@ -132,8 +130,7 @@ fn task_config(ai: AiOptions, transport: &Transport) -> ConfigProducer {
     })
 }
 
-/// Server of results in place of Ballista's own, which cannot encrypt; none is
-/// needed without a secret.
+/// Encrypted server of results, in place of Ballista's; `None` without a secret.
 fn flight_server(transport: &Transport) -> Option<Arc<ArrowFlightServerProvider>> {
     if !transport.is_encrypted() {
         return None;
@@ -156,8 +153,8 @@ async fn serve_results(
     config: GrpcServerConfig,
 ) -> Result<(), BallistaError> {
     let flight = FlightServiceServer::new(BallistaFlightService::new(folder))
-        .max_decoding_message_size(LARGEST as usize)
-        .max_encoding_message_size(LARGEST as usize);
+        .max_decoding_message_size(MAX_MESSAGE_SIZE as usize)
+        .max_encoding_message_size(MAX_MESSAGE_SIZE as usize);
     let served = transport
         .server(create_grpc_server(&config))?
         .add_service(flight)
@@ -166,30 +163,30 @@ async fn serve_results(
 }
 
 fn config(
-    args: &Executor,
+    args: &ExecutorArgs,
     ai: &AiOptions,
     address: SocketAddr,
     (scheduler_host, scheduler_port): &(String, u16),
     folder: &Path,
     transport: &Transport,
 ) -> Result<ExecutorProcessConfig, ShellError> {
-    // The cores of a GPU's machine only bring it its texts.
+    // On a GPU, one task keeps the device busy; cores only tokenize its texts.
     let concurrency = match (args.concurrency, ai.settings.device) {
         (Some(concurrency), _) => usize::from(concurrency),
         (None, Device::Cuda(_) | Device::TensorRt(_)) => 1,
         _ => std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let place = format!("executor {address}");
+    let process = format!("executor {address}");
     let scheduler = transport.scheduler_endpoint(&format!("{scheduler_host}:{scheduler_port}"))?;
     let scheduler = scheduler.connect_lazy();
-    let engine = StageEngine::new(&place, Arc::clone(&ai.runtime), scheduler);
-    let spilled = folder.to_path_buf();
+    let engine = StageEngine::new(&process, Arc::clone(&ai.runtime), scheduler);
+    let spill_folder = folder.to_path_buf();
     Ok(ExecutorProcessConfig {
         bind_host: match address {
             SocketAddr::V4(at) => at.ip().to_string(),
             SocketAddr::V6(at) => format!("[{}]", at.ip()),
         },
-        // Of an address that is any, the scheduler takes the one it sees.
+        // For an unspecified address, the scheduler uses that of the connection.
         external_host: args
             .host
             .clone()
@@ -201,14 +198,14 @@ fn config(
         task_scheduling_policy: TaskSchedulingPolicy::PullStaged,
         work_dir: Some(folder.to_string_lossy().into_owned()),
         memory_pool_size: args.memory_limit.map(|bytes| bytes as u64),
-        grpc_max_decoding_message_size: LARGEST,
-        grpc_max_encoding_message_size: LARGEST,
+        grpc_max_decoding_message_size: MAX_MESSAGE_SIZE,
+        grpc_max_encoding_message_size: MAX_MESSAGE_SIZE,
         override_execution_engine: Some(Arc::new(engine)),
         override_function_registry: Some(Arc::new(session::functions(ai)?)),
         override_config_producer: Some(task_config(ai.clone(), transport)),
         override_runtime_producer: Some(Arc::new(move |_: &SessionConfig| {
             session::environment()
-                .with_temp_file_path(spilled.clone())
+                .with_temp_file_path(spill_folder.clone())
                 .build_arc()
         })),
         override_physical_codec: Some(Arc::new(Codec::new(ai.clone()))),
@@ -218,32 +215,32 @@ fn config(
     })
 }
 
-/// Where results lie; a folder of our own goes with the process.
-struct Folder {
+/// Folder of results, removed with the process if it is temporary.
+struct WorkDir {
     path: PathBuf,
-    own: bool,
+    temporary: bool,
 }
 
-impl Folder {
+impl WorkDir {
     fn new(given: Option<PathBuf>, address: SocketAddr) -> Result<Self, ShellError> {
-        let own = given.is_none();
+        let temporary = given.is_none();
         let path = given.unwrap_or_else(|| {
             let name = format!("semql-executor-{}-{}", std::process::id(), address.port());
             std::env::temp_dir().join(name)
         });
         std::fs::create_dir_all(&path).map_err(|error| {
             ShellError::setup(format!(
-                "cannot make the folder {}: {error}; --work-dir names another one",
+                "cannot create the folder {}: {error}; choose another one with --work-dir",
                 path.display()
             ))
         })?;
-        Ok(Self { path, own })
+        Ok(Self { path, temporary })
     }
 }
 
-impl Drop for Folder {
+impl Drop for WorkDir {
     fn drop(&mut self) {
-        if self.own {
+        if self.temporary {
             let _ = std::fs::remove_dir_all(&self.path);
         }
     }

@@ -1,9 +1,9 @@
-//! Whether two processes may work together.
+//! Version check between a client, the scheduler and executors.
 //!
 //! Ballista sends a client's settings to the scheduler and the executors as
-//! names and values, and drops the names that they do not know. With the
-//! settings goes who sends them: the version of semql, and which settings it
-//! has. A process that is another, or lacks one, refuses the query.
+//! names and values, and drops unknown names. The handshake is sent with the
+//! settings: the version of semql and the names of its settings. A process of
+//! another version, or without one of the settings, refuses the query.
 
 use std::any::Any;
 
@@ -13,23 +13,23 @@ use datafusion::error::Result;
 use datafusion::prelude::SessionConfig;
 use semql_udfs::AiOptions;
 
-use crate::told::Told;
+use crate::remote_error::RemoteError;
 
-/// The version of this process.
+/// Version of this process.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Who sends a query.
+/// Version and settings of the client that sends a query.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Handshake {
-    /// Empty where it is no semql.
+    /// Empty for a client other than semql.
     version: String,
-    /// The names of the settings it has, with spaces between.
+    /// Names of its settings, separated by spaces.
     settings: String,
 }
 
 impl Handshake {
-    /// This process.
-    pub fn own() -> Self {
+    /// Handshake of this process.
+    pub fn local() -> Self {
         let settings: Vec<String> = AiOptions::keys().collect();
         Self {
             version: VERSION.to_string(),
@@ -37,37 +37,37 @@ impl Handshake {
         }
     }
 
-    /// Refuses a query of a client that this process would not understand as
-    /// it is meant. `place` is this process.
+    /// Refuses a query of an incompatible client; `process` is the name of this
+    /// process.
     ///
     /// # Errors
-    /// Another version of semql; a setting that is not known here.
-    pub fn check(config: &SessionConfig, place: &str) -> Result<(), Told> {
+    /// Another version of semql, or a setting that this process lacks.
+    pub fn check(config: &SessionConfig, process: &str) -> Result<(), RemoteError> {
         let Some(client) = config.options().extensions.get::<Self>() else {
             return Ok(());
         };
-        // A client of Ballista that is no semql asks for nothing special.
+        // A plain client of Ballista needs no check.
         if client.version.is_empty() {
             return Ok(());
         }
-        let own = Self::own();
-        if client.version != own.version {
-            return Err(Told::new(
-                place,
+        let local = Self::local();
+        if client.version != local.version {
+            return Err(RemoteError::new(
+                process,
                 format!(
-                    "this is semql {}, and the query comes from semql {}: install the same version on every machine",
-                    own.version, client.version
+                    "the version is semql {}, and the query comes from semql {}; install the same version on every machine",
+                    local.version, client.version
                 ),
             ));
         }
-        let known: Vec<&str> = own.settings.split(' ').collect();
+        let known: Vec<&str> = local.settings.split(' ').collect();
         let sent = client.settings.split(' ');
         let unknown: Vec<&str> = sent.filter(|name| !known.contains(name)).collect();
         if !unknown.is_empty() {
-            return Err(Told::new(
-                place,
+            return Err(RemoteError::new(
+                process,
                 format!(
-                    "the query has settings that are not known here: {}; install the same build on every machine",
+                    "the query has unknown settings: {}; install the same build on every machine",
                     unknown.join(", ")
                 ),
             ));
@@ -104,7 +104,7 @@ impl ExtensionOptions for Handshake {
 
     fn entries(&self) -> Vec<ConfigEntry> {
         let entry = |key: &str, value: &str, description| ConfigEntry {
-            // DataFusion lists what an extension gives as it is.
+            // DataFusion does not add the prefix to the entries of an extension.
             key: format!("{}.{key}", Self::PREFIX),
             value: Some(value.to_string()),
             description,
@@ -113,12 +113,12 @@ impl ExtensionOptions for Handshake {
             entry(
                 "version",
                 &self.version,
-                "The version of the client, which the cluster has to have too",
+                "Version of the client, which has to be that of the cluster",
             ),
             entry(
                 "settings",
                 &self.settings,
-                "The settings of the client, which the cluster has to know",
+                "Settings of the client, all of which the cluster has to have",
             ),
         ]
     }
@@ -133,14 +133,17 @@ mod tests {
     }
 
     #[test]
-    fn the_same_build_is_let_in_and_another_is_told_why_not() {
-        assert_eq!(Handshake::check(&config(Handshake::own()), "here"), Ok(()));
+    fn only_the_same_build_is_accepted() {
+        assert_eq!(
+            Handshake::check(&config(Handshake::local()), "here"),
+            Ok(())
+        );
         assert_eq!(Handshake::check(&SessionConfig::new(), "here"), Ok(()));
-        let mut other = config(Handshake::own());
+        let mut other = config(Handshake::local());
         other.options_mut().set("semql.version", "0.0.1").unwrap();
         let refused = Handshake::check(&other, "here").unwrap_err();
         assert!(refused.message.contains("semql 0.0.1"), "{refused:?}");
-        let mut newer = Handshake::own();
+        let mut newer = Handshake::local();
         newer.settings.push_str(" ai.speed");
         let refused = Handshake::check(&config(newer), "here").unwrap_err();
         assert!(refused.message.contains("ai.speed"), "{refused:?}");

@@ -1,9 +1,9 @@
-//! The shell with the cluster in it: `semql cluster scheduler`, `semql cluster
+//! Shell with cluster support: `semql cluster scheduler`, `semql cluster
 //! executor` and `semql --cluster URL`, on Apache DataFusion Ballista.
 //!
-//! The client plans a query as it would for itself, and sends the physical plan:
-//! so the scheduler neither plans again (its adaptive planner would drop rules
-//! of ours) nor needs models, and answers are those of one process.
+//! The client plans a query as a single process does, and sends the physical
+//! plan. The scheduler therefore needs no models and does not plan again, which
+//! would drop optimizer rules of semql; results equal those of one process.
 
 mod args;
 mod certificate;
@@ -12,11 +12,11 @@ mod codec;
 mod executor;
 mod handshake;
 mod process;
+mod remote_error;
 mod scheduler;
 mod secret;
 mod session;
 mod stage;
-mod told;
 mod transport;
 
 use std::ffi::OsString;
@@ -25,8 +25,8 @@ use std::sync::Arc;
 use clap::Parser;
 use semql::{Cluster, ExitCode, Remote, ShellError};
 
-use args::{Args, Role};
-use client::Client;
+use args::{ClusterArgs, ClusterRole};
+use client::RemoteClient;
 
 fn main() {
     std::process::exit(semql::main_with_args(std::env::args_os(), Some(&Ballista)))
@@ -37,14 +37,14 @@ struct Ballista;
 impl Cluster for Ballista {
     fn run(&self, arguments: &[OsString]) -> Result<ExitCode, ShellError> {
         let name = OsString::from("semql cluster");
-        let args = Args::parse_from(std::iter::once(&name).chain(arguments));
+        let args = ClusterArgs::parse_from(std::iter::once(&name).chain(arguments));
         match args.role {
-            Role::Scheduler(scheduler) => process::run(scheduler::run(scheduler)),
-            Role::Executor(executor) => process::run(executor::run(executor)),
+            ClusterRole::Scheduler(scheduler) => process::run(scheduler::run(scheduler)),
+            ClusterRole::Executor(executor) => process::run(executor::run(executor)),
         }
     }
 
     fn remote(&self, url: &str) -> Result<Arc<dyn Remote>, ShellError> {
-        Ok(Arc::new(Client::new(url)?))
+        Ok(Arc::new(RemoteClient::new(url)?))
     }
 }

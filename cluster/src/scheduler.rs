@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
@@ -23,36 +24,31 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Status};
 
-use crate::args::Scheduler;
+use crate::args::SchedulerArgs;
 use crate::codec::Codec;
 use crate::handshake::Handshake;
-use crate::process::say;
+use crate::process::print_status;
 use crate::session;
-use crate::transport::{HEALTH_PATH, READY_PATH, Transport};
+use crate::transport::{HEALTH_PATH, MAX_MESSAGE_SIZE, READY_PATH, Transport};
 
-/// How long results are kept for a client that neither fetched them nor went
-/// away, in seconds.
-const KEPT: u64 = 3600;
+/// Time after which results are removed that the client has not released.
+const RESULT_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// The largest plan that may come in; small tables travel within it.
-const LARGEST: u32 = 64 << 20;
-
-/// The scheduler of Ballista.
+/// Scheduler of Ballista.
 type BallistaScheduler = SchedulerServer<LogicalPlanNode, PhysicalPlanNode>;
 
 /// Serves until the process is stopped.
 ///
 /// # Errors
-/// If it cannot listen there, or has no secret for an address that other machines
-/// reach.
-pub async fn run(args: Scheduler) -> Result<(), ShellError> {
+/// The address is in use, or needs a secret.
+pub async fn run(args: SchedulerArgs) -> Result<(), ShellError> {
     let transport = Transport::from_secret_file(args.secret_file.as_deref())?;
     transport.check_bind(args.bind)?;
-    let wanted = SocketAddr::new(args.bind, args.port);
-    let listener = TcpListener::bind(wanted).await;
+    let bind = SocketAddr::new(args.bind, args.port);
+    let listener = TcpListener::bind(bind).await;
     let listener = listener.map_err(|error| {
         ShellError::setup(format!(
-            "the scheduler cannot listen on {wanted}: {error}; --port and --bind name another place"
+            "the scheduler cannot listen on {bind}: {error}; choose another address with --bind or --port"
         ))
     })?;
     let address = listener.local_addr()?;
@@ -64,17 +60,17 @@ pub async fn run(args: Scheduler) -> Result<(), ShellError> {
         create_scheduler::<LogicalPlanNode, PhysicalPlanNode>(cluster, Arc::new(config)).await;
     let scheduler = scheduler.map_err(failed)?;
     if transport.is_encrypted() {
-        say("connections are encrypted, and need the secret of this cluster");
+        print_status("connections are encrypted, and need the secret of this cluster");
     }
-    say(&format!("the scheduler listens on {address}"));
+    print_status(&format!("the scheduler listens on {address}"));
     tokio::select! {
         served = serve(listener, scheduler, &transport) => served.map_err(failed),
         _ = tokio::signal::ctrl_c() => Ok(()),
     }
 }
 
-/// Accepts connections: in plain with Ballista's own server, which cannot encrypt,
-/// and encrypted with one of the same services.
+/// Accepts connections: without a secret with Ballista's server, which cannot
+/// encrypt, else with a TLS server of the same services.
 async fn serve(
     listener: TcpListener,
     scheduler: BallistaScheduler,
@@ -91,12 +87,12 @@ async fn serve(
     served.await.map_err(BallistaError::TonicError)
 }
 
-/// The scheduler's gRPC service, and the paths that clients ask before a query.
+/// gRPC service of the scheduler, and the paths that clients request before a query.
 fn routes(scheduler: BallistaScheduler) -> Routes {
     let scheduler = Arc::new(scheduler);
     let grpc = SchedulerGrpcServer::from_arc(Arc::clone(&scheduler))
-        .max_decoding_message_size(LARGEST as usize)
-        .max_encoding_message_size(LARGEST as usize);
+        .max_decoding_message_size(MAX_MESSAGE_SIZE as usize)
+        .max_encoding_message_size(MAX_MESSAGE_SIZE as usize);
     let ready = move || {
         let status = match scheduler.is_ready() {
             true => StatusCode::OK,
@@ -111,8 +107,8 @@ fn routes(scheduler: BallistaScheduler) -> Routes {
     Routes::from(router)
 }
 
-/// Adds the address of the peer where Ballista looks for the host of an executor
-/// that names none.
+/// Adds the address of the peer to a request: Ballista's fallback for the host of
+/// an executor.
 fn add_peer_address(mut request: Request<()>) -> Result<Request<()>, Status> {
     let address = request
         .remote_addr()
@@ -121,28 +117,28 @@ fn add_peer_address(mut request: Request<()>) -> Result<Request<()>, Status> {
     Ok(request)
 }
 
-fn config(args: &Scheduler, address: SocketAddr, transport: &Transport) -> SchedulerConfig {
+fn config(args: &SchedulerArgs, address: SocketAddr, transport: &Transport) -> SchedulerConfig {
     let ai = AiOptions::new(Arc::new(Runtime::new()));
-    let place = format!("scheduler {address}");
-    let (of_config, of_state) = (ai.clone(), ai.clone());
+    let process = format!("scheduler {address}");
+    let (config_ai, state_ai) = (ai.clone(), ai.clone());
     SchedulerConfig {
         bind_host: address.ip().to_string(),
         bind_port: address.port(),
         external_host: address.ip().to_string(),
-        // Executors ask for work: they need no second port, and find a
-        // scheduler again that has been restarted.
+        // Executors poll for work: they need no second port, and reconnect to a
+        // restarted scheduler.
         scheduling_policy: TaskSchedulingPolicy::PullStaged,
         task_distribution: TaskDistributionPolicy::RoundRobin,
         executor_timeout_seconds: args.executor_timeout,
         expire_dead_executor_interval_seconds: (args.executor_timeout / 4).max(1),
         no_executors_grace_period_seconds: args.executor_timeout,
-        finished_job_data_clean_up_interval_seconds: KEPT,
-        grpc_server_max_decoding_message_size: LARGEST,
-        grpc_server_max_encoding_message_size: LARGEST,
-        override_config_producer: Some(Arc::new(move || session::config(of_config.clone()))),
+        finished_job_data_clean_up_interval_seconds: RESULT_TIMEOUT.as_secs(),
+        grpc_server_max_decoding_message_size: MAX_MESSAGE_SIZE,
+        grpc_server_max_encoding_message_size: MAX_MESSAGE_SIZE,
+        override_config_producer: Some(Arc::new(move || session::config(config_ai.clone()))),
         override_session_builder: Some(Arc::new(move |config| {
-            Handshake::check(&config, &place)?;
-            session::state(config, &of_state)
+            Handshake::check(&config, &process)?;
+            session::state(config, &state_ai)
         })),
         override_physical_codec: Some(Arc::new(Codec::new(ai))),
         override_create_grpc_client_endpoint: transport.executor_override(),

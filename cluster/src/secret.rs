@@ -1,4 +1,4 @@
-//! Secret that every process of a cluster knows.
+//! Secret shared by all processes of a cluster.
 
 use std::fmt;
 use std::fs::{File, Metadata};
@@ -39,8 +39,8 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// Reads the file that `--secret-file` names, or else the one that
-    /// [`SECRET_FILE_VARIABLE`] names. There is no secret where neither is given.
+    /// Reads the file of `--secret-file`, or else of [`SECRET_FILE_VARIABLE`].
+    /// `None` if neither is set.
     ///
     /// # Errors
     /// A file that cannot be read, that other users may read, or whose secret is
@@ -64,7 +64,7 @@ impl Secret {
             .map_err(|why| ShellError::usage(format!("{source} {}: {why}", path.display())))
     }
 
-    /// The secret in the content of a file.
+    /// Parses the content of a file.
     ///
     /// # Errors
     /// A secret that is too short.
@@ -72,15 +72,15 @@ impl Secret {
         let secret = content.trim_ascii();
         if secret.len() < MIN_SECRET_LENGTH {
             return Err(format!(
-                "the secret has {} bytes, and {MIN_SECRET_LENGTH} are the minimum; \
-                 `openssl rand -hex 32` prints a good one",
+                "the secret has {} bytes, and the minimum is {MIN_SECRET_LENGTH}; \
+                 create one with `openssl rand -hex 32`",
                 secret.len()
             ));
         }
         Ok(Self(secret.to_vec()))
     }
 
-    /// Seed of the key that every process with this secret has.
+    /// Seed of the key; equal secrets give equal seeds.
     pub fn seed(&self) -> [u8; SEED_LENGTH] {
         let mut seed = [0; SEED_LENGTH];
         pbkdf2::derive(
@@ -119,7 +119,7 @@ fn refuse_shared(metadata: &Metadata) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
     match metadata.permissions().mode() & 0o077 {
         0 => Ok(()),
-        _ => Err("others may read or write it; `chmod 600` it first".to_string()),
+        _ => Err("other users can read or write it; run `chmod 600` on it".to_string()),
     }
 }
 
@@ -140,7 +140,7 @@ mod tests {
 
     /// From Python: `hashlib.pbkdf2_hmac('sha256', secret, b'semql cluster 1', 100000)`.
     #[test]
-    fn every_version_derives_the_same_seed() {
+    fn the_seed_is_the_same_in_every_version() {
         let secret = Secret::parse(b" 0123456789abcdef0123456789abcdef\n").unwrap();
         let hex: String = secret.seed().iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(
@@ -177,7 +177,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_others_may_read_is_refused() {
+    fn a_file_that_other_users_may_read_is_refused() {
         use std::os::unix::fs::PermissionsExt;
         for mode in [0o640, 0o604, 0o620] {
             let file = file("0123456789abcdef");

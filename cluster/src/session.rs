@@ -1,4 +1,4 @@
-//! What the sessions of the scheduler and the executors begin with.
+//! Sessions of the scheduler and the executors.
 
 use std::sync::Arc;
 
@@ -15,30 +15,30 @@ use semql_udfs::AiOptions;
 
 use crate::handshake::Handshake;
 
-/// The configuration that a client's settings are put into. What is not
-/// registered here would be dropped.
+/// Configuration that a client's settings are applied to. Ballista drops
+/// settings of extensions that are not registered here.
 pub fn config(ai: AiOptions) -> SessionConfig {
     let mut config = SessionConfig::new_with_ballista()
         .with_option_extension(ai)
         .with_option_extension(Handshake::default());
-    // The origin of vectors lives in the metadata of Parquet.
+    // The metadata of Parquet files names the model of a vector.
     config.options_mut().execution.parquet.skip_metadata = false;
     config
 }
 
-/// Files and stores as the shell reads them.
+/// Object stores of the shell.
 pub fn environment() -> RuntimeEnvBuilder {
     let stores = ObjectStores::new(Arc::new(DefaultObjectStoreRegistry::new()), Arc::default());
     RuntimeEnvBuilder::new()
         .with_object_store_registry(Arc::new(stores))
-        // A folder's listing would be kept for good, also when files are added.
+        // The cache has no expiry, and would hide files that are added later.
         .with_object_list_cache_limit(0)
 }
 
 /// A session with semql's functions, operators and rules on top of Ballista's.
 ///
 /// # Errors
-/// Only if DataFusion refuses a registration.
+/// DataFusion refuses a registration.
 pub fn state(config: SessionConfig, ai: &AiOptions) -> Result<SessionState> {
     let state = SessionStateBuilder::new()
         .with_default_features()
@@ -47,15 +47,15 @@ pub fn state(config: SessionConfig, ai: &AiOptions) -> Result<SessionState> {
         .with_optimizer_rules(ballista_default_optimizer_rules())
         .build();
     let ctx = SessionContext::new_with_state(state);
-    // After DataFusion's own, of which some are replaced.
+    // After DataFusion's functions, some of which they replace.
     semql_udfs::register_with(&ctx, Arc::clone(&ai.runtime))?;
     Ok(ctx.state())
 }
 
-/// The functions of such a session, as an executor wants them.
+/// Function registry of an executor.
 ///
 /// # Errors
-/// Only if DataFusion refuses a registration.
+/// DataFusion refuses a registration.
 pub fn functions(ai: &AiOptions) -> Result<BallistaFunctionRegistry> {
     let state = state(config(ai.clone()), ai)?;
     Ok(BallistaFunctionRegistry {

@@ -1,9 +1,8 @@
-//! How an executor runs its part of a query: with Ballista's own engine, and
-//! around it what Ballista lacks.
+//! Execution engine of an executor: Ballista's, with three additions.
 //!
-//! A client that differs is refused; an error says where it was, in the words
-//! of the shell; and work that nobody waits for any more ends, since Ballista
-//! has no other way to stop an executor that asks for its work.
+//! It refuses incompatible clients, turns errors into [`RemoteError`], and stops
+//! the tasks of cancelled queries: Ballista cannot cancel the tasks of executors
+//! that poll for work.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,26 +28,26 @@ use semql_udfs::Runtime;
 use tonic::transport::Channel;
 
 use crate::handshake::Handshake;
-use crate::process::say;
-use crate::told::Told;
+use crate::process::print_status;
+use crate::remote_error::RemoteError;
 
-/// How often is asked whether a query is still wanted.
-const ASKED: Duration = Duration::from_secs(1);
+/// Interval at which the status of the query is requested.
+const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The engine of an executor.
+/// Execution engine of an executor.
 pub struct StageEngine {
     ballista: DefaultExecutionEngine,
-    /// This executor, for messages.
-    place: Arc<str>,
+    /// Name of this executor in messages.
+    process: Arc<str>,
     runtime: Arc<Runtime>,
     scheduler: Channel,
 }
 
 impl StageEngine {
-    pub fn new(place: &str, runtime: Arc<Runtime>, scheduler: Channel) -> Self {
+    pub fn new(process: &str, runtime: Arc<Runtime>, scheduler: Channel) -> Self {
         Self {
             ballista: DefaultExecutionEngine::new(),
-            place: place.into(),
+            process: process.into(),
             runtime,
             scheduler,
         }
@@ -66,7 +65,7 @@ impl ExecutionEngine for StageEngine {
         work_dir: &str,
         config: &SessionConfig,
     ) -> Result<Arc<dyn QueryStageExecutor>> {
-        Handshake::check(config, &self.place)?;
+        Handshake::check(config, &self.process)?;
         let inner = self.ballista.create_query_stage_exec(
             job_id.clone(),
             stage_id,
@@ -76,94 +75,97 @@ impl ExecutionEngine for StageEngine {
             work_dir,
             config,
         )?;
-        Ok(Arc::new(Stage {
+        Ok(Arc::new(StageExecutor {
             inner,
             job: job_id,
-            place: Arc::clone(&self.place),
+            process: Arc::clone(&self.process),
             runtime: Arc::clone(&self.runtime),
             scheduler: self.scheduler.clone(),
         }))
     }
 }
 
-/// A part of a query.
-struct Stage {
+/// Stage of a query on this executor.
+struct StageExecutor {
     inner: Arc<dyn QueryStageExecutor>,
     job: JobId,
-    place: Arc<str>,
+    process: Arc<str>,
     runtime: Arc<Runtime>,
     scheduler: Channel,
 }
 
-impl Stage {
-    /// Comes back once the query has failed or was cancelled, or the scheduler
-    /// was restarted and knows nothing of it.
-    async fn unwanted(&self) {
+impl StageExecutor {
+    /// Returns once the query has failed or was cancelled, or the scheduler was
+    /// restarted and lost it.
+    async fn cancelled(&self) {
         let mut scheduler = SchedulerGrpcClient::new(self.scheduler.clone());
         loop {
-            tokio::time::sleep(ASKED).await;
+            tokio::time::sleep(STATUS_INTERVAL).await;
             let job_id = self.job.clone().into();
-            let asked = scheduler.get_job_status(GetJobStatusParams { job_id });
-            // A scheduler that does not answer may be there again in a moment.
-            let Ok(answer) = asked.await else { continue };
-            match answer.into_inner().status.map(|job| job.status) {
+            let response = scheduler
+                .get_job_status(GetJobStatusParams { job_id })
+                .await;
+            // A scheduler that does not answer may be restarting.
+            let Ok(response) = response else { continue };
+            match response.into_inner().status.map(|job| job.status) {
                 None | Some(Some(job_status::Status::Failed(_))) => return,
                 Some(_) => {}
             }
         }
     }
 
-    /// What fast mode and the caches have to say, for whoever watches this
-    /// executor.
-    fn say_notes(&self) {
-        for note in self.runtime.take_notes() {
-            say(&note);
+    /// Prints the notices of fast mode and the caches.
+    fn print_notices(&self) {
+        for notice in self.runtime.take_notices() {
+            print_status(&notice);
         }
     }
 
-    fn told(&self, error: DataFusionError) -> DataFusionError {
-        match innermost(&error) {
-            inner if is_ballistas(inner) => error,
-            inner => Told::of(inner, &self.place).into(),
+    fn remote_error(&self, error: DataFusionError) -> DataFusionError {
+        match innermost_error(&error) {
+            inner if is_handled_by_ballista(inner) => error,
+            inner => RemoteError::from_error(inner, &self.process).into(),
         }
     }
 }
 
-/// What lies under Ballista's wrappings.
-fn innermost(error: &DataFusionError) -> &DataFusionError {
+/// Error below Ballista's wrappers.
+fn innermost_error(error: &DataFusionError) -> &DataFusionError {
     let root = error.find_root();
     if let DataFusionError::External(inner) = root
         && let Some(BallistaError::DataFusionError(inner)) = inner.downcast_ref()
     {
-        return innermost(inner);
+        return innermost_error(inner);
     }
     root
 }
 
-/// Whether Ballista itself has to see an error as it is, to try again or to
-/// have a lost part done anew.
-fn is_ballistas(error: &DataFusionError) -> bool {
+/// Whether Ballista retries the task, or recomputes a lost partition, after this
+/// error.
+fn is_handled_by_ballista(error: &DataFusionError) -> bool {
     match error {
         DataFusionError::IoError(_) => true,
-        DataFusionError::External(inner) => inner.is::<BallistaError>() || inner.is::<Told>(),
+        DataFusionError::External(inner) => {
+            inner.is::<BallistaError>() || inner.is::<RemoteError>()
+        }
         _ => false,
     }
 }
 
 #[async_trait]
-impl QueryStageExecutor for Stage {
+impl QueryStageExecutor for StageExecutor {
     async fn execute_query_stage(
         &self,
         task_id: usize,
         context: Arc<TaskContext>,
     ) -> Result<Vec<ShuffleWritePartition>> {
-        let work = self.inner.execute_query_stage(task_id, context);
-        let done = tokio::select! {
-            done = work => done.map_err(|error| self.told(error)),
-            () = self.unwanted() => Err(DataFusionError::External(Box::new(BallistaError::Cancelled))),
+        let execution = self.inner.execute_query_stage(task_id, context);
+        let result = tokio::select! {
+            result = execution => result.map_err(|error| self.remote_error(error)),
+            () = self.cancelled() => Err(DataFusionError::External(Box::new(BallistaError::Cancelled))),
         };
-        self.say_notes();
-        done
+        self.print_notices();
+        result
     }
 
     fn collect_plan_metrics(&self) -> Vec<MetricsSet> {
@@ -183,13 +185,13 @@ impl QueryStageExecutor for Stage {
     }
 }
 
-impl fmt::Debug for Stage {
+impl fmt::Debug for StageExecutor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt(f)
     }
 }
 
-impl fmt::Display for Stage {
+impl fmt::Display for StageExecutor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.inner, f)
     }
@@ -200,16 +202,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_ballista_acts_on_is_left_as_it_is() {
+    fn errors_that_ballista_handles_are_not_converted() {
         let lost = BallistaError::FetchFailed("e".to_string(), 1, 2, "gone".to_string());
         let lost = DataFusionError::External(Box::new(lost)).context("reading");
-        assert!(is_ballistas(innermost(&lost)));
+        assert!(is_handled_by_ballista(innermost_error(&lost)));
         let io = DataFusionError::IoError(std::io::Error::other("disk"));
-        assert!(is_ballistas(innermost(&io)));
+        assert!(is_handled_by_ballista(innermost_error(&io)));
         let wrong = DataFusionError::Execution("x".to_string());
         let wrong = BallistaError::DataFusionError(Box::new(wrong));
         let wrong = DataFusionError::External(Box::new(wrong)).context("running");
-        assert!(matches!(innermost(&wrong), DataFusionError::Execution(_)));
-        assert!(!is_ballistas(innermost(&wrong)));
+        assert!(matches!(
+            innermost_error(&wrong),
+            DataFusionError::Execution(_)
+        ));
+        assert!(!is_handled_by_ballista(innermost_error(&wrong)));
     }
 }

@@ -1,10 +1,9 @@
 //! Connections between clients, the scheduler and executors.
 //!
-//! With a secret, all of them are TLS with a certificate on both sides, see
-//! [`crate::certificate`]. The handshake is the check of the secret: a process
-//! without it reaches no service behind the port, whichever services those are,
-//! and the secret itself is never sent. Without one they are plain HTTP/2, which
-//! is allowed on addresses of this machine only.
+//! With a secret, all of them use TLS with a certificate on both sides, see
+//! [`crate::certificate`]. The TLS handshake checks the secret without sending
+//! it: a process without the secret reaches no service. Without a secret,
+//! connections are plain HTTP/2, which is allowed on loopback addresses only.
 
 use std::error::Error;
 use std::fmt;
@@ -33,6 +32,9 @@ pub const HEALTH_PATH: &str = "/healthz";
 /// Path at which a scheduler answers 200 while it has an executor.
 pub const READY_PATH: &str = "/readyz";
 
+/// Maximum size of a gRPC message in bytes; plans contain small tables.
+pub const MAX_MESSAGE_SIZE: u32 = 64 << 20;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -48,10 +50,10 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(3600);
 const HTTP2_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(300);
 const HTTP2_KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How this process connects and is connected to.
+/// TLS configuration of a process as client and as server.
 #[derive(Clone, Default)]
 pub struct Transport {
-    /// Absent without a secret.
+    /// `None` without a secret.
     tls: Option<Tls>,
 }
 
@@ -70,20 +72,20 @@ impl fmt::Debug for Transport {
     }
 }
 
-/// Why there is no connection to a scheduler.
+/// Failure to connect to a scheduler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectError {
-    /// Connections are not accepted there. A scheduler may be started later.
-    Absent { place: String, cause: String },
-    /// Connections are accepted, but not by a scheduler with the same secret.
+    /// Connections are not accepted there, so a retry may succeed.
+    Absent { address: String, cause: String },
+    /// The server is not a scheduler with the same secret.
     Rejected(String),
 }
 
 impl From<ConnectError> for ShellError {
     fn from(error: ConnectError) -> Self {
         Self::setup(match error {
-            ConnectError::Absent { place, cause } => format!(
-                "there is no scheduler at {place}: {cause}; `semql cluster scheduler` starts one"
+            ConnectError::Absent { address, cause } => format!(
+                "there is no scheduler at {address}: {cause}; start one with `semql cluster scheduler`"
             ),
             ConnectError::Rejected(why) => why,
         })
@@ -95,7 +97,7 @@ impl Transport {
     /// [`Secret::find`].
     ///
     /// # Errors
-    /// A file that is not fit for a secret.
+    /// The file contains no valid secret.
     pub fn from_secret_file(option: Option<&Path>) -> Result<Self, ShellError> {
         match Secret::find(option)? {
             Some(secret) => Self::encrypted(&secret),
@@ -106,7 +108,7 @@ impl Transport {
     /// Transport between processes that have this secret.
     ///
     /// # Errors
-    /// Only if no key can be derived.
+    /// No key can be derived from the secret.
     pub fn encrypted(secret: &Secret) -> Result<Self, ShellError> {
         let pem = self_signed(&secret.seed()).map_err(|error| {
             ShellError::setup(format!("cannot derive a key from the secret: {error}"))
@@ -131,7 +133,7 @@ impl Transport {
         self.tls.is_some()
     }
 
-    /// Refuses an address that other machines reach, unless a secret protects it.
+    /// Refuses an address other than loopback without a secret.
     ///
     /// # Errors
     /// Such an address without a secret.
@@ -140,16 +142,16 @@ impl Transport {
             return Ok(());
         }
         Err(ShellError::usage(format!(
-            "--bind {bind} can be reached from other machines, and no secret would be asked for; \
+            "--bind {bind} is reachable from other machines, and needs a secret; \
              give --secret-file FILE (or {SECRET_FILE_VARIABLE}) with the same secret on every machine, \
-             such as one that `openssl rand -hex 32` prints"
+             such as the output of `openssl rand -hex 32`"
         )))
     }
 
     /// Adds encryption and the check of the secret to a server.
     ///
     /// # Errors
-    /// Only if TLS cannot be set up.
+    /// TLS cannot be set up.
     pub fn server(&self, server: Server) -> Result<Server, tonic::transport::Error> {
         match &self.tls {
             Some(tls) => server.tls_config(tls.server.clone()),
@@ -160,31 +162,30 @@ impl Transport {
     /// Endpoint of the scheduler at `host:port`.
     ///
     /// # Errors
-    /// If that is not an address.
-    pub fn scheduler_endpoint(&self, place: &str) -> Result<Endpoint, ShellError> {
-        match self.endpoint(place) {
+    /// `address` is not an address.
+    pub fn scheduler_endpoint(&self, address: &str) -> Result<Endpoint, ShellError> {
+        match self.endpoint(address) {
             Ok(endpoint) => Ok(endpoint.timeout(REQUEST_TIMEOUT)),
             Err(error) => Err(ShellError::usage(format!(
-                "'{place}' names no scheduler: {}",
+                "'{address}' is not the address of a scheduler: {}",
                 root_cause(&error)
             ))),
         }
     }
 
-    /// Replacement for Ballista's own endpoints of the scheduler; none is needed
-    /// without a secret.
+    /// Replacement for Ballista's endpoints of the scheduler; `None` without a secret.
     pub fn scheduler_override(&self) -> Option<EndpointOverrideFn> {
         self.endpoint_override(Some(REQUEST_TIMEOUT))
     }
 
-    /// Replacement for Ballista's own endpoints of executors, which may take long
-    /// to send a result; none is needed without a secret.
+    /// Replacement for Ballista's endpoints of executors, without a timeout for
+    /// long results; `None` without a secret.
     pub fn executor_override(&self) -> Option<EndpointOverrideFn> {
         self.endpoint_override(None)
     }
 
-    /// Ballista makes endpoints for `http`, and TLS needs `https`, which cannot be
-    /// changed in an endpoint.
+    /// Replaces endpoints of Ballista, whose scheme `http` cannot be changed to the
+    /// `https` of TLS.
     fn endpoint_override(&self, timeout: Option<Duration>) -> Option<EndpointOverrideFn> {
         if !self.is_encrypted() {
             return None;
@@ -192,8 +193,8 @@ impl Transport {
         let transport = self.clone();
         Some(Arc::new(
             move |given: Endpoint| -> Result<Endpoint, Box<dyn Error + Send + Sync>> {
-                let place = given.uri().authority().map(ToString::to_string);
-                let endpoint = transport.endpoint(&place.unwrap_or_default())?;
+                let address = given.uri().authority().map(ToString::to_string);
+                let endpoint = transport.endpoint(&address.unwrap_or_default())?;
                 Ok(match timeout {
                     Some(timeout) => endpoint.timeout(timeout),
                     None => endpoint,
@@ -202,9 +203,9 @@ impl Transport {
         ))
     }
 
-    fn endpoint(&self, place: &str) -> Result<Endpoint, tonic::transport::Error> {
+    fn endpoint(&self, address: &str) -> Result<Endpoint, tonic::transport::Error> {
         let scheme = if self.is_encrypted() { "https" } else { "http" };
-        let endpoint = Endpoint::from_shared(format!("{scheme}://{place}"))?
+        let endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))?
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .tcp_keepalive(Some(TCP_KEEPALIVE))
@@ -219,74 +220,74 @@ impl Transport {
         }
     }
 
-    /// Connects to the scheduler at `host:port`, and checks that it is one.
+    /// Connects to the scheduler at `host:port`, and checks that it is a scheduler.
     ///
     /// # Errors
     /// See [`ConnectError`].
-    pub async fn connect(&self, place: &str) -> Result<Channel, ConnectError> {
+    pub async fn connect(&self, address: &str) -> Result<Channel, ConnectError> {
         let endpoint = self
-            .scheduler_endpoint(place)
+            .scheduler_endpoint(address)
             .map_err(|error| ConnectError::Rejected(error.message))?;
         let channel = match endpoint.connect().await {
             Ok(channel) => channel,
-            Err(error) => return Err(self.connect_error(place, &error)),
+            Err(error) => return Err(self.connect_error(address, &error)),
         };
         match status(&channel, HEALTH_PATH).await {
             Ok(StatusCode::OK) => Ok(channel),
             Ok(_) => Err(ConnectError::Rejected(format!(
-                "what listens on {place} is no scheduler of semql or Ballista"
+                "the server at {address} is not a scheduler of semql or Ballista"
             ))),
-            Err(error) => Err(self.no_answer(place, &error)),
+            Err(error) => Err(self.no_answer_error(address, &error)),
         }
     }
 
-    fn connect_error(&self, place: &str, error: &tonic::transport::Error) -> ConnectError {
+    fn connect_error(&self, address: &str, error: &tonic::transport::Error) -> ConnectError {
         let cause = root_cause(error);
         let plain_peer = match find_tls_error(error) {
             Some(rustls::Error::InvalidCertificate(_)) => {
                 return ConnectError::Rejected(format!(
-                    "the scheduler at {place} has another secret than this process; \
+                    "the scheduler at {address} has another secret than this process; \
                      start both with the same one (--secret-file, {SECRET_FILE_VARIABLE})"
                 ));
             }
             Some(rustls::Error::InvalidMessage(_)) => true,
             Some(_) => {
                 return ConnectError::Rejected(format!(
-                    "the scheduler at {place} and this process cannot agree on encryption: {cause}"
+                    "the scheduler at {address} and this process cannot agree on encryption: {cause}"
                 ));
             }
             None => self.is_encrypted() && is_closed_early(error),
         };
         match plain_peer {
             true => ConnectError::Rejected(format!(
-                "what listens on {place} was started without a secret, and this process has one; \
+                "the server at {address} was started without a secret, and this process has one; \
                  start it with --secret-file, or unset {SECRET_FILE_VARIABLE} here"
             )),
             false => ConnectError::Absent {
-                place: place.to_string(),
+                address: address.to_string(),
                 cause,
             },
         }
     }
 
-    /// Error of a process that takes connections and does not answer. To one
-    /// without the secret, a scheduler with a secret looks like that.
-    fn no_answer(&self, place: &str, error: &tonic::transport::Error) -> ConnectError {
+    /// Error of a server that accepts connections and does not answer, as a
+    /// scheduler with a secret does to a client without one.
+    fn no_answer_error(&self, address: &str, error: &tonic::transport::Error) -> ConnectError {
         let cause = root_cause(error);
         ConnectError::Rejected(match self.is_encrypted() {
-            true => format!("the scheduler at {place} does not answer: {cause}"),
+            true => format!("the scheduler at {address} does not answer: {cause}"),
             false => format!(
-                "what listens on {place} does not answer as a scheduler without a secret ({cause}); \
-                 if it has a secret, name a file with the same one (--secret-file, {SECRET_FILE_VARIABLE})"
+                "the server at {address} does not answer as a scheduler without a secret ({cause}); \
+                 if it has a secret, give a file with the same one (--secret-file, {SECRET_FILE_VARIABLE})"
             ),
         })
     }
 }
 
-/// Status of the answer to `GET path`.
+/// Status of the response to `GET path`.
 ///
 /// # Errors
-/// If there is no answer.
+/// The request fails.
 pub async fn status(
     channel: &Channel,
     path: &'static str,
@@ -298,7 +299,7 @@ pub async fn status(
     Ok(channel.call(request).await?.status())
 }
 
-/// Text of the innermost error; those around it are no more than "transport error".
+/// Text of the innermost error; the outer ones only say "transport error".
 pub fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
@@ -307,10 +308,10 @@ pub fn root_cause(error: &(dyn Error + 'static)) -> String {
     innermost.to_string()
 }
 
-/// Error of TLS within an error of the transport.
+/// TLS error within an error of the transport.
 fn find_tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     chain(error).find_map(|error| match error.downcast_ref::<io::Error>() {
-        // The chain skips the error directly within an `io::Error`.
+        // `Error::source` of an `io::Error` skips the error that it wraps.
         Some(io) => io.get_ref()?.downcast_ref::<rustls::Error>(),
         None => error.downcast_ref::<rustls::Error>(),
     })
@@ -330,7 +331,7 @@ fn is_closed_early(error: &(dyn Error + 'static)) -> bool {
         })
 }
 
-/// The error and its sources.
+/// Iterator over the error and its sources.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
 }
@@ -351,47 +352,51 @@ mod tests {
         Transport::encrypted(&secret(text)).unwrap()
     }
 
-    /// Address of a server that answers as a scheduler does.
+    /// Starts a server that answers as a scheduler does; returns its address.
     async fn serve(transport: &Transport) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let place = listener.local_addr().unwrap().to_string();
+        let address = listener.local_addr().unwrap().to_string();
         let mut server = transport.server(Server::builder()).unwrap();
         let router = AxumRouter::new().route(HEALTH_PATH, get(|| async { StatusCode::OK }));
         let served = server
             .add_routes(Routes::from(router))
             .serve_with_incoming(TcpIncoming::from(listener));
         tokio::spawn(served);
-        place
+        address
     }
 
-    async fn rejection(transport: &Transport, place: &str) -> String {
-        match transport.connect(place).await {
+    async fn rejection(transport: &Transport, address: &str) -> String {
+        match transport.connect(address).await {
             Err(ConnectError::Rejected(why)) => why,
             other => panic!("{other:?}"),
         }
     }
 
     #[tokio::test]
-    async fn equal_secrets_connect_and_others_do_not() {
-        let place = serve(&encrypted("one secret of a cluster")).await;
+    async fn only_equal_secrets_connect() {
+        let address = serve(&encrypted("one secret of a cluster")).await;
         let same = encrypted(" one secret of a cluster\n");
-        assert!(same.connect(&place).await.is_ok());
-        let other = rejection(&encrypted("another secret of a cluster"), &place).await;
+        assert!(same.connect(&address).await.is_ok());
+        let other = rejection(&encrypted("another secret of a cluster"), &address).await;
         assert!(other.contains("has another secret"), "{other}");
-        let none = rejection(&Transport::default(), &place).await;
+        let none = rejection(&Transport::default(), &address).await;
         assert!(none.contains("if it has a secret"), "{none}");
     }
 
     #[tokio::test]
     async fn a_client_without_the_certificate_is_refused() {
         let text = "one secret of a cluster";
-        let place = serve(&encrypted(text)).await;
+        let address = serve(&encrypted(text)).await;
         let pem = self_signed(&secret(text).seed()).unwrap();
         let tls = ClientTlsConfig::new()
             .domain_name(SERVER_NAME)
             .ca_certificate(Certificate::from_pem(pem.certificate));
-        let endpoint = Endpoint::from_shared(format!("https://{place}")).unwrap();
-        let answered = match endpoint.tls_config(tls).unwrap().connect().await {
+        let endpoint = Endpoint::from_shared(format!("https://{address}")).unwrap();
+        let endpoint = endpoint.tls_config(tls).unwrap();
+        let endpoint = endpoint
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT);
+        let answered = match endpoint.connect().await {
             Ok(channel) => status(&channel, HEALTH_PATH).await.is_ok(),
             Err(_) => false,
         };
@@ -401,14 +406,14 @@ mod tests {
     #[tokio::test]
     async fn a_scheduler_without_a_secret_is_recognized() {
         let plain = Transport::default();
-        let place = serve(&plain).await;
-        assert!(plain.connect(&place).await.is_ok());
-        let why = rejection(&encrypted("one secret of a cluster"), &place).await;
+        let address = serve(&plain).await;
+        assert!(plain.connect(&address).await.is_ok());
+        let why = rejection(&encrypted("one secret of a cluster"), &address).await;
         assert!(why.contains("was started without a secret"), "{why}");
     }
 
     #[tokio::test]
-    async fn nothing_there_is_not_a_rejection() {
+    async fn a_closed_port_is_absent_and_not_rejected() {
         for transport in [Transport::default(), encrypted("one secret of a cluster")] {
             let error = transport.connect("127.0.0.1:1").await.unwrap_err();
             assert!(matches!(error, ConnectError::Absent { .. }), "{error:?}");
@@ -416,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn other_machines_need_a_secret() {
+    fn addresses_other_than_loopback_need_a_secret() {
         let (plain, encrypted) = (Transport::default(), encrypted("one secret of a cluster"));
         for (bind, open) in [
             ("127.0.0.1", false),
@@ -439,7 +444,7 @@ mod tests {
         let given = Endpoint::from_static("http://10.0.0.1:50051");
         let replaced = replace.unwrap()(given).unwrap();
         assert_eq!(replaced.uri().scheme_str(), Some("https"));
-        let place = replaced.uri().authority().map(ToString::to_string);
-        assert_eq!(place.as_deref(), Some("10.0.0.1:50051"));
+        let address = replaced.uri().authority().map(ToString::to_string);
+        assert_eq!(address.as_deref(), Some("10.0.0.1:50051"));
     }
 }

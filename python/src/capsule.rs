@@ -1,5 +1,4 @@
-//! What goes through Python from one library to another, each under the name
-//! that both know.
+//! Capsules: pointers that Python passes from one library to another by name.
 
 use std::ffi::CStr;
 
@@ -15,8 +14,8 @@ pub const SCALAR_FUNCTION: &CStr = c"datafusion_scalar_udf";
 pub const TASK_CONTEXT: &CStr = c"datafusion_task_context_provider";
 pub const WINDOW_FUNCTION: &CStr = c"datafusion_window_udf";
 
-/// Puts a value into a capsule.
-pub fn give<'py, T: Send + 'static>(
+/// Wraps a value in a capsule.
+pub fn wrap<'py, T: Send + 'static>(
     py: Python<'py>,
     value: T,
     name: &'static CStr,
@@ -24,18 +23,20 @@ pub fn give<'py, T: Send + 'static>(
     PyCapsule::new_with_value(py, value, name)
 }
 
-/// Where the value in a capsule of that name lies; it stays the capsule's.
+/// Pointer to the value of a capsule of that name, which keeps the ownership.
 ///
 /// # Errors
-/// `TypeError` for anything but such a capsule.
-pub fn look<T>(object: &Bound<'_, PyAny>, name: &'static CStr) -> PyResult<*mut T> {
-    let wrong = |_| {
+/// `TypeError` for any other object.
+pub fn pointer<T>(object: &Bound<'_, PyAny>, name: &'static CStr) -> PyResult<*mut T> {
+    let type_error = || {
         PyTypeError::new_err(format!(
-            "a capsule called {} is wanted, and this is {object}",
+            "expected a capsule named {}, and got {object}",
             name.to_string_lossy()
         ))
     };
-    let capsule = object.cast::<PyCapsule>().map_err(|_| wrong(()))?;
-    let pointer = capsule.pointer_checked(Some(name)).map_err(|_| wrong(()))?;
+    let capsule = object.cast::<PyCapsule>().map_err(|_| type_error())?;
+    let pointer = capsule
+        .pointer_checked(Some(name))
+        .map_err(|_| type_error())?;
     Ok(pointer.cast().as_ptr())
 }

@@ -1,10 +1,10 @@
-//! The command `semql`.
+//! Command `semql`.
 
 use std::ffi::OsString;
 
 use pyo3::prelude::*;
 
-/// Runs the shell with a command line, and gives its exit code.
+/// Runs the shell with a command line, and returns its exit code.
 #[pyfunction]
 pub fn main(py: Python<'_>, line: Vec<OsString>) -> i32 {
     py.detach(|| semql::main_with_args(line, None))

@@ -1,4 +1,4 @@
-//! A session of our own: everything that the shell can do, in Python.
+//! Session of the shell for Python.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,25 +6,11 @@ use std::sync::Arc;
 use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
-use pyo3::create_exception;
-use pyo3::exceptions::{PyException, PyKeyboardInterrupt};
 use pyo3::prelude::*;
-use semql::{ExitCode, SessionOptions, ShellError};
+use semql::{SessionOptions, ShellError};
 
+use crate::errors::{finished, interrupted, to_py_err};
 use crate::rows::{self, Rows};
-
-create_exception!(
-    semql,
-    Error,
-    PyException,
-    "A statement failed; the message says what happened, where, and what to do."
-);
-create_exception!(
-    semql,
-    SetupError,
-    Error,
-    "Something is missing on this machine: a model, a library, a dictionary."
-);
 
 #[pyclass(frozen, module = "semql._semql")]
 pub struct Engine(semql::Engine);
@@ -43,31 +29,32 @@ impl Engine {
             default_dictionary: true,
             settings,
             memory_limit,
-            progress: false,
             remote: None,
             ..SessionOptions::default()
         };
         let engine = py.detach(|| semql::Engine::open(&options));
-        Ok(Self(engine.map_err(raised)?))
+        Ok(Self(engine.map_err(to_py_err)?))
     }
 
-    /// Runs statements to their end; the rows are those of the last one.
+    /// Runs statements, and returns the rows of the last one, of which it computes
+    /// the first ones.
     fn run(&self, py: Python<'_>, text: &str) -> PyResult<Rows> {
         let mut signal = None;
-        let answer = py.detach(|| {
-            self.0.run(text, &mut || {
-                signal = Python::attach(|py| py.check_signals()).err();
-                signal.is_some()
-            })
+        let rows = py.detach(|| -> Result<_, ShellError> {
+            let mut stop = || interrupted(&mut signal);
+            let mut result = self.0.run(text, &mut stop)?;
+            let first = result.next_batch(&mut stop)?;
+            Ok(Rows::new(first, result))
         });
-        match signal {
-            // What the handler raised, which for Ctrl-C is KeyboardInterrupt.
-            Some(raised) => Err(raised),
-            None => answer.map(Rows).map_err(raised),
-        }
+        finished(rows, signal)
     }
 
-    /// Makes a table of the rows in `data`, in place of the one that has its name.
+    /// Returns the notices since the last call.
+    fn take_notices(&self, py: Python<'_>) -> Vec<String> {
+        py.detach(|| self.0.take_notices())
+    }
+
+    /// Registers the rows in `data` as a table, and replaces one of that name.
     fn register(&self, name: &str, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let rows = rows::read(data)?;
         let table = || -> Result<(), DataFusionError> {
@@ -78,14 +65,6 @@ impl Engine {
             context.register_table(name, Arc::new(table))?;
             Ok(())
         };
-        table().map_err(|why| raised(why.into()))
-    }
-}
-
-fn raised(error: ShellError) -> PyErr {
-    match error.code {
-        ExitCode::Setup => SetupError::new_err(error.message),
-        ExitCode::Interrupted => PyKeyboardInterrupt::new_err(error.message),
-        _ => Error::new_err(error.message),
+        table().map_err(|error| to_py_err(error.into()))
     }
 }

@@ -1,4 +1,4 @@
-//! The functions as objects that the package `datafusion` takes.
+//! Functions as objects that the package `datafusion` registers.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,34 +13,35 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use semql_udfs::{Runtime, aggregate_functions, window_functions};
 
-use crate::settings::refused;
-use crate::{capsule, foreign, settings};
+use crate::settings::value_error;
+use crate::{capsule, scalar_adapter, settings};
 
-/// Shared by all sessions that functions are registered on, so that a model is
-/// in memory once.
+/// Runtime of all sessions with registered functions, so that each model is loaded
+/// once.
 static RUNTIME: LazyLock<Arc<Runtime>> = LazyLock::new(|| Arc::new(Runtime::new()));
 
-/// All functions of one kind each.
+/// Scalar, aggregate and window functions.
 type Functions = (
     Vec<ScalarFunction>,
     Vec<AggregateFunction>,
     Vec<WindowFunction>,
 );
 
-/// The functions, with the settings given and then those of the session whose
-/// task context `session` provides.
+/// Functions with the given settings, changed by those of the session whose task
+/// context `session` provides.
 #[pyfunction]
 pub fn functions(given: Vec<(String, String)>, session: &Bound<'_, PyAny>) -> PyResult<Functions> {
-    let options = settings::options(Arc::clone(&RUNTIME), &given).map_err(refused)?;
-    let provider: *mut FFI_TaskContextProvider = capsule::look(session, capsule::TASK_CONTEXT)?;
-    // SAFETY: the capsule's name says what it holds, and the version of
-    // datafusion was checked; it lives for the length of this call.
+    let options = settings::options(Arc::clone(&RUNTIME), &given).map_err(value_error)?;
+    let provider: *mut FFI_TaskContextProvider = capsule::pointer(session, capsule::TASK_CONTEXT)?;
+    // SAFETY: the name of the capsule defines the type of its value, and Python
+    // has checked the version of datafusion. The capsule outlives this call.
     let provider = unsafe { &*provider };
-    let context = Arc::<TaskContext>::try_from(provider).map_err(refused)?;
+    let context = Arc::<TaskContext>::try_from(provider).map_err(value_error)?;
     let config = context.session_config().options();
-    // Refused now, while somebody listens.
-    let current = settings::of_session(config, &options).map_err(PyValueError::new_err)?;
-    let scalar = foreign::functions(&options).into_iter();
+    // Invalid settings fail here, before the first call.
+    let current =
+        settings::with_session_changes(config, &options).map_err(PyValueError::new_err)?;
+    let scalar = scalar_adapter::functions(&options).into_iter();
     let scalar = scalar.map(|function| {
         let updated = function.inner().with_updated_config(config);
         ScalarFunction(Arc::new(updated.unwrap_or(function)))
@@ -58,7 +59,7 @@ pub fn functions(given: Vec<(String, String)>, session: &Bound<'_, PyAny>) -> Py
     ))
 }
 
-/// Makes the inference that is under way on all those sessions end after its
+/// Stops running inference in all sessions with registered functions after its
 /// current batch.
 #[pyfunction]
 pub fn interrupt() {
@@ -72,7 +73,7 @@ pub struct ScalarFunction(Arc<ScalarUDF>);
 impl ScalarFunction {
     fn __datafusion_scalar_udf__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         let function = FFI_ScalarUDF::from(Arc::clone(&self.0));
-        capsule::give(py, function, capsule::SCALAR_FUNCTION)
+        capsule::wrap(py, function, capsule::SCALAR_FUNCTION)
     }
 }
 
@@ -86,7 +87,7 @@ impl AggregateFunction {
         py: Python<'py>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let function = FFI_AggregateUDF::from(Arc::clone(&self.0));
-        capsule::give(py, function, capsule::AGGREGATE_FUNCTION)
+        capsule::wrap(py, function, capsule::AGGREGATE_FUNCTION)
     }
 }
 
@@ -97,6 +98,6 @@ pub struct WindowFunction(Arc<WindowUDF>);
 impl WindowFunction {
     fn __datafusion_window_udf__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         let function = FFI_WindowUDF::from(Arc::clone(&self.0));
-        capsule::give(py, function, capsule::WINDOW_FUNCTION)
+        capsule::wrap(py, function, capsule::WINDOW_FUNCTION)
     }
 }

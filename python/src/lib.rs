@@ -1,24 +1,27 @@
-//! semql for Python: functions for the session of the package `datafusion`, a
-//! session of our own, and the command. The Python files beside this crate are
-//! what people import; this module, `semql._semql`, is what those call.
+//! Extension module `semql._semql` of the Python package: functions for a session
+//! of the package `datafusion`, the session of the shell, and the command. The
+//! modules of `python/semql` are its public interface.
 
 mod capsule;
 mod command;
 mod engine;
-mod foreign;
+mod errors;
 mod functions;
 mod rows;
+mod scalar_adapter;
 mod settings;
 
 use pyo3::pymodule;
 
-/// What `semql` imports.
+/// Extension module.
 #[pymodule]
 mod _semql {
     #[pymodule_export]
     use super::command::main;
     #[pymodule_export]
-    use super::engine::{Engine, Error, SetupError};
+    use super::engine::Engine;
+    #[pymodule_export]
+    use super::errors::{Error, SetupError};
     #[pymodule_export]
     use super::functions::{
         AggregateFunction, ScalarFunction, WindowFunction, functions, interrupt,

@@ -1,5 +1,4 @@
-//! `ai.*` from Python's side: given when functions are registered, and SET on a
-//! session of another library.
+//! Settings `ai.*`, given in Python or with SET on a session of `datafusion`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,43 +13,47 @@ use semql_udfs::{AiOptions, Runtime};
 
 use crate::capsule;
 
-/// In front of every setting.
+/// Prefix of every setting.
 const PREFIX: &str = "ai.";
 
-/// Every setting without its prefix, and what it is for.
+/// Name of every setting, without its prefix, and its description.
 #[pyfunction]
 pub fn settings() -> Vec<(String, &'static str)> {
     let entries = AiOptions::new(Arc::new(Runtime::new())).entries();
     entries
         .into_iter()
-        .map(|entry| (bare(&entry.key).to_string(), entry.description))
+        .map(|entry| {
+            let name = entry.key.strip_prefix(PREFIX).unwrap_or(&entry.key);
+            (name.to_string(), entry.description)
+        })
         .collect()
 }
 
-/// Refuses a setting that does not exist, or cannot have that value.
+/// Refuses unknown settings and invalid values.
 #[pyfunction]
 pub fn check(given: Vec<(String, String)>) -> PyResult<()> {
     options(Arc::new(Runtime::new()), &given)
         .map(|_| ())
-        .map_err(refused)
+        .map_err(value_error)
 }
 
-/// The error in Python, without the name of the layer it comes from.
-pub fn refused(why: DataFusionError) -> PyErr {
-    PyValueError::new_err(words(why))
+/// `ValueError` with the message of an error.
+pub fn value_error(error: DataFusionError) -> PyErr {
+    PyValueError::new_err(message(error))
 }
 
-fn words(why: DataFusionError) -> String {
-    match why {
-        DataFusionError::Configuration(words) => words,
+/// Message of an error, without the prefix for configuration errors.
+fn message(error: DataFusionError) -> String {
+    match error {
+        DataFusionError::Configuration(message) => message,
         other => other.strip_backtrace(),
     }
 }
 
-/// Options with these settings changed.
+/// Options with these settings.
 ///
 /// # Errors
-/// A setting that does not exist, or cannot have that value.
+/// An unknown setting, or an invalid value.
 pub fn options(runtime: Arc<Runtime>, given: &[(String, String)]) -> Result<AiOptions> {
     let mut options = AiOptions::new(runtime);
     for (key, value) in given {
@@ -59,29 +62,27 @@ pub fn options(runtime: Arc<Runtime>, given: &[(String, String)]) -> Result<AiOp
     Ok(options)
 }
 
-/// The options as a session of another library has changed them since.
+/// Options with the changes of SET on a session of `datafusion`.
 ///
 /// # Errors
-/// In words, a setting that does not exist, or cannot have that value: the
-/// other library takes whatever it is told.
-pub fn of_session(config: &ConfigOptions, before: &AiOptions) -> Result<AiOptions, String> {
-    let mut options = before.clone();
+/// The message for an unknown setting or an invalid value, which SET accepts.
+pub fn with_session_changes(
+    config: &ConfigOptions,
+    registered: &AiOptions,
+) -> Result<AiOptions, String> {
+    let mut options = registered.clone();
     let Some(extension) = config.extensions.get::<FFI_ExtensionOptions>() else {
         return Ok(options);
     };
     for entry in extension.entries() {
         if let (Some(key), Some(value)) = (entry.key.strip_prefix(PREFIX), &entry.value) {
-            options.set(key, value).map_err(words)?;
+            options.set(key, value).map_err(message)?;
         }
     }
     Ok(options)
 }
 
-fn bare(key: &str) -> &str {
-    key.strip_prefix(PREFIX).unwrap_or(key)
-}
-
-/// What makes `SET ai.*` known to a session of another library.
+/// Configuration extension that enables `SET ai.*` on a session of `datafusion`.
 #[pyclass(frozen, module = "semql._semql")]
 pub struct Extension(Vec<(String, String)>);
 
@@ -96,13 +97,12 @@ impl Extension {
         &self,
         py: Python<'py>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        // Only what was given: what is not there leaves open what the
-        // functions were registered with.
+        // Omits other settings, so that they keep the values of the registration.
         let given = self.0.iter();
         let given: HashMap<String, String> = given
             .map(|(key, value)| (format!("{PREFIX}{key}"), value.clone()))
             .collect();
         let options = FFI_ExtensionOptions::from(given);
-        capsule::give(py, options, capsule::EXTENSION_OPTIONS)
+        capsule::wrap(py, options, capsule::EXTENSION_OPTIONS)
     }
 }

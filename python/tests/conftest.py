@@ -1,6 +1,7 @@
-"""What the tests share: products, sessions, and the model of this machine."""
+"""Fixtures of the tests: products, sessions, and the default model."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,8 +24,24 @@ PRODUCTS = pa.table(
 )
 
 
+# Reasons for which a test may be skipped under SEMQL_REQUIRE_ALL=1, as in `make test`.
+OPTIONAL_REASONS = ("signals are sent another way there",)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn skips into failures under SEMQL_REQUIRE_ALL=1."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("SEMQL_REQUIRE_ALL") == "1":
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not reason.endswith(OPTIONAL_REASONS):
+            report.outcome = "failed"
+            report.longrepr = f"SEMQL_REQUIRE_ALL=1 forbids to skip this test: {reason}"
+    return report
+
+
 def home() -> Path:
-    """Where set-up puts models."""
+    """Folder of models."""
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share"
     return Path(os.environ.get("SEMQL_HOME") or Path(data, "semql"))
 
@@ -33,7 +50,7 @@ def home() -> Path:
 def model() -> str:
     """The default model, which inference needs."""
     if not (home() / "models/all-minilm-l6-v2/model.safetensors").is_file():
-        pytest.skip("the default model is not there; `semql setup` brings it")
+        pytest.skip("the default model is not installed; `semql setup` installs it")
     return "all-minilm-l6-v2"
 
 

@@ -1,8 +1,7 @@
-"""The command `semql` that the wheel brings."""
+"""Command `semql` of the wheel."""
 
 import os
 import signal
-import subprocess
 import sys
 import sysconfig
 from pathlib import Path
@@ -10,58 +9,52 @@ from pathlib import Path
 import pytest
 import semql
 
+from processes import TIMEOUT, run, started, wait_for_file
+
 COMMAND = str(Path(sysconfig.get_path("scripts"), "semql"))
 
 
-def run(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run the command to its end."""
-    return subprocess.run([COMMAND, *arguments], input=stdin, capture_output=True, text=True, timeout=120)
-
-
 def test_rows_go_to_standard_output() -> None:
-    done = run("-c", "SELECT 1 AS a", "--format", "csv")
+    done = run([COMMAND, "-c", "SELECT 1 AS a", "--format", "csv"])
     assert (done.returncode, done.stdout, done.stderr) == (0, "a\n1\n", "")
-    piped = run("--format", "csv", stdin="SELECT 2 AS a")
+    piped = run([COMMAND, "--format", "csv"], stdin="SELECT 2 AS a")
     assert piped.stdout == "a\n2\n"
 
 
 def test_errors_go_to_standard_error_with_their_exit_codes() -> None:
-    failed = run("-c", "SELECT * FROM nothing")
+    failed = run([COMMAND, "-c", "SELECT * FROM nothing"])
     assert (failed.returncode, failed.stdout) == (1, "")
     assert failed.stderr.startswith("error: ")
-    usage = run("--frobnicate")
+    usage = run([COMMAND, "--frobnicate"])
     assert usage.returncode == 2
     assert "--frobnicate" in usage.stderr
-    missing = run("--set", "ai.onnxruntime=/nowhere", "-c", "SELECT embed('a')")
+    missing = run([COMMAND, "--set", "ai.onnxruntime=/nowhere", "-c", "SELECT embed('a')"])
     assert missing.returncode == 3
     assert "/nowhere" in missing.stderr
 
 
 def test_help_and_version() -> None:
-    assert run("--version").stdout.strip() == f"semql {semql.__version__}"
-    assert "Exit codes:" in run("--help").stdout
-    module = subprocess.run([sys.executable, "-m", "semql", "--version"], capture_output=True, text=True)
-    assert module.stdout == run("--version").stdout
+    version = run([COMMAND, "--version"]).stdout
+    assert version.strip() == f"semql {semql.__version__}"
+    assert "Exit codes:" in run([COMMAND, "--help"]).stdout
+    assert run([sys.executable, "-m", "semql", "--version"]).stdout == version
 
 
-def test_the_library_is_that_of_the_package(model: str) -> None:
-    done = run("--format", "csv", "-c", f"SET ai.model = '{model}'", "-c", "SELECT embed('a pen') IS NULL AS n")
+def test_the_library_of_the_package_is_used(model: str) -> None:
+    done = run([COMMAND, "--format", "csv", "-c", f"SET ai.model = '{model}'", "-c", "SELECT embed('a pen') IS NULL AS n"])
     assert (done.returncode, done.stdout) == (0, "n\nfalse\n"), done.stderr
-    # Named in the environment for the process that runs it.
-    script = "import os; from semql.library import library; print(library())"
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.strip()
+    script = "import os; from semql.library import find_library; print(find_library())"
+    found = run([sys.executable, "-c", script]).stdout.strip()
     assert Path(found).parent.parts[-2:] == ("onnxruntime", "capi")
-    elsewhere = dict(os.environ, ORT_DYLIB_PATH="/elsewhere")
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=elsewhere).stdout
+    found = run([sys.executable, "-c", script], env=dict(os.environ, ORT_DYLIB_PATH="/elsewhere")).stdout
     assert found == "None\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent another way there")
-def test_an_interrupt_ends_it_with_130() -> None:
-    arguments = ["-c", "\\! echo ready", "-c", "SELECT count(*) FROM generate_series(1, 1000000000000) WHERE value % 7 = 8"]
-    with subprocess.Popen([COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
+def test_an_interrupt_gives_exit_code_130(tmp_path: Path) -> None:
+    query = "SELECT count(*) FROM generate_series(1, 1000000000000) WHERE value % 7 = 8"
+    with started([COMMAND, "-c", "\\! echo > started", "-c", query], tmp_path) as child:
+        wait_for_file(tmp_path / "started")
         child.send_signal(signal.SIGINT)
-        _, said = child.communicate(timeout=30)
-    assert (child.returncode, said) == (130, "Interrupted.\n")
+        _, errors = child.communicate(timeout=TIMEOUT)
+    assert (child.returncode, errors) == (130, "Interrupted.\n")

@@ -1,4 +1,4 @@
-"""The notebook runs from its first cell to its last."""
+"""The example notebook runs without errors."""
 
 import json
 from pathlib import Path

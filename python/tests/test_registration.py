@@ -1,4 +1,4 @@
-"""The functions on a session of the package `datafusion`."""
+"""Functions registered on a session of the package `datafusion`."""
 
 from importlib import metadata
 
@@ -11,12 +11,12 @@ from conftest import PRODUCTS
 
 
 def rows(ctx: SessionContext, sql: str) -> "list[dict[str, object]]":
-    """What a query gives."""
+    """Rows of a query."""
     table: pa.Table = ctx.sql(sql).to_arrow_table()
     return list(table.to_pylist())
 
 
-def test_each_kind_of_function_answers(ctx: SessionContext) -> None:
+def test_scalar_aggregate_and_window_functions(ctx: SessionContext) -> None:
     scalar = rows(ctx, "SELECT ai_classify(title, ['shirt', 'laptop']) AS label FROM products ORDER BY id")
     assert {row["label"] for row in scalar[:3]} <= {"shirt", "laptop"}
     [aggregate] = rows(ctx, "SELECT top_terms(title, 2) AS terms FROM products WHERE id = 1")
@@ -27,13 +27,13 @@ def test_each_kind_of_function_answers(ctx: SessionContext) -> None:
 
 
 def test_null_and_blank_texts_give_null(ctx: SessionContext) -> None:
-    query = "SELECT id, embed(title) IS NULL AS nothing, categorize(title, title) AS c FROM products ORDER BY id"
+    query = "SELECT id, embed(title) IS NULL AS missing, categorize(title, title) AS c FROM products ORDER BY id"
     answers = rows(ctx, query)
-    assert [row["nothing"] for row in answers] == [False, False, False, True, True]
+    assert [row["missing"] for row in answers] == [False, False, False, True, True]
     assert [row["c"] is None for row in answers] == [False, False, False, True, True]
 
 
-def test_no_rows_give_no_rows(ctx: SessionContext) -> None:
+def test_an_empty_input_keeps_its_columns(ctx: SessionContext) -> None:
     query = "SELECT ai_classify(title, ['a', 'b']) AS c, embed(title, 'deterministic') AS v FROM products WHERE id > 9"
     table = ctx.sql(query).to_arrow_table()
     assert table.num_rows == 0
@@ -41,7 +41,7 @@ def test_no_rows_give_no_rows(ctx: SessionContext) -> None:
 
 
 def test_literal_arguments_stay_literal(ctx: SessionContext) -> None:
-    # The interface between libraries makes columns of them.
+    # DataFusion's FFI turns them into arrays.
     many = rows(
         ctx,
         "SELECT count(*) AS n, count(DISTINCT c) AS labels FROM (SELECT ai_classify(concat('text ', value), "
@@ -55,7 +55,7 @@ def test_literal_arguments_stay_literal(ctx: SessionContext) -> None:
     assert one == other
 
 
-def test_string_types_are_all_text(ctx: SessionContext) -> None:
+def test_all_string_types_are_accepted(ctx: SessionContext) -> None:
     expected = rows(ctx, "SELECT embed('a pen') AS v")
     for kind in (pa.string(), pa.large_string(), pa.string_view()):
         texts = pa.table({"text": pa.array(["a pen", "a bag"], kind)})
@@ -63,13 +63,13 @@ def test_string_types_are_all_text(ctx: SessionContext) -> None:
         assert rows(ctx, f"SELECT embed(text) AS v FROM texts_{kind} LIMIT 1") == expected
 
 
-def test_vectors_are_fixed_size_lists_that_remember_their_model(ctx: SessionContext) -> None:
+def test_vectors_are_fixed_size_lists_with_their_model_as_metadata(ctx: SessionContext) -> None:
     field = ctx.sql("SELECT embed(title) AS v FROM products").to_arrow_table().schema.field("v")
     assert field.type == pa.list_(pa.field("item", pa.float32()), 16)
     assert (field.metadata or {})[b"semql.model"] == b"deterministic"
 
 
-def test_the_same_text_is_the_same_vector_wherever_it_stands(ctx: SessionContext) -> None:
+def test_equal_texts_have_equal_vectors(ctx: SessionContext) -> None:
     query = (
         "SELECT count(*) AS n FROM products a JOIN products b ON cosine_similarity(embed(a.title), embed(b.title)) > 0.9999"
         " WHERE a.id = b.id"
@@ -77,14 +77,14 @@ def test_the_same_text_is_the_same_vector_wherever_it_stands(ctx: SessionContext
     assert rows(ctx, query) == [{"n": 3}]
 
 
-def test_settings_are_those_of_the_registration(ctx: SessionContext) -> None:
+def test_registering_again_changes_settings(ctx: SessionContext) -> None:
     every = "SELECT count(categorize(title, title)) AS n FROM products"
     assert rows(ctx, every) == [{"n": 3}]
     semql.register(ctx, model="deterministic", min_score=1.0)
     assert rows(ctx, every) == [{"n": 0}]
 
 
-def test_set_changes_settings_on_a_session_that_knows_them() -> None:
+def test_set_changes_settings_on_a_session_with_their_configuration() -> None:
     ctx = SessionContext(semql.config(model="deterministic"))
     ctx.from_arrow(PRODUCTS, name="products")
     semql.register(ctx)
@@ -99,42 +99,42 @@ def test_set_changes_settings_on_a_session_that_knows_them() -> None:
     assert rows(ctx, every) == [{"n": 3}]
 
 
-def test_settings_that_make_no_sense_are_refused() -> None:
+def test_invalid_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="ai.on_error: 'explode' is neither 'null' nor 'fail'"):
         semql.register(SessionContext(), on_error="explode")
     with pytest.raises(ValueError, match="there is no setting ai.speed; there are ai.model"):
         semql.register(SessionContext(), speed=11)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="use semql.connect"):
         semql.register(SessionContext(), mode="fast")
-    with pytest.raises(TypeError, match="takes a datafusion.SessionContext, and this is int"):
+    with pytest.raises(TypeError, match="takes a datafusion.SessionContext, and got int"):
         semql.register(1)  # type: ignore[arg-type]
 
 
-def test_wrong_use_says_what_is_right(ctx: SessionContext) -> None:
-    for query, why in [
+def test_invalid_calls_have_clear_errors(ctx: SessionContext) -> None:
+    for query, message in [
         ("SELECT embed(1)", "must be text"),
         ("SELECT embed('a', 'b', 'c')", "takes 1 to 2 arguments"),
         ("SELECT ai_classify(title, ['one']) FROM products", "two or more distinct labels"),
         ("SELECT kmeans(embed(title), 0) OVER () FROM products", "has to be a whole number from 1"),
         ("SELECT embed(title, title) FROM products", "must be a literal"),
     ]:
-        with pytest.raises(Exception, match=why):
+        with pytest.raises(Exception, match=message):
             rows(ctx, query)
 
 
-def test_a_model_that_is_not_there_is_named(ctx: SessionContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_names_the_missing_model(ctx: SessionContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(Exception, match="nobody/nothing"):
         rows(ctx, "SELECT embed(title, 'nobody/nothing') FROM products")
 
 
-def test_another_datafusion_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_of_datafusion_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata, "version", lambda name: "54.1.0")
-    with pytest.raises(semql.SetupError, match="and 54.1.0 is installed: pip install 'datafusion>=55,<56'"):
+    with pytest.raises(semql.SetupError, match="and 54.1.0 is installed; run pip install 'datafusion>=55,<56'"):
         semql.register(SessionContext())
 
 
-def test_the_real_model_understands(model: str) -> None:
+def test_functions_with_the_default_model(model: str) -> None:
     ctx = SessionContext()
     ctx.from_arrow(PRODUCTS, name="products")
     semql.register(ctx, model=model, device="cpu")
@@ -143,4 +143,4 @@ def test_the_real_model_understands(model: str) -> None:
     [alike] = rows(ctx, "SELECT ai_similarity('a red shirt', 'a crimson blouse') > ai_similarity('a red shirt', 'tax law') AS ok")
     assert alike["ok"] is True
     semql.interrupt()
-    assert len(rows(ctx, "SELECT embed('goes on') AS v")) == 1
+    assert len(rows(ctx, "SELECT embed('a text') AS v")) == 1

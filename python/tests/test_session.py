@@ -1,18 +1,18 @@
-"""A session of semql's own."""
+"""Session of semql."""
 
 import logging
 import signal
-import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
 import semql
 
+from processes import TIMEOUT, started, wait_for_file
 
-def test_statements_give_rows_or_say_what_was_done(session: semql.Session) -> None:
+
+def test_statements_return_rows_or_a_message(session: semql.Session) -> None:
     result = session.sql("CREATE TABLE cheap AS SELECT * FROM products WHERE price < 10; SELECT count(*) AS n FROM cheap")
     assert result.columns == ["n"]
     assert result.to_arrow().to_pylist() == [{"n": 2}]
@@ -29,7 +29,18 @@ def test_a_result_shows_its_first_rows(session: semql.Session) -> None:
     assert shown.endswith("... and 10 more")
 
 
-def test_what_only_a_plan_of_our_own_can_do(session: semql.Session) -> None:
+def test_a_reader_streams_the_rows(session: semql.Session) -> None:
+    result = session.sql("SELECT value FROM generate_series(1, 1000000000000)")
+    reader = result.to_reader()
+    assert reader.schema.names == ["value"]
+    assert reader.read_next_batch()["value"][0].as_py() == 1
+    with pytest.raises(ValueError, match="run the statement again"):
+        result.to_arrow()
+    rows = session.sql("SELECT value FROM generate_series(1, 20000)")
+    assert rows.to_reader().read_all().num_rows == 20000
+
+
+def test_table_functions_and_deduplicated_calls(session: semql.Session) -> None:
     found = session.sql(
         "CREATE TABLE vectors AS SELECT id, title, embed(title) AS v FROM products WHERE title IS NOT NULL;"
         "SELECT * FROM vector_search(vectors, 'Laptop computer 15 inch, 16 GB', k => 1)"
@@ -38,6 +49,7 @@ def test_what_only_a_plan_of_our_own_can_do(session: semql.Session) -> None:
     assert best["id"] == 2
     plan = session.sql("EXPLAIN SELECT embed(title) FROM products WHERE embed(title) IS NOT NULL")
     assert repr(plan).count("InferExec") == 1
+    assert plan.to_arrow().to_pylist()[0]["plan_type"] == "estimate"
     assert "deterministic" in repr(session.sql("SHOW ai.model"))
     assert len(session.sql("SHOW MODELS")) > 0
 
@@ -57,48 +69,46 @@ def test_settings_are_keyword_arguments(session: semql.Session) -> None:
         semql.connect(memory_limit=100_000).sql("SELECT array_agg(value) FROM generate_series(1, 1000000)")
 
 
-def test_errors_say_where_and_what(session: semql.Session) -> None:
+def test_errors_name_the_line_and_the_cause(session: semql.Session) -> None:
     with pytest.raises(semql.Error, match="did you mean 'products'"):
         session.sql("SELECT * FROM prodcuts")
     with pytest.raises(semql.Error, match="^line 2: "):
         session.sql("SELECT 1;\nSELECT nothing")
     with pytest.raises(semql.Error, match="command of the prompt"):
         session.sql("\\d")
-    # The session goes on.
+    # The session still works.
     assert len(session.sql("SELECT 1")) == 1
 
 
-def test_what_the_shell_would_say_is_logged(session: semql.Session, caplog: pytest.LogCaptureFixture) -> None:
+def test_notices_are_logged(session: semql.Session, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="semql"):
         session.sql("SELECT embed('a pen')")
         session.sql("SELECT embed('a bag')")
-    said = [record.message for record in caplog.records if record.message.startswith("Inference ran on")]
-    assert len(said) == 1
+    notices = [record.message for record in caplog.records if record.message.startswith("Inference ran on")]
+    assert len(notices) == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent another way there")
-def test_an_interrupt_stops_a_statement_and_the_session_goes_on() -> None:
+def test_a_session_works_after_an_interrupted_statement(tmp_path: Path) -> None:
     program = textwrap.dedent(
         """
         import semql
         session = semql.connect(model="deterministic")
-        print("ready", flush=True)
+        started = "COPY (SELECT 1 AS a) TO 'started.csv';"
         try:
-            session.sql("SELECT count(*) FROM generate_series(1, 1000000000000) WHERE value % 7 = 8")
+            session.sql(started + "SELECT count(*) FROM generate_series(1, 1000000000000) WHERE value % 7 = 8")
         except KeyboardInterrupt:
             print(len(session.sql("SELECT 1")))
         """
     )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-        time.sleep(0.2)
+    with started([sys.executable, "-c", program], tmp_path) as child:
+        wait_for_file(tmp_path / "started.csv")
         child.send_signal(signal.SIGINT)
-        assert child.stdout.read() == "1\n"
-    assert child.returncode == 0
+        output, errors = child.communicate(timeout=TIMEOUT)
+    assert (child.returncode, output) == (0, "1\n"), errors
 
 
-def test_the_real_model_understands(session: semql.Session, model: str) -> None:
+def test_vector_search_with_the_default_model(session: semql.Session, model: str) -> None:
     session.sql(f"SET ai.model = '{model}'; SET ai.device = 'cpu'")
     found = session.sql(
         "CREATE TABLE vectors AS SELECT id, title, embed(title) AS v FROM products;"

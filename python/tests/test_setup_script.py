@@ -1,4 +1,4 @@
-"""What set-up fetches is verified before it is opened, and stays in its folder."""
+"""Downloads of set-up are verified before they are opened, and stay in their folder."""
 
 import importlib.util
 import stat
@@ -79,7 +79,7 @@ def test_a_wheel_with_another_checksum_is_not_opened(
         assert opened.namelist() == ["a"]
 
 
-def test_a_machine_without_a_checksum_is_refused_unless_told_otherwise(
+def test_a_machine_without_a_checksum_is_refused_unless_allowed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commands = []

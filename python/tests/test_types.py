@@ -1,11 +1,12 @@
-"""What the types promise is what is there."""
+"""Types agree with the package."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import semql
 from semql import _semql
+
+from processes import run
 
 FOLDER = Path(__file__).parents[1]
 
@@ -15,13 +16,13 @@ def test_every_setting_is_a_keyword() -> None:
     assert names == set(semql.Settings.__annotations__)
 
 
-def test_the_type_checker_agrees() -> None:
-    checked = subprocess.run([sys.executable, "-m", "mypy"], cwd=FOLDER, capture_output=True, text=True)
+def test_the_type_checker_finds_no_errors() -> None:
+    checked = run([sys.executable, "-m", "mypy"], folder=FOLDER)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_the_stub_lists_what_is_compiled() -> None:
+def test_the_stub_matches_the_compiled_module() -> None:
     command = [sys.executable, "-m", "mypy.stubtest", "semql._semql", "--mypy-config-file", str(FOLDER / "pyproject.toml")]
-    # Where no other package of this name is found before the installed one.
-    checked = subprocess.run(command, cwd=FOLDER / "tests", capture_output=True, text=True)
+    # In a folder without another package of this name.
+    checked = run(command, folder=FOLDER / "tests")
     assert checked.returncode == 0, checked.stdout + checked.stderr

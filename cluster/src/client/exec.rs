@@ -1,12 +1,12 @@
-//! A plan that runs in the cluster, as an operator of this process.
+//! Operator that runs its plan in the cluster.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::SchemaRef;
-use datafusion::common::internal_err;
+use arrow::datatypes::{Fields, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{assert_eq_or_internal_err, internal_err};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
@@ -16,39 +16,41 @@ use datafusion::physical_plan::metrics::{
 };
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
-    PhysicalExpr, PlanProperties,
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
+    Partitioning, PhysicalExpr, PlanProperties, ReplaceChildrenOptions,
 };
 use futures::{StreamExt, TryStreamExt};
 use semql_udfs::Runtime;
 
-use super::job::{self, Submission};
-use super::scheduler::Scheduler;
+use super::job::{self, StageReport, Submission};
+use super::scheduler::SchedulerClient;
 
-/// The operator; see the module. Its rows come in one partition.
+/// Leaf that submits an encoded plan, and returns its rows in one partition.
 pub struct ClusterExec {
     plan: Arc<Vec<u8>>,
-    scheduler: Arc<Scheduler>,
+    scheduler: Arc<SchedulerClient>,
     runtime: Arc<Runtime>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
-    /// What the executors did, once they have.
-    done: Arc<OnceLock<String>>,
+    stages: StageReport,
 }
 
 impl ClusterExec {
-    /// `written` is `plan` as it is sent.
+    /// Operator for `plan`, of which `encoded` is the serialized form.
     pub fn new(
         plan: &Arc<dyn ExecutionPlan>,
-        written: Vec<u8>,
-        scheduler: Arc<Scheduler>,
+        encoded: Vec<u8>,
+        scheduler: Arc<SchedulerClient>,
         runtime: Arc<Runtime>,
     ) -> Self {
-        let before = plan.properties();
-        // Partitions come one after the other, which mixes nothing where there
-        // is one.
+        // Partitions are concatenated, so only a single one keeps its order.
         let orders = match plan.output_partitioning().partition_count() {
-            1 => before.eq_properties.oeq_class().iter().cloned().collect(),
+            1 => plan
+                .equivalence_properties()
+                .oeq_class()
+                .iter()
+                .cloned()
+                .collect(),
             _ => Vec::new(),
         };
         let properties = PlanProperties::new(
@@ -58,28 +60,35 @@ impl ClusterExec {
             Boundedness::Bounded,
         );
         Self {
-            plan: Arc::new(written),
+            plan: Arc::new(encoded),
             scheduler,
             runtime,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
-            done: Arc::default(),
+            stages: StageReport::default(),
         }
     }
 }
 
 impl fmt::Debug for ClusterExec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ClusterExec: {}", self.scheduler.place())
+        write!(f, "ClusterExec: {}", self.scheduler.address())
     }
 }
 
 impl DisplayAs for ClusterExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "ClusterExec: scheduler={}", self.scheduler.place())?;
-        match self.done.get() {
-            Some(done) => write!(f, "\n{done}"),
-            None => Ok(()),
+    /// One line; EXPLAIN ANALYZE, which runs after the execution, adds the stages.
+    fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        let address = self.scheduler.address();
+        match format {
+            DisplayFormatType::Default | DisplayFormatType::Verbose => {
+                write!(f, "ClusterExec: scheduler={address}")?;
+                match self.stages.get() {
+                    Some(stages) => write!(f, "\n{stages}"),
+                    None => Ok(()),
+                }
+            }
+            DisplayFormatType::TreeRender => writeln!(f, "scheduler={address}"),
         }
     }
 }
@@ -104,27 +113,41 @@ impl ExecutionPlan for ClusterExec {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn with_new_children(
+    fn replace_children(
         self: Arc<Self>,
         _: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(self)
     }
 
-    fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        self.replace_children(children, options)
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        assert_eq_or_internal_err!(partition, 0, "ClusterExec has a single partition");
         let submission = Submission {
             plan: Arc::clone(&self.plan),
             scheduler: Arc::clone(&self.scheduler),
             runtime: Arc::clone(&self.runtime),
             context,
-            done: Arc::clone(&self.done),
+            stages: self.stages.clone(),
         };
-        let metrics = BaselineMetrics::new(&self.metrics, 0);
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
         let schema = self.schema();
         let rows = futures::stream::once(job::run(submission))
             .try_flatten()
             .map(move |batch| -> Result<RecordBatch> {
-                Ok(relabelled(batch?, &schema)?.record_output(&metrics))
+                Ok(with_planned_schema(batch?, &schema)?.record_output(&metrics))
             });
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
     }
@@ -134,28 +157,27 @@ impl ExecutionPlan for ClusterExec {
     }
 }
 
-/// The rows under the columns as they were planned: what functions note beside
-/// their columns, such as a vector's origin, does not travel.
-fn relabelled(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let (given, planned) = (batch.schema(), schema.fields());
-    let kinds = |fields: &arrow::datatypes::Fields| -> Vec<_> {
-        fields.iter().map(|f| f.data_type().clone()).collect()
-    };
-    let same = given
+/// Replaces the schema of a batch by the planned one: the cluster drops metadata
+/// of fields, such as the model of a vector.
+fn with_planned_schema(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let (actual, planned) = (batch.schema(), schema.fields());
+    let types =
+        |fields: &Fields| -> Vec<_> { fields.iter().map(|f| f.data_type().clone()).collect() };
+    let equal = actual
         .fields()
         .iter()
         .zip(planned)
-        .all(|(given, planned)| given.data_type().equals_datatype(planned.data_type()));
-    if !same || given.fields().len() != planned.len() {
+        .all(|(actual, planned)| actual.data_type().equals_datatype(planned.data_type()));
+    if !equal || actual.fields().len() != planned.len() {
         return internal_err!(
-            "the cluster gave columns of {:?}, and {:?} were planned",
-            kinds(given.fields()),
-            kinds(planned)
+            "the cluster returned columns of types {:?} in place of {:?}",
+            types(actual.fields()),
+            types(planned)
         );
     }
     let options = RecordBatchOptions::new()
         .with_row_count(Some(batch.num_rows()))
-        // A list's items may be named otherwise.
+        // The name of a list's item field may differ.
         .with_match_field_names(false);
     let columns = batch.columns().to_vec();
     let schema = Arc::clone(schema);

@@ -1,9 +1,9 @@
-//! Which parts of a plan go to the cluster.
+//! Query planner that runs plans, or parts of them, in the cluster.
 //!
-//! A plan is made as it would be for this process. What all of its parts can be
-//! written for others goes to the cluster whole; of any other plan, those parts
-//! do that come in one partition. What reads tables in the memory of this
-//! process, searches by an index or writes files stays here.
+//! A query is planned as in a single process. A plan that can be serialized is
+//! submitted as a whole. Of any other plan, the subplans with a single partition
+//! are submitted. Subplans that read tables in memory, search an index or write
+//! files run in this process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -35,44 +35,45 @@ use datafusion_proto::protobuf::PhysicalPlanNode;
 use prost::Message;
 use semql::ShellError;
 use semql_udfs::index::IndexScanExec;
-use semql_udfs::plan::{InferExec, InferQueryPlanner};
-use semql_udfs::{AiOptions, Runtime};
+use semql_udfs::plan::InferExec;
+use semql_udfs::{AiOptions, AiQueryPlanner, Runtime};
 
 use super::exec::ClusterExec;
-use super::scheduler::Scheduler;
-use super::spread::spread;
+use super::repartition::repartition;
+use super::scheduler::SchedulerClient;
 use crate::codec::Codec;
 
-/// The largest table in memory that goes along with a plan, in bytes.
-const LARGEST_TABLE: usize = 4 << 20;
+/// Maximum size in bytes of a table in memory that is sent with a plan.
+const MAX_TABLE_SIZE: usize = 4 << 20;
 
-/// The query planner of a client.
+/// Query planner of a client.
 #[derive(Debug)]
 pub struct ClusterPlanner {
-    scheduler: Arc<Scheduler>,
+    scheduler: Arc<SchedulerClient>,
     codec: Codec,
     runtime: Arc<Runtime>,
-    /// Whether it was said whose settings of the machine count.
-    said: AtomicBool,
+    /// Whether the notice about settings of the machine was given.
+    notified: AtomicBool,
 }
 
 impl ClusterPlanner {
-    pub fn new(scheduler: Arc<Scheduler>, codec: Codec, runtime: Arc<Runtime>) -> Self {
+    pub fn new(scheduler: Arc<SchedulerClient>, codec: Codec, runtime: Arc<Runtime>) -> Self {
         Self {
             scheduler,
             codec,
             runtime,
-            said: AtomicBool::new(false),
+            notified: AtomicBool::new(false),
         }
     }
 
-    fn say_of_machine(&self, session: &dyn Session) {
+    /// Gives notice, once, of settings that do not apply to executors.
+    fn notify_machine_settings(&self, session: &dyn Session) {
         let options = session.config_options().extensions.get::<AiOptions>();
-        let changed = options.map(AiOptions::changed_of_machine);
+        let changed = options.map(AiOptions::changed_machine_settings);
         let changed = changed.unwrap_or_default();
-        if !changed.is_empty() && !self.said.swap(true, Relaxed) {
-            self.runtime.note(format!(
-                "The executors have {} of their own (--set at their start); it counts here for what runs in this process.",
+        if !changed.is_empty() && !self.notified.swap(true, Relaxed) {
+            self.runtime.add_notice(format!(
+                "Executors use their own {} (--set when they start); the value here applies to this process only.",
                 changed.join(", ")
             ));
         }
@@ -86,20 +87,20 @@ impl QueryPlanner for ClusterPlanner {
         plan: &LogicalPlan,
         session: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let plan = InferQueryPlanner
+        let plan = AiQueryPlanner::default()
             .create_physical_plan(plan, session)
             .await?;
-        let mut placing = Placing {
-            client: self,
+        let mut distribution = PlanDistribution {
+            planner: self,
             partitions: session.config().target_partitions(),
-            placed: false,
-            why_not: None,
+            distributed: false,
+            obstacle: None,
         };
-        let plan = placing.place(plan, true)?;
-        match (placing.placed, placing.why_not) {
-            (true, _) => self.say_of_machine(session),
-            (false, Some(why)) => self.runtime.note(format!(
-                "This ran in this process and not in the cluster: {why}."
+        let plan = distribution.distribute(plan, true)?;
+        match (distribution.distributed, distribution.obstacle) {
+            (true, _) => self.notify_machine_settings(session),
+            (false, Some(obstacle)) => self.runtime.add_notice(format!(
+                "The query ran in this process and not in the cluster: {obstacle}."
             )),
             (false, None) => {}
         }
@@ -107,80 +108,80 @@ impl QueryPlanner for ClusterPlanner {
     }
 }
 
-struct Placing<'a> {
-    client: &'a ClusterPlanner,
+/// Rewrite of a plan that replaces subplans by [`ClusterExec`].
+struct PlanDistribution<'a> {
+    planner: &'a ClusterPlanner,
     partitions: usize,
-    /// Whether some of the plan goes to the cluster.
-    placed: bool,
-    /// The first thing that keeps something here.
-    why_not: Option<String>,
+    /// Whether a subplan was replaced.
+    distributed: bool,
+    /// First reason for which a subplan was not replaced.
+    obstacle: Option<String>,
 }
 
-impl Placing<'_> {
-    /// `replaceable` is whether rows in one partition will do.
-    fn place(
+impl PlanDistribution<'_> {
+    /// `replaceable` is whether the parent accepts rows in one partition.
+    fn distribute(
         &mut self,
         plan: Arc<dyn ExecutionPlan>,
         replaceable: bool,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        // What passes a filter is for the index that waits for it.
-        if !is_work(&plan)? || plan.is::<IndexScanExec>() {
+        // An index scan reads its inputs in this process.
+        if !is_worthwhile(&plan)? || plan.is::<IndexScanExec>() {
             return Ok(plan);
         }
-        if replaceable && !stays(&plan) {
-            match self.sent(&plan)? {
+        if replaceable && !is_local(&plan) {
+            match self.to_cluster(&plan)? {
                 Ok(exec) => {
-                    self.placed = true;
+                    self.distributed = true;
                     return Ok(Arc::new(exec));
                 }
-                Err(why) => {
-                    self.why_not.get_or_insert(why);
+                Err(obstacle) => {
+                    self.obstacle.get_or_insert(obstacle);
                 }
             }
         }
-        let any_number = plan.is::<AnalyzeExec>();
+        let any_partitioning = plan.is::<AnalyzeExec>();
         let children = plan.children().into_iter().map(|child| {
-            let one = child.output_partitioning().partition_count() == 1;
-            self.place(Arc::clone(child), one || any_number)
+            let single = child.output_partitioning().partition_count() == 1;
+            self.distribute(Arc::clone(child), single || any_partitioning)
         });
         let children = children.collect::<Result<Vec<_>>>()?;
         replace_children_if_necessary(plan, children)
     }
 
-    /// The plan as the cluster gets it, or why it cannot.
-    fn sent(&self, plan: &Arc<dyn ExecutionPlan>) -> Result<Result<ClusterExec, String>> {
-        if let Some(why) = obstacle(plan)? {
-            return Ok(Err(why));
+    /// Serializes the plan, or returns the obstacle.
+    fn to_cluster(&self, plan: &Arc<dyn ExecutionPlan>) -> Result<Result<ClusterExec, String>> {
+        if let Some(obstacle) = find_obstacle(plan)? {
+            return Ok(Err(obstacle));
         }
-        let spread = spread(Arc::clone(plan), self.partitions)?;
-        let written = PhysicalPlanNode::try_from_physical_plan(spread, &self.client.codec);
-        Ok(match written {
+        let repartitioned = repartition(Arc::clone(plan), self.partitions)?;
+        let encoded = PhysicalPlanNode::try_from_physical_plan(repartitioned, &self.planner.codec);
+        Ok(match encoded {
             Ok(node) => Ok(ClusterExec::new(
                 plan,
                 node.encode_to_vec(),
-                Arc::clone(&self.client.scheduler),
-                Arc::clone(&self.client.runtime),
+                Arc::clone(&self.planner.scheduler),
+                Arc::clone(&self.planner.runtime),
             )),
             Err(error) => Err(ShellError::from(error).message),
         })
     }
 }
 
-/// Whether a cluster would be of use: a model is asked, or files are read for
-/// more than to be shown.
-fn is_work(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
-    let (mut asks, mut reads, mut computes) = (false, false, false);
+/// Whether the plan calls a model, or computes something from files.
+fn is_worthwhile(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
+    let (mut infers, mut scans, mut computes) = (false, false, false);
     plan.apply(|plan| {
-        asks |= plan.is::<InferExec>();
-        reads |= file_scan(plan).is_some() || plan.is::<IndexScanExec>();
-        computes |= !passes_on(plan);
+        infers |= plan.is::<InferExec>();
+        scans |= file_scan(plan).is_some() || plan.is::<IndexScanExec>();
+        computes |= !passes_rows_through(plan);
         Ok(TreeNodeRecursion::Continue)
     })?;
-    Ok(asks || (reads && computes))
+    Ok(infers || (scans && computes))
 }
 
-/// Whether a node gives what it gets.
-fn passes_on(plan: &Arc<dyn ExecutionPlan>) -> bool {
+/// Whether a node computes nothing from its input.
+fn passes_rows_through(plan: &Arc<dyn ExecutionPlan>) -> bool {
     if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
         return projection
             .expr()
@@ -192,11 +193,11 @@ fn passes_on(plan: &Arc<dyn ExecutionPlan>) -> bool {
         || plan.is::<CooperativeExec>()
         || plan.is::<GlobalLimitExec>()
         || plan.is::<LocalLimitExec>()
-        || stays(plan)
+        || is_local(plan)
 }
 
-/// Whether a node is about this process.
-fn stays(plan: &Arc<dyn ExecutionPlan>) -> bool {
+/// Whether a node has to run in this process.
+fn is_local(plan: &Arc<dyn ExecutionPlan>) -> bool {
     plan.is::<AnalyzeExec>() || plan.is::<ExplainExec>() || plan.is::<DataSinkExec>()
 }
 
@@ -205,19 +206,19 @@ fn file_scan(plan: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
     exec.data_source().downcast_ref::<FileScanConfig>()
 }
 
-/// What of the plan can be had in this process alone.
+/// Reason for which the plan has to run in this process.
 ///
-/// Ballista gives each task its own partitions of the leaves that it knows, and
-/// every partition of all others: those would give their rows several times.
-fn obstacle(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<String>> {
+/// Ballista restricts leaves of known types to the partitions of a task. Any
+/// other leaf would return all of its rows to every task.
+fn find_obstacle(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<String>> {
     let mut found = None;
     plan.apply(|plan| {
         if plan.is::<IndexScanExec>() {
-            found = Some("an index says which rows to read".to_string());
+            found = Some("it searches an index".to_string());
         } else if plan.children().is_empty() {
-            found = leaf(plan);
-        } else if stays(plan) {
-            found = Some(format!("{} is of this process", plan.name()));
+            found = leaf_obstacle(plan);
+        } else if is_local(plan) {
+            found = Some(format!("{} runs in this process only", plan.name()));
         }
         Ok(match found {
             Some(_) => TreeNodeRecursion::Stop,
@@ -227,31 +228,31 @@ fn obstacle(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<String>> {
     Ok(found)
 }
 
-fn leaf(plan: &Arc<dyn ExecutionPlan>) -> Option<String> {
+fn leaf_obstacle(plan: &Arc<dyn ExecutionPlan>) -> Option<String> {
     if plan.is::<EmptyExec>() || plan.is::<PlaceholderRowExec>() {
         return None;
     }
     let Some(exec) = plan.downcast_ref::<DataSourceExec>() else {
-        return Some(format!("{} gives its rows here alone", plan.name()));
+        return Some(format!("{} has its rows in this process only", plan.name()));
     };
     let source = exec.data_source();
     if source.is::<FileScanConfig>() {
         return None;
     }
     let Some(table) = source.downcast_ref::<MemorySourceConfig>() else {
-        return Some("a table gives its rows here alone".to_string());
+        return Some("it reads a table of this process".to_string());
     };
     if exec.fetch().is_some() {
-        // It is lost where Ballista cuts such a leaf into parts.
-        return Some("a limit is on a table in memory".to_string());
+        // Ballista drops it when it partitions such a leaf.
+        return Some("it limits a table in memory".to_string());
     }
     let batches = table.partitions().iter().flatten();
     let bytes: usize = batches.map(|batch| batch.get_array_memory_size()).sum();
-    (bytes > LARGEST_TABLE).then(|| {
+    (bytes > MAX_TABLE_SIZE).then(|| {
         format!(
-            "a table in memory has {} MB, and {} go along with a query; COPY it to a Parquet file",
+            "a table in memory has {} MB, and the maximum is {} MB; COPY it to a Parquet file",
             bytes >> 20,
-            LARGEST_TABLE >> 20
+            MAX_TABLE_SIZE >> 20
         )
     })
 }

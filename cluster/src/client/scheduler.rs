@@ -1,4 +1,4 @@
-//! The scheduler of a client: is it there, and who works for it?
+//! Connection to the scheduler, with a check that it has an executor.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,28 +9,28 @@ use semql::ShellError;
 use tonic::codegen::http::StatusCode;
 use tonic::transport::Channel;
 
-use crate::process::host_and_port;
-use crate::transport::{READY_PATH, Transport, root_cause, status};
+use crate::process::parse_host_port;
+use crate::transport::{MAX_MESSAGE_SIZE, READY_PATH, Transport, root_cause, status};
 
-/// How long a query waits for the first executor.
-const EXECUTOR: Duration = Duration::from_secs(10);
+/// Time that a query waits for the first executor.
+const EXECUTOR_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The largest message; plans carry small tables.
-pub const LARGEST: usize = 64 << 20;
+/// Interval at which the scheduler is asked for an executor.
+const EXECUTOR_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Where a scheduler listens, and how to connect to it.
+/// Address of a scheduler, and the transport to connect to it.
 #[derive(Debug)]
-pub struct Scheduler {
+pub struct SchedulerClient {
     host: String,
     port: u16,
     transport: Transport,
 }
 
-impl Scheduler {
+impl SchedulerClient {
     /// # Errors
-    /// If `url` names none.
+    /// `url` is not an address.
     pub fn new(url: &str, transport: Transport) -> Result<Self, ShellError> {
-        let (host, port) = host_and_port(url)?;
+        let (host, port) = parse_host_port(url)?;
         Ok(Self {
             host,
             port,
@@ -39,57 +39,59 @@ impl Scheduler {
     }
 
     /// `host:port`.
-    pub fn place(&self) -> String {
+    pub fn address(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 
+    /// Checks that the scheduler is reachable.
+    ///
     /// # Errors
-    /// If there is no scheduler, or one with another secret.
+    /// No scheduler, or one with another secret.
     pub async fn check(&self) -> Result<(), ShellError> {
         self.connect().await.map(drop)
     }
 
     async fn connect(&self) -> Result<Channel, ShellError> {
-        Ok(self.transport.connect(&self.place()).await?)
+        Ok(self.transport.connect(&self.address()).await?)
     }
 
-    /// Waits a moment for the first executor.
+    /// Waits for the first executor.
     async fn await_executor(&self, channel: &Channel) -> Result<(), ShellError> {
-        let begun = Instant::now();
+        let start = Instant::now();
         loop {
-            let answer = status(channel, READY_PATH).await.map_err(|error| {
+            let status = status(channel, READY_PATH).await.map_err(|error| {
                 ShellError::setup(format!(
-                    "the scheduler at {} does not answer any more: {}",
-                    self.place(),
+                    "the scheduler at {} no longer answers: {}",
+                    self.address(),
                     root_cause(&error)
                 ))
             })?;
-            if answer == StatusCode::OK {
+            if status == StatusCode::OK {
                 return Ok(());
             }
-            if begun.elapsed() > EXECUTOR {
+            if start.elapsed() > EXECUTOR_TIMEOUT {
                 return Err(ShellError::setup(format!(
-                    "the scheduler at {0} has no executor: `semql cluster executor --scheduler {0}` starts one",
-                    self.place()
+                    "the scheduler at {0} has no executor; start one with `semql cluster executor --scheduler {0}`",
+                    self.address()
                 )));
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(EXECUTOR_INTERVAL).await;
         }
     }
 
-    /// A connection for queries, once there is an executor.
+    /// Connects for a query, once there is an executor.
     ///
     /// # Errors
-    /// If there is no scheduler, or no executor.
-    pub async fn client(&self) -> Result<SchedulerGrpcClient<Channel>, ShellError> {
+    /// No scheduler, or no executor.
+    pub async fn grpc_client(&self) -> Result<SchedulerGrpcClient<Channel>, ShellError> {
         let channel = self.connect().await?;
         self.await_executor(&channel).await?;
         Ok(SchedulerGrpcClient::new(channel)
-            .max_encoding_message_size(LARGEST)
-            .max_decoding_message_size(LARGEST))
+            .max_encoding_message_size(MAX_MESSAGE_SIZE as usize)
+            .max_decoding_message_size(MAX_MESSAGE_SIZE as usize))
     }
 
-    /// How results are fetched from executors, if not as Ballista does it.
+    /// Endpoint that replaces Ballista's to fetch results from executors.
     pub fn executor_endpoint(&self) -> Option<Arc<BallistaConfigGrpcEndpoint>> {
         let endpoint = self.transport.executor_override()?;
         Some(Arc::new(BallistaConfigGrpcEndpoint::new(endpoint)))

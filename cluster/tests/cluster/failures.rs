@@ -1,190 +1,170 @@
-//! What goes wrong ends in one clear line, and never in a wrong answer.
+//! Failures end in one clear error line, and never in a wrong result.
 
-use std::process::Stdio;
+use super::processes::{
+    Client, Cluster, DETERMINISTIC, create_offers, run, semql_command, start_scheduler,
+};
 
-use super::processes::{Cluster, Done, offers, program, scheduler};
-
-const PLAN: &[&str] = &["--set", "ai.model=deterministic"];
-
-/// Enough work to be in the middle of it.
-const LONG: &str = "SELECT categorize(title || ' ' || a.value, text) AS category, count(*) AS n \
+/// Query that runs long enough to be interrupted.
+const LONG_QUERY: &str = "SELECT categorize(title || ' ' || a.value, text) AS category, count(*) AS n \
     FROM 'offers.parquet' CROSS JOIN (VALUES (1), (2), (3), (4), (5), (6), (7), (8)) AS a(value) GROUP BY 1";
 
+fn start_long_query(cluster: &Cluster) -> Client {
+    let mut command = cluster.client(DETERMINISTIC);
+    command.args(["-c", LONG_QUERY]);
+    Client::start(command)
+}
+
 #[test]
-fn an_executor_killed_in_mid_query_makes_no_wrong_answer() {
+fn a_killed_executor_causes_no_wrong_result() {
     let mut cluster = Cluster::start(2);
-    offers(&cluster, 20_000);
-    let client = cluster
-        .client(PLAN)
-        .args(["-c", LONG])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    cluster.await_work(0);
+    create_offers(&cluster, 20_000);
+    let client = start_long_query(&cluster);
+    cluster.await_results(0);
     cluster.executors[0].kill();
-    let done = Done::from(client.wait_with_output().unwrap());
-    match done.code {
-        Some(0) => assert_eq!(done.sorted(), cluster.here(PLAN, LONG).sorted()),
+    let output = client.output();
+    match output.code {
+        Some(0) => assert_eq!(
+            output.sorted_rows(),
+            cluster.run_local(DETERMINISTIC, LONG_QUERY).sorted_rows()
+        ),
         _ => {
-            assert!(done.err.contains("executor"), "{}", done.err);
-            assert_eq!(done.out, "");
+            assert!(output.stderr.contains("executor"), "{}", output.stderr);
+            assert_eq!(output.stdout, "");
         }
     }
-    // The other one goes on.
-    cluster.same(
-        PLAN,
+    // The other executor still works.
+    cluster.assert_same(
+        DETERMINISTIC,
         "SELECT docid, categorize(title, text) AS c FROM 'offers.parquet' WHERE docid < 50",
     );
 }
 
 #[test]
-fn executors_without_the_model_say_so() {
-    let cluster = Cluster::with(2, |executor| {
+fn an_executor_without_the_model_is_an_error() {
+    let cluster = Cluster::start_with(2, |executor| {
         let home = tempfile::tempdir().unwrap();
         executor.env("SEMQL_HOME", home.path());
         executor.env("HF_HOME", home.path());
         executor.env("HF_HUB_OFFLINE", "1");
     });
-    offers(&cluster, 100);
+    create_offers(&cluster, 100);
     let copy = "COPY (SELECT docid, embed(title) AS v FROM 'offers.parquet') TO 'v.parquet'";
-    let done = cluster.there(&[], copy);
-    assert_eq!(done.code, Some(3), "{}", done.err);
-    assert!(done.err.contains("executor 127.0.0.1:"), "{}", done.err);
-    assert!(done.err.contains("model"), "{}", done.err);
+    let output = cluster.run_remote(&[], copy);
+    output.assert_error(3, "executor 127.0.0.1:");
+    assert!(output.stderr.contains("model"), "{}", output.stderr);
     assert!(!cluster.path().join("v.parquet").exists());
-    // It is this query that failed.
-    cluster.same(
-        PLAN,
+    // Only this query fails.
+    cluster.assert_same(
+        DETERMINISTIC,
         "SELECT docid, embed(title) IS NULL AS v FROM 'offers.parquet'",
     );
 }
 
 #[test]
-fn a_restarted_scheduler_finds_its_executors_again_and_old_queries_end() {
+fn executors_reconnect_to_a_restarted_scheduler_and_old_queries_fail() {
     let mut cluster = Cluster::start(1);
-    offers(&cluster, 20_000);
-    let client = cluster
-        .client(PLAN)
-        .args(["-c", LONG])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    cluster.await_work(0);
+    create_offers(&cluster, 20_000);
+    let client = start_long_query(&cluster);
+    cluster.await_results(0);
     cluster.scheduler.kill();
     let (_, port) = cluster.address.rsplit_once(':').unwrap();
-    cluster.scheduler = scheduler(cluster.path(), port);
-    cluster.scheduler.says("listens on ");
-    let done = Done::from(client.wait_with_output().unwrap());
-    match done.code {
-        Some(0) => assert_eq!(done.sorted(), cluster.here(PLAN, LONG).sorted()),
+    cluster.scheduler = start_scheduler(cluster.path(), port);
+    cluster.scheduler.await_word_after("listens on ");
+    let output = client.output();
+    match output.code {
+        Some(0) => assert_eq!(
+            output.sorted_rows(),
+            cluster.run_local(DETERMINISTIC, LONG_QUERY).sorted_rows()
+        ),
         _ => {
-            assert!(done.err.contains("the scheduler at"), "{}", done.err);
-            assert_eq!(done.out, "");
+            assert!(
+                output.stderr.contains("the scheduler at"),
+                "{}",
+                output.stderr
+            );
+            assert_eq!(output.stdout, "");
         }
     }
     cluster.await_executors(1);
-    cluster.same(
-        PLAN,
+    cluster.assert_same(
+        DETERMINISTIC,
         "SELECT docid, categorize(title, text) AS c FROM 'offers.parquet' WHERE docid < 50",
     );
 }
 
 #[test]
-fn who_is_not_the_same_is_refused() {
+fn incompatible_clients_are_refused() {
     let cluster = Cluster::start(1);
-    offers(&cluster, 50);
+    create_offers(&cluster, 50);
     let sql = "SELECT docid, categorize(title, text) AS c FROM 'offers.parquet'";
-    let with =
-        |setting: &str| cluster.there(&["--set", "ai.model=deterministic", "--set", setting], sql);
+    let with = |setting: &str| {
+        cluster.run_remote(&["--set", "ai.model=deterministic", "--set", setting], sql)
+    };
     let version = with("semql.version=0.0.1");
-    assert_eq!(version.code, Some(1), "{}", version.err);
-    assert!(
-        version.err.contains("comes from semql 0.0.1"),
-        "{}",
-        version.err
-    );
+    version.assert_error(1, "comes from semql 0.0.1");
     let setting = with("semql.settings=ai.model ai.speed");
-    assert_eq!(setting.code, Some(1), "{}", setting.err);
-    assert!(
-        setting.err.contains("not known here: ai.speed"),
-        "{}",
-        setting.err
-    );
+    setting.assert_error(1, "unknown settings: ai.speed");
     let unknown = with("ai.speed=11");
-    assert_eq!(unknown.code, Some(2), "{}", unknown.err);
-    assert!(
-        unknown.err.contains("there is no setting"),
-        "{}",
-        unknown.err
-    );
+    unknown.assert_error(2, "ai.speed");
 }
 
 #[test]
-fn a_setting_of_the_machine_is_the_executors_and_that_is_said() {
+fn settings_of_the_machine_are_not_sent_and_give_a_notice() {
     let cluster = Cluster::start(1);
-    offers(&cluster, 50);
+    create_offers(&cluster, 50);
     let sql = "SELECT docid, categorize(title, text) AS c FROM 'offers.parquet'";
-    let done = cluster.there(
+    let output = cluster.run_remote(
         &["--set", "ai.model=deterministic", "--set", "ai.threads=1"],
         sql,
     );
     assert!(
-        done.err
-            .contains("The executors have ai.threads of their own"),
+        output.stderr.contains("Executors use their own ai.threads"),
         "{}",
-        done.err
+        output.stderr
     );
-    assert_eq!(done.sorted(), cluster.here(PLAN, sql).sorted());
+    assert_eq!(
+        output.sorted_rows(),
+        cluster.run_local(DETERMINISTIC, sql).sorted_rows()
+    );
 }
 
 #[test]
-fn without_a_scheduler_or_an_executor_it_says_what_to_start() {
+fn errors_without_a_scheduler_or_an_executor_name_the_command() {
     let cluster = Cluster::start(0);
-    offers(&cluster, 50);
+    create_offers(&cluster, 50);
     let sql = "SELECT docid, categorize(title, text) AS c FROM 'offers.parquet'";
-    let done = cluster.there(PLAN, sql);
-    assert_eq!(done.code, Some(3), "{}", done.err);
+    let output = cluster.run_remote(DETERMINISTIC, sql);
+    output.assert_error(3, "has no executor; start one with `semql cluster executor");
+    let run_args = |args: &[&str]| {
+        let mut command = semql_command(cluster.path());
+        command.args(args);
+        run(command)
+    };
+    let output = run_args(&["--cluster", "127.0.0.1:1", "-c", "SELECT 1"]);
+    output.assert_error(3, "there is no scheduler at 127.0.0.1:1");
+    let output = run_args(&["--cluster", "here", "-c", "SELECT 1"]);
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
+    let output = run_args(&["cluster", "executor", "--set", "ai.speed=11"]);
+    output.assert_error(2, "ai.speed");
+    let output = run_args(&["cluster", "--help"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
     assert!(
-        done.err
-            .contains("has no executor: `semql cluster executor"),
+        output.stdout.contains("SEMQL_CLUSTER_SECRET_FILE"),
         "{}",
-        done.err
-    );
-    let run = |args: &[&str]| Done::from(program(cluster.path()).args(args).output().unwrap());
-    let done = run(&["--cluster", "127.0.0.1:1", "-c", "SELECT 1"]);
-    assert_eq!(done.code, Some(3), "{}", done.err);
-    assert!(
-        done.err.contains("there is no scheduler at 127.0.0.1:1"),
-        "{}",
-        done.err
-    );
-    let done = run(&["--cluster", "here", "-c", "SELECT 1"]);
-    assert_eq!(done.code, Some(2), "{}", done.err);
-    let done = run(&["cluster", "executor", "--set", "ai.speed=11"]);
-    assert_eq!(done.code, Some(2), "{}", done.err);
-    assert!(done.err.contains("ai.speed"), "{}", done.err);
-    let done = run(&["cluster", "--help"]);
-    assert_eq!(done.code, Some(0), "{}", done.err);
-    assert!(
-        done.out.contains("SEMQL_CLUSTER_SECRET_FILE"),
-        "{}",
-        done.out
+        output.stdout
     );
 }
 
 #[test]
-fn an_error_in_a_row_is_told_by_the_executor() {
+fn an_error_in_a_row_names_the_executor() {
     let cluster = Cluster::start(1);
-    offers(&cluster, 50);
+    create_offers(&cluster, 50);
     let sql = "SELECT docid, categorize(title, text) AS c FROM 'offers.parquet' WHERE 1 / (docid - 7) >= 0";
-    let done = cluster.there(PLAN, sql);
-    assert_eq!(done.code, Some(1), "{}", done.err);
-    assert!(done.err.contains("executor 127.0.0.1:"), "{}", done.err);
+    let output = cluster.run_remote(DETERMINISTIC, sql);
+    output.assert_error(1, "executor 127.0.0.1:");
     assert!(
-        done.err.to_lowercase().contains("divide by zero"),
+        output.stderr.to_lowercase().contains("divide by zero"),
         "{}",
-        done.err
+        output.stderr
     );
 }

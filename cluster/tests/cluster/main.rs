@@ -1,7 +1,7 @@
-//! The cluster as processes on this machine: one scheduler, executors, clients.
+//! Cluster of processes on this machine: one scheduler, executors, clients.
 
-mod answers;
+mod ballista_behavior;
 mod failures;
 mod processes;
+mod results;
 mod security;
-mod traps;

@@ -3,18 +3,40 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 /// Environment variable that names the file of the secret.
 pub const SECRET_VARIABLE: &str = "SEMQL_CLUSTER_SECRET_FILE";
 
-/// The shell in `folder`, out of reach of whoever runs the tests, with the
-/// models of this machine.
-pub fn program(folder: &Path) -> Command {
+/// Arguments for a model without files, in tests that do not depend on the model.
+pub const DETERMINISTIC: &[&str] = &["--set", "ai.model=deterministic"];
+
+/// Deadline of every wait.
+pub const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Interval at which a state is polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Polls until `state` returns a value.
+fn wait_for<T>(description: &str, mut state: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        if let Some(value) = state() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "timeout: {description}");
+        std::thread::sleep(POLL_INTERVAL);
+    }
+}
+
+/// Command of the shell in `folder`, with the models of this machine but without
+/// the user's configuration.
+pub fn semql_command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_semql-cluster"));
     command
         .current_dir(folder)
@@ -29,43 +51,97 @@ pub fn program(folder: &Path) -> Command {
     command
 }
 
-/// How a client ended.
+/// Exit code and output of a client.
 #[derive(Debug)]
-pub struct Done {
+pub struct ClientOutput {
     pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
+    pub stdout: String,
+    pub stderr: String,
 }
 
-impl From<Output> for Done {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
-impl Done {
-    /// The output of one that succeeded.
+impl ClientOutput {
+    /// Standard output of a client that succeeded.
     pub fn rows(self) -> String {
-        assert_eq!(self.code, Some(0), "{}", self.err);
-        self.out
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self.stdout
     }
 
-    /// The output as lines in some order: rows without ORDER BY have none.
-    pub fn sorted(self) -> Vec<String> {
+    /// Sorted lines of the output, for rows without ORDER BY.
+    pub fn sorted_rows(self) -> Vec<String> {
         let mut lines: Vec<String> = self.rows().lines().map(str::to_string).collect();
         lines.sort();
         lines
     }
+
+    /// Asserts the exit code, and a part of standard error.
+    pub fn assert_error(&self, code: i32, part: &str) {
+        assert_eq!(self.code, Some(code), "{}", self.stderr);
+        assert!(self.stderr.contains(part), "{}", self.stderr);
+    }
 }
 
-/// A process that serves. It ends when it is dropped.
+/// Child process that is killed when it is dropped.
+struct Process(Child);
+
+impl Process {
+    fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Client that runs in the background.
+pub struct Client {
+    process: Process,
+    stdout: JoinHandle<String>,
+    stderr: JoinHandle<String>,
+}
+
+impl Client {
+    pub fn start(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        Self {
+            stdout: read_in_background(child.stdout.take().unwrap()),
+            stderr: read_in_background(child.stderr.take().unwrap()),
+            process: Process(child),
+        }
+    }
+
+    /// Waits for the client to end.
+    pub fn output(mut self) -> ClientOutput {
+        let status = wait_for("a client ends", || self.process.0.try_wait().unwrap());
+        ClientOutput {
+            code: status.code(),
+            stdout: self.stdout.join().unwrap(),
+            stderr: self.stderr.join().unwrap(),
+        }
+    }
+}
+
+fn read_in_background(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        pipe.read_to_string(&mut text).unwrap();
+        text
+    })
+}
+
+/// Runs a command to its end.
+pub fn run(command: Command) -> ClientOutput {
+    Client::start(command).output()
+}
+
+/// Scheduler or executor.
 pub struct Server {
-    child: Child,
-    /// What it says, line by line.
+    process: Process,
+    /// Lines of standard error.
     lines: Receiver<String>,
 }
 
@@ -73,66 +149,67 @@ impl Server {
     pub fn start(mut command: Command) -> Self {
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let said = BufReader::new(child.stderr.take().unwrap());
+        let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
         std::thread::spawn(move || {
-            for line in said.lines().map_while(Result::ok) {
+            for line in stderr.lines().map_while(Result::ok) {
                 eprintln!("{line}");
                 if sender.send(line).is_err() {
                     return;
                 }
             }
         });
-        Self { child, lines }
+        Self {
+            process: Process(child),
+            lines,
+        }
     }
 
-    /// The word behind `marker` in a line that it says; waits for that line.
-    pub fn says(&self, marker: &str) -> String {
+    /// Waits for a line with `marker`, and returns the word after it.
+    pub fn await_word_after(&self, marker: &str) -> String {
+        let deadline = Instant::now() + TIMEOUT;
         let mut before = Vec::new();
-        for line in &self.lines {
+        loop {
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            let line = match self.lines.recv_timeout(remaining) {
+                Ok(line) => line,
+                Err(error) => panic!("no line with '{marker}' ({error}): {before:?}"),
+            };
             if let Some((_, rest)) = line.split_once(marker) {
                 return rest.split_whitespace().next().unwrap_or("").to_string();
             }
             before.push(line);
         }
-        panic!("it ended without '{marker}': {before:?}");
     }
 
-    /// As `kill -9` does it.
+    /// Kills the process with `SIGKILL`.
     pub fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.kill();
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-/// A scheduler, and executors with a folder for each.
+/// Scheduler, and executors with a work folder each.
 pub struct Cluster {
     pub scheduler: Server,
     pub executors: Vec<Server>,
     /// `host:port` of the scheduler.
     pub address: String,
-    /// Where clients run.
-    pub folder: TempDir,
-    /// The file of the secret that all processes have.
+    /// Working folder of all processes.
+    folder: TempDir,
+    /// File of the secret.
     secret: Option<PathBuf>,
 }
 
 impl Cluster {
     pub fn start(executors: usize) -> Self {
-        Self::with(executors, |_| {})
+        Self::start_with(executors, |_| {})
     }
 
-    /// `change` is made to each executor's command.
-    pub fn with(executors: usize, change: impl Fn(&mut Command)) -> Self {
+    /// `configure` changes the command of each executor.
+    pub fn start_with(executors: usize, configure: impl Fn(&mut Command)) -> Self {
         let mut cluster = Self::without_executors(None);
         for _ in 0..executors {
-            cluster.add_executor(&change);
+            cluster.add_executor(&configure);
         }
         if executors > 0 {
             cluster.await_executors(executors);
@@ -140,8 +217,8 @@ impl Cluster {
         cluster
     }
 
-    /// A cluster whose processes have a secret. Clients wait for its executors.
-    pub fn secured(executors: usize, secret: &str) -> Self {
+    /// Cluster whose processes have a secret. Clients wait for its executors.
+    pub fn start_secured(executors: usize, secret: &str) -> Self {
         let mut cluster = Self::without_executors(Some(secret));
         for _ in 0..executors {
             cluster.add_executor(|_| {});
@@ -157,7 +234,7 @@ impl Cluster {
             command.arg("--secret-file").arg(secret);
         }
         let scheduler = Server::start(command);
-        let address = scheduler.says("listens on ");
+        let address = scheduler.await_word_after("listens on ");
         Self {
             scheduler,
             executors: Vec::new(),
@@ -167,38 +244,47 @@ impl Cluster {
         }
     }
 
-    fn add_executor(&mut self, change: impl Fn(&mut Command)) {
-        let mut command = program(self.folder.path());
+    fn add_executor(&mut self, configure: impl Fn(&mut Command)) {
+        let mut command = semql_command(self.path());
         command.args(["cluster", "executor", "--scheduler", &self.address]);
         command.arg("--concurrency=2").arg("--work-dir");
-        command.arg(self.work(self.executors.len()));
+        command.arg(self.work_dir(self.executors.len()));
         if let Some(secret) = &self.secret {
             command.arg("--secret-file").arg(secret);
         }
-        change(&mut command);
+        configure(&mut command);
         self.executors.push(Server::start(command));
     }
 
-    /// The folder of an executor's results.
-    pub fn work(&self, executor: usize) -> PathBuf {
-        self.folder.path().join(format!("executor-{executor}"))
+    /// Folder of an executor's results.
+    fn work_dir(&self, executor: usize) -> PathBuf {
+        self.path().join(format!("executor-{executor}"))
     }
 
-    /// Waits until the scheduler knows so many.
+    /// Waits until this number of executors is registered at the scheduler.
     pub fn await_executors(&self, executors: usize) {
         let ready = format!("ready: {executors} ");
-        while !get(&self.address, "/readyz").contains(&ready) {
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_for("executors are registered", || {
+            http_get(&self.address, "/readyz")
+                .contains(&ready)
+                .then_some(())
+        });
+    }
+
+    /// Waits until an executor has written results, so that a query is running.
+    pub fn await_results(&self, executor: usize) {
+        wait_for("an executor has results", || {
+            has_file(&self.work_dir(executor)).then_some(())
+        });
     }
 
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A client of the cluster.
+    /// Command of a client of the cluster.
     pub fn client(&self, args: &[&str]) -> Command {
-        let mut command = program(self.path());
+        let mut command = semql_command(self.path());
         command.args(["--cluster", &self.address, "--no-rc", "--format", "csv"]);
         command.args(args);
         if let Some(secret) = &self.secret {
@@ -208,46 +294,40 @@ impl Cluster {
     }
 
     /// Runs `sql` in the cluster.
-    pub fn there(&self, args: &[&str], sql: &str) -> Done {
-        let output = self.client(args).args(["-c", sql]).output();
-        output.unwrap().into()
+    pub fn run_remote(&self, args: &[&str], sql: &str) -> ClientOutput {
+        let mut command = self.client(args);
+        command.args(["-c", sql]);
+        run(command)
     }
 
-    /// Runs `sql` in a process of its own.
-    pub fn here(&self, args: &[&str], sql: &str) -> Done {
-        let mut command = program(self.path());
+    /// Runs `sql` in a single process.
+    pub fn run_local(&self, args: &[&str], sql: &str) -> ClientOutput {
+        let mut command = semql_command(self.path());
         command.args(["--no-rc", "--format", "csv"]).args(args);
-        command.args(["-c", sql]).output().unwrap().into()
+        command.args(["-c", sql]);
+        run(command)
     }
 
-    /// Whether both give the same rows, and the cluster gave its own.
-    pub fn same(&self, args: &[&str], sql: &str) {
-        let there = self.there(args, sql);
+    /// Asserts that the cluster runs `sql`, with the rows of a single process.
+    pub fn assert_same(&self, args: &[&str], sql: &str) {
+        let remote = self.run_remote(args, sql);
         assert!(
-            !there.err.contains("ran in this process"),
+            !remote.stderr.contains("ran in this process"),
             "{sql}: {}",
-            there.err
+            remote.stderr
         );
-        let here = self.here(args, sql);
-        assert_eq!(there.sorted(), here.sorted(), "{sql}");
-    }
-
-    /// Waits until an executor has results of its own, so that a query is in
-    /// the middle.
-    pub fn await_work(&self, executor: usize) {
-        while !has_file(&self.work(executor)) {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let local = self.run_local(args, sql);
+        assert_eq!(remote.sorted_rows(), local.sorted_rows(), "{sql}");
     }
 }
 
-/// A scheduler that gives up executors soon.
-pub fn scheduler(folder: &Path, port: &str) -> Server {
+/// Starts a scheduler with a short executor timeout.
+pub fn start_scheduler(folder: &Path, port: &str) -> Server {
     Server::start(scheduler_command(folder, port))
 }
 
 fn scheduler_command(folder: &Path, port: &str) -> Command {
-    let mut command = program(folder);
+    let mut command = semql_command(folder);
     command.args([
         "cluster",
         "scheduler",
@@ -258,7 +338,7 @@ fn scheduler_command(folder: &Path, port: &str) -> Command {
     command
 }
 
-/// A file with a secret, which only its owner may read.
+/// Creates the file of a secret, readable by its owner only.
 pub fn secret_file(folder: &Path, name: &str, secret: &str) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, secret).unwrap();
@@ -275,22 +355,23 @@ pub fn set_mode(path: &Path, mode: u32) {
 #[cfg(not(unix))]
 pub fn set_mode(_: &Path, _: u32) {}
 
-fn get(address: &str, path: &str) -> String {
-    let Ok(mut stream) = TcpStream::connect(address) else {
-        return String::new();
+/// Response to `GET path`; empty on an error.
+fn http_get(address: &str, path: &str) -> String {
+    let request = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        )?;
+        let mut response = String::new();
+        stream.read_to_string(&mut response)?;
+        Ok(response)
     };
-    let asked = write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    );
-    let mut answer = String::new();
-    match asked.and_then(|()| stream.read_to_string(&mut answer)) {
-        Ok(_) => answer,
-        Err(_) => String::new(),
-    }
+    request().unwrap_or_default()
 }
 
-/// Whether a file with something in it lies in the folder or below.
+/// Whether the folder, or one below it, has a file that is not empty.
 fn has_file(folder: &Path) -> bool {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries.into_iter().any(|entry| {
@@ -302,8 +383,8 @@ fn has_file(folder: &Path) -> bool {
     })
 }
 
-/// `offers.parquet` and `more.parquet`: rows whose words say what they are.
-pub fn offers(cluster: &Cluster, rows: usize) {
+/// Creates `offers.parquet` and `more.parquet`, with titles that fit a category.
+pub fn create_offers(cluster: &Cluster, rows: usize) {
     let sql = format!(
         "COPY (SELECT value AS docid,
             ['Acme', 'Novo', 'Orion', 'Petra', 'Quill'][value % 5 + 1] || ' '
@@ -317,6 +398,5 @@ pub fn offers(cluster: &Cluster, rows: usize) {
          FROM generate_series(1, {rows})) TO 'offers.parquet';
          COPY (SELECT docid, title, price + 1 AS price FROM 'offers.parquet' WHERE docid % 7 = 0) TO 'more.parquet'"
     );
-    let done = cluster.here(&[], &sql);
-    assert_eq!(done.code, Some(0), "{}", done.err);
+    cluster.run_local(&[], &sql).rows();
 }

@@ -1,17 +1,17 @@
 """Semantic SQL: SQL functions that understand text, run in this process.
 
-Two ways, and the command `semql`:
+Functions for a session of `datafusion`, a session of semql, and the command `semql`:
 
 >>> import semql
 >>> from datafusion import SessionContext
 >>> ctx = SessionContext()
->>> semql.register(ctx, model="deterministic")  # functions for your session
->>> session = semql.connect(model="deterministic")  # a session with everything
+>>> semql.register(ctx, model="deterministic")  # functions in your session
+>>> session = semql.connect(model="deterministic")  # a session of semql
 """
 
 import os
 
-# Before the library is loaded, and whoever loads it: nothing leaves the machine.
+# Has to be set before ONNX Runtime is loaded: nothing leaves the machine.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from ._semql import Error, SetupError, __version__, interrupt

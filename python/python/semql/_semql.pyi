@@ -1,4 +1,4 @@
-"""What the compiled part of semql offers to the Python files beside it."""
+"""Types of the compiled module of semql."""
 
 import os
 from typing import final
@@ -22,15 +22,15 @@ __all__ = [
 ]
 
 DATAFUSION: str
-"""The version of DataFusion that semql was compiled with."""
+"""Version of DataFusion that semql was compiled with."""
 
 __version__: str
 
 class Error(Exception):
-    """A statement failed; the message says what happened, where, and what to do."""
+    """A statement failed; the message has the cause, the line and the next step."""
 
 class SetupError(Error):
-    """Something is missing on this machine: a model, a library, a dictionary."""
+    """This machine lacks a model, a library or a dictionary."""
 
 @final
 class ScalarFunction:
@@ -54,13 +54,12 @@ class Rows:
     @property
     def message(self) -> str: ...
     @property
-    def notes(self) -> list[str]: ...
-    @property
     def columns(self) -> list[str]: ...
     def __len__(self) -> int: ...
+    def next(self) -> Rows | None: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
     def __arrow_c_schema__(self) -> object: ...
-    def text(self, most: int) -> str: ...
+    def text(self, max_rows: int) -> str: ...
 
 @final
 class Engine:
@@ -71,24 +70,24 @@ class Engine:
         memory_limit: int | None,
     ) -> Engine: ...
     def run(self, text: str) -> Rows: ...
+    def take_notices(self) -> list[str]: ...
     def register(self, name: str, data: object) -> None: ...
 
 def functions(
     given: list[tuple[str, str]], session: object
 ) -> tuple[list[ScalarFunction], list[AggregateFunction], list[WindowFunction]]:
-    """The functions, with the settings given and then those of the session whose
-    task context `session` provides."""
+    """Functions with the given settings, changed by those of the session whose task
+    context `session` provides."""
 
 def interrupt() -> None:
-    """End the inference that is under way on sessions with registered functions,
-    after its current batch: datafusion lets go of a query on Ctrl-C, and does not
-    tell its functions."""
+    """Stop running inference in sessions with registered functions after its current
+    batch: on Ctrl-C, datafusion drops a query without stopping its functions."""
 
 def settings() -> list[tuple[str, str]]:
-    """Every setting without its prefix, and what it is for."""
+    """Name of every setting, without its prefix, and its description."""
 
 def check(given: list[tuple[str, str]]) -> None:
-    """Refuse a setting that does not exist, or cannot have that value."""
+    """Refuse unknown settings and invalid values."""
 
 def main(line: list[str]) -> int:
-    """Run the shell with a command line, and give its exit code."""
+    """Run the shell with a command line, and return its exit code."""

@@ -1,4 +1,4 @@
-"""Where ONNX Runtime's library is in this Python, if it is."""
+"""Search for the library of ONNX Runtime in this Python environment."""
 
 import importlib.util
 import os
@@ -8,11 +8,11 @@ from pathlib import Path
 NAMES = ("libonnxruntime.so*", "libonnxruntime.*dylib", "onnxruntime.dll")
 
 
-def library() -> str | None:
-    """The library that the package `onnxruntime` brings; None without it.
+def find_library() -> str | None:
+    """Path of the library in the package `onnxruntime`.
 
-    None too where ORT_DYLIB_PATH names another one. The package is looked at and
-    not imported: that would load a second ONNX Runtime.
+    None without the package, or if ORT_DYLIB_PATH is set. The package is not
+    imported, which would load a second ONNX Runtime.
     """
     if os.environ.get("ORT_DYLIB_PATH"):
         return None

@@ -1,4 +1,4 @@
-"""The functions on a session of the package `datafusion`."""
+"""Registration of the functions on a session of the package `datafusion`."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ def register(
     """Add the scalar, aggregate and window functions to a session.
 
     Settings are those of `SET ai.*`, such as `model="e5-small-v2"` or
-    `device="cpu"`. To change some, call it again. `SET ai.*` in SQL works on
-    sessions that were made with :func:`config`, and goes before what is given
-    here; aggregates and window functions keep the settings they have now.
+    `device="cpu"`. To change them, register again. `SET ai.*` in SQL works on
+    sessions made with :func:`config`, and overrides the settings given here for
+    scalar functions; aggregates and window functions keep theirs.
 
-    A call is computed wherever it stands in a query, and as often; vectors are
-    therefore kept in memory unless `cache` says otherwise. Table functions such
-    as `vector_search`, statements such as CREATE MODEL, and fast mode need a
-    session of semql's own: :func:`semql.connect`.
+    Each call in a query is computed separately, so vectors are cached in memory
+    unless `cache` is given. Table functions such as `vector_search`, statements
+    such as CREATE MODEL, and fast mode need a session of semql:
+    :func:`semql.connect`.
 
-    Returns `ctx`. Raises ValueError for a setting that does not exist or cannot
-    have that value, and SetupError where the version of `datafusion` does not fit.
+    Returns `ctx`. Raises ValueError for an unknown setting or an invalid value,
+    and SetupError for an unsupported version of `datafusion`.
     """
     check_version()
     from datafusion import SessionContext, udaf, udf, udwf
 
     if not isinstance(ctx, SessionContext):
         raise TypeError(
-            f"semql.register takes a datafusion.SessionContext, and this is {type(ctx).__name__}"
+            f"semql.register takes a datafusion.SessionContext, and got {type(ctx).__name__}"
         )
     if settings.get("mode") == "fast":
         raise ValueError(
-            "mode='fast' needs a plan of semql's own, which a session of datafusion has not: use semql.connect"
+            "mode='fast' is not supported in a session of datafusion; use semql.connect"
         )
     if settings.get("cache") is None:
         settings["cache"] = "memory"
@@ -70,17 +70,17 @@ def config(**settings: Unpack[Settings]) -> SessionConfig:
 
 
 def check_version() -> None:
-    """Refuse a `datafusion` whose functions would look another way in memory.
+    """Refuse a version of `datafusion` with another binary interface.
 
-    Raises SetupError: to go on would end the process, not the query.
+    Raises SetupError, since a call would crash the process.
     """
-    wanted = _semql.DATAFUSION.split(".")[0]
+    required = _semql.DATAFUSION.split(".")[0]
     try:
         installed = metadata.version("datafusion")
     except metadata.PackageNotFoundError:
         installed = "none"
-    if installed.split(".")[0] != wanted:
+    if installed.split(".")[0] != required:
         raise _semql.SetupError(
-            f"semql {_semql.__version__} fits the package datafusion {wanted}, and {installed} is installed: "
-            f"pip install 'datafusion>={wanted},<{int(wanted) + 1}'"
+            f"semql {_semql.__version__} needs the package datafusion {required}, and {installed} is installed; run "
+            f"pip install 'datafusion>={required},<{int(required) + 1}'"
         )

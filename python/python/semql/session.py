@@ -1,4 +1,4 @@
-"""A session of semql's own: all that the shell can do."""
+"""Session with all functions and statements of the shell."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from . import _semql
 from .settings import Settings, Unpack, as_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas
     import polars
     import pyarrow
@@ -18,55 +20,80 @@ __all__ = ["ArrowStream", "Result", "Session", "connect"]
 
 logger = logging.getLogger("semql")
 
-#: Rows that a result shows of itself.
-SHOWN = 20
+#: Maximum number of rows in the representation of a result.
+MAX_SHOWN_ROWS = 20
 
 
 class ArrowStream(Protocol):
-    """Anything with rows: tables of pyarrow, DataFrames of polars or pandas."""
+    """Object with rows, such as a table of pyarrow, or a DataFrame of polars or pandas."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Give the rows as an Arrow stream."""
+        """Return the rows as an Arrow stream."""
 
 
 class Result:
-    """The rows that a statement gave.
+    """Rows of a statement.
 
-    It is an Arrow stream, which other libraries take over without copying:
-    `pyarrow.table(result)`, `polars.DataFrame(result)`.
+    An Arrow stream, which other libraries import without a copy:
+    `pyarrow.table(result)`, `polars.DataFrame(result)`. The first rows are computed
+    by `sql`, and the others when the result is read.
     """
 
-    def __init__(self, rows: _semql.Rows) -> None:
+    def __init__(self, rows: _semql.Rows, engine: _semql.Engine) -> None:
         self._rows = rows
+        self._engine = engine
+        self._log_notices()
+
+    def _log_notices(self) -> None:
+        for notice in self._engine.take_notices():
+            logger.warning(notice)
 
     @property
     def columns(self) -> list[str]:
-        """The names of the columns; none where the statement gives no rows."""
+        """Names of the columns; empty for a statement without rows."""
         return self._rows.columns
 
     @property
     def message(self) -> str:
-        """What was done, such as `created table t`; empty for rows."""
+        """Description of what was done, such as `created table t`; empty for rows."""
         return self._rows.message
 
     def to_arrow(self) -> pyarrow.Table:
-        """All rows as a table of pyarrow."""
+        """Convert the rows to a table of pyarrow."""
         import pyarrow
 
         return pyarrow.table(self)
 
+    def to_reader(self) -> pyarrow.RecordBatchReader:
+        """Stream the rows, once, to a reader of pyarrow.
+
+        Rows are computed as the reader is read, and are not kept.
+        """
+        import pyarrow
+
+        return pyarrow.RecordBatchReader.from_batches(pyarrow.schema(self._rows), self._batches())
+
+    def _batches(self) -> Iterator[pyarrow.RecordBatch]:
+        import pyarrow
+
+        while (rows := self._rows.next()) is not None:
+            yield from pyarrow.table(rows).to_batches()
+        self._log_notices()
+
     def to_pandas(self) -> pandas.DataFrame:
-        """All rows as a DataFrame of pandas."""
+        """Convert the rows to a DataFrame of pandas."""
         return self.to_arrow().to_pandas()
 
     def to_polars(self) -> polars.DataFrame:
-        """All rows as a DataFrame of polars."""
+        """Convert the rows to a DataFrame of polars."""
         import polars
 
         return polars.DataFrame(self)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        return self._rows.__arrow_c_stream__(requested_schema)
+        stream = self._rows.__arrow_c_stream__(requested_schema)
+        self._log_notices()
+        return stream
 
     def __arrow_c_schema__(self) -> object:
         return self._rows.__arrow_c_schema__()
@@ -75,19 +102,19 @@ class Result:
         return len(self._rows)
 
     def __bool__(self) -> bool:
-        # A result without rows is a result too.
+        # A result without rows is true, unlike other objects of length 0.
         return True
 
     def __repr__(self) -> str:
         if not self.columns:
             return self.message or "done"
-        more = len(self) - SHOWN
+        more = len(self) - MAX_SHOWN_ROWS
         tail = f"\n... and {more} more" if more > 0 else ""
-        return self._rows.text(SHOWN) + tail
+        return self._rows.text(MAX_SHOWN_ROWS) + tail
 
 
 class Session:
-    """Tables, models and settings to run SQL with; see :func:`connect`."""
+    """Session with tables, models and settings; see :func:`connect`."""
 
     def __init__(
         self,
@@ -100,22 +127,19 @@ class Session:
         self._engine = _semql.Engine(given, data_dict, memory_limit)
 
     def sql(self, statements: str) -> Result:
-        """Run statements to their end, and give the rows of the last one.
+        """Run statements, and return the rows of the last one.
 
-        What the shell would say on standard error, such as the device that was
-        used, goes to the logger `semql`. Ctrl-C stops the statement.
+        Notices that the shell prints on standard error, such as the device of
+        inference, go to the logger `semql`. Ctrl-C stops the statement.
 
         Raises semql.Error, or KeyboardInterrupt.
         """
-        rows = self._engine.run(statements)
-        for note in rows.notes:
-            logger.warning(note)
-        return Result(rows)
+        return Result(self._engine.run(statements), self._engine)
 
     def register(self, name: str, data: ArrowStream) -> None:
-        """Make a table of the rows in `data`, in place of one that has its name.
+        """Register the rows in `data` as a table, and replace one of that name.
 
-        The rows are not copied where they need no conversion.
+        Rows are copied only if they need a conversion.
         """
         self._engine.register(name, data)
 
@@ -126,17 +150,18 @@ def connect(
     memory_limit: int | None = None,
     **settings: Unpack[Settings],
 ) -> Session:
-    """Open a session with everything that the shell has.
+    """Open a session with all functions and statements of the shell.
 
-    Files are tables (`SELECT * FROM 'products.parquet'`), model calls are
-    planned so that each text is read once, and `vector_search`, CREATE MODEL,
-    CREATE INDEX, SUMMARIZE and fast mode work.
+    Files are tables (`SELECT * FROM 'products.parquet'`), each text is read once
+    by a model, and `vector_search`, CREATE MODEL, CREATE INDEX, SUMMARIZE and
+    fast mode work.
 
-    `data_dict` is the data dictionary (`data_dict.yaml` in the working folder,
-    if there is one), `memory_limit` the bytes that queries may take before they
-    spill to disk, and the others are settings of `SET ai.*`.
+    `data_dict` is the path of the data dictionary; the default is
+    `data_dict.yaml` in the working folder, if it exists. `memory_limit` is the
+    memory of queries in bytes, beyond which they spill to disk. The others are
+    settings of `SET ai.*`.
 
-    Raises ValueError for a setting that does not exist or cannot have that
-    value, and SetupError for a dictionary that is not there.
+    Raises ValueError for an unknown setting or an invalid value, and SetupError
+    for a missing dictionary.
     """
     return Session(data_dict=data_dict, memory_limit=memory_limit, **settings)

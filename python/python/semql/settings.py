@@ -1,10 +1,10 @@
-"""The settings `ai.*` as keyword arguments."""
+"""Settings `ai.*` as keyword arguments."""
 
 import sys
 from typing import TypedDict
 
 from . import _semql
-from .library import library
+from .library import find_library
 
 if sys.version_info >= (3, 11):
     from typing import Unpack
@@ -17,7 +17,7 @@ Size = int | str
 
 
 class Settings(TypedDict, total=False):
-    """What `SET ai.*` sets, as keyword arguments; None is the default."""
+    """Settings of `SET ai.*` as keyword arguments; None is the default."""
 
     model: str | None
     device: str | None
@@ -40,13 +40,13 @@ class Settings(TypedDict, total=False):
 
 
 def as_text(settings: Settings) -> list[tuple[str, str]]:
-    """The settings as SQL would write them, with the library of this Python.
+    """Convert settings to text, and add the library of this Python environment.
 
-    Raises ValueError for one that does not exist or cannot have that value.
+    Raises ValueError for an unknown setting or an invalid value.
     """
     given = [(key, str(value)) for key, value in settings.items() if value is not None]
     _semql.check(given)
-    found = library()
+    found = find_library()
     if found is not None and settings.get("onnxruntime") is None:
         given.append(("onnxruntime", found))
     return given

@@ -1,39 +1,38 @@
-//! What one process has to tell another that went wrong.
+//! Error of one process, encoded for another.
 //!
-//! Ballista passes errors on as text, wrapped in several layers of its own. An
-//! error of ours is put into that text with marks around it, so that whoever
-//! reads the text finds it again, whole.
+//! Ballista passes errors on as text, and wraps them in several layers. Markers
+//! around the encoded error let the client find it in that text.
 
 use std::fmt;
 
 use datafusion::error::DataFusionError;
 use semql::ShellError;
 
-const BEGIN: &str = "[semql|";
-const END: &str = "|]";
+const START_MARKER: &str = "[semql|";
+const END_MARKER: &str = "|]";
 
-/// An error, and where it was.
+/// Error of a scheduler or an executor.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct RemoteError {
     /// Whether the machine lacks something, such as a model.
     pub setup: bool,
-    /// The process, such as `executor 10.0.0.2:50051`.
-    pub place: String,
-    /// What happened, and what to do next.
+    /// Process that failed, such as `executor 10.0.0.2:50051`.
+    pub process: String,
+    /// What failed, and the next step.
     pub message: String,
 }
 
-impl Told {
-    pub fn new(place: &str, message: impl Into<String>) -> Self {
+impl RemoteError {
+    pub fn new(process: &str, message: impl Into<String>) -> Self {
         Self {
             setup: false,
-            place: place.to_string(),
+            process: process.to_string(),
             message: message.into(),
         }
     }
 
-    /// `error` in the words that the shell has for it.
-    pub fn of(error: &DataFusionError, place: &str) -> Self {
+    /// `error`, with the message that the shell prints for it.
+    pub fn from_error(error: &DataFusionError, process: &str) -> Self {
         let message = match semql_udfs::find_error(error) {
             Some(ours) => ours.to_string(),
             None => {
@@ -43,25 +42,25 @@ impl Told {
         };
         Self {
             setup: semql_udfs::is_setup_error(error),
-            ..Self::new(place, message)
+            ..Self::new(process, message)
         }
     }
 
-    /// The one in a text, if there is one.
-    pub fn read(text: &str) -> Option<Self> {
-        let inside = text.split_once(BEGIN)?.1.split_once(END)?.0;
-        let mut parts = inside.split('|');
-        let (setup, place, message) = (parts.next()?, parts.next()?, parts.next()?);
+    /// Finds the encoded error in a text.
+    pub fn decode(text: &str) -> Option<Self> {
+        let encoded = text.split_once(START_MARKER)?.1.split_once(END_MARKER)?.0;
+        let mut parts = encoded.split('|');
+        let (setup, process, message) = (parts.next()?, parts.next()?, parts.next()?);
         Some(Self {
             setup: setup == "setup",
-            place: unescaped(place)?,
-            message: unescaped(message)?,
+            process: unescape(process)?,
+            message: unescape(message)?,
         })
     }
 
-    /// As the shell says it.
+    /// Error that the shell prints.
     pub fn into_error(self) -> DataFusionError {
-        let message = format!("{}: {}", self.place, self.message);
+        let message = format!("{}: {}", self.process, self.message);
         DataFusionError::External(Box::new(match self.setup {
             true => ShellError::setup(message),
             false => ShellError::query(message),
@@ -69,31 +68,31 @@ impl Told {
     }
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for RemoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.setup { "setup" } else { "query" };
-        let (place, message) = (escaped(&self.place), escaped(&self.message));
-        write!(f, "{BEGIN}{kind}|{place}|{message}{END}")
+        let (process, message) = (escape(&self.process), escape(&self.message));
+        write!(f, "{START_MARKER}{kind}|{process}|{message}{END_MARKER}")
     }
 }
 
-/// Ballista prints errors for developers.
-impl fmt::Debug for Told {
+/// Equal to `Display`, because Ballista formats errors with `Debug`.
+impl fmt::Debug for RemoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl std::error::Error for Told {}
+impl std::error::Error for RemoteError {}
 
-impl From<Told> for DataFusionError {
-    fn from(told: Told) -> Self {
-        DataFusionError::External(Box::new(told))
+impl From<RemoteError> for DataFusionError {
+    fn from(error: RemoteError) -> Self {
+        DataFusionError::External(Box::new(error))
     }
 }
 
-/// Only what survives being quoted, however often.
-fn escaped(text: &str) -> String {
+/// Percent-encodes every byte that quoting could change.
+fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -107,7 +106,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-fn unescaped(text: &str) -> Option<String> {
+fn unescape(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -128,17 +127,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_found_again_in_whatever_is_put_around_it() {
-        let told = Told {
+    fn an_error_is_decoded_from_the_text_around_it() {
+        let error = RemoteError {
             setup: true,
-            ..Told::new(
+            ..RemoteError::new(
                 "executor 10.0.0.2:50051",
                 "no model 'x' | in \"/a/b\": run `make setup`;\nthen ein Wörterbuch [sic] at 100%",
             )
         };
-        let wrapped = format!("Task failed: {:?}", DataFusionError::from(told.clone()));
+        let wrapped = format!("Task failed: {:?}", DataFusionError::from(error.clone()));
         let wrapped = format!("{:?}", format!("Job failed due to {wrapped:?}"));
-        assert_eq!(Told::read(&wrapped), Some(told));
-        assert_eq!(Told::read("Task failed: disk full"), None);
+        assert_eq!(RemoteError::decode(&wrapped), Some(error));
+        assert_eq!(RemoteError::decode("Task failed: disk full"), None);
     }
 }

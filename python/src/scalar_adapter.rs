@@ -1,8 +1,7 @@
-//! A scalar function as it has to be to serve a session of another library.
+//! Adapter of scalar functions for a session of the package `datafusion`.
 //!
-//! On the way to us DataFusion's interface between libraries makes arrays of
-//! literals, and settings arrive as text. Here both become what our functions
-//! know.
+//! DataFusion's FFI turns literals into arrays and settings into text. The adapter
+//! converts both back before it calls the function.
 
 use datafusion::arrow::array::new_empty_array;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
@@ -18,34 +17,34 @@ use semql_udfs::{AiOptions, scalar_functions};
 
 use crate::settings;
 
-/// Every scalar function.
+/// All scalar functions, adapted.
 pub fn functions(options: &AiOptions) -> Vec<ScalarUDF> {
     let functions = scalar_functions(options).into_iter();
     functions
-        .map(|inner| Foreign::new(inner, options.clone(), None).into())
+        .map(|inner| ScalarAdapter::new(inner, options.clone(), None).into())
         .collect()
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Foreign {
+struct ScalarAdapter {
     inner: ScalarUDF,
     options: AiOptions,
-    /// What is wrong with the session's settings. A session of another library
-    /// cannot refuse a setting, so the next call does.
-    wrong: Option<String>,
+    /// Error in the session's settings. A session of `datafusion` cannot refuse a
+    /// setting, so the next call fails with it.
+    settings_error: Option<String>,
 }
 
-impl Foreign {
-    fn new(inner: ScalarUDF, options: AiOptions, wrong: Option<String>) -> Self {
+impl ScalarAdapter {
+    fn new(inner: ScalarUDF, options: AiOptions, settings_error: Option<String>) -> Self {
         Self {
             inner,
             options,
-            wrong,
+            settings_error,
         }
     }
 }
 
-impl ScalarUDFImpl for Foreign {
+impl ScalarUDFImpl for ScalarAdapter {
     fn name(&self) -> &str {
         self.inner.name()
     }
@@ -67,30 +66,30 @@ impl ScalarUDFImpl for Foreign {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        match &self.wrong {
-            Some(wrong) => plan_err!("{wrong}"),
+        match &self.settings_error {
+            Some(error) => plan_err!("{error}"),
             None => self.inner.return_field_from_args(args),
         }
     }
 
     fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
-        let (options, wrong) = match settings::of_session(config, &self.options) {
+        let (options, error) = match settings::with_session_changes(config, &self.options) {
             Ok(options) => (options, None),
-            Err(why) => (self.options.clone(), Some(why)),
+            Err(error) => (self.options.clone(), Some(error)),
         };
         let mut functions = scalar_functions(&options).into_iter();
         let inner = functions.find(|function| function.name() == self.name())?;
-        // What was registered stays what settings are changes of.
-        Some(Self::new(inner, self.options.clone(), wrong).into())
+        // Settings of the session are changes of the registered options.
+        Some(Self::new(inner, self.options.clone(), error).into())
     }
 
     fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         if args.number_rows == 0 {
-            let nothing = new_empty_array(args.return_field.data_type());
-            return Ok(ColumnarValue::Array(nothing));
+            let empty = new_empty_array(args.return_field.data_type());
+            return Ok(ColumnarValue::Array(empty));
         }
         let given = args.args.into_iter();
-        args.args = given.map(narrowed).collect::<Result<_>>()?;
+        args.args = given.map(constant_to_scalar).collect::<Result<_>>()?;
         self.inner.invoke_with_args(args)
     }
 
@@ -99,17 +98,17 @@ impl ScalarUDFImpl for Foreign {
     }
 }
 
-/// An argument that is the same in every row as the scalar that it was.
-fn narrowed(argument: ColumnarValue) -> Result<ColumnarValue> {
+/// Converts an argument with equal rows to a scalar.
+fn constant_to_scalar(argument: ColumnarValue) -> Result<ColumnarValue> {
     let ColumnarValue::Array(array) = &argument else {
         return Ok(argument);
     };
-    // A column is the same throughout where it is the same one row on. For one
-    // that is not, the comparison ends where it differs.
-    let Some(but_one) = array.len().checked_sub(1) else {
+    // All rows are equal if the column equals itself shifted by one row. The
+    // comparison ends at the first difference.
+    let Some(length) = array.len().checked_sub(1) else {
         return Ok(argument);
     };
-    if array.slice(0, but_one) != array.slice(1, but_one) {
+    if array.slice(0, length) != array.slice(1, length) {
         return Ok(argument);
     }
     Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
