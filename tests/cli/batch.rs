@@ -5,7 +5,7 @@ use std::fs;
 use super::{names, semql, semql_reading, shop};
 
 #[test]
-fn statements_run_in_order_and_results_are_all_that_is_on_stdout() {
+fn statements_run_in_order_and_stdout_has_only_results() {
     let folder = shop();
     let sql =
         "CREATE TABLE t AS SELECT 1 AS x; INSERT INTO t VALUES (2), (3); SELECT sum(x) AS s FROM t";
@@ -16,7 +16,7 @@ fn statements_run_in_order_and_results_are_all_that_is_on_stdout() {
 }
 
 #[test]
-fn quiet_leaves_only_errors_on_stderr() {
+fn quiet_prints_only_errors_on_stderr() {
     let folder = shop();
     let done = semql(
         folder.path(),
@@ -34,7 +34,7 @@ fn quiet_leaves_only_errors_on_stderr() {
 }
 
 #[test]
-fn files_and_commands_run_in_the_order_given_options_anywhere() {
+fn files_and_commands_run_in_the_order_of_the_command_line() {
     let folder = shop();
     fs::write(folder.path().join("a.sql"), "SELECT 'a' AS x").unwrap();
     fs::write(folder.path().join("b.sql"), "SELECT 'b' AS x;\n").unwrap();
@@ -56,7 +56,7 @@ fn files_and_commands_run_in_the_order_given_options_anywhere() {
 }
 
 #[test]
-fn only_the_tokenizer_decides_where_a_statement_ends() {
+fn semicolons_in_quotes_and_comments_do_not_end_a_statement() {
     let folder = shop();
     let script = "SELECT id, ';' AS \"a;b\" -- not; here\n FROM 'shop.csv' /* nor; here */ WHERE title = 'pen; blue';\nSELECT $$;$$ AS x";
     let done = semql_reading(folder.path(), &["--format", "csv"], script);
@@ -69,7 +69,7 @@ fn only_the_tokenizer_decides_where_a_statement_ends() {
 }
 
 #[test]
-fn a_byte_order_mark_and_windows_line_ends_are_no_trouble() {
+fn a_byte_order_mark_and_windows_line_ends_are_accepted() {
     let folder = shop();
     fs::write(
         folder.path().join("w.sql"),
@@ -81,7 +81,7 @@ fn a_byte_order_mark_and_windows_line_ends_are_no_trouble() {
 }
 
 #[test]
-fn variables_come_as_they_are_as_strings_and_as_names() {
+fn variables_expand_verbatim_as_strings_and_as_identifiers() {
     let folder = shop();
     let sql = "SELECT :\"column\" AS c, :'word' AS w, id::VARCHAR AS i, [1,2,3][1:2] AS a FROM 'shop.csv' LIMIT :n";
     let done = semql(
@@ -122,7 +122,7 @@ fn the_first_error_stops_the_run_and_names_file_and_line() {
 }
 
 #[test]
-fn every_format_has_its_shape() {
+fn results_have_the_chosen_format() {
     let folder = shop();
     let sql = "SELECT id, title FROM 'shop.csv' WHERE id = 3";
     for (format, expected) in [
@@ -143,7 +143,7 @@ fn every_format_has_its_shape() {
 }
 
 #[test]
-fn the_output_file_appears_whole() {
+fn the_output_file_has_all_results() {
     let folder = shop();
     fs::write(folder.path().join("out.csv"), "before").unwrap();
     let done = semql(
@@ -171,7 +171,7 @@ fn the_output_file_appears_whole() {
 }
 
 #[test]
-fn a_failed_run_leaves_the_output_file_as_it_was() {
+fn a_failed_run_leaves_the_output_file_unchanged() {
     let folder = shop();
     fs::write(folder.path().join("out.csv"), "before").unwrap();
     let done = semql(
@@ -209,7 +209,7 @@ fn settings_can_be_given_on_the_command_line() {
 }
 
 #[test]
-fn settings_can_be_put_back() {
+fn settings_can_be_reset() {
     let folder = shop();
     let sql = "SET ai.device = 'cpu'; RESET ai.device; SHOW ai.device; RESET ai.devise;";
     let done = semql(folder.path(), &["--format", "csv", "-c", sql]);
@@ -223,20 +223,20 @@ fn settings_can_be_put_back() {
 }
 
 #[test]
-fn a_memory_limit_ends_what_cannot_spill_with_advice() {
+fn a_query_over_the_memory_limit_fails_unless_it_can_spill() {
     let folder = shop();
     let sql = "SELECT count(*) FROM (SELECT array_agg(value) AS a FROM generate_series(1, 5000000)) WHERE cardinality(a) > 1";
     let done = semql(folder.path(), &["--memory-limit", "1M", "-c", sql]);
     assert_eq!(done.code, Some(1), "{}", done.out);
     assert!(done.err.contains("--memory-limit"), "{}", done.err);
-    // Sorting spills instead.
+    // A sort spills.
     let sql = "SELECT max(v) AS m FROM (SELECT value AS v FROM generate_series(1, 300000) ORDER BY value % 1000, value OFFSET 1)";
     let done = semql(
         folder.path(),
         &["--memory-limit", "16M", "--format", "csv", "-c", sql],
     );
     assert_eq!(done.out, "m\n300000\n", "{}", done.err);
-    // Vectors of a group or a map are in memory, and count.
+    // Vectors of kmeans are in memory and count.
     let sql = "SELECT count(c) AS n FROM (SELECT kmeans(v, 2) OVER () AS c FROM (SELECT
         arrow_cast([value / 7.0, value % 5.0], 'FixedSizeList(2, Float32)') AS v FROM generate_series(1, 30000)))";
     let grouped = |limit: &str| {

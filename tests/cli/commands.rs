@@ -5,7 +5,7 @@ use std::fs;
 use super::{names, semql, semql_reading, shop};
 
 #[test]
-fn a_file_reads_another_that_lies_beside_it() {
+fn a_file_includes_another_relative_to_itself() {
     let folder = shop();
     fs::create_dir_all(folder.path().join("sql/parts")).unwrap();
     fs::write(
@@ -39,31 +39,34 @@ fn an_error_in_an_included_file_names_that_file_once() {
 }
 
 #[test]
-fn a_file_that_reads_itself_ends_with_an_error() {
+fn a_file_that_includes_itself_fails() {
     let folder = shop();
     fs::write(folder.path().join("me.sql"), "\\i me.sql\n").unwrap();
     let done = semql(folder.path(), &["-f", "me.sql"]);
     assert_eq!(done.code, Some(1));
-    assert!(done.err.contains("does it read itself?"), "{}", done.err);
-}
-
-#[test]
-fn a_default_yields_to_the_command_line() {
-    let folder = shop();
-    let script = "\\default n 5\n\\default m 6\nSELECT :n AS n, :m AS m;\n\\unset n\nSELECT :n;";
-    let done = semql_reading(folder.path(), &["--format", "csv", "-v", "n=1"], script);
-    assert_eq!(done.out, "n,m\n1,6\n");
-    assert_eq!(done.code, Some(2));
     assert!(
-        done.err
-            .contains("standard input:5: there is no variable 'n'"),
+        done.err.contains("whether it includes itself"),
         "{}",
         done.err
     );
 }
 
 #[test]
-fn results_go_to_a_file_and_back() {
+fn the_command_line_overrides_a_default() {
+    let folder = shop();
+    let script = "\\default n 5\n\\default m 6\nSELECT :n AS n, :m AS m;\n\\unset n\nSELECT :n;";
+    let done = semql_reading(folder.path(), &["--format", "csv", "-v", "n=1"], script);
+    assert_eq!(done.out, "n,m\n1,6\n");
+    assert_eq!(done.code, Some(2));
+    assert!(
+        done.err.contains("standard input:5: unknown variable 'n'"),
+        "{}",
+        done.err
+    );
+}
+
+#[test]
+fn results_go_to_a_file_and_to_stdout_again() {
     let folder = shop();
     let script = "\\format csv\n\\o part.csv\nSELECT 1 AS x;\n\\o\nSELECT 2 AS x;\n";
     let done = semql_reading(folder.path(), &[], script);
@@ -120,7 +123,7 @@ fn a_statement_without_semicolon_runs_with_g_and_fails_before_other_commands() {
 }
 
 #[test]
-fn quitting_ends_the_script_in_order() {
+fn quitting_ends_the_script_with_success() {
     let folder = shop();
     let done = semql_reading(
         folder.path(),
@@ -131,7 +134,7 @@ fn quitting_ends_the_script_in_order() {
 }
 
 #[test]
-fn functions_and_tables_are_listed_and_explained() {
+fn functions_and_tables_are_listed_and_described() {
     let folder = shop();
     let done = semql(folder.path(), &["--format", "csv", "-c", "\\df categor*"]);
     assert!(
@@ -172,7 +175,7 @@ fn functions_and_tables_are_listed_and_explained() {
 }
 
 #[test]
-fn timing_is_told_on_stderr() {
+fn timing_is_printed_on_stderr() {
     let folder = shop();
     let done = semql_reading(
         folder.path(),
@@ -188,7 +191,7 @@ fn timing_is_told_on_stderr() {
 }
 
 #[test]
-fn the_start_up_file_runs_first_unless_told_otherwise() {
+fn the_startup_file_runs_first_unless_disabled() {
     let folder = shop();
     let rc = folder.path().join(".config/semql/semqlrc");
     fs::create_dir_all(rc.parent().unwrap()).unwrap();

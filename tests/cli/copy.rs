@@ -1,14 +1,16 @@
-//! `COPY`: the target appears whole or not at all, and keeps what is known
-//! about its columns.
+//! `COPY`: the target appears whole or not at all, with the metadata of its columns.
 
 use std::fs;
-use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
-use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::interrupt::interrupt;
 use super::{Done, names, program, program_with_models, semql, shop};
+use crate::support::process::{self, PROCESS_TIMEOUT};
+
+/// Interval between checks of a folder.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 fn run(folder: &Path, sql: &str) -> Done {
     semql(folder, &["--format", "csv", "-c", sql])
@@ -25,7 +27,7 @@ fn rows(folder: &Path, sql: &str) -> Vec<String> {
     lines.lines().skip(1).map(str::to_string).collect()
 }
 
-/// The visible and hidden names that are not of the shop itself.
+/// Visible and hidden names, except that of the shop.
 fn others(folder: &Path) -> Vec<String> {
     names(folder)
         .into_iter()
@@ -34,7 +36,7 @@ fn others(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn every_format_comes_back_as_it_was_written() {
+fn every_format_is_read_back_as_written() {
     let folder = shop();
     let targets = [
         "a.parquet",
@@ -90,7 +92,7 @@ fn tables_queries_options_and_empty_results_are_copied() {
         rows(folder.path(), "SELECT count(id) FROM 'none.parquet'"),
         ["0"]
     );
-    // In the order that the query gives.
+    // The file keeps the order of the query.
     copied(
         folder.path(),
         "COPY (SELECT id FROM 'shop.csv' ORDER BY id DESC) TO 'down.csv'",
@@ -116,10 +118,10 @@ fn a_file_can_be_copied_onto_itself() {
 }
 
 #[test]
-fn a_failing_query_leaves_everything_as_it_was() {
+fn a_failing_query_changes_no_file() {
     let folder = shop();
     fs::write(folder.path().join("old.csv"), "kept").unwrap();
-    // Both fail on a late row, when something has been written.
+    // The queries fail after rows have been written.
     for target in ["old.csv", "old.parquet", "new/deep/x.csv", "folder/"] {
         let sql = format!(
             "COPY (SELECT 1 / (value - 900000) AS n FROM generate_series(1, 1000000)) TO '{target}' STORED AS {}",
@@ -145,7 +147,7 @@ fn a_failing_query_leaves_everything_as_it_was() {
 }
 
 #[test]
-fn targets_that_cannot_be_are_refused() {
+fn invalid_targets_are_refused() {
     let folder = shop();
     fs::create_dir_all(folder.path().join("full/x")).unwrap();
     let cases = [
@@ -205,7 +207,7 @@ fn a_partitioned_copy_is_a_folder_that_reads_back() {
 }
 
 #[test]
-fn descriptions_travel_with_parquet() {
+fn parquet_keeps_descriptions() {
     let folder = shop();
     let dictionary = "version: 1\ntables:\n  - name: goods\n    location: goods.parquet\n    columns:\n      \
                       - {name: title, type: VARCHAR, description: What the shop calls it.}\n";
@@ -214,11 +216,11 @@ fn descriptions_travel_with_parquet() {
         folder.path(),
         "COPY (SELECT * FROM 'shop.csv') TO 'goods.parquet'",
     );
-    // Without the dictionary, the file speaks for itself.
+    // The file has the description without the dictionary.
     fs::remove_file(folder.path().join("data_dict.yaml")).unwrap();
     let sql = "SELECT arrow_metadata(title, 'description') FROM 'goods.parquet' LIMIT 1";
     assert_eq!(rows(folder.path(), sql), ["What the shop calls it."]);
-    // And so does a copy of it.
+    // A copy of the file has it too.
     copied(
         folder.path(),
         "COPY (SELECT id, title FROM 'goods.parquet' WHERE id > 1) TO 'copy.parquet'",
@@ -228,7 +230,7 @@ fn descriptions_travel_with_parquet() {
 }
 
 #[test]
-fn what_functions_say_about_a_column_travels_too() {
+fn parquet_keeps_the_metadata_of_functions() {
     let folder = shop();
     let sql = "COPY (SELECT id, with_metadata(title, 'semql.model', 'some-model') AS title \
                FROM 'shop.csv' WHERE id > 1 ORDER BY id) TO 'a.parquet'";
@@ -242,50 +244,46 @@ fn what_functions_say_about_a_column_travels_too() {
     }
 }
 
-/// A COPY that takes longer than any test waits.
+/// COPY that does not end within a test.
 #[cfg(unix)]
-const ENDLESS: &str = "COPY (SELECT a.value AS a, b.value AS b, md5(concat(a.value, '-', b.value)) AS c \
+const ENDLESS_COPY: &str = "COPY (SELECT a.value AS a, b.value AS b, md5(concat(a.value, '-', b.value)) AS c \
                        FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b) TO 'big.csv'";
 
-/// Starts it and waits until it is writing.
+/// Starts the endless COPY, and waits until it writes.
 #[cfg(unix)]
-fn writing(folder: &Path) -> std::process::Child {
+fn start_copy(folder: &Path) -> std::process::Child {
     let mut child = program(folder)
-        .args(["-c", ENDLESS])
+        .args(["-c", ENDLESS_COPY])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    for _ in 0..600 {
+    let deadline = Instant::now() + PROCESS_TIMEOUT;
+    while Instant::now() < deadline {
         let hidden = names(folder)
             .into_iter()
             .find(|name| name.starts_with(".big.csv.semql-"));
         if hidden.is_some_and(|name| names(&folder.join(name)).len() > 1) {
             return child;
         }
-        if let Some(status) = child.try_wait().unwrap() {
-            let mut err = String::new();
-            child
-                .stderr
-                .take()
-                .unwrap()
-                .read_to_string(&mut err)
-                .unwrap();
-            panic!("it ended with {status}: {err}");
+        if child.try_wait().unwrap().is_some() {
+            let done = Done::from(process::wait(child));
+            panic!("the copy ended with {:?}: {}", done.code, done.err);
         }
-        sleep(Duration::from_millis(50));
+        std::thread::sleep(POLL_INTERVAL);
     }
     let _ = child.kill();
-    panic!("it never began to write: {:?}", names(folder));
+    let _ = child.wait();
+    panic!("the copy wrote nothing: {:?}", names(folder));
 }
 
 #[cfg(unix)]
 #[test]
-fn what_a_killed_copy_leaves_is_taken_away_by_the_next() {
+fn the_next_copy_removes_the_files_of_a_killed_one() {
     let folder = shop();
     fs::write(folder.path().join("big.csv"), "n\n1\n").unwrap();
-    let mut child = writing(folder.path());
-    // SIGKILL: nothing can be tidied up.
+    let mut child = start_copy(folder.path());
+    // SIGKILL allows no clean-up.
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(
@@ -308,16 +306,10 @@ fn what_a_killed_copy_leaves_is_taken_away_by_the_next() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupted_copy_leaves_nothing() {
+fn an_interrupted_copy_leaves_no_files() {
     let folder = shop();
-    let mut child = writing(folder.path());
-    let interrupt = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(interrupt.success());
-    let status = child.wait().unwrap();
-    assert_eq!(status.code(), Some(130));
+    let done = interrupt(start_copy(folder.path()));
+    assert_eq!(done.code, Some(130), "{}", done.err);
     assert!(
         others(folder.path()).is_empty(),
         "{:?}",
@@ -329,9 +321,9 @@ fn an_interrupted_copy_leaves_nothing() {
 #[test]
 fn two_copies_to_one_target_do_not_disturb_each_other() {
     let folder = shop();
-    let mut child = writing(folder.path());
+    let mut child = start_copy(folder.path());
     copied(folder.path(), "COPY (SELECT 2 AS n) TO 'big.csv'");
-    // The other's folder is still there: its writer lives.
+    // The folder of the running copy is kept.
     assert_eq!(
         others(folder.path()).len(),
         2,
@@ -348,15 +340,11 @@ fn two_copies_to_one_target_do_not_disturb_each_other() {
 }
 
 #[test]
-fn labels_in_parquet_remember_what_gave_them() {
+fn parquet_keeps_the_model_of_labels() {
     let folder = shop();
     let run = |sql: &str| -> Done {
         let args = ["--format", "csv", "-c", sql];
-        program_with_models(folder.path())
-            .args(args)
-            .output()
-            .unwrap()
-            .into()
+        process::output(program_with_models(folder.path()).args(args)).into()
     };
     let done = run("SET ai.model = 'deterministic'; \
          COPY (SELECT ai_classify(a, ['x', 'y']) AS l, categorize(a, b) AS c FROM (VALUES ('a', 'b'), ('c', 'd')) AS t(a, b)) TO 'l.parquet'");

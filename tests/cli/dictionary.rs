@@ -3,9 +3,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use tempfile::TempDir;
+
+use super::program;
+use crate::support::process;
 
 const DICTIONARY: &str = r#"version: 1
 tables:
@@ -29,7 +32,7 @@ taxonomies:
       - {name: Toys, phrases: [doll, kite]}
 "#;
 
-/// A folder with a dictionary and the data of its first table.
+/// Folder with a dictionary and the data of its first table.
 fn shop() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("data_dict.yaml"), DICTIONARY).unwrap();
@@ -42,14 +45,7 @@ fn shop() -> TempDir {
 }
 
 fn semql(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_semql"))
-        .args(args)
-        .current_dir(folder)
-        // A start-up file or settings of whoever runs the tests must not count.
-        .env("HOME", folder)
-        .env("XDG_CONFIG_HOME", folder)
-        .output()
-        .unwrap()
+    process::output(program(folder).args(args))
 }
 
 fn stdout(output: &Output) -> String {
@@ -60,7 +56,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Runs SQL that must succeed and gives its result as CSV.
+/// Runs SQL that must succeed, and returns its result as CSV.
 fn csv(folder: &Path, sql: &str) -> String {
     let args = [
         "--data-dict",
@@ -76,7 +72,7 @@ fn csv(folder: &Path, sql: &str) -> String {
 }
 
 #[test]
-fn tables_of_the_dictionary_are_there_at_start() {
+fn tables_of_the_dictionary_are_queryable() {
     let folder = shop();
     let text = csv(folder.path(), "SELECT count(*) AS n FROM shop");
     assert_eq!(text, "n\n3\n");
@@ -121,14 +117,14 @@ fn summarize_profiles_tables_files_and_queries() {
 }
 
 #[test]
-fn a_table_that_a_script_writes_is_read_by_its_next_statement() {
+fn the_next_statement_reads_a_table_that_a_script_wrote() {
     let folder = shop();
     let sql = "COPY (SELECT kind, count(*) AS things FROM shop GROUP BY kind) \
                TO 'out/shop_by_kind.parquet'; \
                SELECT kind, things FROM shop_by_kind ORDER BY kind";
     let text = csv(folder.path(), sql);
     assert!(text.ends_with("kind,things\nBooks,2\nToys,1\n"), "{text}");
-    // The descriptions went into the file, and are there without a dictionary.
+    // The file has the descriptions without the dictionary.
     let args = [
         "--format",
         "csv",
@@ -151,7 +147,7 @@ fn a_table_that_a_script_writes_is_read_by_its_next_statement() {
 }
 
 #[test]
-fn a_table_without_data_says_where_it_should_be() {
+fn the_error_for_a_table_without_data_has_its_location() {
     let folder = shop();
     let args = [
         "--data-dict",
@@ -171,7 +167,7 @@ fn a_table_without_data_says_where_it_should_be() {
 }
 
 #[test]
-fn a_typo_in_the_dictionary_is_a_set_up_error_with_its_place() {
+fn a_typo_in_the_dictionary_is_a_set_up_error_with_its_line() {
     let folder = shop();
     let wrong = DICTIONARY.replace(
         "    columns:\n      - {name: id",
@@ -191,7 +187,7 @@ fn a_typo_in_the_dictionary_is_a_set_up_error_with_its_place() {
     assert_eq!(stdout(&output), "");
 }
 
-/// `dict check` with its differences as CSV.
+/// Runs `dict check`, with its differences as CSV.
 fn check(folder: &Path) -> Output {
     semql(
         folder,
@@ -207,7 +203,7 @@ fn check(folder: &Path) -> Output {
 }
 
 #[test]
-fn check_lists_every_difference_and_says_so_in_its_exit_code() {
+fn check_lists_every_difference_and_fails() {
     let folder = shop();
     let output = check(folder.path());
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
@@ -237,7 +233,7 @@ fn check_lists_every_difference_and_says_so_in_its_exit_code() {
 }
 
 #[test]
-fn a_draft_is_a_dictionary_that_the_data_fits() {
+fn a_draft_agrees_with_the_data() {
     let folder = shop();
     let output = semql(folder.path(), &["dict", "init", "shop.csv"]);
     assert!(output.status.success(), "{}", stderr(&output));

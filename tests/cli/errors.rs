@@ -1,4 +1,4 @@
-//! Bad input: one clear message, the right exit code, no panic.
+//! Invalid input: one message, the documented exit code, no panic.
 
 use std::fs;
 
@@ -20,7 +20,7 @@ fn failed(done: &Done, code: i32, expected: &[&str]) {
 }
 
 #[test]
-fn the_command_line() {
+fn an_invalid_command_line_is_a_usage_error() {
     let folder = shop();
     let folder = folder.path();
     failed(&semql(folder, &["--frmat", "csv"]), 2, &["--format"]);
@@ -59,7 +59,7 @@ fn the_command_line() {
 }
 
 #[test]
-fn nothing_runs_where_one_of_the_files_is_missing() {
+fn nothing_runs_if_one_of_the_files_is_missing() {
     let folder = shop();
     let done = semql(
         folder.path(),
@@ -70,7 +70,7 @@ fn nothing_runs_where_one_of_the_files_is_missing() {
 }
 
 #[test]
-fn text_that_is_not_utf8_is_told_with_its_line() {
+fn text_that_is_not_utf8_is_reported_with_its_line() {
     let folder = shop();
     fs::write(
         folder.path().join("latin.sql"),
@@ -121,7 +121,7 @@ fn misspelt_names_get_a_suggestion() {
 }
 
 #[test]
-fn an_open_quote_names_the_line_where_it_opens_and_what_came_before_has_run() {
+fn an_open_quote_is_reported_with_its_line_after_earlier_statements_ran() {
     let folder = shop();
     let done = semql_reading(
         folder.path(),
@@ -133,7 +133,7 @@ fn an_open_quote_names_the_line_where_it_opens_and_what_came_before_has_run() {
 }
 
 #[test]
-fn a_setting_with_a_wrong_value_names_the_setting() {
+fn an_invalid_value_is_reported_with_its_setting() {
     let folder = shop();
     failed(
         &semql(folder.path(), &["-c", "SET ai.device = 'abacus'"]),
@@ -148,7 +148,7 @@ fn a_setting_with_a_wrong_value_names_the_setting() {
 }
 
 #[test]
-fn a_missing_dictionary_is_a_set_up_error() {
+fn a_missing_dictionary_is_a_setup_error() {
     let folder = shop();
     failed(
         &semql(
@@ -166,7 +166,7 @@ fn a_missing_dictionary_is_a_set_up_error() {
 }
 
 #[test]
-fn deep_nesting_is_an_error_and_no_crash() {
+fn deep_nesting_is_an_error() {
     let folder = shop();
     let sql = format!("SELECT {}1{}", "(".repeat(20_000), ")".repeat(20_000));
     failed(
@@ -177,7 +177,7 @@ fn deep_nesting_is_an_error_and_no_crash() {
 }
 
 #[test]
-fn damaged_data_is_told_and_no_crash() {
+fn damaged_data_is_an_error() {
     let folder = shop();
     fs::write(folder.path().join("half.parquet"), b"PAR1 and then nothing").unwrap();
     failed(
@@ -188,7 +188,7 @@ fn damaged_data_is_told_and_no_crash() {
 }
 
 #[test]
-fn a_failing_command_of_the_system_stops_the_script() {
+fn a_failed_system_command_stops_the_script() {
     let folder = shop();
     let done = semql_reading(folder.path(), &["--format", "csv"], "\\! exit 3\nSELECT 1;");
     failed(&done, 1, &["standard input:1: "]);

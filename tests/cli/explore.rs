@@ -1,14 +1,21 @@
-//! `semql explore`: what it serves, what it refuses, and how it ends.
+//! `semql explore`: its page, its server and its exit codes.
 
-use std::io::Read;
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
-use super::{Done, names};
-use crate::http::{request, sent};
+use super::interrupt::interrupt;
+use super::{Done, names, semql};
 use crate::page::explorer::{Explorer, HOSTILE, explore, offers};
+use crate::support::http::{request, send};
+use crate::support::process::{self, PROCESS_TIMEOUT};
+
+/// Pause between two looks at a folder.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 fn run(folder: &std::path::Path, args: &[&str]) -> Done {
-    explore(folder, args).output().unwrap().into()
+    process::output(&mut explore(folder, args)).into()
 }
 
 #[test]
@@ -41,7 +48,7 @@ fn the_page_and_its_data_are_served_with_strict_headers() {
     assert_eq!(
         data["groups"][0]["names"][4],
         serde_json::Value::Null,
-        "no category is last"
+        "rows without a category are last"
     );
     let titles: Vec<&str> = data["titles"]
         .as_array()
@@ -54,7 +61,7 @@ fn the_page_and_its_data_are_served_with_strict_headers() {
         "{titles:?}"
     );
     let longest = titles.iter().map(|title| title.chars().count()).max();
-    assert_eq!(longest, Some(301), "long titles are cut");
+    assert_eq!(longest, Some(301), "long titles are truncated");
     assert_eq!(
         data["summary"].as_str().unwrap().split(" · ").next(),
         Some("62 products")
@@ -62,7 +69,7 @@ fn the_page_and_its_data_are_served_with_strict_headers() {
 }
 
 #[test]
-fn only_the_page_itself_is_answered() {
+fn only_requests_of_the_page_are_accepted() {
     let folder = offers();
     let explorer = Explorer::start(folder.path(), &["offers.jsonl"]);
     let (port, token) = (explorer.port, explorer.token.as_str());
@@ -126,7 +133,7 @@ fn only_the_page_itself_is_answered() {
 }
 
 #[test]
-fn sql_reads_and_says_what_is_wrong() {
+fn sql_reads_and_reports_errors() {
     let folder = offers();
     let explorer = Explorer::start(folder.path(), &["offers.jsonl"]);
     let counts = explorer
@@ -142,7 +149,7 @@ fn sql_reads_and_says_what_is_wrong() {
         (1000, &serde_json::json!(true))
     );
     assert_eq!(explorer.sql("SUMMARIZE 'offers.jsonl'").status, 200);
-    for (sql, says) in [
+    for (sql, message) in [
         ("SELECT titel FROM explored", "titel"),
         ("SELECT 1\nFORM explored", "syntax error"),
         ("SELECT 1; SELECT 2", "one at a time"),
@@ -156,13 +163,13 @@ fn sql_reads_and_says_what_is_wrong() {
         let answer = explorer.sql(sql);
         assert_eq!(answer.status, 400, "{sql}: {}", answer.body);
         let error = answer.json()["error"].as_str().unwrap().to_string();
-        assert!(error.contains(says), "{sql}: {error}");
+        assert!(error.contains(message), "{sql}: {error}");
     }
     assert_eq!(names(folder.path()), ["offers.jsonl"]);
 }
 
 #[test]
-fn writes_are_allowed_where_somebody_says_so() {
+fn writes_need_an_option() {
     let folder = offers();
     let explorer = Explorer::start(folder.path(), &["offers.jsonl", "--allow-writes"]);
     let answer = explorer.sql("CREATE TABLE t AS SELECT 1 AS n");
@@ -199,7 +206,7 @@ fn search_and_neighbours_rank_rows() {
     assert_eq!(rows.len(), 10);
     assert!(
         !rows.contains(&serde_json::json!(wanted)),
-        "a row is not its own neighbour"
+        "neighbours exclude the row"
     );
     assert_eq!(explorer.get("/api/neighbours?row=62").status, 404);
     assert_eq!(explorer.get("/api/search?q=%20").status, 400);
@@ -207,53 +214,73 @@ fn search_and_neighbours_rank_rows() {
 }
 
 #[test]
-fn a_query_ends_when_the_browser_goes_away() {
+fn a_query_ends_when_the_browser_disconnects() {
     let folder = offers();
     let explorer = Explorer::start(folder.path(), &["offers.jsonl", "--allow-writes"]);
-    // A copy that runs for ever and whose unfinished file can be seen.
+    // A copy that does not end within the test, with a visible temporary file.
     let copy = "COPY (SELECT value FROM generate_series(1, 1000000000000)) TO 'big.csv'";
     let body = serde_json::json!({"sql": copy}).to_string();
-    let stream = sent(
+    let stream = send(
         explorer.port,
         "POST",
         "/api/sql",
         &explorer.headers(),
         &body,
     );
-    let until = |count: usize| {
+    let wait_for_files = |count: usize| {
+        let deadline = Instant::now() + PROCESS_TIMEOUT;
         while names(folder.path()).len() != count {
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            assert!(
+                Instant::now() < deadline,
+                "not {count} files within {PROCESS_TIMEOUT:?}"
+            );
+            std::thread::sleep(POLL_INTERVAL);
         }
     };
-    until(2);
+    wait_for_files(2);
     drop(stream);
-    until(1);
+    wait_for_files(1);
     assert_eq!(names(folder.path()), ["offers.jsonl"]);
-    assert_eq!(explorer.sql("SELECT 1").status, 200, "it goes on serving");
+    assert_eq!(explorer.sql("SELECT 1").status, 200, "the server continues");
+}
+
+/// Waits for a line with `text` on standard error.
+fn wait_for_message(child: &mut Child, text: &str) {
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in stderr.lines().map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+    let deadline = Instant::now() + PROCESS_TIMEOUT;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match receiver.recv_timeout(left) {
+            Ok(line) if line.contains(text) => return,
+            Ok(_) => {}
+            Err(error) => {
+                let _ = child.kill();
+                panic!("no line with {text:?}: {error}");
+            }
+        }
+    }
 }
 
 #[test]
-fn ctrl_c_ends_it_with_130() {
+fn ctrl_c_while_serving_ends_with_130() {
     let folder = offers();
-    let mut explorer = Explorer::start(folder.path(), &["offers.jsonl"]);
-    let interrupt = |id: u32| {
-        let status = Command::new("kill")
-            .args(["-INT", &id.to_string()])
-            .status()
-            .unwrap();
-        assert!(status.success());
-    };
-    interrupt(explorer.child.id());
-    assert_eq!(explorer.child.wait().unwrap().code(), Some(130));
+    let explorer = Explorer::start(folder.path(), &["offers.jsonl"]);
+    assert_eq!(interrupt(explorer.into_child()).code, Some(130));
+}
 
-    // And while the page is being prepared: this takes hours.
+#[test]
+fn ctrl_c_while_preparing_ends_with_130() {
+    let folder = offers();
+    // Preparing this page takes hours.
     let sql = "COPY (SELECT concat('text ', value, repeat(' of words', 60)) AS title FROM generate_series(1, 50000)) TO 'big.parquet'";
-    let made: Done = super::program(folder.path())
-        .args(["-c", sql])
-        .output()
-        .unwrap()
-        .into();
-    assert_eq!(made.code, Some(0), "{}", made.err);
+    let copied = semql(folder.path(), &["-c", sql]);
+    assert_eq!(copied.code, Some(0), "{}", copied.err);
     let mut child = super::program_with_models(folder.path())
         .args([
             "explore",
@@ -266,38 +293,26 @@ fn ctrl_c_ends_it_with_130() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut err = child.stderr.take().unwrap();
-    let mut said = Vec::new();
-    let mut byte = [0];
-    while !String::from_utf8_lossy(&said).contains("mean") {
-        assert_eq!(
-            err.read(&mut byte).unwrap(),
-            1,
-            "{}",
-            String::from_utf8_lossy(&said)
-        );
-        said.push(byte[0]);
-    }
-    interrupt(child.id());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    wait_for_message(&mut child, "meaning");
+    assert_eq!(interrupt(child).code, Some(130));
     assert_eq!(names(folder.path()), ["big.parquet", "offers.jsonl"]);
 }
 
 #[test]
-fn a_port_in_use_is_told_before_any_work() {
+fn a_port_in_use_is_reported_before_any_work() {
     let folder = offers();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let done = run(folder.path(), &["offers.jsonl", "--port", &port]);
     assert_eq!(done.code, Some(2), "{}", done.err);
     let expected = format!(
-        "error: the port {port} is in use; choose another with --port N, or any free one with --port 0\n"
+        "error: port {port} is in use; choose another with --port N, or any free port with --port 0\n"
     );
     assert_eq!(done.err, expected);
 }
 
 #[test]
-fn a_file_is_whole_or_absent_and_asks_nobody() {
+fn a_file_is_whole_or_absent_and_self_contained() {
     let folder = offers();
     let done = run(folder.path(), &["offers.jsonl", "--export", "page.html"]);
     assert_eq!(done.code, Some(0), "{}", done.err);
@@ -308,7 +323,7 @@ fn a_file_is_whole_or_absent_and_asks_nobody() {
     assert!(html.contains("default-src 'none'"));
     assert!(
         !html.contains("<img") && !html.contains("<b>Bold"),
-        "data is not markup"
+        "data is escaped"
     );
     assert_eq!(
         html.matches("<script").count(),
@@ -316,17 +331,17 @@ fn a_file_is_whole_or_absent_and_asks_nobody() {
     );
     assert!(
         !html.contains("src=\"") && !html.contains("rel=\"stylesheet"),
-        "nothing is fetched"
+        "no external resources"
     );
 
-    for (args, says) in [
+    for (args, message) in [
         (
             vec!["nowhere.csv", "--export", "other.html"],
             "there is no file 'nowhere.csv'",
         ),
         (
             vec!["offers.jsonl", "--export", "no/other.html"],
-            "there is no folder no",
+            "folder no does not exist",
         ),
         (
             vec!["offers.jsonl", "-o", "other.html"],
@@ -343,30 +358,30 @@ fn a_file_is_whole_or_absent_and_asks_nobody() {
             "{args:?}: {:?}",
             done.code
         );
-        assert!(done.err.contains(says), "{args:?}: {}", done.err);
+        assert!(done.err.contains(message), "{args:?}: {}", done.err);
     }
     assert_eq!(names(folder.path()), ["offers.jsonl", "page.html"]);
 }
 
 #[test]
-fn tables_with_little_in_them_are_a_page_or_a_clear_error() {
+fn small_or_empty_tables_are_a_page_or_a_clear_error() {
     let folder = offers();
     let folder = folder.path();
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     write("none.csv", "title,text\n");
     write("numbers.csv", "n,m\n1,2\n");
     write("blank.csv", "title,n\n,1\n,2\n");
-    for (args, code, says) in [
+    for (args, code, message) in [
         (vec!["none.csv"], 1, "none.csv has no rows"),
         (
             vec!["numbers.csv"],
             2,
-            "there is nothing to read in numbers.csv: it has the columns n, m",
+            "numbers.csv has no title and no text: its columns are n, m",
         ),
         (
             vec!["blank.csv"],
             1,
-            "no row of blank.csv has anything to read",
+            "no row of blank.csv has a title or a text",
         ),
         (
             vec!["offers.jsonl", "--title", "titel"],
@@ -374,11 +389,11 @@ fn tables_with_little_in_them_are_a_page_or_a_clear_error() {
             "did you mean 'title'?",
         ),
         (vec!["offers.jsonl", "--rows", "50001"], 2, "50001"),
-        (vec![], 2, "say what to explore"),
+        (vec![], 2, "missing file or table to explore"),
     ] {
         let done = run(folder, &args);
         assert_eq!(done.code, Some(code), "{args:?}: {}", done.err);
-        assert!(done.err.contains(says), "{args:?}: {}", done.err);
+        assert!(done.err.contains(message), "{args:?}: {}", done.err);
     }
     for rows in [1, 2, 3, 5, 9, 10, 12] {
         let lines: Vec<String> = (0..rows).map(|n| format!("thing number {n},{n}")).collect();
@@ -394,12 +409,8 @@ fn columns_of_the_table_are_used_and_large_tables_are_sampled() {
     let sql =
         "COPY (SELECT 'thing ' || value AS title, value % 3 AS cluster, value AS x, -value AS y,
         [CAST(value AS FLOAT), 1.0] AS vector FROM generate_series(1, 300)) TO 'made.parquet'";
-    let made: Done = super::program(folder.path())
-        .args(["-c", sql])
-        .output()
-        .unwrap()
-        .into();
-    assert_eq!(made.code, Some(0), "{}", made.err);
+    let copied = semql(folder.path(), &["-c", sql]);
+    assert_eq!(copied.code, Some(0), "{}", copied.err);
     let explorer = Explorer::start(folder.path(), &["made.parquet", "--rows", "100"]);
     let data = explorer.get("/api/data").json();
     assert!(
@@ -424,7 +435,7 @@ fn columns_of_the_table_are_used_and_large_tables_are_sampled() {
         .collect();
     clusters.sort();
     assert_eq!(clusters, ["0", "1", "2"]);
-    // Two floats are not what the model makes, so texts cannot be compared.
+    // The model makes longer vectors, so texts cannot be compared.
     assert_eq!(data["meaning"], false);
     assert!(
         data["why"].as_str().unwrap().contains("2 floats"),
@@ -442,6 +453,6 @@ fn columns_of_the_table_are_used_and_large_tables_are_sampled() {
     assert_eq!(
         again.get("/api/data").json()["titles"],
         data["titles"],
-        "the same rows each time"
+        "the sample is fixed"
     );
 }

@@ -196,8 +196,9 @@ fn a_picture_shows_what_a_font_of_the_machine_has() {
         ("dejavu/DejaVuSans.ttf", "נעליים"),
         ("wqy/wqy-microhei.ttc", "运动鞋"),
     ] {
-        if !Path::new(fonts).join(font).exists() {
-            eprintln!("skipped: no {font} (`make test` says what to install)");
+        let font = Path::new(fonts).join(font);
+        if !font.exists() {
+            crate::support::skip::skip(font.to_str().unwrap());
             continue;
         }
         let query = format!("SELECT * FROM (VALUES ('{name}', 3)) AS t(name, n)");
@@ -272,7 +273,7 @@ fn a_browser_runs_the_page() {
         version.is_ok_and(|output| output.status.success())
     });
     let Some(browser) = found else {
-        println!("skipped: there is no Chromium");
+        crate::support::skip::skip("chromium");
         return;
     };
     let folder = shop();
@@ -343,7 +344,7 @@ fn the_command_draws_the_statement_before_it() {
         "SELECT 1 AS n;\nCREATE VIEW v AS SELECT 2 AS m\n\\chart\n",
     );
     assert_eq!(done.code, Some(1));
-    assert!(done.err.contains("gives no rows to draw"), "{}", done.err);
+    assert!(done.err.contains("returns no rows to draw"), "{}", done.err);
 }
 
 #[test]

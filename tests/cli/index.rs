@@ -276,7 +276,7 @@ fn what_cannot_be_indexed_is_said() {
         ),
         (
             "CREATE INDEX j ON 'points.parquet' USING hnsw (id)",
-            "an index takes vectors",
+            "an index requires vectors",
         ),
         (
             "CREATE INDEX j ON 'shop.csv' USING hnsw (title)",

@@ -4,20 +4,15 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{Done, names, program, program_with_models, semql};
+use crate::support::process;
 
-/// Runs `command` with `args`; `None` on a machine without it.
+/// Runs `command` with `args`; skips the test on a machine without it.
 fn tool(command: &str, args: &[&str]) -> Option<Done> {
-    match Command::new(command).args(args).output() {
-        Ok(output) => Some(output.into()),
-        Err(_) => {
-            println!("skipped: there is no {command} here");
-            None
-        }
-    }
+    super::tool(Command::new(command).args(args))
 }
 
-/// What `semql ARGS` writes to `file` in `folder`.
-fn written(folder: &Path, args: &[&str], file: &str) -> String {
+/// Writes the output of `semql ARGS` to `file` in `folder`.
+fn write_output(folder: &Path, args: &[&str], file: &str) -> String {
     let done = semql(folder, args);
     assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
     std::fs::write(folder.join(file), &done.out).unwrap();
@@ -25,14 +20,14 @@ fn written(folder: &Path, args: &[&str], file: &str) -> String {
 }
 
 #[test]
-fn a_machine_that_is_set_up_has_nothing_to_fetch() {
+fn setup_downloads_nothing_if_all_parts_are_present() {
     if tool("python3", &["--version"]).is_none() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let set_up = |args: &[&str]| -> Done {
         let mut command = program_with_models(folder.path());
-        command.arg("setup").args(args).output().unwrap().into()
+        process::output(command.arg("setup").args(args)).into()
     };
     let done = set_up(&[]);
     assert_eq!(done.code, Some(0), "{}", done.err);
@@ -42,11 +37,11 @@ fn a_machine_that_is_set_up_has_nothing_to_fetch() {
     assert!(!done.out.contains("fetching"), "{}", done.out);
     let done = set_up(&["--check", "--quiet"]);
     assert_eq!((done.code, done.out.as_str()), (Some(0), ""));
-    assert!(names(folder.path()).is_empty(), "it leaves nothing behind");
+    assert!(names(folder.path()).is_empty(), "setup leaves no files");
 }
 
 #[test]
-fn what_is_missing_is_named_with_its_place() {
+fn missing_parts_are_reported_with_their_path() {
     if tool("python3", &["--version"]).is_none() {
         return;
     }
@@ -54,14 +49,14 @@ fn what_is_missing_is_named_with_its_place() {
     let home = folder.path().join("home");
     let mut command = program(folder.path());
     command.env("SEMQL_HOME", &home).args(["setup", "--check"]);
-    let done = Done::from(command.output().unwrap());
+    let done = Done::from(process::output(&mut command));
     assert_eq!(done.code, Some(3), "{}", done.err);
-    let place = home.join("onnxruntime").display().to_string();
-    assert!(done.err.contains(&place), "{}", done.err);
+    let path = home.join("onnxruntime").display().to_string();
+    assert!(done.err.contains(&path), "{}", done.err);
 }
 
 #[test]
-fn without_python_it_says_what_to_do() {
+fn a_missing_python_is_reported_with_instructions() {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("home");
     let mut command = program(folder.path());
@@ -69,7 +64,7 @@ fn without_python_it_says_what_to_do() {
         .env("PATH", folder.path())
         .env("SEMQL_HOME", &home)
         .arg("setup");
-    let done = Done::from(command.output().unwrap());
+    let done = Done::from(process::output(&mut command));
     assert_eq!((done.code, done.out.as_str()), (Some(3), ""));
     for part in [
         "python3 is not on PATH",
@@ -83,7 +78,7 @@ fn without_python_it_says_what_to_do() {
 
 #[cfg(unix)]
 #[test]
-fn options_reach_the_script_and_its_exit_code_comes_back() {
+fn options_are_passed_to_the_script_and_its_failure_is_returned() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let python = folder.path().join("python3");
@@ -93,7 +88,7 @@ fn options_reach_the_script_and_its_exit_code_comes_back() {
     command
         .env("PATH", folder.path())
         .args(["setup", "--gpu", "--check"]);
-    let done = Done::from(command.output().unwrap());
+    let done = Done::from(process::output(&mut command));
     assert_eq!(
         (done.code, done.out.as_str()),
         (Some(3), "--gpu --check\n"),
@@ -105,12 +100,15 @@ fn options_reach_the_script_and_its_exit_code_comes_back() {
 #[test]
 fn bash_completes_options_and_subcommands() {
     let folder = tempfile::tempdir().unwrap();
-    written(folder.path(), &["completions", "bash"], "semql.bash");
+    write_output(folder.path(), &["completions", "bash"], "semql.bash");
     let script = folder.path().join("semql.bash").display().to_string();
-    let Some(sound) = tool("bash", &["-n", &script]) else {
+    let Some(syntax_check) = tool("bash", &["-n", &script]) else {
         return;
     };
-    assert_eq!((sound.code, sound.err.as_str()), (Some(0), ""));
+    assert_eq!(
+        (syntax_check.code, syntax_check.err.as_str()),
+        (Some(0), "")
+    );
     for (words, expected) in [
         ("semql --mem", "--memory-limit"),
         ("semql exp", "explore"),
@@ -118,21 +116,21 @@ fn bash_completes_options_and_subcommands() {
         ("semql setup --g", "--gpu"),
         ("semql completions z", "zsh"),
     ] {
-        let asked = format!(
+        let completion = format!(
             "source {script}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
              _semql semql \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; echo \"${{COMPREPLY[*]}}\""
         );
-        let done = tool("bash", &["--norc", "-c", &asked]).unwrap();
+        let done = tool("bash", &["--norc", "-c", &completion]).unwrap();
         assert_eq!(done.out.trim(), expected, "{words}: {}", done.err);
     }
 }
 
 #[test]
-fn other_shells_read_their_scripts() {
+fn scripts_of_other_shells_are_valid() {
     let folder = tempfile::tempdir().unwrap();
     for shell in ["zsh", "fish"] {
         let file = format!("semql.{shell}");
-        let text = written(folder.path(), &["completions", shell], &file);
+        let text = write_output(folder.path(), &["completions", shell], &file);
         assert!(text.contains("memory-limit"), "{text}");
         let path = folder.path().join(&file).display().to_string();
         if let Some(done) = tool(shell, &["-n", &path]) {
@@ -140,7 +138,7 @@ fn other_shells_read_their_scripts() {
         }
     }
     for shell in ["elvish", "powershell"] {
-        let text = written(folder.path(), &["completions", shell], shell);
+        let text = write_output(folder.path(), &["completions", shell], shell);
         assert!(text.contains("memory-limit"), "{text}");
     }
     let done = semql(folder.path(), &["completions", "tcsh"]);
@@ -148,9 +146,9 @@ fn other_shells_read_their_scripts() {
 }
 
 #[test]
-fn the_manual_page_is_sound() {
+fn the_manual_page_is_valid() {
     let folder = tempfile::tempdir().unwrap();
-    let page = written(folder.path(), &["man"], "semql.1");
+    let page = write_output(folder.path(), &["man"], "semql.1");
     assert!(page.contains(".TH semql 1"), "{page}");
     let done = semql(folder.path(), &["man", "-o", "again.1"]);
     assert_eq!((done.code, done.out.as_str()), (Some(0), ""));

@@ -1,4 +1,4 @@
-//! The program as a process: what it prints where, and how it ends.
+//! The program as a process: its output and its exit code.
 
 mod batch;
 mod cache;
@@ -18,11 +18,12 @@ mod repl;
 mod review;
 mod sources;
 
-use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// How a run ended.
+use crate::support::{process, skip};
+
+/// Output and exit code of a process.
 pub struct Done {
     pub code: Option<i32>,
     pub out: String,
@@ -39,8 +40,8 @@ impl From<Output> for Done {
     }
 }
 
-/// The program in `folder`, out of reach of the start-up file, history and
-/// settings of whoever runs the tests.
+/// The program in `folder`, without the start-up file, history and settings of
+/// the current user.
 pub fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_semql"));
     command
@@ -64,25 +65,27 @@ pub fn program_with_models(folder: &Path) -> Command {
 
 /// Runs the program to its end.
 pub fn semql(folder: &Path, args: &[&str]) -> Done {
-    program(folder).args(args).output().unwrap().into()
+    process::output(program(folder).args(args)).into()
 }
 
 /// The same with `input` on standard input.
 pub fn semql_reading(folder: &Path, args: &[&str], input: &str) -> Done {
-    let mut child = program(folder)
-        .args(args)
-        .stdin(Stdio::piped())
+    process::output_with_input(program(folder).args(args), input.as_bytes()).into()
+}
+
+/// Runs another program to its end; skips the test on a machine without it.
+pub fn tool(command: &mut Command) -> Option<Done> {
+    let piped = command
+        .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
-    child.wait_with_output().unwrap().into()
+        .stderr(Stdio::piped());
+    match piped.spawn() {
+        Ok(child) => Some(process::wait(child).into()),
+        Err(_) => {
+            skip::skip(&command.get_program().to_string_lossy());
+            None
+        }
+    }
 }
 
 /// A folder with a small table in `shop.csv`.

@@ -1,13 +1,15 @@
-//! What results look like in pipes, in files and on a terminal.
+//! Formats of results in pipes, in files and on a terminal.
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
 
-use super::{names, program, semql, shop};
+use super::{Done, names, program, semql, shop, tool};
+use crate::support::process::{self, PROCESS_TIMEOUT};
 
-/// Text with everything that some format must escape.
-const AWKWARD: &str = "SELECT 1 AS n, 'a,\"b\"|c' || chr(10) || chr(9) || '<i>' AS text \
+/// Rows with every character that some format escapes, NULL and an empty text.
+const SPECIAL_CHARACTERS: &str = "SELECT 1 AS n, 'a,\"b\"|c' || chr(10) || chr(9) || '<i>' AS text \
     UNION ALL SELECT 2, NULL UNION ALL SELECT 3, '' ORDER BY n";
 
 fn formatted(format: &str, sql: &str) -> String {
@@ -18,7 +20,7 @@ fn formatted(format: &str, sql: &str) -> String {
 }
 
 #[test]
-fn a_table_is_plain_and_whole_in_a_pipe() {
+fn a_table_in_a_pipe_is_plain_and_complete() {
     let folder = shop();
     let sql =
         "SELECT id, title, CASE WHEN id < 3 THEN price END AS price FROM 'shop.csv' ORDER BY id";
@@ -42,21 +44,22 @@ fn a_table_is_plain_and_whole_in_a_pipe() {
 }
 
 #[test]
-fn what_needs_escapes_gets_them_in_every_format() {
+fn every_format_escapes_special_characters() {
     assert_eq!(
-        formatted("csv", AWKWARD),
+        formatted("csv", SPECIAL_CHARACTERS),
         "n,text\n1,\"a,\"\"b\"\"|c\n\t<i>\"\n2,\n3,\"\"\n"
     );
     assert_eq!(
-        formatted("tsv", AWKWARD),
+        formatted("tsv", SPECIAL_CHARACTERS),
         "n\ttext\n1\ta,\"b\"|c\\n\\t<i>\n2\t\n3\t\n"
     );
     assert_eq!(
-        formatted("markdown", AWKWARD),
+        formatted("markdown", SPECIAL_CHARACTERS),
         "| n | text |\n| ---: | --- |\n| 1 | a,\"b\"\\|c<br> &lt;i> |\n| 2 |  |\n| 3 |  |\n"
     );
-    assert!(formatted("table", AWKWARD).contains("│ 1 │ a,\"b\"|c\\n\\t<i> │"));
-    let rows: serde_json::Value = serde_json::from_str(&formatted("json", AWKWARD)).unwrap();
+    assert!(formatted("table", SPECIAL_CHARACTERS).contains("│ 1 │ a,\"b\"|c\\n\\t<i> │"));
+    let rows: serde_json::Value =
+        serde_json::from_str(&formatted("json", SPECIAL_CHARACTERS)).unwrap();
     let expected = serde_json::json!([
         {"n": 1, "text": "a,\"b\"|c\n\t<i>"},
         {"n": 2, "text": null},
@@ -66,7 +69,7 @@ fn what_needs_escapes_gets_them_in_every_format() {
 }
 
 #[test]
-fn values_of_every_kind_survive_json_and_csv() {
+fn json_and_csv_keep_values_of_every_type() {
     let sql = "SELECT 'NaN'::DOUBLE AS nan, 9007199254740993 AS big, x'00ff' AS bytes, \
         [1.5, NULL] AS list, named_struct('a', 1, 'b', 'it''s') AS record, \
         DATE '2024-02-29' AS day, 12.50::DECIMAL(10,2) AS price, true AS yes";
@@ -84,7 +87,7 @@ fn values_of_every_kind_survive_json_and_csv() {
 }
 
 #[test]
-fn a_result_without_rows_has_its_shape_in_every_format() {
+fn an_empty_result_is_valid_in_every_format() {
     let sql = "SELECT 1 AS n, 'x' AS text WHERE false";
     for (format, expected) in [
         ("csv", "n,text\n"),
@@ -99,7 +102,7 @@ fn a_result_without_rows_has_its_shape_in_every_format() {
 }
 
 #[test]
-fn long_vectors_are_short_in_tables_and_whole_elsewhere() {
+fn long_vectors_are_abbreviated_in_tables_only() {
     let sql = "SELECT [0.5, 0.25, -1.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0] AS v";
     assert!(formatted("table", sql).contains("[0.5000, 0.2500, -1.0000, … 10 floats]"));
     for format in ["csv", "tsv", "json", "ndjson", "markdown"] {
@@ -109,7 +112,7 @@ fn long_vectors_are_short_in_tables_and_whole_elsewhere() {
 }
 
 #[test]
-fn expanded_rows_and_the_sign_for_null_can_be_chosen() {
+fn expanded_rows_and_the_text_of_null_are_options() {
     let folder = shop();
     let script = "\\x on\n\\pset null ∅\nSELECT 1 AS id, NULL AS title;\n";
     let done = super::semql_reading(folder.path(), &[], script);
@@ -134,41 +137,38 @@ fn a_full_disk_is_an_error() {
     let folder = shop();
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     let mut command = program(folder.path());
-    let done = command
+    command
         .args(["--format", "csv", "-c", "SELECT 1"])
         .stdout(full)
-        .output()
-        .unwrap();
-    let err = String::from_utf8(done.stderr).unwrap();
-    assert_eq!(done.status.code(), Some(1), "{err}");
-    assert!(err.contains("No space left"), "{err}");
+        .stderr(Stdio::piped());
+    let done = Done::from(process::wait(command.spawn().unwrap()));
+    assert_eq!(done.code, Some(1), "{}", done.err);
+    assert!(done.err.contains("No space left"), "{}", done.err);
 }
 
 #[test]
-fn a_named_pipe_is_written_to_and_stays_one() {
+fn a_named_pipe_is_written_and_not_replaced() {
     let folder = shop();
     let pipe = folder.path().join("pipe");
-    if !Command::new("mkfifo")
-        .arg(&pipe)
-        .status()
-        .is_ok_and(|status| status.success())
-    {
-        println!("skipped: this machine makes no named pipes");
+    let Some(done) = tool(Command::new("mkfifo").arg(&pipe)) else {
         return;
-    }
-    let reader = std::thread::spawn({
+    };
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    let (sender, receiver) = channel();
+    std::thread::spawn({
         let pipe = pipe.clone();
-        move || fs::read_to_string(pipe).unwrap()
+        move || sender.send(fs::read_to_string(pipe))
     });
     let args = ["--format", "csv", "-o", "pipe", "-c", "SELECT 1 AS x"];
     let done = semql(folder.path(), &args);
     assert_eq!(done.code, Some(0), "{}", done.err);
-    assert_eq!(reader.join().unwrap(), "x\n1\n");
+    let read = receiver.recv_timeout(PROCESS_TIMEOUT).unwrap();
+    assert_eq!(read.unwrap(), "x\n1\n");
     assert!(!pipe.metadata().unwrap().is_file());
     assert_eq!(names(folder.path()), ["pipe", "shop.csv"]);
 }
 
-/// Charts of the last result, in a pipe.
+/// Output of a chart of the last result, in a pipe.
 fn charted(sql: &str, chart: &str) -> String {
     let folder = shop();
     let done = semql(
@@ -238,8 +238,8 @@ fn other_charts_draw_numbers_and_times() {
     }
 }
 
-/// Runs a program on a terminal of its own and prints what comes onto its
-/// screen. If a text to wait for is given, Ctrl-C follows it.
+/// Script that runs a program on a pseudo-terminal and prints its output. It sends
+/// Ctrl-C after the text `wanted`, unless that is empty.
 const TERMINAL: &str = r#"
 import fcntl, os, pty, struct, sys, termios
 
@@ -265,8 +265,8 @@ sys.stdout.buffer.write(screen)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#;
 
-/// The exit code and the screen of 20 lines and 50 columns; `None` where there
-/// is no Python.
+/// Exit code and output on a terminal of 20 lines and 50 columns; skips the test on
+/// a machine without Python.
 fn on_terminal(
     folder: &Path,
     settings: &[(&str, &str)],
@@ -292,21 +292,16 @@ fn on_terminal(
         .env_remove("SEMQLRC")
         .env_remove("NO_COLOR")
         .envs(settings.iter().copied());
-    let Ok(output) = command.output() else {
-        println!("skipped: a terminal needs python3 here");
-        return None;
-    };
-    let screen = String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n");
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert!(!err.contains("Traceback"), "{err}");
-    Some((output.status.code(), screen))
+    let done = tool(&mut command)?;
+    assert!(!done.err.contains("Traceback"), "{}", done.err);
+    Some((done.code, done.out.replace("\r\n", "\n")))
 }
 
 const WIDE: &str = "SELECT value AS n, repeat('word ', 30) AS text, NULL AS nothing \
     FROM generate_series(1, 2) ORDER BY n";
 
 #[test]
-fn a_terminal_shows_types_cuts_texts_and_dims_what_is_less() {
+fn a_terminal_shows_types_truncated_texts_and_dim_nulls() {
     let folder = shop();
     let Some((code, screen)) = on_terminal(folder.path(), &[], "", &["-c", WIDE]) else {
         return;
@@ -319,7 +314,7 @@ fn a_terminal_shows_types_cuts_texts_and_dims_what_is_less() {
         "{screen}"
     );
 
-    // Without colours the same table is as wide as the screen.
+    // Without colours, the table has the width of the terminal.
     let plain = [("NO_COLOR", "1")];
     let (_, screen) = on_terminal(folder.path(), &plain, "", &["-c", WIDE]).unwrap();
     assert!(!screen.contains('\u{1b}'), "{screen:?}");
@@ -332,7 +327,7 @@ fn a_terminal_shows_types_cuts_texts_and_dims_what_is_less() {
 }
 
 #[test]
-fn a_file_gets_whole_rows_also_where_the_screen_is_narrow() {
+fn a_file_has_complete_rows_with_a_narrow_terminal() {
     let folder = shop();
     let long = "SELECT value AS n, repeat('word ', 30) AS text FROM generate_series(1, 1500)";
     let args = ["-o", "out.txt", "-c", long];
@@ -343,7 +338,7 @@ fn a_file_gets_whole_rows_also_where_the_screen_is_narrow() {
     let text = fs::read_to_string(folder.path().join("out.txt")).unwrap();
     assert_eq!(text.lines().count(), 3 + 1500 + 2);
     assert!(text.contains(&format!("│ {} │", "word ".repeat(30))) && !text.contains('\u{1b}'));
-    // `\o` opens a file while the style is that of the screen.
+    // `\o` opens a file while the style is that of the terminal.
     let args = ["-c", "\\o part.txt", "-c", long];
     on_terminal(folder.path(), &[], "", &args).unwrap();
     assert_eq!(
@@ -353,18 +348,18 @@ fn a_file_gets_whole_rows_also_where_the_screen_is_narrow() {
 }
 
 #[test]
-fn only_what_does_not_fit_the_screen_is_paged() {
+fn only_results_longer_than_the_terminal_are_paged() {
     let folder = shop();
-    let pager = [("PAGER", "cat; echo leafed through")];
+    let pager = [("PAGER", "cat; echo paged")];
     let short = ["-c", "SELECT value FROM generate_series(1, 5)"];
     let long = ["-c", "SELECT value FROM generate_series(1, 50)"];
     let Some((_, screen)) = on_terminal(folder.path(), &pager, "", &long) else {
         return;
     };
-    assert!(screen.contains("(50 rows)\nleafed through"), "{screen}");
+    assert!(screen.contains("(50 rows)\npaged"), "{screen}");
     let (_, screen) = on_terminal(folder.path(), &pager, "", &short).unwrap();
     assert!(screen.ends_with("(5 rows)\n"), "{screen}");
-    // No pager, or one that is not there: the rows come in any case.
+    // Without a pager, or with a missing one, the rows are printed.
     for pager in ["", "no-such-pager"] {
         let (code, screen) = on_terminal(folder.path(), &[("PAGER", pager)], "", &long).unwrap();
         assert_eq!(code, Some(0), "{screen}");
@@ -376,10 +371,11 @@ fn only_what_does_not_fit_the_screen_is_paged() {
 }
 
 #[test]
-fn a_long_query_shows_how_far_it_is_and_takes_the_line_away() {
+fn a_long_query_shows_progress_and_erases_the_line() {
     let folder = shop();
-    let endless = "SELECT count(*) FROM generate_series(1, 1000000000000) AS a WHERE value % 7 = 8";
-    let Some((code, screen)) = on_terminal(folder.path(), &[], " rows", &["-c", endless]) else {
+    let long_query =
+        "SELECT count(*) FROM generate_series(1, 1000000000000) AS a WHERE value % 7 = 8";
+    let Some((code, screen)) = on_terminal(folder.path(), &[], " rows", &["-c", long_query]) else {
         return;
     };
     assert_eq!(code, Some(130), "{screen:?}");
@@ -387,7 +383,7 @@ fn a_long_query_shows_how_far_it_is_and_takes_the_line_away() {
     assert!(shown.contains(" rows at "), "{screen:?}");
     assert!(
         !after.contains(" rows"),
-        "the line is gone at the end: {screen:?}"
+        "the line is erased at the end: {screen:?}"
     );
     let longest = shown
         .split("\r\u{1b}[K")

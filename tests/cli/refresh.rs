@@ -1,4 +1,4 @@
-//! `COPY ... OPTIONS (refresh true)`: what has not changed is not read again.
+//! `COPY ... OPTIONS (refresh true)`: the model reads only new and changed rows.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ fn done(folder: &Path, sql: &str) -> Done {
     done
 }
 
-/// What stands in the file, put there by hand: an answer that no model gives.
+/// Replaces the categories in the file by a value that no model returns.
 fn mark(folder: &Path) {
     let keys = ["model", "revision", "precision", "mode", "taxonomy", "call"];
     let metadata = keys.map(|key| {
@@ -79,35 +79,35 @@ fn only_new_and_changed_rows_are_labelled() {
     assert_eq!(again.len(), 4);
     assert_eq!([&again[0], &again[2]], ["kept", "kept"]);
     assert!(again[1] != "kept" && again[3] != "kept", "{again:?}");
-    // Rows that are gone are gone.
+    // Deleted rows are removed.
     std::fs::write(folder.join("shop.csv"), "id,title,price\n4,lamp,9\n").unwrap();
     done(folder, COPY);
     assert_eq!(categories(folder).len(), 1);
 }
 
 #[test]
-fn another_call_or_taxonomy_labels_all_rows_anew() {
+fn another_call_labels_all_rows_again() {
     let folder = shop();
     let folder = folder.path();
     done(folder, COPY);
     mark(folder);
     let other = COPY.replace("categorize(title, NULL)", "categorize(title, title)");
-    let said = done(folder, &other).err;
-    assert!(said.contains("all rows were computed anew"), "{said}");
+    let notes = done(folder, &other).err;
+    assert!(notes.contains("all rows were computed anew"), "{notes}");
     assert!(categories(folder).iter().all(|category| category != "kept"));
 }
 
 #[test]
-fn what_cannot_be_refreshed_is_said() {
+fn statements_that_cannot_be_refreshed_are_errors() {
     let folder = shop();
     let folder = folder.path();
-    for (sql, says) in [
+    for (sql, expected) in [
         (
             COPY.replace("out.parquet", "out.csv"),
             "takes a Parquet file",
         ),
         (COPY.replace("true", "maybe"), "refresh is true or false"),
-        (COPY.replace("id, title,", "id,"), "put title among them"),
+        (COPY.replace("id, title,", "id,"), "add title to them"),
         (
             COPY.replace("categorize(title, NULL) AS category", "price"),
             "no column of the query comes from a model",
@@ -119,6 +119,6 @@ fn what_cannot_be_refreshed_is_said() {
     ] {
         let done = run(folder, &sql);
         assert_ne!(done.code, Some(0), "{sql}");
-        assert!(done.err.contains(says), "{sql}: {}", done.err);
+        assert!(done.err.contains(expected), "{sql}: {}", done.err);
     }
 }

@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::shop;
+use super::{shop, tool};
 
-/// Waits for each text to come onto the screen and then types what follows it;
-/// prints the screen and the exit code. Ends with an error of its own if a text
-/// does not come.
+/// Waits for each text on the screen, then types the next one; prints the screen
+/// and the exit code. Fails if a text does not appear in time.
 const DRIVER: &str = r#"
 import os, pty, select, sys
 
@@ -20,7 +19,7 @@ screen, seen = "", 0
 def read():
     global screen
     if not select.select([terminal], [], [], 60)[0]:
-        sys.exit("nothing came; the screen: " + repr(screen))
+        sys.exit("no output in time; the screen: " + repr(screen))
     try:
         data = os.read(terminal, 65536)
     except OSError:
@@ -28,11 +27,11 @@ def read():
     screen += data.decode(errors="replace")
     return data
 
-for wanted, typed in zip(steps[::2], steps[1::2]):
-    while wanted not in screen[seen:]:
+for expected, typed in zip(steps[::2], steps[1::2]):
+    while expected not in screen[seen:]:
         if not read():
-            sys.exit("it ended early; the screen: " + repr(screen))
-    seen = screen.index(wanted, seen) + len(wanted)
+            sys.exit("the program ended early; the screen: " + repr(screen))
+    seen = screen.index(expected, seen) + len(expected)
     os.write(terminal, typed.encode())
 while read():
     pass
@@ -40,13 +39,14 @@ print(screen)
 print("exit code", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#;
 
-/// What was on the screen, escape codes and all; `None` where there is no Python.
+/// Text of the screen with escape codes; `None` without Python.
 fn screen(folder: &Path, steps: &[(&str, &str)]) -> Option<String> {
     let flat: Vec<&str> = steps
         .iter()
-        .flat_map(|(wanted, typed)| [*wanted, *typed])
+        .flat_map(|(expected, typed)| [*expected, *typed])
         .collect();
-    let output = Command::new("python3")
+    let mut command = Command::new("python3");
+    command
         .args(["-c", DRIVER, env!("CARGO_BIN_EXE_semql")])
         .args(flat)
         .current_dir(folder)
@@ -55,16 +55,10 @@ fn screen(folder: &Path, steps: &[(&str, &str)]) -> Option<String> {
         .env("VISUAL", "sh editor.sh")
         .env("SEMQL_HISTORY", folder.join("history"))
         .env_remove("SEMQLRC")
-        .env_remove("XDG_CONFIG_HOME")
-        .output();
-    let Ok(output) = output else {
-        println!("skipped: the prompt needs python3 for its tests");
-        return None;
-    };
-    let out = String::from_utf8_lossy(&output.stdout).into_owned();
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{err}");
-    Some(out)
+        .env_remove("XDG_CONFIG_HOME");
+    let done = tool(&mut command)?;
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    Some(done.out)
 }
 
 const CTRL_C: &str = "\x03";
@@ -77,7 +71,7 @@ fn statements_span_lines_and_the_last_result_is_a_table() {
     let Some(screen) = screen(
         folder.path(),
         &[
-            ("Ctrl-D leaves", ""),
+            ("Ctrl-D quits", ""),
             (PROMPT, "SELECT 20 + 1 AS x\nUNION ALL SELECT 30;\n"),
             ("(2 rows)", ""),
             (PROMPT, "SELECT sum(x) + 100 AS total FROM _;\n"),
@@ -98,14 +92,14 @@ fn statements_span_lines_and_the_last_result_is_a_table() {
 }
 
 #[test]
-fn ctrl_c_drops_the_line_or_the_query_and_the_prompt_comes_back() {
+fn ctrl_c_cancels_the_line_or_the_query_and_shows_the_prompt() {
     let folder = shop();
     let Some(screen) = screen(
         folder.path(),
         &[
             (PROMPT, "SELECT half a line"),
             ("half a line", CTRL_C),
-            // The line editor lets go of the terminal.
+            // The line editor restores the terminal.
             ("\x1b[?2004l", ""),
             (
                 PROMPT,
@@ -158,7 +152,7 @@ fn tab_completes_keywords_tables_columns_files_labels_and_commands() {
 }
 
 #[test]
-fn the_editor_opens_the_last_statement_and_what_it_leaves_runs() {
+fn the_editor_opens_the_last_statement_and_the_result_runs() {
     let folder = shop();
     std::fs::write(
         folder.path().join("editor.sh"),

@@ -1,31 +1,20 @@
 //! `\review`: rows labelled by hand, one key each.
 
-use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
 
-use super::{Done, program, semql, shop};
+use super::{Done, semql, semql_reading, shop};
 
 fn review(folder: &Path, keys: &str) -> Done {
-    let mut child = program(folder)
-        .args(["--set", "ai.model=deterministic", "-c", "\\review shop.csv"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(keys.as_bytes()).unwrap();
-    drop(input);
-    child.wait_with_output().unwrap().into()
+    let args = ["--set", "ai.model=deterministic", "-c", "\\review shop.csv"];
+    semql_reading(folder, &args, keys)
 }
 
 #[test]
-fn answers_go_to_a_table_that_can_be_trained_on() {
+fn answers_are_a_table_for_training() {
     let folder = shop();
     let folder = folder.path();
-    // A label, one that is taken back for another, the one that is offered; a
-    // key that means nothing.
+    // A label, a label that is undone and replaced, an unknown key, and the
+    // predicted label.
     let done = review(folder, "1\n2\nu\n3\n!\n\n");
     assert_eq!(done.code, Some(0), "{}", done.err);
     assert!(done.err.contains("[1 of 3] margin"), "{}", done.err);
@@ -51,13 +40,13 @@ fn answers_go_to_a_table_that_can_be_trained_on() {
         rows.out
     );
     assert_eq!(labels.len(), 3);
-    // Nothing is asked twice.
+    // Answered rows are not shown again.
     let done = review(folder, "1\n");
-    assert!(done.err.contains("is answered already"), "{}", done.err);
+    assert!(done.err.contains("are answered already"), "{}", done.err);
 }
 
 #[test]
-fn a_sitting_can_end_and_go_on() {
+fn a_review_can_be_continued() {
     let folder = shop();
     let folder = folder.path();
     let done = review(folder, "s\n1\nq\n");
@@ -72,20 +61,20 @@ fn a_sitting_can_end_and_go_on() {
 }
 
 #[test]
-fn what_cannot_be_reviewed_is_said() {
+fn invalid_reviews_are_errors() {
     let folder = shop();
     let folder = folder.path();
     std::fs::write(folder.join("numbers.csv"), "a,b\n1,2\n").unwrap();
-    for (command, says) in [
+    for (command, expected) in [
         ("\\review", "takes a table"),
         ("\\review nothing", "nothing"),
         ("\\review numbers.csv", "no column title"),
-        ("\\review shop.csv numbers.csv", "no answer of \\review"),
+        ("\\review shop.csv numbers.csv", "not an answer of \\review"),
         ("\\review shop.csv a b", "takes a table"),
     ] {
         let done = semql(folder, &["--set", "ai.model=deterministic", "-c", command]);
         assert_ne!(done.code, Some(0), "{command}");
-        assert!(done.err.contains(says), "{command}: {}", done.err);
+        assert!(done.err.contains(expected), "{command}: {}", done.err);
     }
     assert_eq!(
         std::fs::read_to_string(folder.join("numbers.csv")).unwrap(),

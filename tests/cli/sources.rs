@@ -1,15 +1,18 @@
-//! Files and remote places as tables, through the program.
+//! Files and remote locations as tables, through the program.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 
 use tempfile::TempDir;
 
 use super::{Done, program, semql, shop};
+use crate::support::process::{self, PROCESS_TIMEOUT};
+use crate::support::skip;
 
-/// Runs SQL that must succeed and gives its rows as CSV without the header.
+/// Runs SQL that must succeed, and returns its rows as CSV without the header.
 fn rows(folder: &Path, sql: &str) -> String {
     rows_of(semql(folder, &["--format", "csv", "-c", sql]), sql)
 }
@@ -20,15 +23,15 @@ fn rows_of(done: Done, sql: &str) -> String {
     lines.join("\n")
 }
 
-/// A server of the files in a folder, which ends with this value.
-struct Server {
+/// Server of the files in a folder. It ends when this value is dropped.
+struct FileServer {
     child: Child,
     port: u16,
     home: TempDir,
 }
 
-impl Server {
-    /// `None` on a machine without Python.
+impl FileServer {
+    /// Starts the server; `None` on a machine without Python.
     fn start() -> Option<Self> {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("root")).unwrap();
@@ -40,13 +43,20 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn();
         let Ok(mut child) = started else {
-            eprintln!("skipped: the server of this test needs python3");
+            skip::skip("python3");
             return None;
         };
-        let mut ports = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut ports)
-            .unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let (sender, receiver) = channel();
+        std::thread::spawn(move || {
+            let mut ports = String::new();
+            BufReader::new(stdout).read_line(&mut ports).unwrap();
+            let _ = sender.send(ports);
+        });
+        let Ok(ports) = receiver.recv_timeout(PROCESS_TIMEOUT) else {
+            let _ = child.kill();
+            panic!("the server has no ports within {PROCESS_TIMEOUT:?}");
+        };
         let port = ports.split_whitespace().next().unwrap().parse().unwrap();
         Some(Self { child, port, home })
     }
@@ -63,7 +73,7 @@ impl Server {
         self.home.path().join("root").join(path)
     }
 
-    /// Writes the result of a query to a file that is served.
+    /// Writes the result of a query to a file of the server.
     fn put(&self, path: &str, query: &str) {
         let target = self.root(path);
         let sql = format!("COPY ({query}) TO '{}'", target.display());
@@ -94,24 +104,20 @@ impl Server {
     }
 
     fn rows(&self, sql: &str) -> String {
-        let done = self
-            .program()
-            .args(["--format", "csv", "-c", sql])
-            .output()
-            .unwrap();
+        let done = process::output(self.program().args(["--format", "csv", "-c", sql]));
         rows_of(done.into(), sql)
     }
 
-    /// The message of SQL that must fail.
+    /// Exit code and error of SQL that must fail.
     fn failure(&self, sql: &str) -> (Option<i32>, String) {
-        let done: Done = self.program().args(["-c", sql]).output().unwrap().into();
+        let done: Done = process::output(self.program().args(["-c", sql])).into();
         assert_ne!(done.code, Some(0), "{sql}\n{}", done.out);
         assert!(done.out.is_empty(), "{}", done.out);
         (done.code, done.err)
     }
 }
 
-impl Drop for Server {
+impl Drop for FileServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -140,7 +146,7 @@ fn files_are_tables_under_their_paths() {
 }
 
 #[test]
-fn an_absent_file_gets_the_nearest_name_and_nothing_else() {
+fn the_error_for_an_absent_file_suggests_the_nearest_name() {
     let folder = shop();
     let done = semql(folder.path(), &["-c", "SELECT * FROM 'shpo.csv'"]);
     assert_eq!(done.code, Some(1));
@@ -166,8 +172,8 @@ fn a_file_can_be_written_and_read_within_one_run() {
 }
 
 #[test]
-fn web_servers_of_every_habit_are_read() {
-    let Some(server) = Server::start() else {
+fn web_servers_with_and_without_ranges_are_read() {
+    let Some(server) = FileServer::start() else {
         return;
     };
     server.put(
@@ -179,11 +185,11 @@ fn web_servers_of_every_habit_are_read() {
         "x.jsonl.gz",
         "SELECT value AS n FROM generate_series(1, 1000)",
     );
-    for way in ["plain", "nohead", "norange", "flaky"] {
+    for behaviour in ["plain", "nohead", "norange", "flaky"] {
         for file in ["x.parquet", "x.csv", "x.jsonl.gz"] {
-            let url = server.url(&format!("{way}/{file}"));
+            let url = server.url(&format!("{behaviour}/{file}"));
             let sql = format!("SELECT count(*), sum(n) FROM '{url}' WHERE n > 10");
-            assert_eq!(server.rows(&sql), "990,500445", "{way} {file}");
+            assert_eq!(server.rows(&sql), "990,500445", "{behaviour} {file}");
         }
     }
     let signed = server.url("signed/x.csv?sig=yes");
@@ -194,8 +200,8 @@ fn web_servers_of_every_habit_are_read() {
 }
 
 #[test]
-fn what_a_web_server_refuses_is_said() {
-    let Some(server) = Server::start() else {
+fn refusals_of_a_web_server_are_errors() {
+    let Some(server) = FileServer::start() else {
         return;
     };
     server.put("x.csv", "SELECT value AS n FROM generate_series(1, 1000)");
@@ -212,7 +218,7 @@ fn what_a_web_server_refuses_is_said() {
         assert_eq!(code, Some(1), "{path}: {err}");
         assert!(err.contains(expected), "{path}: {err}");
     }
-    // A port of which nobody listens.
+    // A port without a listener.
     let (code, err) = server.failure("SELECT * FROM 'http://127.0.0.1:1/x.csv'");
     assert_eq!(code, Some(3), "{err}");
     assert!(err.contains("cannot reach http://127.0.0.1:1"), "{err}");
@@ -225,7 +231,7 @@ fn what_a_web_server_refuses_is_said() {
 
 #[test]
 fn datasets_of_the_hub_are_read_by_file_pattern_and_revision() {
-    let Some(server) = Server::start() else {
+    let Some(server) = FileServer::start() else {
         return;
     };
     for shard in 0..5 {
@@ -262,7 +268,7 @@ fn datasets_of_the_hub_are_read_by_file_pattern_and_revision() {
 
 #[test]
 fn a_private_dataset_needs_a_token_which_stays_with_the_hub() {
-    let Some(server) = Server::start() else {
+    let Some(server) = FileServer::start() else {
         return;
     };
     for shard in 0..3 {
@@ -283,9 +289,9 @@ fn a_private_dataset_needs_a_token_which_stays_with_the_hub() {
         program
             .env("HF_TOKEN", token)
             .args(["--format", "csv", "-c", sql]);
-        program.output().unwrap().into()
+        process::output(&mut program).into()
     };
-    // The host that files are redirected to refuses whoever brings a token.
+    // The host of the redirected files refuses requests with a token.
     assert_eq!(rows_of(run("secret"), sql), "3");
     let wrong = run("wrong");
     assert_eq!(wrong.code, Some(3));
@@ -297,8 +303,8 @@ fn a_private_dataset_needs_a_token_which_stays_with_the_hub() {
 }
 
 #[test]
-fn the_hub_is_left_alone_when_told_so() {
-    let Some(server) = Server::start() else {
+fn an_offline_hub_is_not_used() {
+    let Some(server) = FileServer::start() else {
         return;
     };
     server.put("hub/shop/goods/main/0.parquet", "SELECT 1 AS n");
@@ -306,14 +312,14 @@ fn the_hub_is_left_alone_when_told_so() {
     program
         .env("HF_HUB_OFFLINE", "1")
         .args(["-c", "SELECT * FROM 'hf://datasets/shop/goods/0.parquet'"]);
-    let done: Done = program.output().unwrap().into();
+    let done: Done = process::output(&mut program).into();
     assert_eq!(done.code, Some(3), "{}", done.err);
     assert!(done.err.contains("HF_HUB_OFFLINE"), "{}", done.err);
 }
 
 #[test]
 fn buckets_are_read_and_written() {
-    let Some(server) = Server::start() else {
+    let Some(server) = FileServer::start() else {
         return;
     };
     server.put("bucket-a/d/1.parquet", "SELECT 1 AS n");
@@ -331,7 +337,7 @@ fn buckets_are_read_and_written() {
 
 #[test]
 fn a_table_can_be_created_over_a_remote_file() {
-    let Some(server) = Server::start() else {
+    let Some(server) = FileServer::start() else {
         return;
     };
     server.put("x.parquet", "SELECT 1 AS n");

@@ -1,6 +1,6 @@
-//! docs/functions.md says what the code says.
+//! docs/functions.md agrees with the documentation in the code.
 //!
-//! `make reference` writes it anew; this test fails while it is out of date.
+//! `make reference` writes it again; this test fails while it is out of date.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -46,9 +46,9 @@ fn reference() -> String {
         )
         .unwrap();
         if !aliases.is_empty() {
-            write!(page, "Also called `{}`.\n\n", aliases.join("`, `")).unwrap();
+            write!(page, "Alias: `{}`.\n\n", aliases.join("`, `")).unwrap();
         }
-        page.push_str("| argument | what it is |\n|---|---|\n");
+        page.push_str("| argument | description |\n|---|---|\n");
         for (name, what) in doc.arguments.iter().flatten() {
             writeln!(page, "| `{name}` | {what} |").unwrap();
         }
@@ -58,52 +58,52 @@ fn reference() -> String {
     }
     page.push_str(
         "\n## ai_models\n\n`SELECT * FROM ai_models()`, or `SHOW MODELS` in the shell\n\n\
-         The models that semql knows by name and those that this session loaded: dimensions, whether it is on this \
-         machine, the device it ran on, source, pooling, limit, prefix, licence, folder.\n\n\
+         The catalogue of models and the models that this session loaded: dimensions, whether the model is installed, \
+         device, source, pooling, limit, prefix, licence, folder.\n\n\
          ## ai_trained_models\n\n`SELECT * FROM ai_trained_models()`\n\n\
-         The models that `CREATE MODEL` made, a row for each thing that they predict: labels, accuracy, macro-F1 and \
-         weighted F1 on rows held out, rows, columns, cost, fingerprint of the training rows.\n\n\
+         The models of `CREATE MODEL`, with a row for each predicted column: labels, accuracy, macro-F1 and weighted \
+         F1 on held-out rows, rows, columns, cost, fingerprint of the training rows.\n\n\
          ## ai_label_doubts\n\n`SELECT * FROM ai_label_doubts('model')`\n\n\
-         Training rows whose labels may be mistakes, for people to look at: those of the held-out rows of which the \
-         model, which had not seen them, says something else, the surest first, 500 at most. Per level the label and \
-         `predicted_` label, the margin between them, and how the texts begin.\n\n\
+         Training rows whose labels may be mistakes: held-out rows for which the model predicts another label, the \
+         most certain first, at most 500. For each level the label, the `predicted_` label and the margin between \
+         them, and the start of the texts.\n\n\
          ## ai_label_conflicts\n\n`SELECT * FROM ai_label_conflicts('model')`\n\n\
-         Pairs of training rows of which four words of five are the same and whose labels differ, the nearest first, \
-         500 at most: `similarity` (words in both by words in either), per level the label and the `other_` row's, \
-         and how both texts begin.\n",
+         Pairs of training rows that share four words of five and have different labels, the most similar first, at \
+         most 500: `similarity` (words in both by words in either), for each level the label and the `other_` row's \
+         label, and the start of both texts.\n",
     );
     for relation in semql_udfs::relations::RELATIONS {
-        let shape = relation.shape();
+        let signature = relation.signature();
         write!(
             page,
-            "\n## {}\n\n`FROM {}`\n\n{}\n\n| argument | what it is |\n|---|---|\n",
-            shape.name,
-            shape.syntax(),
-            shape.description
+            "\n## {}\n\n`FROM {}`\n\n{}\n\n| argument | description |\n|---|---|\n",
+            signature.name,
+            signature.syntax(),
+            signature.description
         )
         .unwrap();
-        for parameter in shape.parameters {
+        for parameter in signature.parameters {
             writeln!(page, "| `{}` | {} |", parameter.name, parameter.description).unwrap();
         }
-        write!(page, "\n```sql\n{};\n```\n", shape.example).unwrap();
+        write!(page, "\n```sql\n{};\n```\n", signature.example).unwrap();
     }
     page.push_str(
         "\n# Statements of the shell\n\n\
          `CREATE [OR REPLACE] MODEL name FROM (query) PREDICT label [, label ...] [OPTIONS (key value, ...)]` trains a \
-         classifier on the rows of the query: linear support vector machines over the words, pairs of words and, in \
-         short columns, runs of letters of each column but the labels. Several labels are levels, the coarsest first; \
-         the labels that are predicted together are together in some training row. Rows without a label or a text are \
-         left out. The answer says how good the model is on rows that it had not seen. Options: `cost`, what a row on \
-         the wrong side costs (chosen by cross-validation if not given); `class_weight`, `none` or `balanced`; \
-         `features`: `ngrams` (words and runs of letters alone), `token_vectors` (also the mean of the vectors that the \
-         model of `ai.model` has for its vocabulary; nearly as quick, and what is taken for up to 20,000 rows if not \
-         given) or `embeddings` (also the model's vectors of the first column and of all of them together: the most \
-         accurate, at the speed of the model); `method`: `linear`, or `adapter`, which maps the vectors so that rows \
-         of one label lie together where cross-validation says that it helps, as it does with few rows for each label.\n\n\
-         `DESCRIBE MODEL name` gives precision, recall and F1 of each label; `DROP MODEL [IF EXISTS] name` removes a \
-         model; `EXPORT MODEL name TO 'file.onnx'` writes its linear heads for other programs, their labels in the \
+         classifier on the rows of the query: linear support vector machines over the words, word pairs and, in short \
+         columns, character n-grams of each column except the labels. Several labels are levels, the coarsest first; \
+         each predicted combination of labels occurs in a training row. Rows without a label or a text are ignored. \
+         The result shows the accuracy on held-out rows. Options: `cost`, the cost of a misclassified row (default: \
+         chosen by cross-validation); `class_weight`, `none` or `balanced`; `features`: `ngrams` (words and character \
+         n-grams alone), `token_vectors` (also the mean of the token vectors of `ai.model`; nearly as fast, and the \
+         default for up to 20,000 rows) or `embeddings` (also the model's vectors of the first column and of all columns \
+         together: the most accurate, at the speed of the model); `method`: `linear`, or `adapter`, which maps the \
+         vectors so that rows of one label lie together, if cross-validation shows a gain, as with few rows for each \
+         label.\n\n\
+         `DESCRIBE MODEL name` returns precision, recall and F1 of each label; `DROP MODEL [IF EXISTS] name` removes a \
+         model; `EXPORT MODEL name TO 'file.onnx'` writes its linear heads for other programs, with the labels in the \
          file's metadata.\n\n# Settings\n\n\
-         `SET ai.model = 'e5-small-v2'` changes a setting of the session.\n\n| setting | default | what it is |\n|---|---|---|\n",
+         `SET ai.model = 'e5-small-v2'` changes a setting of the session.\n\n| setting | default | description |\n|---|---|---|\n",
     );
     use datafusion::common::config::ExtensionOptions;
     for entry in options.entries() {

@@ -1,5 +1,5 @@
-//! Fast mode with the default model: what the student says beside what the
-//! model says, and when there is no student.
+//! Fast mode with the default model: agreement of the student with the model, and
+//! queries that use no student.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-/// Offers that a catalogue might have: made of kinds, colours, makers and
-/// numbers, so that each is different and what it is shows in its words.
+/// Synthetic offers: brand, product, color and number, so that titles are distinct
+/// and their words tell the category.
 const OFFERS: &str = "
     CREATE TABLE offers AS
     SELECT
@@ -62,7 +62,7 @@ impl Session {
     }
 
     fn notes(&self) -> String {
-        semql_udfs::runtime(&self.0).take_notes().join("\n")
+        semql_udfs::runtime(&self.0).take_notices().join("\n")
     }
 }
 
@@ -81,7 +81,7 @@ fn share_of_equal(a: &[Vec<String>], b: &[Vec<String>]) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_student_says_what_the_model_says_as_often_as_it_promises() {
+async fn the_student_reaches_the_requested_agreement() {
     let session = Session::new(2).await;
     let exact = session.rows(CATEGORIES).await;
     assert_eq!(session.notes(), "");
@@ -91,14 +91,14 @@ async fn the_student_says_what_the_model_says_as_often_as_it_promises() {
     let read = semql_udfs::runtime(&session.0).progress().texts_done - before;
     let equal = share_of_equal(&exact, &fast);
     assert!(equal >= 0.85, "{equal}");
-    assert!(equal < 1.0 || read < 3000, "no student at work");
+    assert!(equal < 1.0 || read < 3000, "no student answered");
     let notes = session.notes();
     assert!(
         notes.contains("a student learnt from the model's answers to 512 rows"),
         "{notes}"
     );
 
-    // A stricter promise costs more of the model, and is kept.
+    // A higher agreement sends more rows to the model, and is reached.
     session.rows("SET ai.fast_agreement = '0.97'").await;
     session.rows("SET ai.fast_escalation = '0.6'").await;
     let strict = session.rows(CATEGORIES).await;
@@ -107,7 +107,7 @@ async fn the_student_says_what_the_model_says_as_often_as_it_promises() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn neither_partitions_nor_order_change_an_answer() {
+async fn results_do_not_depend_on_partitions_or_order() {
     let one = Session::new(1).await;
     let four = Session::new(4).await;
     for session in [&one, &four] {
@@ -126,7 +126,7 @@ async fn neither_partitions_nor_order_change_an_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn few_rows_are_answered_exactly_and_it_says_so() {
+async fn few_rows_use_exact_mode_with_a_notice() {
     let session = Session::new(2).await;
     let few = "SELECT id, categorize(title, text) FROM offers WHERE id <= 300 ORDER BY id";
     let exact = session.rows(few).await;
@@ -144,7 +144,7 @@ async fn few_rows_are_answered_exactly_and_it_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_promise_that_cannot_be_kept_is_not_made() {
+async fn an_unreachable_agreement_falls_back_to_exact_mode() {
     let session = Session::new(2).await;
     let exact = session.rows(CATEGORIES).await;
     session.rows(FAST).await;
@@ -152,20 +152,23 @@ async fn a_promise_that_cannot_be_kept_is_not_made() {
     session.rows("SET ai.fast_escalation = '0'").await;
     assert_eq!(session.rows(CATEGORIES).await, exact);
     let notes = session.notes();
-    assert!(notes.contains("ai.fast_agreement wants 100.0 %"), "{notes}");
+    assert!(
+        notes.contains("ai.fast_agreement requires 100.0 %"),
+        "{notes}"
+    );
     let explained = session.rows(&format!("EXPLAIN ANALYZE {CATEGORIES}")).await;
     let explained = format!("{explained:?}");
     assert!(explained.contains("mode=exact after fast"), "{explained}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn explain_and_explain_analyze_tell_who_answers() {
+async fn explain_and_explain_analyze_show_the_mode() {
     let session = Session::new(2).await;
     session.rows(FAST).await;
-    let foretold = format!("{:?}", session.rows(&format!("EXPLAIN {CATEGORIES}")).await);
+    let estimate = format!("{:?}", session.rows(&format!("EXPLAIN {CATEGORIES}")).await);
     assert!(
-        foretold.contains("mode=fast, rows<=3000, texts~1024"),
-        "{foretold}"
+        estimate.contains("mode=fast, rows<=3000, texts~1024"),
+        "{estimate}"
     );
     let explained = session.rows(&format!("EXPLAIN ANALYZE {CATEGORIES}")).await;
     let explained = format!("{explained:?}");
@@ -182,7 +185,7 @@ async fn explain_and_explain_analyze_tell_who_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_calls_and_blank_rows_are_as_ever() {
+async fn other_calls_and_blank_rows_are_unchanged() {
     let session = Session::new(2).await;
     session.rows(FAST).await;
     let labels = "['clothes and shoes', 'books', 'machines']";
@@ -196,7 +199,7 @@ async fn other_calls_and_blank_rows_are_as_ever() {
         [["3001", "3000", "2000", "3000"]]
     );
     assert!(session.notes().contains("512 rows"));
-    // The model reads the titles in any case, so that its labels are free.
+    // `embed` needs the model's vectors of all titles, so the labels are free.
     let free =
         format!("SELECT count(ai_classify(title, {labels})), count(embed(title)) FROM offers");
     assert_eq!(session.rows(&free).await, [["3000", "3000"]]);
@@ -204,7 +207,7 @@ async fn other_calls_and_blank_rows_are_as_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_that_do_not_fit_in_memory_go_to_disk() {
+async fn rows_beyond_the_memory_limit_spill_to_disk() {
     let heavy = "CREATE TABLE heavy AS SELECT *, repeat(title, 300) AS ballast FROM offers";
     let counts = "SELECT category, count(*), max(length(ballast)) FROM (
         SELECT ballast, categorize(title, text) AS category FROM heavy

@@ -1,4 +1,4 @@
-"""Makes the small models and the reference vectors of this folder.
+"""Write the small models and the reference vectors of this folder.
 
     pip install torch transformers tokenizers safetensors onnx onnxscript onnxruntime
     python make_golden.py [FOLDER_OF_ALL_MINILM_L6_V2]
@@ -80,7 +80,7 @@ def xlmr_tokenizer():
 
 def stir(model, seed):
     """Random weights large enough that attention, feed-forward layers, biases
-    and norms all show in the output; a fresh model's hardly do."""
+    and norms all change the output; those of a new model hardly do."""
     generator = torch.Generator().manual_seed(seed)
 
     def noise(parameter, scale):
@@ -115,7 +115,7 @@ def unit_vectors(model, encode, texts, pooling):
 
 
 def encoder(tokenizer, limit, prefix=""):
-    """Token ids cut to `limit` with the closing token kept, and their count uncut."""
+    """A function that gives token ids, truncated to `limit`, and the full count."""
     whole = Tokenizer.from_str(tokenizer.to_str())
     whole.no_truncation()
     whole.no_padding()
@@ -130,14 +130,14 @@ def golden(path, model, encode, texts, pooling, limit, **more):
                           "transformers": transformers.__version__,
                           "tokenizers": tokenizers.__version__},
             "max_tokens": limit, "pooling": pooling, **more}
-    # One text a line: readable differences, no megabyte of white space.
+    # One text in each line keeps differences readable and the file small.
     lines = ",\n".join("  " + json.dumps(row, separators=(",", ":")) for row in rows)
     path.write_text(json.dumps(head)[:-1] + ', "texts": [\n' + lines + "\n]}\n", encoding="utf-8")
     return rows
 
 
 def folder(name, model, tokenizer, pooling, normalise=True):
-    """The sentence-transformers layout, all but the weights."""
+    """Write the files of a sentence-transformers model except the weights."""
     at = HERE / name
     if at.exists():
         shutil.rmtree(at)
@@ -172,8 +172,8 @@ class ForExport(torch.nn.Module):
 
 
 def export(model, path, rows, encode):
-    """model.onnx by torch's own exporter, seen giving the golden vectors when
-    texts of different lengths are padded into one batch."""
+    """Write model.onnx with torch's exporter, and compare its vectors of padded
+    batches with the golden ones."""
     names = ["input_ids", "attention_mask", "token_type_ids"]
     ids = torch.arange(2 * 9).reshape(2, 9) + 5
     mask = torch.ones_like(ids)
@@ -183,7 +183,7 @@ def export(model, path, rows, encode):
                       input_names=names, output_names=["last_hidden_state"], dynamo=True,
                       dynamic_shapes=[{0: batch, 1: tokens}] * 3, external_data=False)
     graph = onnx.load(path)
-    # Where each node came from in Python is no use here, and most of the file.
+    # The Python origin of each node is unused, and most of the file.
     for node in graph.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
@@ -215,7 +215,7 @@ def tiny_bert():
     states = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
 
     at = folder("tiny-bert", model, tokenizer, "mean")
-    # As older publishers have it: a task model's prefix and the ids of positions.
+    # As in older checkpoints: a task model's prefix and the ids of positions.
     prefixed = {"bert." + name: tensor for name, tensor in states.items()}
     prefixed["bert.embeddings.position_ids"] = torch.arange(64).expand((1, -1))
     torch.save(prefixed, at / "pytorch_model.bin")
@@ -251,7 +251,7 @@ def tiny_xlmr():
 
 
 def checkpoints():
-    """What PyTorch's file formats can hold, with the values in expected.json."""
+    """Write checkpoints in PyTorch's file formats, and their values to expected.json."""
     at = HERE / "checkpoints"
     if at.exists():
         shutil.rmtree(at)

@@ -3,16 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use semql_udfs::inference::{Encoder, Reading, Run};
-use semql_udfs::models::{Precision, WantedPrecision};
-use semql_udfs::options::Settings;
-use semql_udfs::{Runtime, vector};
+use semql_udfs::inference::encoding::{Encoder, ModelInput};
+use semql_udfs::models::{Precision, PrecisionSetting};
+use semql_udfs::{Runtime, Settings, vector};
 use serde::Deserialize;
 
 mod precision;
 
-/// fp32 against fp32: what is left is the order of additions.
-const LEAST_COSINE: f32 = 0.9999;
+/// Smallest cosine of two fp32 vectors: only the order of additions differs.
+const MIN_COSINE: f32 = 0.9999;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -46,18 +45,18 @@ fn folder(name: &str) -> String {
 fn encoder(runtime: &Arc<Runtime>, model: &str) -> (Arc<Encoder>, Settings) {
     let settings = Settings {
         model: model.to_string(),
-        precision: WantedPrecision::Exactly(Precision::Fp32),
+        precision: PrecisionSetting::Exactly(Precision::Fp32),
         ..Settings::default()
     };
     (runtime.encoder(&settings).unwrap(), settings)
 }
 
-/// All texts in one request, so that lengths mix, and each alone.
+/// Compares all texts in one request, which mixes lengths, and each text alone.
 fn compare(model: &str, golden: &Golden) {
     let runtime = Arc::new(Runtime::new());
     let (encoder, settings) = encoder(&runtime, model);
-    let run = Run::new(&runtime, &settings).unwrap();
-    let texts: Vec<Reading<'_>> = golden
+    let run = runtime.encode_context(&settings).unwrap();
+    let texts: Vec<ModelInput<'_>> = golden
         .texts
         .iter()
         .map(|case| Some(case.text.as_str().into()))
@@ -77,7 +76,7 @@ fn compare(model: &str, golden: &Golden) {
         );
         let vector = together.get(row).unwrap();
         let cosine = vector::dot(vector, &case.vector);
-        assert!(cosine >= LEAST_COSINE, "{shown:?}: cosine {cosine}");
+        assert!(cosine >= MIN_COSINE, "{shown:?}: cosine {cosine}");
         let alone = encoder
             .encode(&[Some(case.text.as_str().into())], &run)
             .unwrap();
@@ -129,9 +128,9 @@ fn the_default_model() {
 }
 
 #[test]
-fn the_answer_does_not_depend_on_batch_size_or_threads() {
+fn vectors_do_not_depend_on_batch_size_or_threads() {
     let golden = golden("minilm.golden.json");
-    let texts: Vec<Reading<'_>> = golden
+    let texts: Vec<ModelInput<'_>> = golden
         .texts
         .iter()
         .map(|case| Some(case.text.as_str().into()))
@@ -141,7 +140,7 @@ fn the_answer_does_not_depend_on_batch_size_or_threads() {
     let reference = {
         let encoder = runtime.encoder(&base).unwrap();
         encoder
-            .encode(&texts, &Run::new(&runtime, &base).unwrap())
+            .encode(&texts, &runtime.encode_context(&base).unwrap())
             .unwrap()
     };
     for (batch_tokens, threads) in [(1, 1), (300, 2), (1 << 16, 1)] {
@@ -152,7 +151,7 @@ fn the_answer_does_not_depend_on_batch_size_or_threads() {
         };
         let encoder = runtime.encoder(&settings).unwrap();
         let vectors = encoder
-            .encode(&texts, &Run::new(&runtime, &settings).unwrap())
+            .encode(&texts, &runtime.encode_context(&settings).unwrap())
             .unwrap();
         for row in 0..texts.len() {
             let cosine = vector::dot(vectors.get(row).unwrap(), reference.get(row).unwrap());

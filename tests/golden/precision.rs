@@ -1,19 +1,19 @@
-//! int8 held against the fp32 reference, and what `auto` makes of a model.
+//! int8 compared with the fp32 reference, and the precision that `auto` selects.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use semql_udfs::backend::{Backend, Device, Onnx, OnnxOptions, TokenBatch};
-use semql_udfs::inference::{Reading, Run, best, offer};
-use semql_udfs::models::{Graphs, ModelSpec, Precision, Style, WantedPrecision};
-use semql_udfs::options::Settings;
-use semql_udfs::{Error, Runtime, vector};
+use semql_udfs::backend::{Backend, Device, OnnxBackend, OnnxOptions, TokenBatch};
+use semql_udfs::inference::classifier::best_label;
+use semql_udfs::inference::encoding::{ModelInput, product_text};
+use semql_udfs::models::{GraphCache, GraphStyle, ModelSpec, Precision, PrecisionSetting};
+use semql_udfs::{Error, Runtime, Settings, vector};
 
 use super::{folder, golden};
 
 const MINILM: &str = "all-minilm-l6-v2";
 
-fn settings(model: &str, precision: WantedPrecision) -> Settings {
+fn settings(model: &str, precision: PrecisionSetting) -> Settings {
     Settings {
         model: model.to_string(),
         device: Device::Cpu,
@@ -23,13 +23,13 @@ fn settings(model: &str, precision: WantedPrecision) -> Settings {
 }
 
 fn exactly(precision: Precision) -> Settings {
-    settings(MINILM, WantedPrecision::Exactly(precision))
+    settings(MINILM, PrecisionSetting::Exactly(precision))
 }
 
 #[test]
-fn int8_is_near_the_reference_and_does_not_depend_on_the_batch() {
+fn int8_vectors_are_close_to_the_reference_in_each_batch() {
     let golden = golden("minilm.golden.json");
-    let texts: Vec<Reading<'_>> = golden
+    let texts: Vec<ModelInput<'_>> = golden
         .texts
         .iter()
         .map(|c| Some(c.text.as_str().into()))
@@ -37,8 +37,8 @@ fn int8_is_near_the_reference_and_does_not_depend_on_the_batch() {
     let runtime = Arc::new(Runtime::new());
     let settings = exactly(Precision::Int8);
     let encoder = runtime.encoder(&settings).unwrap();
-    assert_eq!(encoder.sure_precision().unwrap(), "int8");
-    let run = Run::new(&runtime, &settings).unwrap();
+    assert_eq!(encoder.resolve_precision().unwrap(), "int8");
+    let run = runtime.encode_context(&settings).unwrap();
     let together = encoder.encode(&texts, &run).unwrap();
     let mut cosines = Vec::new();
     for (row, case) in golden.texts.iter().enumerate() {
@@ -76,12 +76,12 @@ fn int8_gives_the_labels_of_fp32() {
     let labels = |precision| -> Vec<Option<usize>> {
         let settings = exactly(precision);
         let encoder = runtime.encoder(&settings).unwrap();
-        let run = Run::new(&runtime, &settings).unwrap();
+        let run = runtime.encode_context(&settings).unwrap();
         let taxonomy = runtime.taxonomy("product_category").unwrap();
         let classifier = runtime.classifier(&taxonomy, &encoder, &run).unwrap();
-        let readings: Vec<Reading<'_>> = offers
+        let readings: Vec<ModelInput<'_>> = offers
             .iter()
-            .flat_map(|(title, text)| offer::readings(*title, *text))
+            .flat_map(|(title, text)| product_text::inputs(*title, *text))
             .collect();
         let vectors = encoder.encode(&readings, &run).unwrap();
         offers
@@ -89,8 +89,8 @@ fn int8_gives_the_labels_of_fp32() {
             .enumerate()
             .map(|(row, (title, text))| {
                 let of_row = [vectors.get(2 * row), vectors.get(2 * row + 1)];
-                let vector = offer::vector(*title, *text, of_row)?;
-                best(&classifier.scores(&vector, offer::head(*title, *text)))
+                let vector = product_text::vector(*title, *text, of_row)?;
+                best_label(&classifier.scores(&vector, product_text::head(*title, *text)))
             })
             .collect()
     };
@@ -102,24 +102,24 @@ fn int8_gives_the_labels_of_fp32() {
 }
 
 #[test]
-fn auto_takes_int8_where_it_holds_and_facts_say_what_runs() {
+fn auto_selects_int8_where_it_is_accurate() {
     for model in [MINILM, &folder("tiny-bert"), &folder("tiny-bert-onnx")] {
         let runtime = Arc::new(Runtime::new());
-        let settings = settings(model, WantedPrecision::Auto);
-        let foreseen = runtime.facts(&settings).unwrap().precision;
+        let settings = settings(model, PrecisionSetting::Auto);
+        let expected = runtime.facts(&settings).unwrap().precision;
         let encoder = runtime.encoder(&settings).unwrap();
-        assert_eq!(encoder.sure_precision().unwrap(), foreseen, "{model}");
+        assert_eq!(encoder.resolve_precision().unwrap(), expected, "{model}");
         if model == MINILM {
-            assert_eq!(foreseen, "int8");
+            assert_eq!(expected, "int8");
         }
         if model.ends_with("onnx") {
-            assert_eq!(foreseen, "fp32", "a published graph runs as it is");
+            assert_eq!(expected, "fp32", "a published graph runs unchanged");
         }
     }
 }
 
 #[test]
-fn what_a_device_does_not_have_is_an_error_that_says_so() {
+fn precisions_that_a_device_lacks_are_refused() {
     let refused = |settings: &Settings, word: &str| {
         let error = Runtime::new().facts(settings).unwrap_err();
         assert!(
@@ -129,8 +129,8 @@ fn what_a_device_does_not_have_is_an_error_that_says_so() {
     };
     refused(&exactly(Precision::Fp16), "GPU");
     let published = folder("tiny-bert-onnx");
-    let int8 = WantedPrecision::Exactly(Precision::Int8);
-    refused(&settings(&published, int8), "finished ONNX graph");
+    let int8 = PrecisionSetting::Exactly(Precision::Int8);
+    refused(&settings(&published, int8), "published ONNX graph");
     let gpu = Settings {
         device: Device::Cuda(0),
         ..settings(MINILM, int8)
@@ -138,13 +138,13 @@ fn what_a_device_does_not_have_is_an_error_that_says_so() {
     refused(&gpu, "int8");
 }
 
-/// Passes where there is a GPU too, since then nothing is refused.
+/// Passes with and without a GPU: without one, the error names the device.
 #[test]
-fn a_gpu_asked_for_by_name_serves_or_fails_and_auto_falls_to_the_cpu() {
+fn auto_falls_back_to_the_cpu_and_a_named_gpu_does_not() {
     for device in [Device::Cuda(0), Device::TensorRt(0)] {
         let settings = Settings {
             device,
-            ..settings(MINILM, WantedPrecision::Auto)
+            ..settings(MINILM, PrecisionSetting::Auto)
         };
         let runtime = Arc::new(Runtime::new());
         match runtime.facts(&settings) {
@@ -156,26 +156,26 @@ fn a_gpu_asked_for_by_name_serves_or_fails_and_auto_falls_to_the_cpu() {
     let runtime = Arc::new(Runtime::new());
     let settings = Settings {
         device: Device::Auto,
-        ..settings(MINILM, WantedPrecision::Auto)
+        ..settings(MINILM, PrecisionSetting::Auto)
     };
     let encoder = runtime.encoder(&settings).unwrap();
     encoder
         .encode(
             &[Some("red shoes".into())],
-            &Run::new(&runtime, &settings).unwrap(),
+            &runtime.encode_context(&settings).unwrap(),
         )
         .unwrap();
     let device = encoder.device().unwrap();
     assert!(["cpu", "cuda:0"].contains(&device.as_str()), "{device}");
 }
 
-/// No GPU is needed to see that the arithmetic is right: the CPU runs the
-/// other arrangements too, 16 bits by way of casts.
+/// Checks the arithmetic without a GPU: the CPU runs the graphs for other devices
+/// too, and computes 16 bits through casts.
 #[test]
 fn the_graphs_for_other_devices_give_the_same_vectors() {
     let folder = folder("tiny-bert");
     let spec = ModelSpec::read(Path::new(&folder), None).unwrap();
-    let graphs = Graphs::of(Path::new(&folder), &spec).unwrap();
+    let graphs = GraphCache::open(Path::new(&folder), &spec).unwrap();
     let texts: [&[u32]; 3] = [&[2, 40, 41, 42, 43, 3], &[2, 50, 3], &[2, 60, 61, 3]];
     let batch = TokenBatch::new(&texts, spec.config.pad_token_id);
     let vectors = |style, half| {
@@ -187,19 +187,19 @@ fn the_graphs_for_other_devices_give_the_same_vectors() {
             precision: Precision::Fp32,
             device_memory: None,
         };
-        let graph = graphs.floats(style, half).unwrap();
+        let graph = graphs.float_graph(style, half).unwrap();
         let mut vectors = Vec::new();
-        Onnx::open(&graph, &options)
+        OnnxBackend::open(&graph, &options)
             .unwrap()
             .encode(&batch, spec.dims, &mut vectors)
             .unwrap();
         vectors
     };
-    let reference = vectors(Style::Cpu, false);
+    let reference = vectors(GraphStyle::Cpu, false);
     for (style, half, least) in [
-        (Style::Cuda, false, 0.9999),
-        (Style::Plain, false, 0.9999),
-        (Style::Cuda, true, 0.999),
+        (GraphStyle::Cuda, false, 0.9999),
+        (GraphStyle::Plain, false, 0.9999),
+        (GraphStyle::Cuda, true, 0.999),
     ] {
         let other = vectors(style, half);
         for (a, b) in reference

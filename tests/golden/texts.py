@@ -1,7 +1,7 @@
-"""The texts that reference vectors are made of: our own, none from any data set."""
+"""Texts of the reference vectors, written for this project."""
 
-# Shapes of text that have broken encoders before: next to nothing, white space,
-# invisible characters, scripts, markup, lengths around and far beyond a limit.
+# Texts that encoders often fail on: almost empty, white space, invisible
+# characters, scripts, markup, lengths around and far beyond a limit.
 AWKWARD = [
     "a",
     ".",

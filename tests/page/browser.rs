@@ -1,40 +1,38 @@
-//! A real browser: Chromium without a window, told what to do over WebDriver.
+//! A real browser: Chromium without a window, controlled over WebDriver.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::http;
+use crate::cli::tool;
+use crate::support::http;
+use crate::support::skip::skip;
 
-/// How long a page may take to get where a test expects it.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest wait for a state of the page or the start of the driver.
+const STATE_TIMEOUT: Duration = Duration::from_secs(60);
+
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 pub struct Browser {
     driver: Child,
-    /// Kept: a driver that cannot write to it ends.
-    _out: BufReader<ChildStdout>,
     port: u16,
     session: String,
     _profile: tempfile::TempDir,
 }
 
 impl Browser {
-    /// `None`, with a remark, on a machine without Chromium.
+    /// Starts a browser; skips the test on a machine without Chromium.
     pub fn start() -> Option<Self> {
-        let there = |program: &str| {
-            let run = Command::new(program)
-                .arg("--version")
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status();
-            run.is_ok_and(|status| status.success())
-        };
-        if !there("chromium") || !there("chromedriver") {
-            eprintln!("skipped: no chromium (`make test` says what to install)");
-            return None;
+        for program in ["chromium", "chromedriver"] {
+            let version = tool(Command::new(program).arg("--version"))?;
+            if version.code != Some(0) {
+                skip(program);
+                return None;
+            }
         }
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
@@ -43,16 +41,21 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut out = BufReader::new(driver.stdout.take().unwrap());
-        let port = out.by_ref().lines().map_while(Result::ok).find_map(|line| {
-            let rest = line.split_once("successfully on port ")?.1;
-            rest.trim_end_matches('.').parse().ok()
+        let stdout = BufReader::new(driver.stdout.take().unwrap());
+        let (sender, receiver) = channel();
+        // Reads to the end: a driver that cannot write exits.
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if let Some((_, port)) = line.split_once("successfully on port ") {
+                    let _ = sender.send(port.trim_end_matches('.').parse::<u16>());
+                }
+            }
         });
+        let port = receiver.recv_timeout(STATE_TIMEOUT);
         let profile = tempfile::tempdir().unwrap();
         let mut browser = Self {
             driver,
-            _out: out,
-            port: port.expect("chromedriver says its port"),
+            port: port.expect("chromedriver prints its port").unwrap(),
             session: String::new(),
             _profile: profile,
         };
@@ -70,13 +73,13 @@ impl Browser {
             "--window-size=1500,1200",
             &user_data,
         ];
-        let wanted = json!({"capabilities": {"alwaysMatch": {
+        let capabilities = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
             "goog:chromeOptions": {"args": args},
             "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
         }}});
-        let made = browser.command("POST", "/session", &wanted);
-        browser.session = made["sessionId"].as_str().unwrap().to_string();
+        let session = browser.command("POST", "/session", &capabilities);
+        browser.session = session["sessionId"].as_str().unwrap().to_string();
         Some(browser)
     }
 
@@ -120,18 +123,18 @@ impl Browser {
 
     /// Waits until a JavaScript expression is true.
     pub fn until(&self, expression: &str) {
-        let begun = Instant::now();
+        let deadline = Instant::now() + STATE_TIMEOUT;
         while self.value(expression) != json!(true) {
             assert!(
-                begun.elapsed() < PATIENCE,
-                "never true: {expression}\n{:?}",
-                self.complaints()
+                Instant::now() < deadline,
+                "not true within {STATE_TIMEOUT:?}: {expression}\n{:?}",
+                self.console_messages()
             );
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 
-    /// The text that a person sees in the first element that a selector finds.
+    /// The visible text of the first element of a selector.
     pub fn text(&self, selector: &str) -> String {
         let found = self.value(&format!(
             "document.querySelector({}).innerText",
@@ -161,8 +164,8 @@ impl Browser {
         ));
     }
 
-    /// Types keys where the focus is; WebDriver's private characters stand for
-    /// Enter, arrows, ...
+    /// Types keys into the focused element. WebDriver has private characters for
+    /// Enter, arrows and so on.
     pub fn keys(&self, keys: &str) {
         let actions: Vec<Value> = keys
             .chars()
@@ -183,7 +186,7 @@ impl Browser {
         self.ask(&format!("element/{element}/value"), &json!({"text": text}));
     }
 
-    /// Moves the pointer to a place of the window and presses, or only moves.
+    /// Moves the pointer to a position of the window, and clicks there if `press`.
     pub fn point(&self, x: f64, y: f64, press: bool) {
         let mut actions =
             vec![json!({"type": "pointerMove", "duration": 0, "x": x.round(), "y": y.round()})];
@@ -197,8 +200,8 @@ impl Browser {
         );
     }
 
-    /// What the page complained about on its console.
-    pub fn complaints(&self) -> Vec<String> {
+    /// The messages of the page on its console.
+    pub fn console_messages(&self) -> Vec<String> {
         let log = self.ask("se/log", &json!({"type": "browser"}));
         let entries = log.as_array().unwrap().iter();
         entries
@@ -206,16 +209,16 @@ impl Browser {
             .collect()
     }
 
-    /// The addresses that the page asked for since this was asked last.
+    /// The URLs that the page requested since the last call.
     pub fn requests(&self) -> Vec<String> {
         let log = self.ask("se/log", &json!({"type": "performance"}));
         let messages = log.as_array().unwrap().iter().filter_map(|entry| {
             let message: Value = serde_json::from_str(entry["message"].as_str()?).ok()?;
             let message = &message["message"];
             let request = &message["params"];
-            // The window that Chromium opens first is a page of its own.
-            let own = request["documentURL"].as_str()?.starts_with("chrome");
-            (message["method"] == "Network.requestWillBeSent" && !own).then(|| {
+            // Chromium first opens a page itself.
+            let internal = request["documentURL"].as_str()?.starts_with("chrome");
+            (message["method"] == "Network.requestWillBeSent" && !internal).then(|| {
                 request["request"]["url"]
                     .as_str()
                     .unwrap_or_default()
@@ -228,7 +231,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver ends the browser, unless it is gone itself.
+        // The driver ends the browser, unless the driver has already exited.
         if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
             let path = format!("/session/{}", self.session);
             http::request(self.port, "DELETE", &path, &[], "");

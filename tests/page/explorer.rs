@@ -1,16 +1,19 @@
 //! `semql explore` as a process, for the tests of its server and of its page.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 
 use crate::cli::program;
-use crate::http::{self, Answer};
+use crate::support::http::{self, HttpResponse};
+use crate::support::process::{self, PROCESS_TIMEOUT};
 
-/// A title that would do harm if a page read it as HTML or SQL.
+/// Title that changes the page if it is inserted as HTML.
 pub const HOSTILE: &str = "<img src=x onerror=document.title='harmed'><script>document.title='harmed'</script>'; \u{202e}--";
 
-/// Offers of three kinds, a hostile one and an odd one, in `offers.jsonl`.
+/// Folder with `offers.jsonl`: offers of three kinds, a hostile one and a very long
+/// one.
 pub fn offers() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let kinds = [
@@ -36,7 +39,7 @@ pub fn offers() -> tempfile::TempDir {
     folder
 }
 
-/// The program with a model that needs no files.
+/// `semql explore` with a model that needs no files.
 pub fn explore(folder: &Path, args: &[&str]) -> Command {
     let mut program = program(folder);
     program
@@ -45,14 +48,16 @@ pub fn explore(folder: &Path, args: &[&str]) -> Command {
     program
 }
 
-/// A page that is being served; it ends with this value.
+/// Server of a page, which is killed on drop.
 pub struct Explorer {
-    pub child: Child,
+    /// `None` after [`into_child`](Self::into_child).
+    child: Option<Child>,
     pub port: u16,
     pub token: String,
 }
 
 impl Explorer {
+    /// Starts the server, and waits for its address.
     pub fn start(folder: &Path, args: &[&str]) -> Self {
         let mut child = explore(folder, args)
             .args(["--port", "0"])
@@ -60,40 +65,47 @@ impl Explorer {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut address = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut address)
-            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let (sender, receiver) = channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let _ = stdout.read_line(&mut line);
+            let _ = sender.send(line);
+        });
+        let address = receiver.recv_timeout(PROCESS_TIMEOUT).unwrap_or_default();
         let Some((port, token)) = address
             .trim()
             .strip_prefix("http://127.0.0.1:")
             .and_then(|rest| rest.split_once("/#"))
         else {
-            let mut err = String::new();
-            child
-                .stderr
-                .take()
-                .unwrap()
-                .read_to_string(&mut err)
-                .unwrap();
-            panic!("no address but {address:?}: {err}");
+            let _ = child.kill();
+            let err = process::wait(child).stderr;
+            panic!(
+                "no address in {address:?}: {}",
+                String::from_utf8_lossy(&err)
+            );
         };
         Self {
             port: port.parse().unwrap(),
             token: token.to_string(),
-            child,
+            child: Some(child),
         }
+    }
+
+    /// The process, which is not killed any more.
+    pub fn into_child(mut self) -> Child {
+        self.child.take().unwrap()
     }
 
     pub fn address(&self) -> String {
         format!("http://127.0.0.1:{}/#{}", self.port, self.token)
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> HttpResponse {
         self.ask("GET", path, "")
     }
 
-    pub fn sql(&self, sql: &str) -> Answer {
+    pub fn sql(&self, sql: &str) -> HttpResponse {
         self.ask(
             "POST",
             "/api/sql",
@@ -101,7 +113,7 @@ impl Explorer {
         )
     }
 
-    fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
+    fn ask(&self, method: &str, path: &str, body: &str) -> HttpResponse {
         http::request(self.port, method, path, &self.headers(), body)
     }
 
@@ -115,7 +127,9 @@ impl Explorer {
 
 impl Drop for Explorer {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }

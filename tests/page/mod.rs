@@ -6,6 +6,8 @@ pub mod explorer;
 use browser::Browser;
 use explorer::{Explorer, explore, offers};
 
+use crate::support::process;
+
 const ENTER: &str = "\u{e007}";
 const RIGHT: &str = "\u{e014}";
 const ESCAPE: &str = "\u{e00c}";
@@ -19,21 +21,21 @@ fn row(browser: &Browser, title: &str) -> u64 {
     found.as_u64().unwrap_or_else(|| panic!("no row {title}"))
 }
 
-/// Presses, or only points, where a row lies on the map.
+/// Moves the pointer to the point of a row on the map, and clicks it if `press`.
 fn point_at(browser: &Browser, row: u64, press: bool) {
-    let place = browser.value(&format!(
+    let position = browser.value(&format!(
         "(() => {{ map.view.canvas.scrollIntoView({{block: 'center'}});
             const box = map.view.canvas.getBoundingClientRect();
             return [box.left + map.view.screenX(data.x[{row}]), box.top + map.view.screenY(data.y[{row}])]; }})()"
     ));
     browser.point(
-        place[0].as_f64().unwrap(),
-        place[1].as_f64().unwrap(),
+        position[0].as_f64().unwrap(),
+        position[1].as_f64().unwrap(),
         press,
     );
 }
 
-/// A row that no other hides.
+/// A row whose point is not covered by another.
 fn free_row(browser: &Browser) -> u64 {
     let found = browser.value(
         "data.titles.findIndex((_, row) => data.titles[row].includes('number') &&
@@ -42,17 +44,17 @@ fn free_row(browser: &Browser) -> u64 {
     found.as_u64().unwrap()
 }
 
-fn asks_only(browser: &Browser, allowed: &[&str]) {
+fn assert_requests(browser: &Browser, allowed: &[&str]) {
     let requests = browser.requests();
     assert!(!requests.is_empty());
     for url in requests {
         assert!(allowed.iter().any(|start| url.starts_with(start)), "{url}");
     }
-    assert_eq!(browser.complaints(), Vec::<String>::new());
+    assert_eq!(browser.console_messages(), Vec::<String>::new());
 }
 
 #[test]
-fn a_served_page_searches_filters_and_asks_in_sql() {
+fn a_served_page_searches_filters_and_runs_sql() {
     let Some(browser) = Browser::start() else {
         return;
     };
@@ -62,12 +64,12 @@ fn a_served_page_searches_filters_and_asks_in_sql() {
     assert_eq!(
         browser.value("location.hash"),
         "",
-        "the key does not stay in the address"
+        "the key is removed from the address"
     );
     assert_eq!(browser.text("#source"), "offers.jsonl");
     assert!(browser.text("#rows-count").ends_with("of 62 products"));
 
-    // Hostile texts are only texts.
+    // Hostile texts are inserted as text.
     assert_eq!(browser.value("document.title"), "offers.jsonl · semql");
     assert_eq!(
         browser.value("document.querySelectorAll('img, table script, #bars b').length"),
@@ -114,10 +116,10 @@ fn a_served_page_searches_filters_and_asks_in_sql() {
     assert_eq!(browser.text("#details-body h3"), title.as_str().unwrap());
     browser.click("#details-body .near li:first-child button");
     browser.until(&format!(
-        "state.chosen !== {wanted} && state.near?.rows.length === 10"
+        "state.selected !== {wanted} && state.near?.rows.length === 10"
     ));
 
-    // SQL: rows and a chart, then an error in the engine's words.
+    // SQL: rows and a chart, then an error of the engine.
     browser.fill(
         "#sql-text",
         "SELECT category, count(*) AS n FROM explored GROUP BY category",
@@ -135,9 +137,9 @@ fn a_served_page_searches_filters_and_asks_in_sql() {
     browser.click("#sql-run");
     browser.until("!document.getElementById('sql-error').hidden");
     assert!(browser.text("#sql-error").contains("nothing"));
-    // An error that the page expects is one on the console too.
+    // The console reports expected errors too.
     let expected = |line: &String| line.contains("/api/sql") && line.contains("400");
-    assert!(browser.complaints().iter().all(expected));
+    assert!(browser.console_messages().iter().all(expected));
     browser.fill("#sql-text", "SELECT '<i>x</i>' AS t");
     browser.click("#sql-run");
     browser.until("document.querySelector('#sql-table td')?.textContent === '<i>x</i>'");
@@ -152,17 +154,17 @@ fn a_served_page_searches_filters_and_asks_in_sql() {
     browser.click("#sql-stop");
     browser.until("document.getElementById('sql-state').textContent === 'Stopped'");
 
-    // After a reload the key is still there.
+    // The key survives a reload.
     browser.reload();
     browser.until("document.documentElement.dataset.ready === 'true'");
-    asks_only(
+    assert_requests(
         &browser,
         &[&format!("http://127.0.0.1:{}/", explorer.port), "data:"],
     );
 }
 
 #[test]
-fn a_page_without_its_key_says_what_to_do() {
+fn a_page_without_its_key_explains_how_to_open_it() {
     let Some(browser) = Browser::start() else {
         return;
     };
@@ -191,10 +193,9 @@ fn a_file_searches_words_and_shows_the_same_map() {
         return;
     };
     let folder = offers();
-    let done = explore(folder.path(), &["offers.jsonl", "--export", "page.html"])
-        .status()
-        .unwrap();
-    assert!(done.success());
+    let args = ["offers.jsonl", "--export", "page.html"];
+    let done = process::output(&mut explore(folder.path(), &args));
+    assert!(done.status.success());
     let url = format!("file://{}", folder.path().join("page.html").display());
     browser.open(&url);
     assert!(browser.text("#search-note").contains("all the words"));
@@ -202,7 +203,7 @@ fn a_file_searches_words_and_shows_the_same_map() {
         browser.value("document.getElementById('sql-text')"),
         serde_json::Value::Null
     );
-    assert!(browser.text("#sql").contains("no engine"));
+    assert!(browser.text("#sql").contains("no SQL engine"));
     browser.fill("#query", "SHIRT number");
     browser.keys(ENTER);
     browser.until("document.getElementById('rows-count').textContent.endsWith('of 20 products')");
@@ -215,14 +216,14 @@ fn a_file_searches_words_and_shows_the_same_map() {
             .text("#table tbody tr:first-child")
             .contains("<img src=x")
     );
-    browser.value(&format!("choose({wanted})"));
+    browser.value(&format!("selectRow({wanted})"));
     browser.until("document.querySelectorAll('#details-body .near li').length === 10");
     assert_eq!(browser.value("document.title"), "offers.jsonl · semql");
-    asks_only(&browser, &[&url, "data:"]);
+    assert_requests(&browser, &[&url, "data:"]);
 }
 
 #[test]
-fn the_keyboard_goes_everywhere() {
+fn everything_works_by_keyboard() {
     let Some(browser) = Browser::start() else {
         return;
     };
@@ -246,7 +247,7 @@ fn the_keyboard_goes_everywhere() {
     );
     browser.keys(ENTER);
     browser.until(&format!(
-        "state.chosen === {second} && state.near?.rows.length === 10"
+        "state.selected === {second} && state.near?.rows.length === 10"
     ));
     assert!(browser.text("#live").contains("nearest neighbours"));
     browser.keys("+");
@@ -254,7 +255,7 @@ fn the_keyboard_goes_everywhere() {
     browser.keys("0");
     browser.until("map.view.zoom === 1");
     browser.keys(ESCAPE);
-    browser.until("state.chosen === -1");
+    browser.until("state.selected === -1");
     browser.focus("#bars button");
     browser.keys(" ");
     browser.until("state.count === 20 && document.activeElement.closest('#bars') !== null");
@@ -264,14 +265,14 @@ fn the_keyboard_goes_everywhere() {
     browser.focus("#words-map");
     browser.keys(RIGHT);
     browser.keys(ENTER);
-    browser.until("words.chosen >= 0 && state.found?.kind === 'word'");
+    browser.until("words.selected >= 0 && state.found?.kind === 'word'");
     assert!(browser.text("#details-body").contains("Words used alike"));
 
-    // Everything that can be reached has a name.
-    let nameless = browser.value(
+    // Every focusable element has a name.
+    let unnamed = browser.value(
         "[...document.querySelectorAll('button, input, select, textarea, canvas, [tabindex=\"0\"]')].filter((node) =>
             node.getClientRects().length && !(node.textContent.trim() || node.ariaLabel || node.labels?.length ||
             document.getElementById(node.getAttribute('aria-labelledby')))).map((node) => node.outerHTML)",
     );
-    assert_eq!(nameless, serde_json::json!([]));
+    assert_eq!(unnamed, serde_json::json!([]));
 }

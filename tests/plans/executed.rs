@@ -1,12 +1,12 @@
-//! The same queries with calls lifted and with calls where they are written:
-//! the same answers, and how many texts the model had to read.
+//! Queries give the same results with and without lifted calls, and send the
+//! expected number of texts to the model.
 
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use semql_udfs::Runtime;
 use std::sync::Arc;
 
-/// Rows as text, sorted, since only some queries promise an order.
+/// Rows as text, sorted unless the query has ORDER BY.
 async fn rows(ctx: &SessionContext, sql: &str) -> Vec<String> {
     let batches = ctx.sql(sql).await.unwrap().collect().await.unwrap();
     let text = pretty_format_batches(&batches).unwrap().to_string();
@@ -17,7 +17,7 @@ async fn rows(ctx: &SessionContext, sql: &str) -> Vec<String> {
     lines
 }
 
-async fn session(partitions: usize, lifted: bool) -> (SessionContext, Arc<Runtime>) {
+pub async fn session(partitions: usize, lifted: bool) -> (SessionContext, Arc<Runtime>) {
     let config = SessionConfig::new().with_target_partitions(partitions);
     let ctx = SessionContext::new_with_config(config);
     let runtime = Arc::new(Runtime::new());
@@ -29,7 +29,7 @@ async fn session(partitions: usize, lifted: bool) -> (SessionContext, Arc<Runtim
     for setup in super::SETUP {
         ctx.sql(setup).await.unwrap().collect().await.unwrap();
     }
-    // The labels' phrases are read once and not counted here.
+    // Embeds the phrases of the labels, which the tests do not count.
     ctx.sql("SELECT categorize('a', 'b'), ai_classify('a', ['paper', 'cloth'])")
         .await
         .unwrap()
@@ -39,7 +39,8 @@ async fn session(partitions: usize, lifted: bool) -> (SessionContext, Arc<Runtim
     (ctx, runtime)
 }
 
-/// `reads` is how many distinct texts the lifted query takes to the model.
+/// Compares the results of `sql`. `reads` is the number of distinct texts that the
+/// lifted query sends to the model.
 async fn check(sql: &str, reads: u64) {
     let (plain, _) = session(1, false).await;
     let expected = rows(&plain, sql).await;
@@ -87,9 +88,9 @@ executed! {
         "SELECT id, CASE WHEN price > 8 THEN categorize(title, text) ELSE 'cheap' END AS c FROM offers";
     a_case_on_a_category: 10,
         "SELECT id, CASE categorize(title, text) WHEN 'Books' THEN 'b' WHEN 'Office' THEN 'o' ELSE brand END AS c FROM offers";
-    a_case_asks_in_turn: 5,
+    a_case_with_a_call_in_each_branch: 5,
         "SELECT id, CASE WHEN brand = 'acme' THEN ai_classify(title, ['paper', 'cloth']) WHEN brand = 'press' THEN ai_classify(text, ['paper', 'cloth']) END AS c FROM offers";
-    an_open_or: 4,
+    an_or_with_undecided_rows: 4,
         "SELECT id FROM offers WHERE price > 5 OR categorize(title, text) IS NOT NULL";
     an_and_inside_an_or: 2,
         "SELECT id FROM offers WHERE (price > 8 AND price < 10 AND categorize(title, text) <> 'x') OR id = 2";
@@ -143,7 +144,7 @@ executed! {
         "SELECT id, embed(title) IS NULL AS no FROM offers ORDER BY price DESC LIMIT 2 OFFSET 2";
     no_rows: 0,
         "SELECT categorize(title, text), embed(title) FROM offers WHERE id > 100";
-    a_random_argument_stays_where_it_is: 2,
+    a_call_on_a_random_argument_is_not_lifted: 2,
         "SELECT count(ai_classify(CASE WHEN random() < 2 THEN motto END, ['paper', 'cloth'])) FROM brands";
 }
 

@@ -1,11 +1,12 @@
-//! Where the model calls of a query end up: snapshots of optimised plans, and
-//! the same queries run.
+//! Placement of model calls in plans: snapshots of optimized plans, and the
+//! results of queries.
 //!
-//! After a change that is meant to move them, run the tests with
-//! `INSTA_UPDATE=always` and read the difference.
+//! After an intended change, run the tests with `INSTA_UPDATE=always` and review
+//! the difference.
 
 mod executed;
 mod operator;
+mod random_plans;
 
 use datafusion::prelude::{SessionConfig, SessionContext};
 
@@ -50,7 +51,7 @@ macro_rules! snapshots {
 }
 
 snapshots! {
-    a_call_on_literals_is_answered_while_planning:
+    a_call_on_literals_becomes_a_constant:
         "SELECT ai_count_tokens('red shoes') AS n, ai_similarity('tea', 'tea') > 0.9 AS same";
     a_call_is_computed_once:
         "SELECT embed(title) AS v, embed(title) AS w FROM offers";
@@ -60,27 +61,27 @@ snapshots! {
         "SELECT categorize(title, text), embed(title), ai_similarity(title, 'tea') FROM offers";
     the_cheap_condition_comes_first:
         "SELECT id FROM (SELECT id, price, categorize(title, text) AS category FROM offers) WHERE category = 'Books' AND price > 5";
-    conditions_that_ask_a_model_come_one_after_the_other:
+    model_conditions_run_in_sequence:
         "SELECT id FROM offers WHERE ai_similarity(title, 'tea') > 0.1 AND price > 5 AND categorize(title, text) <> 'Books'";
     a_limit_bounds_the_rows:
         "SELECT id, embed(title) FROM offers LIMIT 3";
     a_cheap_order_and_a_limit_bound_the_rows:
         "SELECT id, categorize(title, text) AS category FROM offers ORDER BY price LIMIT 3";
-    the_order_of_a_call_needs_all_rows:
+    an_order_by_a_call_needs_all_rows:
         "SELECT title FROM offers ORDER BY ai_similarity(title, 'something warm') DESC LIMIT 3";
     grouping_by_category:
         "SELECT categorize(title, text) AS category, COUNT(*) AS amount_of_products FROM offers GROUP BY category ORDER BY 2 DESC LIMIT 5";
     an_aggregate_of_a_call:
         "SELECT brand, count(DISTINCT categorize(title, text)) AS categories, avg(ai_similarity(title, 'tea')) FROM offers GROUP BY brand";
-    a_selective_join_comes_before:
+    a_selective_join_runs_before_the_calls:
         "SELECT o.id, categorize(o.title, o.text) AS category FROM offers o JOIN brands b ON o.brand = b.brand WHERE b.motto = 'fine shoes'";
-    a_view_of_calls_is_joined_first:
+    calls_of_a_view_run_after_its_join:
         "WITH c AS (SELECT id, brand, categorize(title, text) AS category FROM offers) SELECT c.id, c.category, b.motto FROM c JOIN brands b ON c.brand = b.brand ORDER BY c.id LIMIT 2";
-    a_join_on_what_texts_mean:
+    a_join_on_similarity:
         "SELECT o.id, b.brand FROM offers o JOIN brands b ON ai_similarity(o.title, b.motto) > 0.2";
-    a_case_asks_only_where_its_branch_counts:
+    a_case_calls_the_model_only_for_taken_branches:
         "SELECT CASE WHEN price > 5 THEN categorize(title, text) ELSE 'cheap' END AS category FROM offers";
-    an_or_asks_only_where_it_is_open:
+    an_or_calls_the_model_only_for_undecided_rows:
         "SELECT id FROM offers WHERE price > 5 OR categorize(title, text) = 'Books'";
     a_call_on_a_call:
         "SELECT ai_classify(categorize(title, text), ['paper', 'cloth']) AS kind FROM offers";
@@ -88,7 +89,7 @@ snapshots! {
         "SELECT id, row_number() OVER (PARTITION BY categorize(title, text) ORDER BY price) AS place FROM offers";
     both_sides_of_a_union:
         "SELECT categorize(title, text) AS c FROM offers WHERE id < 3 UNION ALL SELECT motto FROM brands";
-    calls_that_nobody_asks_for_are_gone:
+    unused_calls_are_removed:
         "SELECT count(*) FROM (SELECT id, categorize(title, text) AS category FROM offers)";
 }
 

@@ -1,7 +1,10 @@
-//! The operator as `EXPLAIN` shows it, and under a tight memory pool.
+//! The operator in `EXPLAIN`, and with a small memory pool.
+
+use std::sync::Arc;
 
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 async fn text(ctx: &SessionContext, sql: &str) -> Result<String, String> {
@@ -28,7 +31,7 @@ async fn session(memory: Option<usize>) -> SessionContext {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn explain_analyze_says_what_it_cost() {
+async fn explain_analyze_reports_costs() {
     let ctx = session(None).await;
     let plan = text(&ctx, "EXPLAIN ANALYZE SELECT id, embed(t) FROM many")
         .await
@@ -59,7 +62,7 @@ async fn explain_analyze_says_what_it_cost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn explain_foretells_the_rows() {
+async fn explain_estimates_rows() {
     let ctx = session(None).await;
     text(&ctx, "CREATE TABLE few AS SELECT * FROM many LIMIT 100")
         .await
@@ -71,11 +74,41 @@ async fn explain_foretells_the_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_small_pool_makes_small_windows() {
+async fn a_small_pool_makes_small_chunks() {
     let ctx = session(Some(6 << 20)).await;
     let count = "SELECT count(embed(t)), count(DISTINCT t) FROM many";
     assert!(text(&ctx, count).await.unwrap().contains("12000"));
     let ctx = session(Some(1000)).await;
     let error = text(&ctx, "SELECT embed(t) FROM many").await.unwrap_err();
     assert!(error.contains("Infer[0]"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tree_plans_show_calls() {
+    let ctx = session(None).await;
+    let plan = text(&ctx, "EXPLAIN FORMAT TREE SELECT embed(t) FROM many")
+        .await
+        .unwrap();
+    assert!(
+        plan.contains("InferExec") && plan.contains("calls"),
+        "{plan}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_in_fast_mode_runs_twice() {
+    let ctx = session(None).await;
+    text(&ctx, "SET ai.mode = 'fast'").await.unwrap();
+    let frame = ctx
+        .sql("SELECT id, categorize(t, t) FROM many WHERE id <= 600 ORDER BY id")
+        .await
+        .unwrap();
+    let plan = frame.create_physical_plan().await.unwrap();
+    let mut results = Vec::new();
+    for _ in 0..2 {
+        let batches = collect(Arc::clone(&plan), ctx.task_ctx()).await.unwrap();
+        results.push(pretty_format_batches(&batches).unwrap().to_string());
+    }
+    assert!(results[0].contains("| 600 "), "{}", results[0]);
+    assert_eq!(results[0], results[1]);
 }

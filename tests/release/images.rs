@@ -1,14 +1,16 @@
-//! The Dockerfiles build from the repository alone. That they are well formed is
-//! hadolint's to say, and that they build is an engine's.
+//! The Dockerfiles build from the repository alone. Hadolint checks their syntax;
+//! only a container engine shows that they build.
 
 use std::fs;
 use std::path::Path;
+
+use crate::layers::crates::members;
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-/// The instructions of a Dockerfile, one a line, with their words.
+/// The instructions of a Dockerfile, each as its words.
 fn instructions(path: &str) -> Vec<Vec<String>> {
     let text = read(path);
     let lines: Vec<&str> = text.lines().filter(|l| !l.starts_with('#')).collect();
@@ -21,9 +23,9 @@ fn instructions(path: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// Whether `.dockerignore`, which leaves out all but what it names, lets `path`
-/// into an image.
-fn let_in(path: &str) -> bool {
+/// Whether `path` is part of the build context: `.dockerignore` excludes all
+/// paths except those that it names.
+fn in_build_context(path: &str) -> bool {
     let rules = read(".dockerignore");
     let mut named = rules.lines().filter_map(|line| line.strip_prefix('!'));
     assert!(rules.lines().any(|line| line == "*"));
@@ -35,11 +37,14 @@ fn images_are_built_from_the_repository_and_pinned_bases() {
     for file in ["docker/cpu.Dockerfile", "docker/cuda.Dockerfile"] {
         let mut stages: Vec<String> = Vec::new();
         for words in instructions(file) {
-            let says = words.join(" ");
+            let instruction = words.join(" ");
             match words[0].as_str() {
                 "FROM" => {
                     let tag = words[1].split_once(':').map(|(_, tag)| tag);
-                    assert!(tag.is_some_and(|tag| tag != "latest"), "{file}: {says}");
+                    assert!(
+                        tag.is_some_and(|tag| tag != "latest"),
+                        "{file}: {instruction}"
+                    );
                     stages.extend(words.get(3).cloned());
                 }
                 "COPY" | "ADD" => {
@@ -47,12 +52,17 @@ fn images_are_built_from_the_repository_and_pinned_bases() {
                     let paths: Vec<_> =
                         words[1..].iter().filter(|w| !w.starts_with("--")).collect();
                     match flag {
-                        Some(stage) => assert!(stages.iter().any(|s| s == stage), "{file}: {says}"),
+                        Some(stage) => {
+                            assert!(stages.iter().any(|s| s == stage), "{file}: {instruction}")
+                        }
                         None => {
                             for source in &paths[..paths.len() - 1] {
                                 let there = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
-                                assert!(there.exists(), "{file}: {says}");
-                                assert!(source.as_str() == "." || let_in(source), "{file}: {says}");
+                                assert!(there.exists(), "{file}: {instruction}");
+                                assert!(
+                                    source.as_str() == "." || in_build_context(source),
+                                    "{file}: {instruction}"
+                                );
                             }
                         }
                     }
@@ -73,18 +83,20 @@ fn images_are_built_from_the_repository_and_pinned_bases() {
 }
 
 #[test]
-fn every_crate_of_the_workspace_is_let_in() {
-    for path in [
+fn the_build_context_has_every_crate() {
+    let crates = members(&read("Cargo.toml"));
+    let manifests = crates.iter().map(|folder| format!("{folder}/Cargo.toml"));
+    let others = [
         "Cargo.toml",
         "Cargo.lock",
         "src/main.rs",
-        "udfs/Cargo.toml",
-        "udfs/benches/plan.rs",
-        "cluster/Cargo.toml",
-        "python/Cargo.toml",
         "scripts/setup.py",
-    ] {
-        assert!(let_in(path), "{path} is left out by .dockerignore");
+    ];
+    for path in manifests.chain(others.map(str::to_string)) {
+        assert!(
+            in_build_context(&path),
+            "{path} is left out by .dockerignore"
+        );
     }
-    assert!(!let_in("target") && !let_in(".git/config"));
+    assert!(!in_build_context("target") && !in_build_context(".git/config"));
 }

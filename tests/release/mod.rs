@@ -1,4 +1,4 @@
-//! What is given away: the crates' packages and the images.
+//! The artifacts of a release: packages of the crates and images.
 
 mod images;
 mod packages;

@@ -1,12 +1,17 @@
-//! A crate's package holds what the crate is compiled from. Whether it compiles
-//! is for `cargo package`, which takes as long as a first build.
+//! A crate's package contains all files that the crate is compiled from. Only
+//! `cargo package` shows that it compiles, which takes as long as a first build.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
+use crate::support::process;
+
 /// Crates in the order in which they are published, and their folders.
 const CRATES: &[(&str, &str)] = &[
+    ("semql-charts", "charts"),
+    ("semql-inference", "inference"),
+    ("semql-learning", "learning"),
     ("semql-udfs", "udfs"),
     ("semql", "."),
     ("semql-cluster", "cluster"),
@@ -28,9 +33,9 @@ fn packaged(name: &str) -> BTreeSet<PathBuf> {
         "--package",
         name,
     ]);
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{name}: {said}");
+    let output = process::output(&mut command);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {error}");
     let files = String::from_utf8(output.stdout).unwrap();
     files.lines().map(PathBuf::from).collect()
 }
@@ -49,7 +54,7 @@ fn plain(path: &Path) -> PathBuf {
     plain
 }
 
-/// The files that `source` takes in.
+/// The files that `source` includes.
 fn included(source: &str) -> Vec<&str> {
     ["include_str!(\"", "include_bytes!(\""]
         .iter()
@@ -59,7 +64,7 @@ fn included(source: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_package_holds_what_its_sources_take_in() {
+fn a_package_contains_the_files_that_its_sources_include() {
     for (name, folder) in CRATES {
         let files = packaged(name);
         for wanted in ["LICENSE", "Cargo.toml"] {
@@ -72,7 +77,7 @@ fn a_package_holds_what_its_sources_take_in() {
                 let path = plain(&file.with_file_name(path));
                 assert!(
                     files.contains(&path),
-                    "{name}: {} is taken in by {} and not in the package (`include` of Cargo.toml)",
+                    "{name}: {} is included by {} and missing in the package (`include` of Cargo.toml)",
                     path.display(),
                     file.display()
                 );
@@ -82,7 +87,7 @@ fn a_package_holds_what_its_sources_take_in() {
 }
 
 #[test]
-fn a_crate_names_the_version_of_the_ones_before_it() {
+fn path_dependencies_have_the_version_of_the_workspace() {
     for (_, folder) in CRATES {
         let manifest = root().join(folder).join("Cargo.toml");
         let text = std::fs::read_to_string(&manifest).unwrap();

@@ -8,9 +8,12 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 
-/** What JDBC clients (BI tools among them) expect of `semql serve`: Jdbc PORT. */
+/** Tests of `semql serve` with the JDBC driver: Jdbc PORT. */
 public class Jdbc {
+    static final long CANCEL_INTERVAL_MILLISECONDS = 200;
     static final String ENDLESS =
         "SELECT count(embed('text ' || value)) FROM generate_series(1, 1000000000000)";
 
@@ -19,8 +22,8 @@ public class Jdbc {
         try (Connection connection = DriverManager.getConnection(url)) {
             catalogue(connection);
             queries(connection);
-            parts(connection);
-            stops(connection);
+            fetchSizes(connection);
+            cancellation(connection);
         }
         System.out.println("done");
     }
@@ -63,7 +66,7 @@ public class Jdbc {
     static void queries(Connection connection) throws SQLException {
         try (PreparedStatement statement = connection.prepareStatement(
                 "SELECT id, title, price, embed(title) AS v FROM shop WHERE price > ? AND title <> ? ORDER BY id")) {
-            // From the fifth time on the driver has it prepared by name.
+            // The driver prepares it by name from the fifth time on.
             for (int time = 0; time < 8; time++) {
                 statement.setInt(1, 3);
                 statement.setString(2, "nothing");
@@ -85,14 +88,14 @@ public class Jdbc {
             }
             try {
                 statement.executeQuery("SELECT titel FROM shop");
-                throw new AssertionError("a column that is not there");
+                throw new AssertionError("an unknown column was accepted");
             } catch (SQLException error) {
                 expect(error.getSQLState().equals("42703"), error.toString());
             }
         }
     }
 
-    static void parts(Connection connection) throws SQLException {
+    static void fetchSizes(Connection connection) throws SQLException {
         connection.setAutoCommit(false);
         try (Statement statement = connection.createStatement()) {
             statement.setFetchSize(100);
@@ -103,7 +106,7 @@ public class Jdbc {
                 }
             }
             expect(sum == 12345L * 12346 / 2, "sum: " + sum);
-            // Left before its end.
+            // Closed before its end.
             try (ResultSet rows = statement.executeQuery("SELECT value FROM generate_series(1, 1000000000000)")) {
                 expect(rows.next(), "a row");
             }
@@ -112,12 +115,15 @@ public class Jdbc {
         connection.setAutoCommit(true);
     }
 
-    static void stops(Connection connection) throws Exception {
+    static void cancellation(Connection connection) throws Exception {
         try (Statement statement = connection.createStatement()) {
+            CountDownLatch ended = new CountDownLatch(1);
+            // The statement may begin after the first request.
             Thread thread = new Thread(() -> {
                 try {
-                    Thread.sleep(700);
-                    statement.cancel();
+                    while (!ended.await(CANCEL_INTERVAL_MILLISECONDS, TimeUnit.MILLISECONDS)) {
+                        statement.cancel();
+                    }
                 } catch (Exception error) {
                     error.printStackTrace();
                 }
@@ -125,13 +131,15 @@ public class Jdbc {
             thread.start();
             try {
                 statement.executeQuery(ENDLESS);
-                throw new AssertionError("it was not stopped");
+                throw new AssertionError("the statement was not cancelled");
             } catch (SQLException error) {
                 expect(error.getSQLState().equals("57014"), error.toString());
+            } finally {
+                ended.countDown();
             }
             thread.join();
             try (ResultSet rows = statement.executeQuery("SELECT 1")) {
-                expect(rows.next(), "it goes on");
+                expect(rows.next(), "a row after the cancellation");
             }
         }
     }

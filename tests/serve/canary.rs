@@ -1,11 +1,10 @@
-//! Server on a folder whose surroundings are watched: a file that appears or
-//! changes anywhere, and any connection to the network, fails the test.
+//! Server whose surroundings are watched: a new or changed file, or a connection
+//! to the network, fails the test.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, ErrorKind};
+use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdout, Command, Stdio};
 
 use super::server::{Server, serve, shop};
 use super::wire::{WireClient, WireResponse};
@@ -37,35 +36,6 @@ const CREDENTIALS: &[(&str, &str)] = &[
     ("AWS_ALLOW_HTTP", "true"),
     ("HF_TOKEN", "canary"),
 ];
-
-/// Starts a server that writes its log to `log`. The reader has the lines of
-/// standard output behind the first one.
-pub fn start(mut command: Command, log: &Path) -> (Server, BufReader<ChildStdout>) {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(std::fs::File::create(log).unwrap())
-        .spawn()
-        .unwrap();
-    let mut out = BufReader::new(child.stdout.take().unwrap());
-    let mut address = String::new();
-    out.read_line(&mut address).unwrap();
-    let port = port_of(&address).unwrap_or_else(|| {
-        let log = std::fs::read_to_string(log).unwrap();
-        panic!("no address but {address:?}: {log}")
-    });
-    let server = Server {
-        child,
-        port,
-        address: address.trim().to_string(),
-    };
-    (server, out)
-}
-
-/// Port in a URL of this machine.
-pub fn port_of(url: &str) -> Option<u16> {
-    let (_, rest) = url.split_once("127.0.0.1:")?;
-    rest.split('/').next()?.trim().parse().ok()
-}
 
 /// Beginning of a statement, for messages.
 pub fn shortened(sql: &str) -> String {
@@ -172,7 +142,7 @@ impl Canary {
             .env_remove("no_proxy")
             .envs(PROXIES.iter().map(|name| (name, &url)))
             .envs(CREDENTIALS.iter().copied());
-        let (server, _) = start(command, &root.path().join("serve.log"));
+        let (server, _) = Server::start_with_log(command, &root.path().join("serve.log"));
         let tables = tables(&server);
         let before = tree(&watched);
         Self {
@@ -207,7 +177,7 @@ impl Canary {
         WireClient::connect(self.server.port)
     }
 
-    /// Runs `sql` by both protocols; any response will do.
+    /// Runs `sql` by both protocols; both results and errors are allowed.
     pub fn harmless(&self, sql: &str) -> [WireResponse; 2] {
         let simple = self.connect().simple(sql);
         let simple = self.without_effects(sql, simple);

@@ -1,8 +1,10 @@
-//! Where the clients are that `scripts/test_setup.py` brings.
+//! Locations of the clients that `scripts/test_setup.py` installs.
 
 use std::path::PathBuf;
 
-/// The Python that has psycopg and SQLAlchemy; says so where there is none.
+use crate::support::skip::skip;
+
+/// Python with psycopg and SQLAlchemy; skips the test without it.
 pub fn python() -> Option<PathBuf> {
     // target/release/deps/main-...
     let target = std::env::current_exe()
@@ -12,17 +14,17 @@ pub fn python() -> Option<PathBuf> {
         .to_path_buf();
     let python = target.join("clients/bin/python3");
     if !python.exists() {
-        println!("skipped: there is no psycopg; `make test` brings it");
+        skip("clients");
         return None;
     }
     Some(python)
 }
 
-/// The JDBC driver; says so where there is none.
+/// JDBC driver; skips the test without it.
 pub fn jdbc() -> Option<PathBuf> {
     let driver = PathBuf::from("/usr/share/java/postgresql.jar");
     if !driver.exists() {
-        println!("skipped: there is no JDBC driver (libpostgresql-jdbc-java)");
+        skip("/usr/share/java/postgresql.jar");
         return None;
     }
     Some(driver)

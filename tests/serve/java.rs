@@ -4,6 +4,8 @@ use std::process::Command;
 
 use super::clients::jdbc;
 use super::server::{Server, shop, there_is};
+use crate::cli::Done;
+use crate::support::process;
 
 #[test]
 fn jdbc_lists_prepares_fetches_and_cancels() {
@@ -14,23 +16,15 @@ fn jdbc_lists_prepares_fetches_and_cancels() {
     let folder = shop();
     let server = Server::start(folder.path(), &[]);
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/serve/Jdbc.java");
-    let done = Command::new("java")
-        .args([
-            "-Xmx256m",
-            "-cp",
-            driver.to_str().unwrap(),
-            source,
-            &server.port.to_string(),
-        ])
-        .output()
-        .unwrap();
-    let (out, err) = (
-        String::from_utf8_lossy(&done.stdout),
-        String::from_utf8_lossy(&done.stderr),
-    );
+    let mut java = Command::new("java");
+    java.args(["-Xmx256m", "-cp", driver.to_str().unwrap()])
+        .args([source, &server.port.to_string()]);
+    let done = Done::from(process::output(&mut java));
     let log = std::fs::read_to_string(folder.path().join("serve.log")).unwrap();
-    assert!(
-        done.status.success() && out.trim_end() == "done",
-        "{out}{err}{log}"
+    assert_eq!(
+        (done.code, done.out.trim_end()),
+        (Some(0), "done"),
+        "{}{log}",
+        done.err
     );
 }

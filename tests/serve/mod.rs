@@ -1,15 +1,26 @@
-//! `semql serve`, asked by the programs that people use.
+//! `semql serve` with psql, psycopg, SQLAlchemy, JDBC, and clients that send
+//! single messages.
 
+mod access;
 mod attacks;
+mod bind_messages;
 mod canary;
+mod cancellation;
 mod clients;
-mod frames;
+mod health;
 mod java;
-mod life;
-mod locks;
+mod log;
+mod memory;
+mod metrics;
 mod mutations;
 mod psql;
 mod python;
+mod queries;
+mod random_messages;
+mod raw;
 mod server;
-mod stops;
+mod shutdown;
+mod statements;
+mod timeouts;
+mod wait;
 mod wire;

@@ -1,10 +1,11 @@
-//! Mutated statements of clients without write permission: whatever their
-//! readers make of them, no file appears and the server answers.
+//! Mutated statements of clients without write permission: no file appears, and
+//! the server answers.
 
 use super::canary::{Canary, fill, shortened};
 use super::wire::{WireClient, WireResponse};
+use crate::support::random::Random;
 
-/// Statements of a run, unless `SEMQL_MUTATIONS` has another number.
+/// Statements of a run, unless `SEMQL_MUTATIONS` gives a number.
 const DEFAULT_STATEMENTS: usize = 1000;
 
 /// Statements of one connection.
@@ -12,7 +13,7 @@ const STATEMENTS_PER_CONNECTION: usize = 25;
 
 const MAX_MUTATIONS: usize = 4;
 
-const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+const SEED: u64 = 7;
 
 /// Statements that write; `FILE` becomes a file that must not appear, and `@`
 /// a number.
@@ -49,8 +50,8 @@ const READS: &[&str] = &[
     "SET application_name = 'x'",
 ];
 
-/// `R` is a read, `W` a write. One reader may take `W` for a text, a name or a
-/// remark, and another for a statement.
+/// Statements with a read `R` and a write `W`. Some parsers find `W` in a string,
+/// a name or a comment, and others find a statement.
 const COMBINATIONS: &[&str] = &[
     "W",
     "R; W",
@@ -113,7 +114,7 @@ const WRAPPERS: &[(&str, &str)] = &[
     ("SELECT `", "`"),
 ];
 
-/// Text put between two words.
+/// Text between two words.
 const SEPARATORS: &[&str] = &[
     "/**/",
     "/* x */",
@@ -158,28 +159,12 @@ const QUOTES: &[(&str, &str)] = &[
     ("\u{2018}", "\u{2019}"),
 ];
 
-/// Pseudorandom numbers that are the same in each run (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit.max(1) as u64) as usize
-    }
-
-    fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.below(items.len())]
-    }
-}
-
 /// Position of a character boundary in `text`.
 fn boundary(random: &mut Random, text: &str) -> usize {
     let positions: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
     match positions.is_empty() {
         true => 0,
-        false => *random.pick(&positions),
+        false => random.pick(&positions),
     }
 }
 
@@ -188,15 +173,15 @@ fn separate(random: &mut Random, sql: &str) -> String {
     if spaces.is_empty() {
         return sql.to_string();
     }
-    let at = *random.pick(&spaces);
-    let separator = *random.pick(SEPARATORS);
+    let at = random.pick(&spaces);
+    let separator = random.pick(SEPARATORS);
     // The space is kept in half of the cases.
     let rest = at + random.below(2);
     format!("{}{separator}{}", &sql[..at], &sql[rest..])
 }
 
 fn requote(random: &mut Random, sql: &str) -> String {
-    let (open, close) = *random.pick(QUOTES);
+    let (open, close) = random.pick(QUOTES);
     let mut parts = sql.split('\'');
     let mut requoted = parts.next().unwrap_or_default().to_string();
     for (number, part) in parts.enumerate() {
@@ -214,13 +199,13 @@ fn change_case(random: &mut Random, sql: &str) -> String {
     letters.collect()
 }
 
-fn insert_mark(random: &mut Random, sql: &str) -> String {
-    const MARKS: &[&str] = &[
+fn insert_token(random: &mut Random, sql: &str) -> String {
+    const TOKENS: &[&str] = &[
         ";", "'", "\"", "`", "$$", "$a$", "\\", "(", ")", "/*", "*/", "/*!", "--", "#", "\u{feff}",
     ];
     let at = boundary(random, sql);
-    let mark = random.pick(MARKS);
-    format!("{}{mark}{}", &sql[..at], &sql[at..])
+    let token = random.pick(TOKENS);
+    format!("{}{token}{}", &sql[..at], &sql[at..])
 }
 
 fn cut(random: &mut Random, sql: &str) -> String {
@@ -263,7 +248,7 @@ const MUTATIONS: &[Mutation] = &[
     requote,
     requote,
     change_case,
-    insert_mark,
+    insert_token,
     cut,
     nest,
     wrap,
@@ -275,22 +260,22 @@ const MUTATIONS: &[Mutation] = &[
 
 /// The statement of a number; `files` must not appear.
 fn statement(random: &mut Random, number: usize, files: &[String]) -> String {
-    let file = random.pick(files).clone();
-    let template = *random.pick(WRITES);
-    let write = fill(template, &[("FILE", &file)]);
-    let read = *random.pick(READS);
-    let combination = *random.pick(COMBINATIONS);
+    let file = &files[random.below(files.len())];
+    let template = random.pick(WRITES);
+    let write = fill(template, &[("FILE", file)]);
+    let read = random.pick(READS);
+    let combination = random.pick(COMBINATIONS);
     let mut sql =
         fill(combination, &[("R", read), ("W", &write)]).replace('@', &number.to_string());
     for _ in 0..random.below(MAX_MUTATIONS + 1) {
         let mutation = random.pick(MUTATIONS);
         sql = mutation(random, &sql);
     }
-    // A zero byte would end the text on the wire.
+    // A zero byte would end the text in the message.
     sql.replace('\0', "")
 }
 
-/// Runs a statement and leaves the transaction that it began, if any.
+/// Runs a statement, and rolls back the transaction that it began, if any.
 fn run(client: &mut WireClient, sql: &str, extended: bool) -> std::io::Result<WireResponse> {
     let response = match extended {
         true => client.extended(sql, &[], 0)?,
@@ -314,7 +299,7 @@ fn mutated_statements_write_nothing() {
         "linked/stolen.csv".to_string(),
         canary.outside("stolen.csv"),
     ];
-    let mut random = Random(SEED);
+    let mut random = Random::new(SEED);
     let (mut answered, mut refused) = (0u32, 0u32);
     let mut client = canary.connect();
     for number in 0..count.unwrap_or(DEFAULT_STATEMENTS) {
@@ -339,6 +324,6 @@ fn mutated_statements_write_nothing() {
     canary.verify("the last statement");
     canary.verify_tables("the last statement");
     println!("{answered} statements answered, {refused} refused");
-    // Both kinds occur, so the mutations are neither all valid nor all rubbish.
+    // Both occur, so the mutations are neither all valid nor all invalid.
     assert!(answered > 0 && refused > 0, "{answered}, {refused}");
 }

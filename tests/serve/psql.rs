@@ -1,6 +1,8 @@
-//! psql: queries, its commands that read the catalogue, COPY, settings.
+//! psql: queries, commands that read the catalogue, COPY, settings.
 
 use super::server::for_psql;
+use crate::cli::{Done, names};
+use crate::support::process;
 
 #[test]
 fn psql_queries_and_describes() {
@@ -26,7 +28,7 @@ fn psql_queries_and_describes() {
         "{described}"
     );
     for command in ["\\l", "\\dn", "\\du", "\\df cos*", "\\dT", "\\dv"] {
-        let done = server.ask(&[command]);
+        let done = server.run(&[command]);
         assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{command}");
     }
 }
@@ -53,10 +55,10 @@ fn functions_and_statements_of_semql_work() {
             .contains("Number of the article")
     );
     assert!(server.rows("SHOW MODELS").contains("all-minilm-l6-v2"));
+    let plan = server.rows("EXPLAIN SELECT embed(title) FROM shop");
     assert!(
-        server
-            .rows("EXPLAIN SELECT embed(title) FROM shop")
-            .contains("Infer")
+        plan.starts_with("estimate|") && plan.contains("Infer"),
+        "{plan}"
     );
     let found = server.rows("SELECT title FROM vector_search(shop, 'shoes', 2, title)");
     assert_eq!(found.lines().count(), 2, "{found}");
@@ -72,7 +74,7 @@ fn settings_belong_to_their_connection() {
     let Some((_folder, server)) = for_psql(&[]) else {
         return;
     };
-    let set = server.ask(&[
+    let set = server.run(&[
         "SET ai.seed = 77",
         "SHOW ai.seed",
         "SET application_name = 'x'",
@@ -85,20 +87,15 @@ fn settings_belong_to_their_connection() {
         set.err
     );
     assert!(!server.rows("SHOW ai.seed").contains("77"));
-    let begun = server
-        .psql("")
-        .args(["--tuples-only", "-c", "SHOW ai.seed"])
-        .env("PGOPTIONS", "-c ai.seed=78")
-        .output()
-        .unwrap();
-    assert!(
-        String::from_utf8_lossy(&begun.stdout).contains("78"),
-        "{begun:?}"
-    );
-    let wrong = server.ask(&["SET ai.seed = 'many'"]);
+    let mut psql = server.psql("");
+    psql.args(["--tuples-only", "-c", "SHOW ai.seed"])
+        .env("PGOPTIONS", "-c ai.seed=78");
+    let done = Done::from(process::output(&mut psql));
+    assert!(done.out.contains("78"), "{}{}", done.out, done.err);
+    let wrong = server.run(&["SET ai.seed = 'many'"]);
     assert_eq!(wrong.code, Some(1));
     for machine in ["datafusion.runtime.memory_limit", "ai.batch_tokens"] {
-        let refused = server.failing(&format!("SET {machine} = '1K'"));
+        let refused = server.run_failing(&format!("SET {machine} = '1K'"));
         assert!(refused.err.contains("ERROR:  42501"), "{}", refused.err);
     }
 }
@@ -108,25 +105,20 @@ fn copies_go_to_the_client() {
     let Some((_folder, server)) = for_psql(&[]) else {
         return;
     };
-    let ask = |sql: &str| server.rows(sql);
     assert_eq!(
-        ask("COPY (SELECT id, title, NULL AS n FROM shop ORDER BY id) TO STDOUT"),
+        server.rows("COPY (SELECT id, title, NULL AS n FROM shop ORDER BY id) TO STDOUT"),
         "1\tred shoes\t\\N\n2\ttea pot\t\\N\n3\tpen; blue\t\\N"
     );
     assert_eq!(
-        ask(
+        server.rows(
             "COPY (SELECT title, id FROM 'shop.csv' ORDER BY id) TO STDOUT (FORMAT csv, HEADER true, DELIMITER ';')"
         ),
         "title;id\nred shoes;1\ntea pot;2\n\"pen; blue\";3"
     );
-    let copied = server.ask(&["\\copy shop TO 'copied.csv' CSV HEADER"]);
+    let copied = server.run(&["\\copy shop TO 'copied.csv' CSV HEADER"]);
     assert_eq!(copied.code, Some(0), "{}", copied.err);
-    let wrong = server.ask(&["COPY (SELECT 1 / (id - 1) FROM shop) TO STDOUT"]);
-    assert!(
-        wrong.err.to_lowercase().contains("divide by zero"),
-        "{}",
-        wrong.err
-    );
+    let wrong = server.run_failing("COPY (SELECT 1 / (id - 1) FROM shop) TO STDOUT");
+    assert!(wrong.err.contains("ERROR:  42000"), "{}", wrong.err);
     let _ = std::fs::remove_file("copied.csv");
 }
 
@@ -135,7 +127,7 @@ fn errors_have_codes_and_the_connection_goes_on() {
     let Some((folder, server)) = for_psql(&[]) else {
         return;
     };
-    for (sql, code, says) in [
+    for (sql, code, named) in [
         ("SELCT 1", "42601", "SELECT"),
         ("SELECT * FROM shopp", "42P01", "did you mean 'shop'"),
         ("SELECT titel FROM shop", "42703", "titel"),
@@ -157,43 +149,43 @@ fn errors_have_codes_and_the_connection_goes_on() {
             "no-such/model",
         ),
     ] {
-        let done = server.failing(sql);
+        let done = server.run_failing(sql);
         assert!(
             done.err.contains(&format!("ERROR:  {code}")),
             "{sql}: {}",
             done.err
         );
-        assert!(done.err.contains(says), "{sql}: {}", done.err);
+        assert!(done.err.contains(named), "{sql}: {}", done.err);
         assert_eq!(done.out, "on\n", "{sql}");
     }
     assert_eq!(
-        super::super::cli::names(folder.path()),
+        names(folder.path()),
         ["data_dict.yaml", "serve.log", "shop.csv"]
     );
 }
 
 #[test]
-fn writes_are_allowed_where_the_server_is_told_so() {
+fn allow_writes_permits_writes() {
     let Some((_folder, server)) = for_psql(&["--allow-writes"]) else {
         return;
     };
-    let done = server.ask(&[
+    let done = server.run(&[
         "CREATE TABLE cheap AS SELECT * FROM shop WHERE price < 20",
         "INSERT INTO cheap VALUES (4, 'cup', 5)",
         "COPY cheap TO 'cheap.parquet'",
     ]);
     assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
-    // Another connection finds it.
+    // Other connections read the new table and file.
     assert_eq!(server.rows("SELECT count(*) FROM cheap"), "3");
     assert_eq!(server.rows("SELECT count(*) FROM 'cheap.parquet'"), "3");
 }
 
 #[test]
-fn transactions_and_cursors_look_as_expected() {
+fn transactions_and_cursors_work() {
     let Some((_folder, server)) = for_psql(&[]) else {
         return;
     };
-    let done = server.ask(&["BEGIN; SELECT 1; COMMIT"]);
+    let done = server.run(&["BEGIN; SELECT 1; COMMIT"]);
     assert_eq!(
         (done.code, done.out.as_str()),
         (Some(0), "1\n"),
@@ -201,8 +193,10 @@ fn transactions_and_cursors_look_as_expected() {
         done.err
     );
     let mut psql = server.psql("");
-    let done = psql.args([
+    psql.args([
         "--tuples-only",
+        "-v",
+        "VERBOSITY=verbose",
         "-c",
         "BEGIN",
         "-c",
@@ -214,11 +208,11 @@ fn transactions_and_cursors_look_as_expected() {
         "-c",
         "SELECT 2",
     ]);
-    let done = crate::cli::Done::from(done.output().unwrap());
-    assert!(done.err.contains("ROLLBACK"), "{}", done.err);
+    let done = Done::from(process::output(&mut psql));
+    assert!(done.err.contains("ERROR:  25P02"), "{}", done.err);
     assert_eq!(done.out, "2\n");
-    // psql reads with a cursor.
-    let done = server.ask(&[
+    // psql fetches with a cursor.
+    let done = server.run(&[
         "\\set FETCH_COUNT 7",
         "SELECT * FROM generate_series(1, 20)",
     ]);
@@ -229,7 +223,7 @@ fn transactions_and_cursors_look_as_expected() {
         "{}",
         done.err
     );
-    let done = server.ask(&[
+    let done = server.run(&[
         "BEGIN",
         "DECLARE c CURSOR FOR SELECT * FROM generate_series(1, 100000)",
         "FETCH 2 FROM c",
@@ -247,7 +241,7 @@ fn a_query_larger_than_memory_fails_alone() {
         return;
     };
     let sql = "SELECT count(*) FROM (SELECT array_agg(value) AS a FROM generate_series(1, 5000000)) WHERE cardinality(a) > 1";
-    let done = server.failing(sql);
+    let done = server.run_failing(sql);
     assert!(done.err.contains("ERROR:  53200"), "{}", done.err);
     assert_eq!(done.out, "on\n");
 }

@@ -4,6 +4,8 @@ use std::process::Command;
 
 use super::clients::python;
 use super::server::{Server, shop};
+use crate::cli::Done;
+use crate::support::process;
 
 /// Runs one part of `clients.py` against a server with these options.
 fn run(part: &str, options: &[&str]) {
@@ -11,21 +13,12 @@ fn run(part: &str, options: &[&str]) {
     let folder = shop();
     let server = Server::start(folder.path(), options);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/serve/clients.py");
-    let done = Command::new(python)
-        .args(["-B", script, part, &server.port.to_string()])
-        .env(
-            "SEMQL_LOAD_SECONDS",
-            std::env::var("SEMQL_LOAD_SECONDS").unwrap_or_default(),
-        )
-        .output()
-        .unwrap();
-    let (out, err) = (
-        String::from_utf8_lossy(&done.stdout),
-        String::from_utf8_lossy(&done.stderr),
-    );
-    print!("{out}");
+    let mut command = Command::new(python);
+    command.args(["-B", script, part, &server.port.to_string()]);
+    let done = Done::from(process::output(&mut command));
+    print!("{}", done.out);
     let log = std::fs::read_to_string(folder.path().join("serve.log")).unwrap();
-    assert!(done.status.success(), "{part}: {out}{err}{log}");
+    assert_eq!(done.code, Some(0), "{part}: {}{}{log}", done.out, done.err);
     assert!(!log.contains("internal error"), "{log}");
 }
 
@@ -35,7 +28,7 @@ fn parameters_have_types() {
 }
 
 #[test]
-fn values_come_as_python_has_them() {
+fn values_have_python_types() {
     run("values", &[]);
 }
 
@@ -50,12 +43,12 @@ fn sqlalchemy_reads_the_catalogue() {
 }
 
 #[test]
-fn cancelling_stops() {
+fn cancel_requests_cancel_the_query() {
     run("cancel", &[]);
 }
 
-/// Fifty clients at once for as long as `SEMQL_LOAD_SECONDS` says, or a moment.
+/// Fifty clients at once, for `SEMQL_LOAD_SECONDS` seconds.
 #[test]
-fn fifty_clients_are_all_served() {
+fn fifty_clients_are_served_at_once() {
     run("load", &[]);
 }

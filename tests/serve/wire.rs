@@ -11,11 +11,6 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest wait for the end of a response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Longest wait for a state that [`wait_until`] checks.
-const STATE_TIMEOUT: Duration = Duration::from_secs(20);
-
-const POLL_INTERVAL: Duration = Duration::from_millis(10);
-
 /// Rows that a response keeps; the others are counted only.
 const MAX_KEPT_ROWS: usize = 1000;
 
@@ -24,23 +19,11 @@ const READ_BUFFER: usize = 1 << 16;
 
 const PROTOCOL_3_0: [u8; 4] = [0, 3, 0, 0];
 
+/// SQLSTATE of a cancelled statement.
+pub const QUERY_CANCELED: &str = "57014";
+
 /// Start-up parameters of an ordinary client.
 pub const USER_ADA: [(&str, &str); 2] = [("user", "ada"), ("database", "datafusion")];
-
-/// Waits until `ready` is true.
-///
-/// # Panics
-/// If it is not true within [`STATE_TIMEOUT`]; the message names `what`.
-pub fn wait_until(what: &str, mut ready: impl FnMut() -> bool) {
-    let deadline = Instant::now() + STATE_TIMEOUT;
-    while !ready() {
-        assert!(
-            Instant::now() < deadline,
-            "not within {STATE_TIMEOUT:?}: {what}"
-        );
-        std::thread::sleep(POLL_INTERVAL);
-    }
-}
 
 /// Message of the server.
 pub struct WireMessage {
@@ -53,7 +36,7 @@ pub struct WireMessage {
 pub struct WireError {
     pub severity: String,
     pub code: String,
-    /// Message, detail, hint and every other field that a person reads.
+    /// Message, detail, hint and all other fields.
     pub text: String,
 }
 
@@ -98,9 +81,18 @@ pub struct WireResponse {
 }
 
 impl WireResponse {
-    /// SQLSTATE of the first error.
+    /// SQLSTATE of the first error, if any.
     pub fn code(&self) -> Option<&str> {
         self.errors.first().map(|error| error.code.as_str())
+    }
+
+    /// SQLSTATE of the first error.
+    ///
+    /// # Panics
+    /// Without an error.
+    pub fn error_code(&self) -> &str {
+        self.code()
+            .unwrap_or_else(|| panic!("no error: {}", self.text()))
     }
 
     /// Rows, one a line, with `|` between the columns.
@@ -214,7 +206,7 @@ impl WireClient {
     /// Runs a text by the simple query protocol.
     ///
     /// # Errors
-    /// If the connection ends without a FATAL error, or no response comes.
+    /// If the connection ends without a FATAL error, or without a response in time.
     pub fn simple(&mut self, sql: &str) -> io::Result<WireResponse> {
         self.add(b'Q', &[sql.as_bytes(), b"\0"].concat());
         self.flush()?;
@@ -280,7 +272,7 @@ impl WireClient {
     /// Reads one message.
     ///
     /// # Errors
-    /// If the connection has ended, or no message comes.
+    /// If the connection has ended, or without a message in time.
     pub fn message(&mut self) -> io::Result<WireMessage> {
         let mut kind = [0];
         let mut length = [0; 4];
@@ -298,7 +290,7 @@ impl WireClient {
     /// Reads up to `ReadyForQuery`.
     ///
     /// # Errors
-    /// If the connection ends without a FATAL error, or no response comes.
+    /// If the connection ends without a FATAL error, or without a response in time.
     pub fn response(&mut self) -> io::Result<WireResponse> {
         let deadline = Instant::now() + RESPONSE_TIMEOUT;
         let mut response = WireResponse::default();
@@ -316,13 +308,13 @@ impl WireClient {
                 }
                 b's' => response.suspended = true,
                 b'E' => response.errors.push(WireError::read(&message.body)),
-                // The server asks for data of COPY FROM STDIN.
+                // The server requests data for COPY FROM STDIN.
                 b'G' => {
                     self.add(b'f', b"no data\0");
                     self.flush()?;
                 }
                 b'R' if message.body != [0; 4] => {
-                    return Err(io::Error::other("the server asks for a password"));
+                    return Err(io::Error::other("the server requires a password"));
                 }
                 b'Z' => {
                     response.status = message.body.first().copied();

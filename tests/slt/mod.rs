@@ -1,4 +1,4 @@
-//! The `.slt` files of this folder, each in a session of its own.
+//! The `.slt` files of this folder, each in a new session.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
 
-/// A session with the AI functions, as a host program would make it.
+/// A session with the AI functions, created as in a host program.
 struct Session(SessionContext);
 
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl AsyncDB for Session {
 }
 
 #[test]
-fn sql_behaves_as_written() {
+fn slt_files_pass() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt");
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()

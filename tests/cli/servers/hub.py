@@ -4,21 +4,21 @@ usage: hub.py ROOT
 
 Serves the files under ROOT in several ways and prints two ports: that of the
 server, and that of a second host which the hub redirects to. Ends when its
-standard input does.
+standard input ends.
 
   /plain/PATH      HEAD, GET, ranges
   /nohead/PATH     GET and ranges; HEAD is refused
-  /norange/PATH    GET of the whole alone, without length; HEAD is refused
-  /signed/PATH     as plain, with ?sig=yes alone
+  /norange/PATH    GET of the whole file only, without length; HEAD is refused
+  /signed/PATH     as plain, only with ?sig=yes
   /flaky/PATH      as plain, but the first request of each kind gets a 503
-  /short/PATH      promises all and sends half
+  /short/PATH      announces the whole length and sends half
   /api/datasets/OWNER/NAME/tree/REVISION/PATH    listings, two entries a page
   /datasets/OWNER/NAME/resolve/REVISION/PATH     redirects to the second host
   /BUCKET/KEY      a store that speaks S3, for buckets that begin with "bucket"
 
-Files of the hub lie in ROOT/hub/OWNER/NAME/REVISION, with %2F for slashes in
-the revision. The owner "private" wants the token "secret". The second host
-refuses every token: it must never see one.
+Files of the hub are in ROOT/hub/OWNER/NAME/REVISION, with %2F for slashes in
+the revision. The owner "private" requires the token "secret". The second host
+refuses every request with a token.
 """
 
 import json

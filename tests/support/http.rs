@@ -1,17 +1,19 @@
-//! HTTP as the tests need it: one request, one answer, one connection.
+//! HTTP client of the tests: one request per connection.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-/// An answer.
+use crate::support::process::PROCESS_TIMEOUT;
+
+/// HTTP response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpResponse {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
-impl Answer {
+impl HttpResponse {
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
@@ -22,9 +24,9 @@ impl Answer {
     }
 }
 
-/// Opens a connection and sends a request, without waiting for the answer.
-/// `Host` is the port's, unless `headers` name another.
-pub fn sent(
+/// Opens a connection and sends a request, without reading the response.
+/// `Host` names the port, unless `headers` have another one.
+pub fn send(
     port: u16,
     method: &str,
     path: &str,
@@ -32,6 +34,8 @@ pub fn sent(
     body: &str,
 ) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(PROCESS_TIMEOUT)).unwrap();
+    stream.set_write_timeout(Some(PROCESS_TIMEOUT)).unwrap();
     let mut text = format!(
         "{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n",
         body.len()
@@ -48,17 +52,18 @@ pub fn sent(
     stream
 }
 
+/// Sends a request and reads the response.
 pub fn request(
     port: u16,
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
     body: &str,
-) -> Answer {
-    received(sent(port, method, path, headers, body))
+) -> HttpResponse {
+    receive(send(port, method, path, headers, body))
 }
 
-fn received(mut stream: TcpStream) -> Answer {
+fn receive(mut stream: TcpStream) -> HttpResponse {
     let mut bytes = Vec::new();
     let mut part = [0; 1 << 16];
     loop {
@@ -78,10 +83,10 @@ fn received(mut stream: TcpStream) -> Answer {
         if !ended {
             continue;
         }
-        let (status, headers) = head.expect("an answer with a head");
+        let (status, headers) = head.expect("a response with a head");
         let end = end_of_head(&bytes).unwrap();
         let body = String::from_utf8(bytes[end..].to_vec()).unwrap();
-        return Answer {
+        return HttpResponse {
             status,
             headers,
             body,
