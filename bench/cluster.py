@@ -1,4 +1,4 @@
-"""What does a second executor bring, and how long would the whole corpus take on N machines?
+"""Speed-up by a second executor, and an estimate for the whole corpus on N machines.
 
 Scheduler, executors and client are processes on this machine. Each executor has
 its own cores (taskset), the same number, so that a second one is a second
@@ -26,8 +26,8 @@ from shell import Shell, quoted
 
 CORPUS = 1_118_658
 MACHINES = (1, 2, 4, 8, 16, 32)
-# How long processes may take to find each other.
-PATIENCE = 60.0
+# Longest wait for processes to connect, in seconds.
+CONNECT_TIMEOUT = 60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Bench:
         print(f"bench: cluster: executors: {len(shares)}", file=sys.stderr, flush=True)
         with contextlib.ExitStack() as servers:
             scheduler = servers.enter_context(server([str(binary), "cluster", "scheduler", "--port", "0"], self.folder))
-            address = scheduler.said(r"listens on (\S+)")
+            address = scheduler.wait_for(r"listens on (\S+)")
             for cores in shares:
                 command = [*taskset(cores), str(binary), "cluster", "executor", "--scheduler", address]
                 servers.enter_context(server([*command, "--concurrency", str(len(cores))], self.folder))
@@ -84,7 +84,7 @@ class Bench:
     def _method(self, cores: int) -> str:
         return (
             f"{self.rows:,} distinct products with text, `categorize`, from Parquet to Parquet, the cache off. Each executor "
-            f"is pinned to cores of its own ({cores} of them); scheduler and client share all cores, and do little. "
+            f"is pinned to {cores} separate cores; scheduler and client share all cores, with little load. "
             "Executors have their model loaded when the clock starts."
         )
 
@@ -98,11 +98,11 @@ class Bench:
 
     def _estimate(self, seconds: dict[int, float]) -> str:
         rate = self.rows / seconds[1]
-        # What the second executor was short of twice the first.
+        # Efficiency of the second executor: 1 is twice the rate.
         share = min(1.0, seconds[1] / seconds[2] / 2)
         rows = []
         for machines in MACHINES:
-            # Each doubling costs what the measured one did.
+            # Assumes the measured efficiency for each doubling.
             efficiency = share ** (machines.bit_length() - 1)
             hours = CORPUS / (rate * machines * efficiency) / 3600
             rows.append([str(machines), f"{rate * machines * efficiency:,.0f}", f"{hours:.2f}"])
@@ -119,9 +119,9 @@ class Server:
     child: "subprocess.Popen[str]"
     lines: list[str]
 
-    def said(self, pattern: str) -> str:
-        """What the first group of pattern is in a line that it says; waits for it."""
-        end = time.monotonic() + PATIENCE
+    def wait_for(self, pattern: str) -> str:
+        """Wait for a line that matches pattern, and return its first group."""
+        end = time.monotonic() + CONNECT_TIMEOUT
         while time.monotonic() < end:
             for line in [*self.lines]:
                 found = re.search(pattern, line)
@@ -135,7 +135,7 @@ class Server:
 
 @contextlib.contextmanager
 def server(command: list[str], folder: pathlib.Path) -> Iterator[Server]:
-    """A process that serves until the block ends."""
+    """A server process, which ends with the block."""
     child = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     lines: list[str] = []
 
@@ -143,7 +143,7 @@ def server(command: list[str], folder: pathlib.Path) -> Iterator[Server]:
         assert child.stderr is not None
         lines.extend(line.rstrip() for line in iter(child.stderr.readline, ""))
 
-    # `extend` takes one line after the other, as they come.
+    # `extend` adds each line when it arrives.
     threading.Thread(target=listen, daemon=True).start()
     try:
         yield Server(child, lines)
@@ -164,7 +164,7 @@ def taskset(cores: list[int]) -> list[str]:
 def pinned(
     binary: pathlib.Path, cores: "list[int] | None", options: list[str], folder: pathlib.Path
 ) -> Iterator[pathlib.Path]:
-    """A program that is the shell with these options, on these cores."""
+    """A script that runs the shell with these options on these cores."""
     script = folder / "pinned-semql"
     command = [*(taskset(cores) if cores else []), str(binary), *options]
     script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
@@ -176,9 +176,9 @@ def pinned(
 
 
 def await_executors(address: str, count: int) -> None:
-    """Waits until the scheduler knows so many."""
+    """Wait until the scheduler has this many executors."""
     host, port = address.rsplit(":", 1)
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + CONNECT_TIMEOUT
     while time.monotonic() < end:
         with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 5) as connection:
             connection.sendall(f"GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
@@ -186,4 +186,4 @@ def await_executors(address: str, count: int) -> None:
             if f"ready: {count} " in answer:
                 return
         time.sleep(0.1)
-    raise process.ProcessFailure(f"{count} executors did not find the scheduler at {address} in {PATIENCE:.0f} s")
+    raise process.ProcessFailure(f"{count} executors did not find the scheduler at {address} in {CONNECT_TIMEOUT:.0f} s")

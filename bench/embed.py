@@ -1,4 +1,4 @@
-"""How fast, and how exactly, does semql embed texts, beside other ways with the same model?"""
+"""Speed and accuracy of embedding, compared with other implementations of the same model."""
 
 import dataclasses
 import json
@@ -50,12 +50,12 @@ class Bench:
     def section(self) -> str:
         """The section of the report, in markdown."""
         if not (self.model / "model.safetensors").is_file():
-            raise samples.MissingData("semql's default model is not on this machine; `make setup` brings it")
+            raise samples.MissingData("semql's default model is not on this machine; `make setup` installs it")
         for pooled in (False, True):
             plain_graph.export(self.model, self._graph(pooled), pooled)
         before = peak.measure()
         sets = [self._measure(name, choose) for name, choose in DATA_SETS.items()]
-        # Again, because a machine that was disturbed once shows less than it has.
+        # Measured twice, since other load may lower one measurement.
         highest = before.or_higher(peak.measure())
         parts = [self._method(), self._peak(highest)]
         for name, outcome in sets:
@@ -83,8 +83,7 @@ class Bench:
         }
         runs: dict[str, list[Measured]] = {way: [] for way in ways}
         for repeat in range(self.repeats):
-            # Each round starts with another way, so that none always comes
-            # after the same one.
+            # Rotates the order, so that none always follows the same one.
             start = repeat % len(ways)
             for way in [*ways][start:] + [*ways][:start]:
                 print(f"bench: {name}: {way}, {repeat + 1} of {self.repeats}", file=sys.stderr, flush=True)
@@ -96,7 +95,7 @@ class Bench:
             return f"COPY (SELECT row, embed(text) AS vector FROM {quoted(source)}) TO {quoted(target)}"
 
         vectors = self.folder / "vectors.parquet"
-        # What an earlier way wrote must not be taken for this one's.
+        # Removes the output of an earlier implementation.
         vectors.unlink(missing_ok=True)
         timed = self.shell.time(
             warm_up=[
@@ -164,7 +163,7 @@ class Bench:
         speed = []
         for way, runs in outcome.runs.items():
             rate = outcome.tokens / medians[way]
-            # Against the peak of the arithmetic that the way computes in.
+            # Relative to the peak of the same arithmetic.
             limit = highest.int8 if way == INT8 else highest.fp32
             speed.append(
                 [

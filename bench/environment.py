@@ -1,7 +1,7 @@
-"""Which Python packages do the measurements run with?
+"""Python environment of the measurements.
 
-Those of requirements.txt, in a virtual environment outside the checkout. Only
-the standard library is imported here: this runs before the packages are there.
+It has the packages of requirements.txt and lies outside the checkout. This module
+imports the standard library alone, since it runs before they are installed.
 """
 
 import hashlib
@@ -16,11 +16,11 @@ REQUIREMENTS = pathlib.Path(__file__).resolve().parent / "requirements.txt"
 
 
 class EnvironmentFailure(Exception):
-    """Says what stops the environment from being made, and what to do."""
+    """The environment cannot be created; the message says what to do."""
 
 
 def enter() -> None:
-    """Goes on in the virtual environment; returns if this already is in it."""
+    """Restart in the virtual environment, unless the process already runs in it."""
     folder = _folder()
     if pathlib.Path(sys.prefix).resolve() == folder.resolve():
         return
@@ -34,7 +34,7 @@ def enter() -> None:
     stamp = folder / "made-from"
     if not (python.exists() and stamp.is_file() and stamp.read_text() == _fingerprint()):
         _create(folder, python)
-        # Last, so that an environment that was interrupted is made again.
+        # Last, so that an interrupted installation is repeated.
         stamp.write_text(_fingerprint())
     sys.stdout.flush()
     os.execv(python, [str(python), "-B", *sys.argv])
@@ -51,13 +51,13 @@ def _fingerprint() -> str:
 
 
 def _create(folder: pathlib.Path, python: pathlib.Path) -> None:
-    print(f"bench: making the Python environment in {folder} (once; about a minute)", file=sys.stderr, flush=True)
+    print(f"bench: creating the Python environment in {folder} (once; about a minute)", file=sys.stderr, flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     _step(
         [sys.executable, "-m", "venv", str(folder)],
-        f"no virtual environment could be made in {folder}",
+        f"cannot create a virtual environment in {folder}",
         "Install Python's venv module (Debian and Ubuntu: the package python3-venv), or point XDG_CACHE_HOME "
-        "at a folder that can be written to.",
+        "at a writable folder.",
     )
     _step(
         [str(python), "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--requirement", str(REQUIREMENTS)],
@@ -69,5 +69,5 @@ def _create(folder: pathlib.Path, python: pathlib.Path) -> None:
 def _step(command: list[str], failure: str, remedy: str) -> None:
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode != 0:
-        said = (result.stderr.strip() or result.stdout.strip() or "it said nothing").splitlines()
-        raise EnvironmentFailure(f"{failure}: {said[-1]}\n{remedy}")
+        lines = (result.stderr.strip() or result.stdout.strip() or "no message").splitlines()
+        raise EnvironmentFailure(f"{failure}: {lines[-1]}\n{remedy}")

@@ -1,4 +1,4 @@
-"""What does fast mode save, and what does it cost in labels?"""
+"""Speed and accuracy of fast mode, compared with exact mode."""
 
 import dataclasses
 import json
@@ -14,7 +14,7 @@ FAST = "SET ai.mode = 'fast'"
 STRICT = ["SET ai.fast_agreement = '0.98'"]
 TIMES = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}
 
-# GPC segments as the data's README maps them.
+# Mapping of GPC segments from the data's README.
 OFFERS = """
     SELECT title, text, gold FROM (
         SELECT "Name" AS title, "Description" AS text, CASE
@@ -56,7 +56,7 @@ class Bench:
             warm_up=[
                 "SET ai.cache = 'off'",
                 f"COPY ({rows}) TO 'rows.parquet'",
-                # The model, and the vectors of its vocabulary, which are made once.
+                # Loads the model and computes the vectors of its vocabulary once.
                 FAST,
                 f"COPY (SELECT row, {category} FROM 'rows.parquet' WHERE row % 15 = 0) TO 'warm-up-answers.parquet'",
                 "SET ai.mode = 'exact'",
@@ -95,7 +95,7 @@ class Bench:
         times = re.findall(r"student_time=([0-9.]+)(s|ms|µs)", explained)
         seconds = sum(float(number) * TIMES[unit] for number, unit in times)
         if not seconds:
-            return "No student was at work."
+            return "No student answered."
         return f"The student alone labelled {rows / seconds:,.0f} rows a second (`EXPLAIN ANALYZE`)."
 
     def _labels(self) -> str:
@@ -104,7 +104,7 @@ class Bench:
         exact, lines = None, []
         for name, settings in {
             "exact": [],
-            "fast, as it comes": [FAST],
+            "fast, default settings": [FAST],
             "fast, `ai.fast_agreement = 0.98`": [FAST, *STRICT],
         }.items():
             self._say(f"labels, {name}")
@@ -134,8 +134,8 @@ class Bench:
             )
         header = ["", "offers", "seconds", "accuracy", "to exact", "macro-F1", "to exact"]
         return (
-            "### Labels\n\nMWPD2020 task 2, train and validation: categories beside people's labels, where those have a "
-            "place among the eight.\n\n" + report.table(header, lines)
+            "### Labels\n\nMWPD2020 task 2, train and validation: predicted categories compared with human labels "
+            "that map to one of the eight.\n\n" + report.table(header, lines)
         )
 
     def _many(self) -> str:
@@ -153,7 +153,7 @@ class Bench:
         )
         seconds = timed.seconds[0]
         return (
-            f"### Many rows\n\n{self.synthetic:,} rows, no two the same (offers with text, and a number): {seconds:.1f} s, "
+            f"### Many rows\n\n{self.synthetic:,} distinct rows (offers with text, and a number): {seconds:.1f} s, "
             f"{self.synthetic / seconds:,.0f} rows/s, peak memory {report.mebibytes(timed.peak_bytes)} MiB, model and "
             "ONNX Runtime included."
         )

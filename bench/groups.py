@@ -1,4 +1,4 @@
-"""How good and how quick are kmeans, pca and tsne beside scikit-learn, and word2vec beside gensim?
+"""Quality and speed of kmeans, pca and tsne compared with scikit-learn, and of word2vec with gensim.
 
 The vectors are in memory on both sides, and both use all cores.
 """
@@ -22,8 +22,8 @@ CLUSTERS = 50
 COMPONENTS = 10
 PERPLEXITY = 30
 SEEDS = (0, 1, 2)
-# Trustworthiness compares all rows with all: on more than these it would take longer than the maps.
-MOST_COMPARED = 5_000
+# Rows for trustworthiness, which takes quadratic time.
+MAX_COMPARED = 5_000
 NEIGHBOURS = 12
 FREQUENT_WORDS = 500
 NEAREST_WORDS = 10
@@ -34,9 +34,9 @@ class Bench:
     shell: Shell
     data: pathlib.Path
     folder: pathlib.Path
-    # Vectors to group and to map.
+    # Numbers of vectors.
     sizes: tuple[int, ...]
-    # Titles to learn words from, at most.
+    # Maximum number of titles for word2vec.
     titles: int
     threads: int
 
@@ -75,11 +75,11 @@ class Bench:
             f"MiniLM vectors of different titles, {vectors.shape[1]} values each. `kmeans` into {CLUSTERS} groups beside "
             f"`KMeans(n_init=1)`, means of {len(SEEDS)} seeds; the first {COMPONENTS} components of `pca` beside `PCA`; "
             f"`tsne` beside `TSNE`, both with perplexity {PERPLEXITY}; trustworthiness with {NEIGHBOURS} neighbours, "
-            f"of the first {MOST_COMPARED:,} rows of a map.\n\n" + report.table(header, lines, left=3)
+            f"of the first {MAX_COMPARED:,} rows of a map.\n\n" + report.table(header, lines, left=3)
         )
 
     def _semql(self, call: str, size: int) -> tuple[np.ndarray, float]:
-        """What a window function says of the first so many vectors, and how long it took; from memory to memory."""
+        """Results of a window function for the first `size` vectors, and its seconds from memory to memory."""
         rows = f"SELECT row, v FROM 'vectors.parquet' WHERE row <= {size}"
         timed = self.shell.time(
             warm_up=[f"CREATE TABLE vectors AS {rows}"],
@@ -114,7 +114,7 @@ class Bench:
 
         self._say(f"pca, {len(vectors):,}")
         ours, own_seconds = self._semql(f"pca(v, {COMPONENTS})", len(vectors))
-        # What it chooses by itself from ten rows a value on; for fewer it would choose an approximate way.
+        # The exact solver, which is the default from ten rows per dimension on.
         model = PCA(COMPONENTS, svd_solver="covariance_eigh")
         theirs, other_seconds = _timed(lambda: model.fit_transform(vectors))
         farthest = np.abs(np.abs(ours) - np.abs(theirs)).max()
@@ -131,7 +131,7 @@ class Bench:
         theirs, other_seconds = _timed(lambda: model.fit_transform(vectors))
 
         def trusted(places: np.ndarray) -> str:
-            few = slice(0, MOST_COMPARED)
+            few = slice(0, MAX_COMPARED)
             return f"{trustworthiness(vectors[few], places[few], n_neighbors=NEIGHBOURS):.4f}"
 
         return [

@@ -6,7 +6,7 @@ import pathlib
 import platform
 import re
 
-# What decides how fast matrices multiply, by the names in /proc/cpuinfo.
+# Instruction sets for matrix products, as named in /proc/cpuinfo.
 VECTOR_EXTENSIONS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "amx_int8", "asimddp", "i8mm")
 PACKAGES = ("datafusion", "duckdb", "fastembed", "onnxruntime", "tokenizers", "numpy", "pyarrow")
 
@@ -45,7 +45,7 @@ def _cpuinfo(field: str) -> str:
 def _cpu() -> str:
     name = _cpuinfo("model name") or platform.processor() or platform.machine()
     family, model = _cpuinfo("cpu family"), _cpuinfo("model")
-    # Virtual machines often say no more than the maker; these two tell which it is.
+    # Virtual machines often report the vendor alone; these two identify the model.
     return f"{name} (family {family}, model {model})" if family and model else name
 
 

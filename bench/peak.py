@@ -1,4 +1,4 @@
-"""How many operations a second can this machine do at most, and how many does the model need?
+"""Peak operations per second of this machine, and operations that the model needs.
 
 The peak is what ONNX Runtime itself reaches on products of large matrices, so
 a share of it says how much of the machine the rest of a model leaves unused.
@@ -37,7 +37,7 @@ def measure() -> Peak:
 
 
 def dense_operations_per_token(config: dict[str, Any]) -> int:
-    """What the model's weight matrices cost for one token.
+    """Operations in the model's weight matrices for one token.
 
     Four of hidden x hidden for attention, two of hidden x intermediate. The
     products of attention itself depend on the length of the text and are left
@@ -56,7 +56,7 @@ def _rate(size: int, graph: Callable[[int], ModelProto]) -> float:
         left = random.standard_normal((size, size), np.float32)
     session.run(None, {"left": left})
     best, began = float("inf"), time.perf_counter()
-    # The fastest of many: a peak is what is possible, not what is usual.
+    # The peak is the fastest of many runs.
     while time.perf_counter() - began < SECONDS_PER_SIZE:
         start = time.perf_counter()
         session.run(None, {"left": left})

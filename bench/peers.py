@@ -1,4 +1,4 @@
-"""How long do fastembed, and sentence-transformers' way, take to embed the texts?
+"""Time for embedding the texts with fastembed and as sentence-transformers does it.
 
 A program of its own, so that each measurement starts in a fresh process, as
 semql's does: it loads the model, warms up with a few texts, then measures, and
@@ -14,11 +14,10 @@ import sys
 import time
 from collections.abc import Callable
 
-# The model is in a folder; nothing may be asked of the hub, or wait for it.
+# The model is in a folder; requests to the hub are disabled.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-# Nothing else of this folder or of the environment is imported, so that the
-# memory measured is that of the way and not of the measuring.
+# Imports no other module, which would count as memory of the implementation.
 import numpy as np
 
 FASTEMBED = "fastembed"

@@ -1,4 +1,4 @@
-"""What does the model look like as a plain ONNX graph, as exporters write it?
+"""Export of the model as an ONNX graph of standard operators.
 
 Built from config.json and model.safetensors, without a training framework:
 standard operators only, none that is made for one runtime. ONNX Runtime fuses
@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load_file
 
 OPSET = 18
-# An older format than the onnx package writes by itself, for older runtimes.
+# Older than the default of the onnx package, for older runtimes.
 IR_VERSION = 10
 
 
@@ -53,7 +53,7 @@ def export(model: pathlib.Path, target: pathlib.Path, pooled: bool) -> None:
     for name in ("config.json", "tokenizer.json", "special_tokens_map.json"):
         if (model / name).is_file():
             shutil.copyfile(model / name, target / name)
-    # fastembed cuts texts where this file says. Everyone has to see as many tokens.
+    # fastembed truncates texts as this file says; the limit is the same for all.
     settings = json.loads((model / "tokenizer_config.json").read_text())
     settings["model_max_length"] = token_limit(model)
     (target / "tokenizer_config.json").write_text(json.dumps(settings))
@@ -114,7 +114,7 @@ class _Graph:
         return self.constant("integers_" + "_".join(map(str, values)), values, np.int64)
 
     def scalar(self, value: float) -> str:
-        # Not through ascontiguousarray, which would make it a vector of one.
+        # ascontiguousarray would turn a scalar into a vector.
         name = f"scalar_{value!r}"
         self.constants.setdefault(name, numpy_helper.from_array(np.array(value, np.float32), name))
         return name

@@ -12,7 +12,7 @@ POLL_SECONDS = 0.05
 
 
 class ProcessFailure(Exception):
-    """A program that was measured failed; says which, how, and what it said."""
+    """A measured program failed; the message has its command, status and output."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,8 +24,7 @@ class Finished:
 
 def run(command: list[str], folder: pathlib.Path) -> Finished:
     """Runs a program in folder to its end."""
-    # Files and not pipes: nobody reads while the program runs, and a full pipe
-    # would stop it.
+    # Files instead of pipes: a full pipe would block the program.
     with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
         try:
             process = subprocess.Popen(
@@ -43,7 +42,7 @@ def run(command: list[str], folder: pathlib.Path) -> Finished:
         stderr.seek(0)
         finished = Finished(stdout.read(), stderr.read(), peak)
     if process.returncode != 0:
-        lines = finished.stderr.strip().splitlines()[-8:] or ["it said nothing"]
+        lines = finished.stderr.strip().splitlines()[-8:] or ["no message"]
         how = f"signal {-process.returncode}" if process.returncode < 0 else f"exit code {process.returncode}"
         raise ProcessFailure(f"{pathlib.Path(command[0]).name} ended with {how}:\n" + "\n".join(lines))
     return finished
@@ -65,7 +64,7 @@ def _wait(process: "subprocess.Popen[str]") -> int:
 
 
 def _high_water(pid: int) -> int:
-    """The kernel's own record of the most memory resident; 0 where it keeps none.
+    """Peak resident memory as the kernel reports it; 0 where it does not.
 
     Linux's ru_maxrss will not do: a program inherits the peak of the process
     that started it, and this one holds vectors and tables.

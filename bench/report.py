@@ -1,4 +1,4 @@
-"""How is the report written?
+"""Parts of the report in markdown.
 
 Markdown in memory, and at the end a file that appears whole or not at all.
 """
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """A table whose first columns, `left` of them, are text and the rest numbers."""
     rule = ["---" if column < left else "---:" for column in range(len(header))]
-    # A bar would end the cell, in SQL as in anything else.
+    # A bar would end the cell.
     lines = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in [list(header), rule, *lines])
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Measures semql beside its peers and writes one report in markdown.
+"""Compare semql with other programs, and write one report in markdown.
 
-Makes the Python environment it needs by itself; see README.md in this folder.
+Creates the Python environment that it needs; see README.md in this folder.
 """
 
 import sys
 
-# Before anything of this folder is imported: the checkout stays as it is.
+# Before imports from this folder, so that the checkout does not change.
 sys.dont_write_bytecode = True
 
 import argparse
@@ -36,8 +36,8 @@ def arguments() -> argparse.Namespace:
         "--data", type=path, default=REPOSITORY / "../shared/data", metavar="FOLDER",
         help="the data sets (../shared/data, seen from the repository)",
     )  # fmt: skip
-    add("--plan-report", type=path, metavar="FILE", help="what the Rust benchmark printed, to take in")
-    add("--quick", action="store_true", help="few rows and repetitions: does it all work?")
+    add("--plan-report", type=path, metavar="FILE", help="output of the Rust benchmark to include")
+    add("--quick", action="store_true", help="few rows and repetitions, as a check")
     add(
         "--only", choices=SECTIONS, action="append", metavar="SECTION",
         help=f"only this section, of {', '.join(SECTIONS)}; may be given more than once",
@@ -48,7 +48,7 @@ def arguments() -> argparse.Namespace:
         parser.error(f"{options.semql} is not a program; `make build` builds the shell, and --semql names it")
     if options.plan_report and not options.plan_report.is_file():
         parser.error(
-            f"{options.plan_report} is not there; `cargo bench --workspace --bench plan` prints what belongs in it"
+            f"no file {options.plan_report}; `cargo bench --workspace --bench plan` prints its content"
         )
     if options.repeats is not None and options.repeats < 1:
         parser.error("--repeats takes a number from 1")
@@ -57,7 +57,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
-    # So that `kill` ends the program being measured too, as Ctrl-C does.
+    # `kill` also ends the measured program, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         environment.enter()
@@ -93,7 +93,7 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
     data = options.data.resolve()
     home = semql_home()
     quick = options.quick
-    # Before the measurements, so that the load is not their own.
+    # Before the measurements, which are load too.
     facts = machine.describe(semql.version(), REPOSITORY, home)
     embed_bench = embed.Bench(
         semql, home / "models" / MODEL, data, folder,
@@ -131,9 +131,9 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
 
     failed: list[str] = []
     parts = [
-        "# semql beside its peers",
+        "# semql compared with other programs",
         f"{datetime.datetime.now().astimezone():%Y-%m-%d %H:%M %Z}, by `{command()}`"
-        + ("\n\n**A quick run: it shows that everything works, not how fast it is.**" if quick else ""),
+        + ("\n\n**A quick run, which checks that all sections work; its times mean little.**" if quick else ""),
         report.table(["", ""], facts, left=2),
     ]
     wanted = options.only or SECTIONS
@@ -150,7 +150,7 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
 
     add("(a) Embedding", "embed", embed_bench.section)
     add("(b) Plain SQL", "sql", sql_bench.section)
-    parts.append("## (c) What planning gains")
+    parts.append("## (c) Gain by planning")
     if options.plan_report:
         parts.append(report.demoted(options.plan_report.read_text(encoding="utf-8")))
     else:
@@ -167,15 +167,14 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
 
 
 def command() -> str:
-    """What made the report, without the name of whoever ran it."""
+    """Command line of the report, without the name of the home folder."""
     return f"python3 {shlex.join(sys.argv)}".replace(str(pathlib.Path.home()), "~")
 
 
 def attempt(section: Callable[[], str]) -> tuple[str, bool]:
-    """A section's text and whether it is sound.
+    """A section's text, and whether it succeeded.
 
-    One that fails says so in the report: what the others took minutes to
-    measure is not thrown away.
+    A failure is part of the report, which keeps the other sections.
     """
     import plain_graph
     import process
@@ -190,13 +189,13 @@ def attempt(section: Callable[[], str]) -> tuple[str, bool]:
         print(f"bench: {failure}", file=sys.stderr)
         return f"**Failed:**\n\n```text\n{failure}\n```", False
     except Exception as failure:
-        # Not foreseen: whoever mends it needs to see where.
+        # Unexpected: the traceback shows the place.
         traceback.print_exc()
         return f"**Failed:**\n\n```text\n{type(failure).__name__}: {failure}\n```", False
 
 
 def semql_home() -> pathlib.Path:
-    """Where semql keeps its models, by the same rules as semql."""
+    """semql's folder of models, found by semql's rules."""
     if os.environ.get("SEMQL_HOME"):
         return pathlib.Path(os.environ["SEMQL_HOME"])
     data = os.environ.get("XDG_DATA_HOME")

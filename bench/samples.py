@@ -1,4 +1,4 @@
-"""Which texts are embedded?
+"""Texts of the measurements.
 
 Always distinct ones, so that semql's leaving out of repeated texts gives it
 nothing here, and always the same for the same data: a sample by a fixed seed.

@@ -20,7 +20,7 @@ class Bench:
 
     def section(self) -> str:
         """The section of the report, in markdown."""
-        # One sample, of which the smaller sizes take the first rows.
+        # Smaller sizes are the first rows of one sample.
         texts, warm_up = samples.titles(self.data, self.sizes[-1])
         samples.write(warm_up, self.folder / "warm-up.parquet")
         parts = [self._method()]

@@ -23,7 +23,7 @@ DIMS = 384
 K = 10
 COPIES = 10
 ROUNDS = 4
-# Rows of which the nearest are looked for: half, few, very few, and some that are not like the queries.
+# Filters: half of the rows, few, very few, and rows unlike the queries.
 FILTERS = {
     "every other row": "id % 2 = 0",
     "one in 20": "id % 20 = 0",
@@ -38,7 +38,7 @@ class Bench:
     shell: Shell
     data: pathlib.Path
     folder: pathlib.Path
-    # Titles that are indexed, and repetitions.
+    # Number of indexed titles, and repetitions.
     indexed: int
     repeats: int
 
@@ -60,7 +60,7 @@ class Bench:
         query = vectors_of(asked)[1][0]
         copies = " UNION ALL ".join([f"SELECT * FROM {quoted(titles)}"] * COPIES)
         wanted = f"SELECT id, score FROM vector_search(kept, '{QUERIES[0]}', k => {K})"
-        # By turns, since memory is not equally fast from one minute to the next where machines share it.
+        # By turns, since memory bandwidth varies on shared machines.
         searches, products, reads = [], [], []
         for _ in range(ROUNDS):
             searches += self.shell.time(
@@ -114,7 +114,7 @@ class Bench:
         )
 
         def found(sql: list[str]) -> float:
-            """The share of the exact answers that searches by the index find."""
+            """Recall of searches by the index."""
             off = ["SET ai.index_recall = 1"]
             pairs = [(set(titles(self.shell, [], one)), set(titles(self.shell, off, one))) for one in sql]
             return sum(len(own & true) for own, true in pairs) / sum(len(true) for _, true in pairs)
@@ -246,7 +246,7 @@ def vectors_of(file: pathlib.Path) -> tuple[list, np.ndarray]:
 
 
 def reading(values: np.ndarray) -> Callable[[], None]:
-    """All cores together read the whole of an array."""
+    """A function that reads an array with all cores."""
     parts = np.array_split(values.reshape(-1), machine.cores())
 
     def once() -> None:
@@ -264,7 +264,7 @@ def median(work: Callable[[], object], repeats: int) -> float:
 
 
 def times(work: Callable[[], object], repeats: int) -> list[float]:
-    """How many seconds it takes each time, once it is warm."""
+    """Seconds of each run, after a warm-up."""
     work()
     seconds = []
     for _ in range(repeats):

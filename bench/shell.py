@@ -1,9 +1,9 @@
-"""How long does a query take in semql's shell?
+"""Times of queries in semql's shell.
 
-Statements run from a query file in one process. What comes first warms up and
-is not timed; then `\\timing` prints how long each statement took, from parsing
-to the last row written. Neither the start of the process nor the loading of a
-model is in these times.
+Statements run from a query file in one process. The first ones warm up and are
+not timed; then `\\timing` prints the duration of each statement, from parsing to
+the last row written. The times include neither the start of the process nor the
+loading of a model.
 """
 
 import dataclasses
@@ -24,12 +24,11 @@ class Timed:
 @dataclasses.dataclass(frozen=True)
 class Shell:
     binary: pathlib.Path
-    # Where query files are written and run: outside the checkout, so that no
-    # data dictionary lying around changes the measurement.
+    # Folder of the query files, outside the checkout and its data dictionary.
     folder: pathlib.Path
 
     def time(self, warm_up: list[str], timed: list[str]) -> Timed:
-        """Runs all statements; one time for each of the timed ones."""
+        """Run all statements, and return the durations of `timed`."""
         query_file = self.folder / "measure.sql"
         statements = [f"{sql};" for sql in warm_up] + ["\\timing on"] + [f"{sql};" for sql in timed]
         query_file.write_text("\n".join(statements) + "\n")
@@ -41,12 +40,12 @@ class Shell:
             raise process.ProcessFailure(
                 f"{self.binary} printed {len(seconds)} times for {len(timed)} timed statements. "
                 "The benchmarks read lines such as 'Time: 0.123 s' from standard error (bench/shell.py); "
-                "did what \\timing prints change?"
+                "did the output of \\timing change?"
             )
         return Timed(seconds, finished.peak_bytes)
 
     def rows_as_json(self, set_up: list[str], sql: str) -> str:
-        """What a query answers, as JSON."""
+        """Rows of a query, as JSON."""
         command = "; ".join([*set_up, sql])
         return process.run(
             [str(self.binary), "--no-rc", "--quiet", "--format", "json", "--command", command], self.folder
@@ -57,5 +56,5 @@ class Shell:
 
 
 def quoted(value: "str | pathlib.Path") -> str:
-    """A text as a literal of SQL."""
+    """A text as an SQL literal."""
     return "'" + str(value).replace("'", "''") + "'"

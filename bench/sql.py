@@ -45,7 +45,7 @@ DUCKDB = "DuckDB"
 
 
 class DifferentAnswers(Exception):
-    """The engines do not answer a query alike, or not at all: their times cannot be compared."""
+    """The results of the engines differ, so their times cannot be compared."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,10 +82,10 @@ class Bench:
         schema = pa.schema(
             [("id", pa.int64()), *source.schema, ("price", pa.float64()), ("seller", pa.int64()), ("sold", pa.date32())]
         )
-        # Written by neither of the engines, so that none reads its own layout.
+        # Written by a fourth program, so that no engine reads its own layout.
         with pq.ParquetWriter(self.folder / "offers.parquet", schema) as writer:
             for copy in range(self.copies):
-                # Multiplied by primes: spread like random numbers, the same every time.
+                # Multiples of primes are spread and the same in each run.
                 columns = [
                     pa.array(row * self.copies + copy),
                     *source.columns,
@@ -134,7 +134,7 @@ class Bench:
         return lambda: _timed(lambda sql: connection.execute(sql).fetchall())
 
     def _compare_answers(self, tables: dict[str, pathlib.Path]) -> None:
-        """A fast engine that answers something else would be no finding."""
+        """Fail unless all engines return the same rows."""
         context, connection = self._datafusion_context(tables), self._duckdb_connection(tables)
         set_up = self._semql_set_up(tables)
         for sql in QUERIES:
@@ -147,13 +147,13 @@ class Bench:
                 name: [[_comparable(cell) for cell in row] for row in rows] for name, rows in answers.items()
             }
             if not answers[DUCKDB]:
-                raise DifferentAnswers(f"nothing is found by\n{sql}\nso its time would mean nothing (bench/sql.py)")
+                raise DifferentAnswers(f"no rows from\n{sql}\nso its time means nothing (bench/sql.py)")
             for name in (SEMQL, DATAFUSION):
                 if comparable[name] != comparable[DUCKDB]:
                     raise DifferentAnswers(
                         f"{name} and {DUCKDB} answer differently to\n{sql}\n"
                         f"{name}: {str(comparable[name])[:300]}\n{DUCKDB}: {str(comparable[DUCKDB])[:300]}\n"
-                        "Either one of them is wrong or the query (bench/sql.py) means different things to them."
+                        "One of them is wrong, or the query (bench/sql.py) has no unique result."
                     )
 
     def _method(self, rows: int, tables: dict[str, pathlib.Path]) -> str:
@@ -188,7 +188,7 @@ class Bench:
 
 
 def _timed(run: Callable[[str], Any]) -> list[float]:
-    """One time for each query, after all of them have run once."""
+    """Seconds of each query, after a run of all queries."""
     for sql in QUERIES:
         run(sql)
     seconds = []
@@ -200,7 +200,7 @@ def _timed(run: Callable[[str], Any]) -> list[float]:
 
 
 def _comparable(cell: Any) -> str:
-    """The same text for the same value, whichever engine and format it came from."""
+    """The same text for the same value of each engine and format."""
     if isinstance(cell, (int, float)):
         # Sums of floating-point numbers depend on the order of adding.
         return f"{float(cell):.9g}"

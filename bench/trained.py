@@ -1,4 +1,4 @@
-"""How good are classifiers made by CREATE MODEL, beside a linear SVM of scikit-learn on the same rows?"""
+"""Classifiers of CREATE MODEL compared with a linear SVM of scikit-learn on the same rows."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from shell import Shell, quoted
 LEVELS = ("lvl1", "lvl2", "lvl3")
 OFFER = ('"Name"', '"Description"')
 ALL = (*OFFER, '"CategoryText"', '"URL"')
-# What is read, and how.
+# Columns and options of each model.
 MODELS = {
     "Name and Description, words": (OFFER, "features ngrams"),
     "Name and Description (token vectors)": (OFFER, "features token_vectors"),

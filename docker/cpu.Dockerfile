@@ -1,12 +1,12 @@
-# semql for the CPU, with ONNX Runtime and the default model: runs offline.
+# semql for the CPU, with ONNX Runtime and the default model. Runs offline.
 #
 #   docker build -f docker/cpu.Dockerfile -t semql .
 #   docker run --rm -it -v "$PWD:/data" semql
 #   docker run --rm -v "$PWD:/data" semql -c "SELECT count(*) FROM 'products.parquet'"
 #
-# The folder of the data has to be writable for user 1000 where results go there.
+# User 1000 must be able to write to a folder that receives results.
 
-# Bookworm, so that the program also runs on newer systems than it is built on.
+# Bookworm, whose glibc is old enough for current systems.
 FROM rust:1.94-slim-bookworm AS build
 WORKDIR /src
 ENV CARGO_INCREMENTAL=0
@@ -28,7 +28,7 @@ COPY --from=build /src/target/release/semql /usr/local/bin/semql
 COPY --from=runtime --chown=1000 /opt/semql /opt/semql
 ENV SEMQL_HOME=/opt/semql
 USER 1000
-# The image works, or there is none; and the model's graphs are kept in it.
+# Verifies the image, and caches the model's graphs in it.
 RUN semql --no-rc -c "SELECT categorize('Stapler', 'for up to 25 sheets')"
 VOLUME /data
 WORKDIR /data

@@ -1,13 +1,13 @@
 # semql for NVIDIA GPUs, with ONNX Runtime's GPU build and the default model.
-# Needs a driver of CUDA 13 (580 or later) and NVIDIA's container toolkit; where
-# there is no GPU, it runs on the CPU.
+# Needs a driver of CUDA 13 (580 or later) and NVIDIA's container toolkit. Without
+# a GPU it runs on the CPU.
 #
 #   docker build -f docker/cuda.Dockerfile -t semql:cuda .
 #   docker run --rm -it --gpus all -v "$PWD:/data" semql:cuda --set ai.device=cuda
 #
-# The folder of the data has to be writable for user 1000 where results go there.
+# User 1000 must be able to write to a folder that receives results.
 
-# Bookworm, so that the program also runs on newer systems than it is built on.
+# Bookworm, whose glibc is old enough for current systems.
 FROM rust:1.94-slim-bookworm AS build
 WORKDIR /src
 ENV CARGO_INCREMENTAL=0
@@ -19,7 +19,7 @@ COPY scripts/setup.py /setup.py
 RUN SEMQL_HOME=/opt/semql python3 /setup.py --gpu
 
 FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04
-# Ubuntu's image has a user 1000, whose place this takes.
+# Replaces user 1000 of Ubuntu's image.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \
@@ -31,7 +31,7 @@ COPY --from=build /src/target/release/semql /usr/local/bin/semql
 COPY --from=runtime --chown=1000 /opt/semql /opt/semql
 ENV SEMQL_HOME=/opt/semql
 USER 1000
-# The image works, on the CPU at least, or there is none.
+# Verifies the image on the CPU.
 RUN semql --no-rc -c "SELECT categorize('Stapler', 'for up to 25 sheets')"
 VOLUME /data
 WORKDIR /data

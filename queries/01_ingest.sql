@@ -1,7 +1,7 @@
--- Ingest: any source of product offers to compressed Parquet, and a 40% sample.
+-- Ingest: product offers from any source to compressed Parquet, and a 40% sample.
 --
 -- needs   :source, a file, glob or URL with the columns docid, title, text
---         (the shipped sample, unless -v source=... says otherwise)
+--         (default: the sample; set it with -v source=...)
 -- writes  out/products.parquet, out/products_sample.parquet
 
 \default source queries/sample/products.jsonl
@@ -9,8 +9,8 @@
 COPY (SELECT docid, title, text FROM :'source')
 TO 'out/products.parquet' OPTIONS (compression 'zstd(3)');
 
--- The same offers fall into the sample every time: the digest of an offer
--- decides, not a dice. 0x66666666 is 40% of the way through 32 bits.
+-- The digest of an offer selects the sample, which is the same in each run.
+-- 0x66666666 is 40% of the range of 32 bits.
 COPY (
     SELECT docid, title, text
     FROM 'out/products.parquet'

@@ -1,4 +1,4 @@
--- Profile: how many offers, what is missing, how long the texts are.
+-- Profile: number of offers, missing values, lengths of texts.
 --
 -- needs   out/products.parquet (01_ingest.sql)
 -- writes  nothing

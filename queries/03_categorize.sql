@@ -1,7 +1,7 @@
--- Categorise: each offer gets one label of the taxonomy product_category.
+-- Categorize: one label of the taxonomy product_category for each offer.
 --
 -- needs   out/products.parquet (01_ingest.sql), the default model;
---         :limit, the most offers to take (all, unless -v limit=... says otherwise)
+--         :limit, the maximum number of offers (default: all; set it with -v limit=...)
 -- writes  out/products_with_category.parquet
 
 \default limit 1000000000

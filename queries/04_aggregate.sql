@@ -1,5 +1,5 @@
--- Aggregate: how many products each category has, and the chart of it: at the
--- prompt, and as files to look at and to print.
+-- Aggregate: number of products in each category, and its chart, at the prompt and
+-- as files.
 --
 -- needs   out/products_with_category.parquet (03_categorize.sql)
 -- writes  out/categories.svg, out/categories.html

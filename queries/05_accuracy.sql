@@ -1,7 +1,7 @@
--- Accuracy: the categories beside the labels that people gave.
+-- Accuracy: predicted categories compared with human labels.
 --
 -- needs   :labelled, a file with the columns title, text and gold
---         (the shipped sample, unless -v labelled=... says otherwise), the default model
+--         (default: the sample; set it with -v labelled=...); the default model
 -- writes  out/labelled.parquet
 
 \default labelled queries/sample/products.jsonl

@@ -1,7 +1,7 @@
--- Similar products: the offers nearest in meaning to a few words.
+-- Similar products: the offers most similar in meaning to a query text.
 --
 -- needs   out/products_with_category.parquet (03_categorize.sql), the default model;
---         :looking_for, the words
+--         :looking_for, the query text
 -- writes  nothing
 
 \default looking_for something warm to wear on a winter hike

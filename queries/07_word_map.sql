@@ -1,9 +1,9 @@
--- Word map: what the most common words of titles and texts mean by how they are used.
+-- Word map: word2vec vectors of the most frequent words of titles and texts.
 --
 -- needs   out/products.parquet (01_ingest.sql);
---         :words, how many words, and :min_count, how often they are there at least
--- writes  out/word_map.parquet: words, how often they are there, their word2vec vectors
---         and their places on a t-SNE map
+--         :words, the number of words, and :min_count, their minimum frequency
+-- writes  out/word_map.parquet: words, their frequencies, their word2vec vectors and
+--         their positions on a t-SNE map
 
 \default words 500
 \default min_count 5

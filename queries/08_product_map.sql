@@ -1,13 +1,13 @@
--- Product map: groups of offers that are alike, named by their words, and a map of the offers.
+-- Product map: clusters of similar offers, named by their words, and a map of the offers.
 --
 -- needs   out/products.parquet (01_ingest.sql), the default model;
---         :products, how many offers at most, and :groups, how many groups
--- writes  out/product_map.parquet: offers, their groups, and their places on a t-SNE map
+--         :products, the maximum number of offers, and :groups, the number of clusters
+-- writes  out/product_map.parquet: offers, their clusters, and their positions on a t-SNE map
 
 \default products 5000
 \default groups 12
 
--- The digests of the offers decide which ones are taken: the same every time.
+-- The digests of the offers select them, the same ones in each run.
 CREATE OR REPLACE TABLE mapped AS
 SELECT docid, title, kmeans(v, :groups) OVER () AS topic, tsne(v) OVER () AS place
 FROM (

@@ -1,4 +1,4 @@
--- Accuracy on MWPD2020 task 2: people's GS1 GPC labels mapped to the eight.
+-- Accuracy on MWPD2020 task 2: human GS1 GPC labels mapped to the eight categories.
 --
 -- needs   :data, validation.jsonl or train.jsonl of the data set; the default model
 -- writes  out/labelled.parquet

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the saved pipeline, one query file after the other, on the shipped sample.
+# Runs the query files of the pipeline in order, on the sample.
 set -eu
 semql=$1
 rm -rf out
@@ -7,4 +7,4 @@ for query in queries/0*.sql; do
     printf '\n-- %s\n' "$query"
     "$semql" --no-rc -f "$query"
 done
-printf '\nThe results are in out/. Open a prompt on them with %s\n' "$semql"
+printf '\nThe results are in out/. Query them with %s\n' "$semql"

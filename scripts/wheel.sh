@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the wheel of the Python package into $TARGET/wheels, with the flags of
-# every other build, so that nothing is compiled twice.
+# all builds, which share their dependencies.
 set -euo pipefail
 
 TARGET=${TARGET:-target}

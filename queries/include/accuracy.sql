@@ -1,5 +1,5 @@
 -- Accuracy, F1 and the confusion matrix of out/labelled.parquet, which has the
--- columns gold and category. Read by 05_accuracy.sql and mwpd2020.sql.
+-- columns gold and category. Included by 05_accuracy.sql and mwpd2020.sql.
 
 SELECT
     COUNT(*) AS offers,
@@ -13,17 +13,17 @@ WITH cells AS (
     SELECT cell['label'] AS label, cell['predicted'] AS predicted, cell['count'] AS offers
     FROM (SELECT unnest(confusion_matrix(category, gold)) AS cell FROM 'out/labelled.parquet')
 ),
-said AS (SELECT predicted AS label, SUM(offers) AS offers FROM cells GROUP BY predicted)
+predictions AS (SELECT predicted AS label, SUM(offers) AS offers FROM cells GROUP BY predicted)
 SELECT
     cells.label,
     SUM(cells.offers) AS offers,
-    round(SUM(cells.offers) FILTER (WHERE cells.predicted = cells.label) / CAST(MAX(said.offers) AS DOUBLE), 3) AS precision,
+    round(SUM(cells.offers) FILTER (WHERE cells.predicted = cells.label) / CAST(MAX(predictions.offers) AS DOUBLE), 3) AS precision,
     round(SUM(cells.offers) FILTER (WHERE cells.predicted = cells.label) / CAST(SUM(cells.offers) AS DOUBLE), 3) AS recall
-FROM cells LEFT JOIN said ON said.label = cells.label
+FROM cells LEFT JOIN predictions ON predictions.label = cells.label
 GROUP BY cells.label
 ORDER BY offers DESC;
 
--- Rows are what people said, columns what categorize() said.
+-- Rows are human labels, columns are predictions of categorize().
 SELECT
     gold,
     COUNT(*) FILTER (WHERE category = 'Health, Beauty') AS health,
