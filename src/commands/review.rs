@@ -31,7 +31,7 @@ const MAX_LINE_WIDTH: usize = 100;
 const MAX_TEXT_LINES: usize = 4;
 
 /// Row to label.
-struct Candidate {
+struct ReviewCandidate {
     title: Option<String>,
     text: Option<String>,
     /// Labels with their scores, best first.
@@ -106,7 +106,7 @@ pub async fn run(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
 }
 
 /// Labels in alphabetical order, the same for all rows.
-fn labels(row: &Candidate) -> Vec<String> {
+fn labels(row: &ReviewCandidate) -> Vec<String> {
     let mut labels: Vec<String> = row.scores.iter().map(|(label, _)| label.clone()).collect();
     labels.sort();
     labels
@@ -117,7 +117,7 @@ async fn least_certain(
     shell: &mut Shell,
     table: &str,
     answers: &ReviewFile,
-) -> Result<Vec<Candidate>> {
+) -> Result<Vec<ReviewCandidate>> {
     let session = std::sync::Arc::clone(&shell.session);
     let reference = table_reference(table, table)?;
     diagnose::check_table(&session, &reference).await?;
@@ -163,7 +163,7 @@ async fn least_certain(
 /// Temporary table of the rows to classify.
 const CANDIDATES_TABLE: &str = "__review";
 
-fn add_candidates(batch: &RecordBatch, rows: &mut Vec<Candidate>) {
+fn add_candidates(batch: &RecordBatch, rows: &mut Vec<ReviewCandidate>) {
     let text = |column: usize, row: usize| {
         let column = arrow::compute::cast(batch.column(column), &arrow::datatypes::DataType::Utf8);
         let column = column.ok()?;
@@ -177,7 +177,7 @@ fn add_candidates(batch: &RecordBatch, rows: &mut Vec<Candidate>) {
         let names = pairs.column(0).as_string::<i32>();
         let scores = pairs.column(1).as_primitive::<Float64Type>();
         let scores = names.iter().zip(scores.iter());
-        rows.push(Candidate {
+        rows.push(ReviewCandidate {
             title: text(0, row),
             text: text(1, row),
             scores: scores
@@ -189,7 +189,7 @@ fn add_candidates(batch: &RecordBatch, rows: &mut Vec<Candidate>) {
 
 /// Text of a row with its scores and the keys of the labels.
 fn describe(
-    row: &Candidate,
+    row: &ReviewCandidate,
     at: usize,
     all: usize,
     labels: &[String],

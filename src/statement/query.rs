@@ -5,20 +5,22 @@ use std::sync::Arc;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::context::SQLOptions;
+use datafusion::execution::context::{QueryPlanner, SQLOptions};
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlannedStatement, WriteOp};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
 use futures::TryStreamExt;
 use futures::future::{BoxFuture, FutureExt};
+use semql_udfs::AiQueryPlanner;
+use semql_udfs::plan::estimates;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::context::StatementContext;
 use super::outcome::Outcome;
 use super::parsed::{Statement, StatementCommand};
-use super::{assignment, diagnose, required_models};
+use super::{assignment, diagnose, explain, required_models};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
 
@@ -140,6 +142,7 @@ pub fn run_plan(context: &StatementContext, plan: LogicalPlan) -> BoxFuture<'_, 
                 session.ctx.execute_logical_plan(plan).await?;
                 Ok(Outcome::done(""))
             }
+            LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => run_explain(context, plan).await,
             plan => {
                 let stream = stream(context, plan).await?;
                 Ok(Outcome::Rows {
@@ -177,6 +180,34 @@ async fn stream(
         run_blocking(async move { Ok(state.create_physical_plan(&plan).await?) }).await?;
     context.observer.plan_started(&plan);
     Ok(execute_stream(plan, task)?)
+}
+
+/// Runs `EXPLAIN`. Without `ANALYZE`, its first row is the estimate of the explained
+/// plan as this process would run it, also with a cluster.
+async fn run_explain(context: &StatementContext, plan: LogicalPlan) -> Result<Outcome> {
+    let state = context.session.ctx.state();
+    let task = state.task_ctx();
+    let planned = run_blocking(async move {
+        let plan = state.optimize(&plan)?;
+        let estimates = match &plan {
+            LogicalPlan::Explain(explain) => {
+                let planner = AiQueryPlanner::default();
+                let explained = planner.create_physical_plan(&explain.plan, &state).await;
+                // The rows of EXPLAIN, or its own error, report errors of this plan.
+                explained.map_or_else(|_| Vec::new(), |explained| estimates(explained.as_ref()))
+            }
+            _ => Vec::new(),
+        };
+        let planner = state.query_planner();
+        Ok((
+            estimates,
+            planner.create_physical_plan(&plan, &state).await?,
+        ))
+    });
+    let (estimates, plan) = planned.await?;
+    context.observer.plan_started(&plan);
+    let plans: Vec<RecordBatch> = execute_stream(plan, task)?.try_collect().await?;
+    Ok(Outcome::of_batch(explain::rows(estimates, &plans)?))
 }
 
 /// The number of rows in the result of DML.

@@ -8,34 +8,33 @@ use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value, Visit, Visitor,
 };
-use semql_udfs::{AiOptions, ModelFacts};
+use semql_udfs::AiOptions;
 
 use super::syntax::explained_ast;
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
 
-/// Finds the models of a statement, and returns their properties. The session's
-/// token cancels a download.
+/// Finds the models of a statement. The session's token cancels a download.
 ///
 /// # Errors
 /// A model that is missing, not allowed, or cannot be downloaded.
-pub async fn resolve(session: &Session, statement: &EngineStatement) -> Result<Vec<ModelFacts>> {
+pub async fn resolve(session: &Session, statement: &EngineStatement) -> Result<()> {
     let models = ModelReferences::of(statement);
     let Some(options) = AiOptions::from_session(&session.ctx).filter(|_| !models.0.is_empty())
     else {
-        return Ok(Vec::new());
+        return Ok(());
     };
     let resolved = tokio::task::spawn_blocking(move || {
-        let facts = models.0.into_iter().map(|model| {
+        models.0.into_iter().try_for_each(|model| {
             let mut settings = options.settings.clone();
             if let Some(model) = model {
                 settings.model = model;
             }
-            options
+            let facts = options
                 .runtime
-                .facts_with_cancel(&settings, &options.cancel)
-        });
-        facts.collect::<std::result::Result<Vec<_>, _>>()
+                .facts_with_cancel(&settings, &options.cancel);
+            facts.map(drop)
+        })
     });
     match resolved.await {
         Ok(resolved) => Ok(resolved?),

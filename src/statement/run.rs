@@ -3,7 +3,7 @@
 use super::context::StatementContext;
 use super::outcome::Outcome;
 use super::parsed::{Effect, Statement, StatementCommand};
-use super::{copy, describe, explain, index, model, query, show, summarize};
+use super::{copy, describe, index, model, query, show, summarize};
 use crate::error::{ErrorKind, Result, ShellError};
 
 /// Runs one statement.
@@ -17,10 +17,9 @@ pub async fn run(context: &StatementContext, statement: &Statement) -> Result<Ou
         session.policy.check_write(statement.tag())?;
     }
     match &statement.command {
-        StatementCommand::Engine(_) | StatementCommand::Show { .. } => {
-            query::run(context, statement).await
-        }
-        StatementCommand::Explain(_) => explain::run(context, statement).await,
+        StatementCommand::Engine(_)
+        | StatementCommand::Explain(_)
+        | StatementCommand::Show { .. } => query::run(context, statement).await,
         StatementCommand::CopyTo(copy) => copy::run(context, copy).await,
         StatementCommand::Set { key, value } => {
             session.assign(key, value.as_deref()).await?;

@@ -13,7 +13,7 @@ use super::context::StatementContext;
 use super::observer::{StatementObserver, Unobserved};
 use super::outcome::Outcome;
 use super::parsed::Statement;
-use super::{explain, parser, query, run};
+use super::{parser, query, run};
 use crate::error::{Result, ShellError};
 use crate::inference_notices::InferenceNotices;
 use crate::session::Session;
@@ -132,12 +132,9 @@ impl StatementRunner {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn run_plan(&self, statement: Statement, plan: LogicalPlan) -> Result<Outcome> {
+    pub async fn run_plan(&self, plan: LogicalPlan) -> Result<Outcome> {
         let (scope, context) = (self.begin(), self.context.clone());
-        let outcome = self.supervise(&scope, async move {
-            let outcome = query::run_plan(&context, plan).await?;
-            explain::by_line(&context.session, &statement, outcome).await
-        });
+        let outcome = self.supervise(&scope, async move { query::run_plan(&context, plan).await });
         let outcome = outcome.await?;
         Ok(self.supervised(outcome, scope))
     }

@@ -79,15 +79,44 @@ async fn explain_shows_the_estimate_first() {
     run(&runner, "CREATE TABLE t AS SELECT 'tea' AS a")
         .await
         .unwrap();
-    let explained = run(&runner, "EXPLAIN SELECT embed(a) FROM t")
-        .await
-        .unwrap();
-    let first = explained.lines().nth(3).unwrap();
-    assert!(first.contains("| estimate "), "{explained}");
-    assert!(first.contains("at most 1 text,"), "{explained}");
-    assert!(first.contains("device auto, precision "), "{explained}");
-    let plain = run(&runner, "EXPLAIN SELECT a FROM t").await.unwrap();
-    assert!(!plain.contains("estimate"), "{plain}");
+    for format in ["INDENT", "TREE", "PGJSON", "GRAPHVIZ"] {
+        let sql = format!("EXPLAIN FORMAT {format} SELECT embed(a) FROM t");
+        let explained = run(&runner, &sql).await.unwrap();
+        let first = explained.lines().nth(3).unwrap();
+        assert!(first.contains("| estimate "), "{explained}");
+        for part in ["at most 1 text,", ", device auto, precision fp32 "] {
+            assert!(first.contains(part), "{explained}");
+        }
+    }
+    let sum = "EXPLAIN SELECT count(embed(a)), count(embed(upper(a))) FROM t";
+    let sum = run(&runner, sum).await.unwrap();
+    assert!(sum.contains("at most 2 texts,"), "{sum}");
+    let literal = "EXPLAIN SELECT 'InferExec: rows<=7, texts<=7' AS a FROM t";
+    for plain in ["EXPLAIN SELECT a FROM t", literal] {
+        let plain = run(&runner, plain).await.unwrap();
+        assert!(!plain.contains("estimate"), "{plain}");
+    }
+}
+
+/// As the extended protocol of the server does.
+#[tokio::test]
+async fn a_prepared_explain_returns_the_same_rows() {
+    let runner = open().await;
+    for sql in [
+        "SET ai.model = 'deterministic'",
+        "CREATE TABLE t AS SELECT 'tea' AS a",
+    ] {
+        run(&runner, sql).await.unwrap();
+    }
+    let sql = "EXPLAIN SELECT embed(a) FROM t";
+    let plan = runner.plan(parse_one(sql).unwrap()).await.unwrap().unwrap();
+    let Outcome::Rows { stream, .. } = runner.run_plan(plan).await.unwrap() else {
+        panic!("no rows");
+    };
+    let batches: Vec<RecordBatch> = stream.try_collect().await.unwrap();
+    let prepared = pretty_format_batches(&batches).unwrap().to_string();
+    assert!(prepared.contains("| estimate "), "{prepared}");
+    assert_eq!(prepared, run(&runner, sql).await.unwrap());
 }
 
 /// Values through parameters of other types: the column keeps its type, or the

@@ -95,7 +95,7 @@ impl Connection {
     ) -> PgWireResult<Response> {
         self.check(statement)?;
         let (runner, cancellation) = self.runner()?;
-        let work = runner.run_plan(statement.clone(), plan);
+        let work = runner.run_plan(plan);
         let outcome = run_cancellable(token, &cancellation, work).await?;
         Ok(Response::of_outcome(statement, outcome))
     }

@@ -25,6 +25,9 @@ const PROVENANCE: &str = "semql.";
 /// Metadata key of columns that a model computes.
 const MODEL: &str = "semql.model";
 
+/// Metadata key with the pooling of a vector, which files of earlier versions lack.
+const POOLING: &str = "semql.pooling";
+
 /// Metadata key with the call, as in the query.
 const CALL: &str = "semql.call";
 
@@ -161,7 +164,7 @@ impl RefreshQuery {
             return Some("the file has other columns".to_string());
         }
         let mut pairs = self.columns.iter().zip(old.fields());
-        let (column, _) = pairs.find(|(column, old)| column.provenance != provenance(old))?;
+        let (column, _) = pairs.find(|(column, old)| !column.matches(old))?;
         Some(format!(
             "{} in the file comes from another model, taxonomy or call",
             column.field.name()
@@ -229,6 +232,18 @@ impl RefreshQuery {
 }
 
 impl RefreshColumn {
+    /// Whether the file's column has the same provenance.
+    fn matches(&self, old: &Field) -> bool {
+        let mut found = provenance(old);
+        if let (Some(found), Some(own)) = (&mut found, &self.provenance)
+            && let Some(pooling) = own.get(POOLING)
+        {
+            let found = found.entry(POOLING.to_string());
+            found.or_insert_with(|| pooling.clone());
+        }
+        found == self.provenance
+    }
+
     /// `expr` under the column's name, with its metadata.
     fn named(&self, expr: Expr) -> Expr {
         let mut metadata: HashMap<String, String> = self.field.metadata().clone();

@@ -260,9 +260,11 @@ impl ScalarUDFImpl for ModelUdf {
             }
             _ => None,
         };
-        let provenance = planning::provenance(&facts, &settings, taxonomy.as_deref());
-        let field = self.function.output_field(&facts).with_metadata(provenance);
-        Ok(Arc::new(field.with_name(name).with_nullable(true)))
+        let field = self.function.output_field(&facts);
+        let mut metadata = planning::provenance(&facts, &settings, taxonomy.as_deref());
+        metadata.extend(field.metadata().clone());
+        let field = field.with_name(name).with_nullable(true);
+        Ok(Arc::new(field.with_metadata(metadata)))
     }
 
     /// Checks labels once `['a', 'b']` has become a literal, so that wrong ones fail on

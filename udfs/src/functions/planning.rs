@@ -104,17 +104,12 @@ pub fn labels_taxonomy(labels: &ScalarValue) -> Result<Taxonomy> {
     }
 }
 
-/// Field of a vector, with its model as metadata.
+/// Field of a vector, with its pooling as metadata beside its [`provenance`].
 pub fn vector_field(facts: &ModelFacts) -> Field {
     let item = Arc::new(Field::new_list_field(DataType::Float32, true));
-    let provenance = HashMap::from([
-        ("semql.model".to_string(), facts.name.clone()),
-        ("semql.revision".to_string(), facts.revision.clone()),
-        ("semql.pooling".to_string(), facts.pooling.clone()),
-        ("semql.precision".to_string(), facts.precision.clone()),
-    ]);
+    let pooling = HashMap::from([("semql.pooling".to_string(), facts.pooling.clone())]);
     let vector = DataType::FixedSizeList(item, facts.dims as i32);
-    Field::new("", vector, true).with_metadata(provenance)
+    Field::new("", vector, true).with_metadata(pooling)
 }
 
 /// Metadata of a result: what must be equal for two results to be comparable.

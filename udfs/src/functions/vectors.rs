@@ -12,7 +12,10 @@ use datafusion::error::Result;
 use super::call_syntax::{call_syntax, check_argument_count};
 
 /// Metadata that two vectors must share to be comparable.
-const MODEL_METADATA: &[&str] = &["semql.model", "semql.revision", "semql.pooling"];
+const MODEL_METADATA: &[&str] = &["semql.model", "semql.revision", POOLING];
+
+/// Compared only if both vectors have it, since files of earlier versions lack it.
+const POOLING: &str = "semql.pooling";
 
 /// The type of a vector's values; `None` for other types.
 pub fn vector_value_type(vector: &DataType) -> Option<&DataType> {
@@ -104,8 +107,11 @@ pub fn check_same_model(function: &str, fields: &[FieldRef]) -> Result<()> {
         return Ok(());
     };
     for other in embedded {
-        let differs = |key: &&&str| first.metadata().get(**key) != other.metadata().get(**key);
-        if MODEL_METADATA.iter().any(|key| differs(&key)) {
+        let differs = |key: &str| match (first.metadata().get(key), other.metadata().get(key)) {
+            (None, _) | (_, None) if key == POOLING => false,
+            (a, b) => a != b,
+        };
+        if MODEL_METADATA.iter().any(|key| differs(key)) {
             return plan_err!(
                 "{function} cannot compare vectors of two models, {} and {}: embed both with one model",
                 describe_model(first),
@@ -253,6 +259,22 @@ mod tests {
     use arrow::datatypes::Float32Type;
 
     use super::*;
+
+    #[test]
+    fn vectors_of_different_pooling_cannot_be_compared() {
+        let vector = |pooling: Option<&str>| {
+            let model = [("semql.model", "m"), ("semql.revision", "r")];
+            let metadata = model.into_iter().chain(pooling.map(|it| (POOLING, it)));
+            let metadata = metadata.map(|(key, value)| (key.to_string(), value.to_string()));
+            let vector = Field::new("v", DataType::new_list(DataType::Float32, true), true);
+            Arc::new(vector.with_metadata(metadata.collect()))
+        };
+        let check = |a, b| check_same_model("f", &[vector(a), vector(b)]);
+        assert!(check(Some("mean"), Some("mean")).is_ok());
+        assert!(check(Some("mean"), None).is_ok());
+        let error = check(Some("mean"), Some("cls")).unwrap_err().to_string();
+        assert!(error.contains("m r mean and m r cls"), "{error}");
+    }
 
     #[test]
     fn slices_of_both_list_types_have_their_rows() {
