@@ -362,10 +362,10 @@ fn searched(scan: &TableScan, search: &NearestRows) -> Option<LogicalPlan> {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::physical_plan::execution_plan::reset_plan_states;
     use datafusion::datasource::source::DataSourceExec;
     use datafusion::execution::memory_pool::{MemoryPool, UnboundedMemoryPool};
     use datafusion::physical_plan::collect;
+    use datafusion::physical_plan::execution_plan::reset_plan_states;
     use datafusion::prelude::{ParquetReadOptions, SessionContext};
 
     use super::super::create::{IndexDefinition, create};
@@ -492,10 +492,7 @@ mod tests {
                 Ok(TreeNodeRecursion::Continue)
             })
             .unwrap();
-            assert!(
-                rows.is_some_and(|rows| (3..20).contains(&rows)),
-                "{rows:?}"
-            );
+            assert!(rows.is_some_and(|rows| (3..20).contains(&rows)), "{rows:?}");
         }
     }
 
