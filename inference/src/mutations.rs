@@ -42,7 +42,7 @@ pub fn extreme(random: &mut Random) -> u64 {
     EDGE_CASES[random.below(EDGE_CASES.len())]
 }
 
-/// Flips, overwrites, truncates or swaps bytes at up to [`MAX_MUTATIONS`] offsets.
+/// Flips, overwrites, truncates or swaps bytes at up to `MAX_MUTATIONS` offsets.
 pub fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
     for _ in 0..=random.below(MAX_MUTATIONS) {
         if !bytes.is_empty() {

@@ -30,7 +30,7 @@ use semql_inference::vector::normalize;
 const MAX_ROWS: usize = 1_000;
 
 /// Replaces the table in the scan of `ORDER BY cosine_distance(column, vector) LIMIT k`
-/// by a [`SearchedTable`], which reads the rows of an index if there is a fresh one.
+/// by a `SearchedTable`, which reads the rows of an index if there is a fresh one.
 /// Between scan and sort there may be filters: the index returns rows that pass.
 #[derive(Debug, Default)]
 pub struct SearchByIndex;
