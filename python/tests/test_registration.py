@@ -115,7 +115,7 @@ def test_invalid_calls_have_clear_errors(ctx: SessionContext) -> None:
         ("SELECT embed(1)", "must be text"),
         ("SELECT embed('a', 'b', 'c')", "takes 1 to 2 arguments"),
         ("SELECT ai_classify(title, ['one']) FROM products", "two or more distinct labels"),
-        ("SELECT kmeans(embed(title), 0) OVER () FROM products", "has to be a whole number from 1"),
+        ("SELECT kmeans(embed(title), 0) OVER () FROM products", "must be a whole number from 1"),
         ("SELECT embed(title, title) FROM products", "must be a literal"),
     ]:
         with pytest.raises(Exception, match=message):
