@@ -1,9 +1,10 @@
 //! Signals: Ctrl-C and SIGTERM.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use semql_udfs::inference::sync::lock;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{ExitCode, ShellError};
@@ -70,10 +71,6 @@ impl Interrupts {
         self.reset();
         ShellError::interrupted()
     }
-}
-
-fn lock(token: &Mutex<CancellationToken>) -> MutexGuard<'_, CancellationToken> {
-    token.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Requests to end the process: SIGTERM.

@@ -1,5 +1,8 @@
 //! Random inputs for property tests, the same in every run.
 
+// Each of the crates that compile this file uses a part of it.
+#![allow(dead_code)]
+
 /// Environment variable with the number of cases for each property test.
 const CASES_VARIABLE: &str = "SEMQL_FUZZ_CASES";
 
@@ -31,6 +34,11 @@ impl Random {
     /// Number below `end`, which is not zero.
     pub fn below(&mut self, end: usize) -> usize {
         (self.number() % end as u64) as usize
+    }
+
+    /// Whether one of `times` equally likely events occurred.
+    pub fn one_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
     }
 
     pub fn pick<T: Copy>(&mut self, items: &[T]) -> T {

@@ -26,7 +26,7 @@ pub mod random;
 mod registry;
 mod runtime;
 mod scheduler;
-mod sync;
+pub mod sync;
 mod taxonomy;
 pub mod vector;
 pub mod vector_index;

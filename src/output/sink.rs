@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::io::{BufWriter, IsTerminal, Stdout, Write};
 use std::path::{Path, PathBuf};
 
+use semql_udfs::inference::atomic_file::{parent_folder, sync_folder};
 use tempfile::NamedTempFile;
 
 use super::pager;
@@ -116,25 +117,6 @@ impl Sink {
         }
         Ok(())
     }
-}
-
-fn parent_folder(target: &Path) -> &Path {
-    match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
-/// Syncs the entries of a folder, such as a renamed file, to the disk.
-#[cfg(unix)]
-pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Does nothing: other systems do not open folders as files.
-#[cfg(not(unix))]
-pub fn sync_folder(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }
 
 /// Permissions of a new file under the umask; temporary files are private by

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::errors::{self, SqlState};
-use super::lock::lock;
+use semql_udfs::inference::sync::lock;
 
 /// Why a statement was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

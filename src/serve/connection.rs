@@ -12,7 +12,6 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::cancel::{CancelHandle, CancelToken, Registration};
 use super::cursor::Cursors;
 use super::errors::{self, SqlState};
-use super::lock::lock;
 use super::log::StatementLog;
 use super::metrics::ConnectionOutcome;
 use super::settings::ClientSettings;
@@ -20,6 +19,7 @@ use super::state::ServerState;
 use crate::error::Result;
 use crate::session::Session;
 use crate::statement::parsed::Access;
+use semql_udfs::inference::sync::lock;
 
 /// State of one connection.
 pub struct Connection {

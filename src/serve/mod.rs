@@ -19,7 +19,6 @@ mod errors;
 mod execute;
 mod handlers;
 mod listener;
-mod lock;
 mod log;
 mod message_loop;
 mod metrics;

@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod process;
+#[path = "../../src/random_cases.rs"]
 pub mod random;
 pub mod skip;
 

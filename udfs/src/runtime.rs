@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use semql_inference::cache::VectorCache;
 use semql_inference::cancellation::Cancellation;
@@ -11,6 +11,7 @@ use semql_inference::classifier::Classifier;
 use semql_inference::encoding::{EncodeContext, Encoder, MeterReading, Throughput};
 use semql_inference::models::hub::DownloadProgress;
 use semql_inference::progress::Progress;
+use semql_inference::sync::lock;
 use semql_inference::vector_index::IndexCache;
 use semql_inference::{InferenceRuntime, ModelFacts, RuntimeLimits, Taxonomy};
 use semql_learning::text_classifier::ClassifierRegistry;
@@ -39,14 +40,6 @@ impl fmt::Debug for Runtime {
             .field("progress", &self.progress())
             .finish_non_exhaustive()
     }
-}
-
-/// Locks `mutex`, poisoned or not: the values behind the locks of this file are
-/// replaced in one step.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl Runtime {

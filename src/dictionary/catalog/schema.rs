@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, TableProvider};
@@ -14,6 +14,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::TableType;
 use datafusion::prelude::SessionContext;
+use semql_udfs::inference::sync::lock;
 
 use crate::dictionary::annotate::describe_provider;
 use crate::dictionary::data_stamp::DataStamp;
@@ -182,9 +183,4 @@ impl SchemaProvider for DictionarySchema {
     fn table_exist(&self, name: &str) -> bool {
         self.present(name).is_some() || self.inner.table_exist(name)
     }
-}
-
-/// Locks a mutex. Code that holds one of these locks cannot panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

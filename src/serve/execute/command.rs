@@ -10,8 +10,8 @@ use crate::serve::connection::Connection;
 use crate::serve::copy::{self, CopyResponse};
 use crate::serve::cursor::Cursors;
 use crate::serve::errors::{self, SqlState};
-use crate::serve::lock::lock;
 use crate::statement::parsed::{Access, ConnectionCommand};
+use semql_udfs::inference::sync::lock;
 
 impl Connection {
     /// Executes a command that concerns the connection alone.

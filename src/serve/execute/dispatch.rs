@@ -7,10 +7,10 @@ use super::response::Response;
 use crate::serve::cancel::CancelToken;
 use crate::serve::connection::Connection;
 use crate::serve::errors;
-use crate::serve::lock::lock;
 use crate::serve::settings::SettingChange;
 use crate::statement::Statement;
 use crate::statement::parsed::StatementCommand;
+use semql_udfs::inference::sync::lock;
 
 impl Connection {
     /// Executes a statement.

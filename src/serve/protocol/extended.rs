@@ -25,8 +25,8 @@ use crate::serve::connection::Connection;
 use crate::serve::errors;
 use crate::serve::execute::response::Response;
 use crate::serve::execute::transaction::{TransactionEffect, check_status};
-use crate::serve::lock::lock;
 use crate::serve::rows;
+use semql_udfs::inference::sync::lock;
 
 /// Handler of the extended protocol for one connection.
 pub struct ExtendedQueries {

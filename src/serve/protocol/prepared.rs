@@ -18,11 +18,11 @@ use crate::serve::dialect;
 use crate::serve::errors;
 use crate::serve::execute::response::Response;
 use crate::serve::execute::transaction::check_status;
-use crate::serve::lock::lock;
 use crate::serve::parameters::Parameters;
 use crate::serve::rows;
 use crate::statement::parsed::{ConnectionCommand, StatementCommand};
 use crate::statement::{Effect, Statement};
+use semql_udfs::inference::sync::lock;
 
 /// A prepared statement.
 #[derive(Clone)]

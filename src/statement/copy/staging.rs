@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use datafusion::execution::cache::cache_manager::TableScopedPath;
 use datafusion::execution::context::SessionState;
+use semql_udfs::inference::atomic_file::sync_folder;
 use tempfile::TempDir;
 
 use crate::error::{Result, ShellError};
-use crate::output::sink::sync_folder;
 
 /// Part of the names of these folders.
 const MARK: &str = ".semql-";

@@ -399,13 +399,8 @@ mod tests {
             .unwrap();
     }
 
-    #[tokio::test]
-    async fn a_damaged_index_is_noted_and_not_used() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("points.parquet");
-        let ctx = SessionContext::new();
-        crate::register_all(&ctx).unwrap();
-        register_points(&ctx, &path).await;
+    /// Creates the index `i` of the vectors of `points`, or replaces it.
+    async fn index_points(ctx: &SessionContext) {
         let table = ctx.table_provider("points").await.unwrap();
         let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
         let definition = IndexDefinition {
@@ -413,9 +408,19 @@ mod tests {
             column: "v".to_string(),
             replace: true,
         };
+        let options = AiOptions::from_session(ctx).unwrap();
+        create(table.as_ref(), &definition, &options, &pool, &|_| {}).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_damaged_index_is_noted_and_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("points.parquet");
+        let ctx = SessionContext::new();
+        crate::register_all(&ctx).unwrap();
+        register_points(&ctx, &path).await;
         let options = AiOptions::from_session(&ctx).unwrap();
-        let make = || create(table.as_ref(), &definition, &options, &pool, &|_| {}).unwrap();
-        make();
+        index_points(&ctx).await;
         let (plan, notes) = plan_search(&ctx).await;
         assert!(plan.contains("IndexScanExec"), "{plan}");
         assert!(notes.is_empty(), "{notes:?}");
@@ -452,7 +457,7 @@ mod tests {
                 "{notes:?}"
             );
         }
-        make();
+        index_points(&ctx).await;
         let (plan, notes) = plan_search(&ctx).await;
         assert!(plan.contains("IndexScanExec"), "{plan}");
         assert!(notes.is_empty(), "{notes:?}");
@@ -465,15 +470,7 @@ mod tests {
         let ctx = SessionContext::new();
         crate::register_all(&ctx).unwrap();
         register_points(&ctx, &path).await;
-        let table = ctx.table_provider("points").await.unwrap();
-        let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
-        let definition = IndexDefinition {
-            name: "i".to_string(),
-            column: "v".to_string(),
-            replace: true,
-        };
-        let options = AiOptions::from_session(&ctx).unwrap();
-        create(table.as_ref(), &definition, &options, &pool, &|_| {}).unwrap();
+        index_points(&ctx).await;
         let frame = ctx.sql(SEARCH).await.unwrap();
         let plan = frame.create_physical_plan().await.unwrap();
         for runs in 1..=2 {
