@@ -5,7 +5,7 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SEMQL  := $(TARGET)/release/semql
 
-.PHONY: demo test setup build cluster wheel bench reference clean
+.PHONY: demo test setup llama build cluster wheel bench reference clean
 
 ## Runs the product pipeline on the sample.
 demo: setup build
@@ -20,6 +20,10 @@ test:
 ## Installs ONNX Runtime and the default model, and verifies them.
 setup:
 	@$(PYTHON) scripts/setup.py
+
+## Builds llama.cpp's server and fetches a small language model, for the tests that ask one.
+llama:
+	@$(PYTHON) scripts/llama_server.py $(TARGET)
 
 build:
 	$(CARGO) build --release --locked --workspace --bin semql

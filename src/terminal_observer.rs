@@ -64,6 +64,7 @@ impl StatementObserver for TerminalObserver {
             CountedWork::LabelBoundaries => {
                 format!("training: {done} boundaries between labels found")
             }
+            CountedWork::TrainingSteps => format!("training: {done} steps"),
         };
         let _ = write!(std::io::stderr(), "\r\x1b[K{text}");
     }

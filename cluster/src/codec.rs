@@ -114,6 +114,10 @@ impl Codec {
                 context: encode_context(&plan_serde::encode_call(call))?,
                 exprs: encoder.exprs(&call.args)?,
             }),
+            ComputedColumn::Task(task) => plan_err!(
+                "{} uses models and attribute sets of this machine only, so a cluster cannot compute it",
+                task.display_name
+            ),
             ComputedColumn::Plain(expr) => Ok(InferColumn {
                 exprs: encoder.exprs(std::slice::from_ref(expr))?,
                 ..InferColumn::default()

@@ -3,7 +3,9 @@
 //! | item | purpose |
 //! |---|---|
 //! | [`Student`] | Predicts the labels of a sentence encoder from words, about a thousand times faster |
-//! | [`text_classifier`] | Linear classifiers: training, prediction, model files, ONNX export |
+//! | [`text_classifier`] | Linear classifiers: training, prediction, ONNX export |
+//! | [`extraction`] | Attribute values from texts: by rules, or learnt from labelled rows |
+//! | [`trained_models`] | Models by name: files, and those in memory |
 //! | [`kmeans`](fn@kmeans) | k-means clustering |
 //! | [`pca`], [`tsne`] | Projections of vectors |
 //! | [`Corpus`], [`word2vec`](fn@word2vec) | Word vectors from texts |
@@ -33,12 +35,14 @@
 
 mod bm25;
 pub mod evaluation;
+pub mod extraction;
 mod kmeans;
 mod projection;
 mod student;
 mod terms;
 pub mod text_classifier;
 mod token_vectors;
+pub mod trained_models;
 mod word2vec;
 pub mod words;
 

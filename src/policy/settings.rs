@@ -100,6 +100,8 @@ const OPEN_TO_CLIENTS: &[&str] = &[
     "ai.fast_escalation",
     "ai.seed",
     "ai.index_recall",
+    "ai.extractor",
+    "ai.attributes",
     "ai.on_error",
     "datafusion.execution.batch_size",
     "datafusion.execution.coalesce_batches",

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use datafusion::common::TableReference;
 use rustyline::completion::Pair;
+use semql_udfs::learning::trained_models::model_names;
 use tokio::runtime::Handle;
 
 use super::keywords::KEYWORDS;
@@ -17,6 +18,9 @@ use crate::{settings, statement};
 
 /// Timeout for the columns of a table.
 const COLUMNS_TIMEOUT: Duration = Duration::from_millis(400);
+
+/// First words of the statements that name a model.
+const MODEL_STATEMENTS: [&str; 4] = ["CREATE", "DESCRIBE", "DROP", "EXPORT"];
 
 /// Maximum number of candidates.
 const MAX_CANDIDATES: usize = 200;
@@ -40,6 +44,8 @@ enum CompletionContext<'a> {
     Setting(&'a str),
     /// `:na`
     Variable(&'a str),
+    /// The name after `MODEL`.
+    Model(&'a str),
     /// Any other word.
     Word(&'a str),
 }
@@ -52,6 +58,7 @@ impl CompletionContext<'_> {
             | CompletionContext::String(word)
             | CompletionContext::Setting(word)
             | CompletionContext::Variable(word)
+            | CompletionContext::Model(word)
             | CompletionContext::Word(word) => word,
         }
     }
@@ -81,12 +88,17 @@ impl SqlCompleter {
             CompletionContext::String(_) => {
                 let mut all = files(word);
                 all.extend(self.labels(word));
+                all.extend(starting(word, model_names()));
                 all
             }
             CompletionContext::Setting(_) => {
                 starting(word, settings::keys(&self.session.ctx)).collect()
             }
             CompletionContext::Variable(_) => self.variable_names(word),
+            CompletionContext::Model(_) => {
+                let names = model_names().into_iter();
+                starting(word, names.map(|name| identifier(&name))).collect()
+            }
             CompletionContext::Word(_) => self.words(line, word),
         };
         let pairs = candidates
@@ -261,6 +273,12 @@ fn context(before: &str) -> CompletionContext<'_> {
     {
         return CompletionContext::Setting(word);
     }
+    let mut words = statement.split_whitespace();
+    let (first, last) = (words.next(), words.next_back());
+    let is = |word: Option<&str>, name: &str| word.is_some_and(|w| w.eq_ignore_ascii_case(name));
+    if is(last, "MODEL") && MODEL_STATEMENTS.iter().any(|name| is(first, name)) {
+        return CompletionContext::Model(word);
+    }
     CompletionContext::Word(word)
 }
 
@@ -331,6 +349,14 @@ mod tests {
         assert!(matches!(
             context("SELECT 1; set ai"),
             CompletionContext::Setting("ai")
+        ));
+        assert!(matches!(
+            context("SELECT 1; drop model kin"),
+            CompletionContext::Model("kin")
+        ));
+        assert!(matches!(
+            context("SELECT a model fr"),
+            CompletionContext::Word("fr")
         ));
         assert!(matches!(
             context("LIMIT :li"),

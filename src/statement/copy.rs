@@ -1,6 +1,6 @@
 //! `COPY (query | table) TO 'path' [STORED AS format] [PARTITIONED BY (...)]
 //! [OPTIONS (...)]`: the target appears whole or not at all. [`figure`] writes
-//! targets that are charts.
+//! targets that are charts, [`values`] dictionaries of canonical values.
 //!
 //! Files are written into a hidden folder beside the target, synced to disk, and
 //! renamed into place. A killed run leaves that folder, which the next COPY to the
@@ -10,6 +10,7 @@ mod figure;
 mod refresh;
 mod request;
 mod staging;
+mod values;
 
 use std::collections::HashMap;
 use std::fs;
@@ -48,6 +49,9 @@ pub async fn run(context: &StatementContext, statement: &CopyToStatement) -> Res
     check_allowed(session, &statement.target)?;
     if let Some(format) = figure::format(statement) {
         return figure::run(context, statement, format).await;
+    }
+    if values::is_target(statement) {
+        return values::run(context, statement).await;
     }
     let state = session.ctx.state();
     let target = FileTarget::of(statement)?;
@@ -107,10 +111,11 @@ impl FileTarget {
         let format = match (&statement.stored_as, &named) {
             (Some(word), _) => format::by_name(word).ok_or_else(|| {
                 ShellError::query(format!(
-                    "cannot write the format '{}'; {}; {}",
+                    "cannot write the format '{}'; {}; {}; {}",
                     word.to_lowercase(),
                     format::known_extensions(),
-                    figure::known()
+                    figure::known(),
+                    values::known()
                 ))
             })?,
             (None, Ok(named)) => named.format,
@@ -123,8 +128,9 @@ impl FileTarget {
             }
             (None, Err(why)) => {
                 return Err(ShellError::query(format!(
-                    "'{path}' {why}; {}; or say STORED AS and the format",
-                    figure::known()
+                    "'{path}' {why}; {}; {}; or say STORED AS and the format",
+                    figure::known(),
+                    values::known()
                 )));
             }
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::array_value_to_string;
-use semql_udfs::plan::{InferenceCost, InferenceEstimate};
+use semql_udfs::plan::{InferenceCost, InferenceEstimate, LanguageModelEstimate};
 
 use crate::error::Result;
 
@@ -15,8 +15,18 @@ use crate::error::Result;
 ///
 /// # Errors
 /// Values without a text form.
-pub fn rows(estimates: Vec<InferenceEstimate>, plans: &[RecordBatch]) -> Result<RecordBatch> {
+pub fn rows(
+    mut estimates: Vec<InferenceEstimate>,
+    models: &[LanguageModelEstimate],
+    plans: &[RecordBatch],
+) -> Result<RecordBatch> {
     let (mut types, mut lines) = (Vec::new(), Vec::new());
+    for model in models {
+        types.push("estimate".to_string());
+        lines.push(format!("texts leave this process: {model}"));
+    }
+    // Operators whose calls need no encoder.
+    estimates.retain(|estimate| !estimate.devices.is_empty());
     if let Some(estimate) = estimates.into_iter().reduce(sum) {
         types.push("estimate".to_string());
         lines.push(describe(&estimate));
@@ -125,7 +135,7 @@ mod tests {
             ("plan", Arc::new(StringArray::from(vec!["A\n  B\n", "C"]))),
         ];
         let plans = RecordBatch::try_from_iter(columns).unwrap();
-        let rows = rows(Vec::new(), &[plans]).unwrap();
+        let rows = rows(Vec::new(), &[], &[plans]).unwrap();
         let cell = |column, row| array_value_to_string(rows.column(column), row).unwrap();
         let found: Vec<_> = (0..rows.num_rows())
             .map(|row| (cell(0, row), cell(1, row)))

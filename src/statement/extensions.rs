@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use semql_udfs::create_model::CreateModel;
 
 use super::index_syntax::{CreateIndex, DropIndex};
+use super::language_model_syntax::CreateLanguageModel;
 use super::model_syntax::{DropModel, ExportModel};
 use super::parsed::{ConnectionCommand, CopyOut, DescribeSource, Statement, StatementCommand};
 use super::syntax::{Parsed, all_of, folded, name, reference, select, table, with_usage};
@@ -40,6 +41,18 @@ const EXTENSIONS: &[Extension] = &[
     Extension {
         words: &["CREATE", "OR", "REPLACE", "MODEL"],
         read: create_model,
+    },
+    Extension {
+        words: &["CREATE", "EXTERNAL", "MODEL"],
+        read: create_language_model,
+    },
+    Extension {
+        words: &["CREATE", "OR", "REPLACE", "EXTERNAL", "MODEL"],
+        read: create_language_model,
+    },
+    Extension {
+        words: &["DROP", "EXTERNAL", "MODEL"],
+        read: |parser| DropModel::parse(parser).map(StatementCommand::DropModel),
     },
     Extension {
         words: &["CREATE", "INDEX"],
@@ -111,7 +124,7 @@ const EXTENSIONS: &[Extension] = &[
 ];
 
 /// Maximum number of words that choose a reader.
-const MAX_WORDS: usize = 4;
+const MAX_WORDS: usize = 5;
 
 /// Reads a statement of [`EXTENSIONS`]; `None` for all others, which the engine's
 /// parser reads.
@@ -175,6 +188,11 @@ fn ignored(parser: &mut Parser<'_>, tag: &'static str) -> Parsed<StatementComman
 fn create_model(parser: &mut Parser<'_>) -> Parsed<StatementCommand> {
     let create = CreateModel::parse(parser)?;
     Ok(StatementCommand::CreateModel(Box::new(create)))
+}
+
+fn create_language_model(parser: &mut Parser<'_>) -> Parsed<StatementCommand> {
+    let create = CreateLanguageModel::parse(parser)?;
+    Ok(StatementCommand::CreateLanguageModel(Box::new(create)))
 }
 
 fn summarize(parser: &mut Parser<'_>) -> Parsed<StatementCommand> {

@@ -2,18 +2,21 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use semql_udfs::AiOptions;
-use semql_udfs::create_model::{self, CreateModel};
+use semql_udfs::create_model::{self, CreateModel, ModelTarget};
 use semql_udfs::inference::progress::ProgressSink;
 use semql_udfs::learning::text_classifier::{self, LabelLevel, LabelScores, TextClassifier};
+use semql_udfs::learning::trained_models::{TrainedModel, model_names};
 
 use super::context::StatementContext;
+use super::extractor_quality::{extractor_quality, round};
 use super::model_syntax::{DropModel, ExportModel};
 use super::observer::{CountedWork, StatementObserver};
 use super::outcome::Outcome;
-use super::query;
+use super::{language_model, query};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
 
@@ -30,16 +33,30 @@ pub async fn create(context: &StatementContext, create: &CreateModel) -> Result<
         return Err(ShellError::query("the query of CREATE MODEL gives no rows"));
     };
     let pool = &session.ctx.runtime_env().memory_pool;
-    let progress = TrainingProgress(&*context.observer);
+    let progress = TrainingProgress {
+        observer: &*context.observer,
+        work: match create.target {
+            ModelTarget::Predict { .. } => CountedWork::LabelBoundaries,
+            ModelTarget::Extract { .. } => CountedWork::TrainingSteps,
+        },
+        steps: AtomicUsize::new(0),
+    };
     let options = AiOptions::from_session(&session.ctx)
         .ok_or_else(|| ShellError::query("ai.* is not registered"))?;
     let trained = create_model::create(&options, pool, create, stream, &progress).await;
     context.observer.progress_ended();
-    Ok(Outcome::of_batch(summary(&*trained?)?))
+    Ok(Outcome::of_batch(match trained? {
+        TrainedModel::Classifier(classifier) => summary(&classifier)?,
+        TrainedModel::Extractor(extractor) => extractor_quality(&extractor.metadata)?,
+    }))
 }
 
 /// Reports the steps of a training to an observer.
-struct TrainingProgress<'a>(&'a dyn StatementObserver);
+struct TrainingProgress<'a> {
+    observer: &'a dyn StatementObserver,
+    work: CountedWork,
+    steps: AtomicUsize,
+}
 
 impl ProgressSink for TrainingProgress<'_> {
     fn is_cancelled(&self) -> bool {
@@ -47,18 +64,34 @@ impl ProgressSink for TrainingProgress<'_> {
     }
 
     fn step(&self, _label: &'static str, current: usize, _total: usize) {
-        self.0.work_counted(CountedWork::LabelBoundaries, current);
+        let done = match self.work {
+            // The tasks of an extractor's training count their steps anew.
+            CountedWork::TrainingSteps => self.steps.fetch_add(1, Relaxed) + 1,
+            _ => current,
+        };
+        self.observer.work_counted(self.work, done);
     }
 }
 
-/// Runs `DESCRIBE MODEL`: its labels, and its accuracy on held-out rows.
+/// Runs `DESCRIBE MODEL`: its labels or attributes, and its accuracy on held-out rows.
 ///
 /// # Errors
 /// If there is no such model.
 pub fn describe(session: &Session, name: &str) -> Result<Outcome> {
-    let trained = session.ai.text_classifiers().get(name)?;
+    if let Some(model) = session.ai.language_models().get(name) {
+        return language_model::describe(&model);
+    }
+    Ok(Outcome::of_batch(
+        match session.ai.trained_models().get(name)? {
+            TrainedModel::Classifier(classifier) => label_quality(&classifier)?,
+            TrainedModel::Extractor(extractor) => extractor_quality(&extractor.metadata)?,
+        },
+    ))
+}
+
+fn label_quality(classifier: &TextClassifier) -> Result<RecordBatch> {
     let mut labels = Vec::new();
-    for level in &trained.metadata.levels {
+    for level in &classifier.metadata.levels {
         let scores = level.labels.iter().zip(&level.label_scores);
         labels.extend(scores.map(|(label, scores)| (level, label, scores)));
     }
@@ -72,7 +105,7 @@ pub fn describe(session: &Session, name: &str) -> Result<Outcome> {
         Arc::new(values.collect::<Float64Array>())
     };
     let held_out = labels.iter().map(|(_, _, scores)| Some(scores.rows as i64));
-    let described = RecordBatch::try_from_iter([
+    Ok(RecordBatch::try_from_iter([
         ("predicts", text(|_, [level, _]| level.to_string())),
         ("label", text(|_, [_, label]| label.to_string())),
         (
@@ -82,8 +115,7 @@ pub fn describe(session: &Session, name: &str) -> Result<Outcome> {
         ("precision", figure(|scores| scores.precision)),
         ("recall", figure(|scores| scores.recall)),
         ("f1", figure(|scores| scores.f1)),
-    ])?;
-    Ok(Outcome::of_batch(described))
+    ])?)
 }
 
 /// Runs `DROP MODEL [IF EXISTS] name`.
@@ -93,26 +125,39 @@ pub fn describe(session: &Session, name: &str) -> Result<Outcome> {
 pub fn drop(session: &Session, statement: &DropModel) -> Result<Outcome> {
     session.policy.check_write("DROP MODEL")?;
     let name = &statement.name;
-    if !text_classifier::classifier_names().contains(name) {
+    if session.ai.language_models().remove(name) {
+        return Ok(Outcome::done(format!("dropped external model {name}")));
+    }
+    if !model_names().contains(name) {
         let message = format!("there is no model {name}");
         return match statement.if_exists {
             true => Ok(Outcome::done(message)),
             false => Err(ShellError::of_kind(ErrorKind::UndefinedObject, message)),
         };
     }
-    session.ai.text_classifiers().remove(name)?;
+    session.ai.trained_models().remove(name)?;
     Ok(Outcome::done(format!("dropped model {name}")))
 }
 
 /// Runs `EXPORT MODEL name TO 'file.onnx'`.
 ///
 /// # Errors
-/// If there is no such model, or the file cannot be written.
+/// If there is no such model, it is an extractor, or the file cannot be written.
 pub fn export(session: &Session, statement: &ExportModel) -> Result<Outcome> {
     let file = Path::new(&statement.file);
     session.policy.check_write_path(file)?;
-    let trained = session.ai.text_classifiers().get(&statement.name)?;
-    text_classifier::export(&trained, file)?;
+    match session.ai.trained_models().get(&statement.name)? {
+        TrainedModel::Classifier(classifier) => text_classifier::export(&classifier, file)?,
+        TrainedModel::Extractor(_) => {
+            return Err(ShellError::of_kind(
+                ErrorKind::NotSupported,
+                format!(
+                    "EXPORT MODEL writes classifiers, but {} is an extractor; its file in the folder of models serves every semql",
+                    statement.name
+                ),
+            ));
+        }
+    }
     Ok(Outcome::done(format!("wrote {}", statement.file)))
 }
 
@@ -147,8 +192,4 @@ fn summary(classifier: &TextClassifier) -> Result<RecordBatch> {
         ("rows", same(metadata.rows)),
         ("left_out", same(metadata.skipped_rows)),
     ])?)
-}
-
-fn round(figure: f64) -> f64 {
-    (figure * 1e4).round() / 1e4
 }

@@ -2,6 +2,7 @@
 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::syntax::{name, with_usage, word};
 
@@ -23,6 +24,11 @@ impl DropModel {
 
     fn parts(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
         parser.expect_keyword(Keyword::DROP)?;
+        // `DROP EXTERNAL MODEL` is the same.
+        let is_external = |token: &Token| matches!(token, Token::Word(word) if word.value.eq_ignore_ascii_case("EXTERNAL"));
+        if is_external(&parser.peek_token_ref().token) {
+            parser.next_token();
+        }
         word(parser, "MODEL")?;
         let if_exists = parser.parse_keywords(&[Keyword::IF, Keyword::EXISTS]);
         Ok(Self {

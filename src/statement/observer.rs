@@ -11,6 +11,8 @@ pub enum CountedWork {
     IndexedVectors,
     /// Boundaries between labels that `CREATE MODEL` has found.
     LabelBoundaries,
+    /// Steps of the training of an extractor.
+    TrainingSteps,
 }
 
 /// Observer of statements, supplied by a front end. By default it ignores

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 use semql_udfs::create_model::CreateModel;
 
 use super::index_syntax::{CreateIndex, DropIndex};
+use super::language_model_syntax::CreateLanguageModel;
 use super::model_syntax::{DropModel, ExportModel};
 
 /// Parsed statement. Its text is for logs, messages and history only.
@@ -46,6 +47,7 @@ pub enum StatementCommand {
     /// A summary of a query; a table becomes `SELECT *` from it.
     Summarize(Box<Query>),
     CreateModel(Box<CreateModel>),
+    CreateLanguageModel(Box<CreateLanguageModel>),
     DropModel(DropModel),
     ExportModel(ExportModel),
     CreateIndex(CreateIndex),
@@ -158,6 +160,7 @@ impl Statement {
             StatementCommand::Set { .. } | StatementCommand::Reset { .. } => Effect::Settings,
             StatementCommand::CopyTo(_)
             | StatementCommand::CreateModel(_)
+            | StatementCommand::CreateLanguageModel(_)
             | StatementCommand::DropModel(_)
             | StatementCommand::ExportModel(_)
             | StatementCommand::CreateIndex(_)
@@ -185,6 +188,7 @@ impl Statement {
             StatementCommand::Describe(_) | StatementCommand::DescribeModel(_) => "DESCRIBE",
             StatementCommand::Summarize(_) => "SUMMARIZE",
             StatementCommand::CreateModel(_) => "CREATE MODEL",
+            StatementCommand::CreateLanguageModel(_) => "CREATE EXTERNAL MODEL",
             StatementCommand::DropModel(_) => "DROP MODEL",
             StatementCommand::ExportModel(_) => "EXPORT MODEL",
             StatementCommand::CreateIndex(_) => "CREATE INDEX",

@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::command::command_of;
 use super::parsed::{Statement, StatementCommand};
-use super::{depth, extensions, limits, unknown_statement};
+use super::{depth, extensions, limits, named_arguments, unknown_statement};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::script::Cursor;
 
@@ -114,8 +114,9 @@ impl<'a> StatementParser<'a> {
                 return Ok(statements);
             }
             let start = cursor.offset(first.span.start);
-            let command = self.command()?;
+            let mut command = self.command()?;
             limits::check(&command)?;
+            named_arguments::resolve(&mut command)?;
             let behind = self.inner().peek_token();
             let end = match behind.token {
                 Token::EOF => text.len(),

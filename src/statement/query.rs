@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
 use futures::TryStreamExt;
 use futures::future::{BoxFuture, FutureExt};
 use semql_udfs::AiQueryPlanner;
-use semql_udfs::plan::estimates;
+use semql_udfs::plan::{estimates, language_model_estimates};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -178,6 +178,9 @@ async fn stream(
     let task = state.task_ctx();
     let plan: Arc<dyn ExecutionPlan> =
         run_blocking(async move { Ok(state.create_physical_plan(&plan).await?) }).await?;
+    for estimate in language_model_estimates(&plan) {
+        context.observer.notice(&format!("Texts leave this process: {estimate}."));
+    }
     context.observer.plan_started(&plan);
     Ok(execute_stream(plan, task)?)
 }
@@ -194,9 +197,12 @@ async fn run_explain(context: &StatementContext, plan: LogicalPlan) -> Result<Ou
                 let planner = AiQueryPlanner::default();
                 let explained = planner.create_physical_plan(&explain.plan, &state).await;
                 // The rows of EXPLAIN, or its own error, report errors of this plan.
-                explained.map_or_else(|_| Vec::new(), |explained| estimates(explained.as_ref()))
+                explained.map_or_else(
+                    |_| (Vec::new(), Vec::new()),
+                    |plan| (estimates(plan.as_ref()), language_model_estimates(&plan)),
+                )
             }
-            _ => Vec::new(),
+            _ => (Vec::new(), Vec::new()),
         };
         let planner = state.query_planner();
         Ok((
@@ -204,10 +210,10 @@ async fn run_explain(context: &StatementContext, plan: LogicalPlan) -> Result<Ou
             planner.create_physical_plan(&plan, &state).await?,
         ))
     });
-    let (estimates, plan) = planned.await?;
+    let ((estimates, models), plan) = planned.await?;
     context.observer.plan_started(&plan);
     let plans: Vec<RecordBatch> = execute_stream(plan, task)?.try_collect().await?;
-    Ok(Outcome::of_batch(explain::rows(estimates, &plans)?))
+    Ok(Outcome::of_batch(explain::rows(estimates, &models, &plans)?))
 }
 
 /// The number of rows in the result of DML.

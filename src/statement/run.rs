@@ -3,7 +3,7 @@
 use super::context::StatementContext;
 use super::outcome::Outcome;
 use super::parsed::{Effect, Statement, StatementCommand};
-use super::{copy, describe, index, model, query, show, summarize};
+use super::{copy, describe, index, language_model, model, query, show, summarize};
 use crate::error::{ErrorKind, Result, ShellError};
 
 /// Runs one statement.
@@ -36,6 +36,7 @@ pub async fn run(context: &StatementContext, statement: &Statement) -> Result<Ou
         StatementCommand::DescribeModel(name) => model::describe(session, name),
         StatementCommand::Summarize(source) => summarize::run(context, source).await,
         StatementCommand::CreateModel(create) => model::create(context, create).await,
+        StatementCommand::CreateLanguageModel(create) => language_model::create(context, create),
         StatementCommand::DropModel(drop) => model::drop(session, drop),
         StatementCommand::ExportModel(export) => model::export(session, export),
         StatementCommand::CreateIndex(create) => index::create(context, create).await,

@@ -363,3 +363,42 @@ fn parquet_keeps_the_model_of_labels() {
         done.out
     );
 }
+
+#[test]
+fn canonical_values_are_written_as_a_dictionary() {
+    let folder = shop();
+    let rows = "(VALUES ('red', 'red', 1), ('red', 'scarlet', 2), ('no', 'No.', 3), (NULL, 'x', 4)) AS t(canonical, variant, n)";
+    let done = copied(
+        folder.path(),
+        &format!("COPY (SELECT * FROM {rows}) TO 'values.yaml'"),
+    );
+    assert!(
+        done.err.contains("copied 3 rows to values.yaml"),
+        "{}",
+        done.err
+    );
+    let path = folder.path().join("values.yaml");
+    let written = fs::read_to_string(&path).unwrap();
+    assert_eq!(written, "red: [scarlet]\n\"no\": [No.]\n");
+
+    for (sql, message) in [
+        (
+            "COPY (SELECT 'a' AS canonical) TO 'values.yaml'",
+            "takes the columns canonical and variant",
+        ),
+        (
+            "COPY (SELECT 'a' AS canonical, 1 / 0 AS variant) TO 'values.yaml'",
+            "ivide by zero",
+        ),
+        (
+            "COPY (SELECT 'a' AS canonical, 'b' AS variant) TO 'values.yaml' OPTIONS (x 1)",
+            "takes no options",
+        ),
+    ] {
+        let done = run(folder.path(), sql);
+        assert_eq!(done.code, Some(1), "{sql}");
+        assert!(done.err.contains(message), "{sql}\n{}", done.err);
+        assert_eq!(fs::read_to_string(&path).unwrap(), written, "{sql}");
+    }
+    assert_eq!(others(folder.path()), ["values.yaml"]);
+}

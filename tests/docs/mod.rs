@@ -61,8 +61,9 @@ fn reference() -> String {
          The catalogue of models and the models that this session loaded: dimensions, whether the model is installed, \
          device, source, pooling, limit, prefix, licence, folder.\n\n\
          ## ai_trained_models\n\n`SELECT * FROM ai_trained_models()`\n\n\
-         The models of `CREATE MODEL`, with a row for each predicted column: labels, accuracy, macro-F1 and weighted \
-         F1 on held-out rows, rows, columns, cost, fingerprint of the training rows.\n\n\
+         The models of `CREATE MODEL`, with a row for each predicted column of a classifier and each attribute of an \
+         extractor: `kind`, labels (of an attribute its distinct values), accuracy, macro-F1 and weighted F1 (of an \
+         attribute F1) on held-out rows, rows, columns, cost, fingerprint of the training rows.\n\n\
          ## ai_label_doubts\n\n`SELECT * FROM ai_label_doubts('model')`\n\n\
          Training rows whose labels may be mistakes: held-out rows for which the model predicts another label, the \
          most certain first, at most 500. For each level the label, the `predicted_` label and the margin between \
@@ -70,7 +71,10 @@ fn reference() -> String {
          ## ai_label_conflicts\n\n`SELECT * FROM ai_label_conflicts('model')`\n\n\
          Pairs of training rows that share four words of five and have different labels, the most similar first, at \
          most 500: `similarity` (words in both by words in either), for each level the label and the `other_` row's \
-         label, and the start of both texts.\n",
+         label, and the start of both texts.\n\n\
+         ## ai_misaligned_values\n\n`SELECT * FROM ai_misaligned_values('model')`\n\n\
+         Labels of an extractor that do not occur in the texts of their row, at most 1,000: `attribute`, `value`, and \
+         the start of the texts. Training ignores them.\n",
     );
     for relation in semql_udfs::relations::RELATIONS {
         let signature = relation.signature();
@@ -100,9 +104,21 @@ fn reference() -> String {
          together: the most accurate, at the speed of the model); `method`: `linear`, or `adapter`, which maps the \
          vectors so that rows of one label lie together, if cross-validation shows a gain, as with few rows for each \
          label.\n\n\
-         `DESCRIBE MODEL name` returns precision, recall and F1 of each label; `DROP MODEL [IF EXISTS] name` removes a \
-         model; `EXPORT MODEL name TO 'file.onnx'` writes its linear heads for other programs, with the labels in the \
-         file's metadata.\n\n# Settings\n\n\
+         `CREATE [OR REPLACE] MODEL name FROM (query) EXTRACT attribute [, attribute ...] [USING model] [OPTIONS (key \
+         value, ...)]` trains an extractor, which finds the values of attributes in texts. A label column holds the \
+         value of its attribute as a text, several values as a list of texts, or several attributes as a struct. A \
+         blank text or an empty list means that the text has no value; NULL means that the row is not labelled. All \
+         other columns are texts: the values come from them, except from context columns, which only help to find \
+         values. The result shows, for each attribute and for all together, the labelled rows, the distinct values, \
+         the values that do not occur in their texts (`ai_misaligned_values` lists them), and precision, recall and \
+         F1 on held-out rows. With `USING model`, the query has no label columns: the language model labels the rows \
+         within `ai.max_calls`, and rows without an answer are not labelled. Options: `context`, the context columns, \
+         with commas between (default: chosen from the data); `features`, `words` or `token_vectors` (also the token \
+         vectors of `ai.model`); `group`, a column whose equal values are never both in training and held-out rows, \
+         such as a product with several offers; `seed`.\n\n\
+         `DESCRIBE MODEL name` returns precision, recall and F1 of each label or attribute; `DROP MODEL [IF EXISTS] \
+         name` removes a model; `EXPORT MODEL name TO 'file.onnx'` writes the linear heads of a classifier for other \
+         programs, with the labels in the file's metadata.\n\n# Settings\n\n\
          `SET ai.model = 'e5-small-v2'` changes a setting of the session.\n\n| setting | default | description |\n|---|---|---|\n",
     );
     use datafusion::common::config::ExtensionOptions;

@@ -26,6 +26,7 @@ const WRITES: &[&str] = &[
     "CREATE EXTERNAL TABLE stolen@ STORED AS CSV LOCATION 'shop.csv'",
     "CREATE INDEX stolen@ ON shop USING hnsw (title)",
     "CREATE MODEL stolen@ FROM (SELECT title, price FROM shop) PREDICT price",
+    "CREATE MODEL stolen@ FROM (SELECT title, title AS name FROM shop) EXTRACT name",
     "EXPORT MODEL stolen@ TO 'FILE'",
     "SELECT id INTO stolen@ FROM shop",
     "INSERT INTO shop VALUES (9, 'stolen', 9)",

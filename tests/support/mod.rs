@@ -1,5 +1,6 @@
 //! Helpers that all tests share.
 
+pub mod endpoint;
 pub mod http;
 pub mod process;
 #[path = "../../src/random_cases.rs"]

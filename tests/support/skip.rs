@@ -18,7 +18,12 @@ const OPTIONAL: &[(&str, &str)] = &[
     ("/proc", "Linux alone has it"),
     ("fish", "set-up installs no further shells"),
     ("groff", "set-up installs no typesetter"),
+    (
+        "llama-server",
+        "`make llama` builds it, in minutes of one core",
+    ),
     ("openssl", "libraries alone are part of a base system"),
+    ("wdc_pave.jsonl", "the repository has no data sets"),
     ("zsh", "set-up installs no further shells"),
 ];
 

@@ -118,11 +118,15 @@
 //! and runs encoders, the second learns from texts and vectors. [`models`], [`backend`]
 //! and [`vector`] are modules of `inference`.
 
+mod answer_caches;
+mod attribute_sets;
 mod blocking;
+mod call_budgets;
 pub mod create_model;
 mod error;
 mod functions;
 pub mod index;
+mod literal_lists;
 pub mod options;
 pub mod plan;
 pub mod plan_serde;
@@ -133,7 +137,10 @@ mod runtime;
 mod settings;
 
 pub use semql_inference::{backend, models, ort, vector};
-pub use {datafusion, semql_inference as inference, semql_learning as learning};
+pub use {
+    datafusion, semql_inference as inference, semql_language_models as language_models,
+    semql_learning as learning,
+};
 
 pub use backend::use_environment;
 pub use error::{Error, find as find_error, is_setup_error};

@@ -113,7 +113,7 @@ impl CallContext {
 pub fn encode_scalar(function: &ScalarUDF) -> Result<Option<CallContext>> {
     if functions::reads_trained_models(function) {
         return not_impl_err!(
-            "{} uses a model of CREATE MODEL, which is on this machine only",
+            "{} uses models of this machine only",
             function.name()
         );
     }

@@ -13,6 +13,7 @@ use datafusion::prelude::SessionContext;
 
 use crate::functions;
 use crate::index::SearchByIndex;
+use crate::literal_lists::LiteralListPlanner;
 use crate::options::AiOptions;
 use crate::plan::LiftModelCalls;
 use crate::plan::vector_join::JoinByVectors;
@@ -212,9 +213,11 @@ fn register_planning(ctx: &SessionContext) {
         true => planner,
         false => Arc::new(AiQueryPlanner::wrap(planner)),
     };
+    let expr_planners = LiteralListPlanner::add_to(state.expr_planners());
     let state = SessionStateBuilder::new_from_existing(state)
         .with_optimizer_rules(rules)
         .with_query_planner(planner)
+        .with_expr_planners(expr_planners)
         .build();
     *ctx.state_ref().write() = state;
 }

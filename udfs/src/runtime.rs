@@ -14,9 +14,14 @@ use semql_inference::progress::Progress;
 use semql_inference::sync::lock;
 use semql_inference::vector_index::IndexCache;
 use semql_inference::{InferenceRuntime, ModelFacts, RuntimeLimits, Taxonomy};
-use semql_learning::text_classifier::ClassifierRegistry;
+use semql_language_models::{AnswerCache, LanguageModelRegistry};
+use semql_learning::extraction::rules::{AttributeSet, RuleExtractor};
+use semql_learning::trained_models::TrainedModelRegistry;
 use tokio_util::sync::CancellationToken;
 
+use crate::answer_caches::AnswerCaches;
+use crate::attribute_sets::AttributeSets;
+use crate::call_budgets::CallBudgets;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 
@@ -30,7 +35,11 @@ pub struct Runtime {
     inference: Arc<InferenceRuntime>,
     classifiers: Mutex<HashMap<String, Arc<Classifier>>>,
     taxonomies: RwLock<BTreeMap<String, Arc<Taxonomy>>>,
-    text_classifiers: ClassifierRegistry,
+    trained_models: TrainedModelRegistry,
+    language_models: LanguageModelRegistry,
+    attribute_sets: AttributeSets,
+    answer_caches: AnswerCaches,
+    call_budgets: CallBudgets,
     indexes: IndexCache,
 }
 
@@ -48,6 +57,9 @@ impl Runtime {
         let runtime = Self::default();
         if let Ok(taxonomy) = Taxonomy::built_in() {
             runtime.set_taxonomy(taxonomy);
+        }
+        if let Ok(set) = AttributeSet::built_in() {
+            runtime.set_attribute_set(set);
         }
         runtime
     }
@@ -102,9 +114,53 @@ impl Runtime {
         caches.get(&settings.cache, settings.cache_size)
     }
 
-    /// The text classifiers of this machine.
-    pub fn text_classifiers(&self) -> &ClassifierRegistry {
-        &self.text_classifiers
+    /// The models of `CREATE MODEL` on this machine.
+    pub fn trained_models(&self) -> &TrainedModelRegistry {
+        &self.trained_models
+    }
+
+    /// The language models of the sessions.
+    pub fn language_models(&self) -> &LanguageModelRegistry {
+        &self.language_models
+    }
+
+    /// Adds an attribute set, or replaces the one of that name.
+    pub fn set_attribute_set(&self, set: AttributeSet) {
+        self.attribute_sets.set(set);
+    }
+
+    /// All attribute sets, by name.
+    pub fn attribute_sets(&self) -> Vec<Arc<AttributeSet>> {
+        self.attribute_sets.all()
+    }
+
+    /// The attribute set of that name.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with the existing names.
+    pub fn attribute_set(&self, name: &str) -> Result<Arc<AttributeSet>> {
+        self.attribute_sets.get(name)
+    }
+
+    /// The rules of the attribute set of that name, compiled once.
+    ///
+    /// # Errors
+    /// Those of [`attribute_set`](Self::attribute_set); an invalid set.
+    pub fn rule_extractor(&self, name: &str) -> Result<Arc<RuleExtractor>> {
+        self.attribute_sets.extractor(name)
+    }
+
+    /// The answers of language models that `ai.cache` keeps; `None` if it is off.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] for a folder that cannot be used.
+    pub(crate) fn answer_cache(&self, settings: &Settings) -> Result<Option<Arc<AnswerCache>>> {
+        self.answer_caches.get(&settings.cache)
+    }
+
+    /// The budgets of running queries.
+    pub(crate) fn call_budgets(&self) -> &CallBudgets {
+        &self.call_budgets
     }
 
     /// Declares that other processes run the models of queries: planning then

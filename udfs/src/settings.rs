@@ -65,6 +65,12 @@ pub struct Settings {
     pub threads: usize,
     /// Padded tokens of a batch; 0 is a default for the device.
     pub batch_tokens: usize,
+    /// Default model of extraction; `None` for the rules of `attributes`.
+    pub extractor: Option<String>,
+    /// Attribute set of extraction.
+    pub attributes: Option<String>,
+    /// Maximum number of requests to language models in a query; `None` is no limit.
+    pub max_calls: Option<u64>,
     /// Cache of vectors for later queries.
     pub cache: CacheSetting,
     /// Maximum size of the cache in bytes; `None` is its default.
@@ -92,6 +98,9 @@ impl Default for Settings {
             on_error: OnError::Null,
             threads: 0,
             batch_tokens: 0,
+            extractor: None,
+            attributes: None,
+            max_calls: None,
             cache: CacheSetting::Off,
             cache_size: None,
             onnxruntime: None,
@@ -274,6 +283,42 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "extractor",
+        scope: Scope::Query,
+        description: "Model of ai_extract(): one of CREATE MODEL ... EXTRACT, a language model, or an attribute set. Empty for the rules of ai.attributes",
+        set: |s, v| {
+            s.extractor = named(v);
+            Ok(())
+        },
+        get: |s| s.extractor.clone().unwrap_or_default(),
+    },
+    Setting {
+        key: "attributes",
+        scope: Scope::Query,
+        description: "Attribute set of ai_extract(): one of the data dictionary, or the built-in products. Empty for products where a call lists attributes",
+        set: |s, v| {
+            s.attributes = named(v);
+            Ok(())
+        },
+        get: |s| s.attributes.clone().unwrap_or_default(),
+    },
+    Setting {
+        key: "max_calls",
+        scope: Scope::Query,
+        description: "Maximum number of requests to language models in a query, retries included. A query that needs more fails before the first one. Empty is no limit",
+        set: |s, v| {
+            s.max_calls = match v.trim() {
+                "" => None,
+                v => Some(
+                    v.parse()
+                        .map_err(|_| format!("'{v}' is not a whole number from 0"))?,
+                ),
+            };
+            Ok(())
+        },
+        get: |s| s.max_calls.map_or(String::new(), |calls| calls.to_string()),
+    },
+    Setting {
         key: "threads",
         scope: Scope::Machine,
         description: "Inference threads of all queries together; 0 is one per core",
@@ -328,6 +373,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         get: |s| format_path(&s.model_dir),
     },
 ];
+
+/// A name; `None` for blank text.
+fn named(text: &str) -> Option<String> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_string())
+}
 
 fn parse_number(text: &str, min: usize, max: usize) -> Result<usize, String> {
     match text.parse::<usize>() {

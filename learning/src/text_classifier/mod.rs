@@ -1,7 +1,6 @@
 //! Linear classifiers of texts: training, prediction, model files, ONNX export.
 
 mod classifier;
-mod classifier_registry;
 mod feature_row;
 mod label_conflicts;
 mod label_path;
@@ -18,7 +17,6 @@ mod svm;
 mod training;
 
 pub use classifier::{Prediction, TextClassifier};
-pub use classifier_registry::{ClassifierRegistry, classifier_exists, classifier_names};
 pub use metadata::{ClassifierMetadata, LabelConflict, LabelDoubt, LabelLevel, LabelScores};
 pub use ngrams::RowTexts;
 pub use onnx::export;

@@ -1,9 +1,7 @@
-//! Model file of a classifier.
+//! Bytes of a classifier in its model file.
 //!
-//! Layout: a magic number with the version of the layout, a digest of the rest, a
-//! header in JSON, and numbers in little-endian order.
-
-use std::path::Path;
+//! Layout: the length of a header, the header in JSON, and numbers in little-endian
+//! order.
 
 use half::f16;
 use serde::{Deserialize, Serialize};
@@ -15,17 +13,7 @@ use super::metric_adapter::MetricAdapter;
 use super::ngrams::{KINDS, NgramVocabulary};
 use super::options::FeatureSet;
 use super::row_vectors::VectorSource;
-use semql_inference::atomic_file;
 use semql_inference::{Error, Result};
-
-/// First bytes of a file; a change of layout changes the version.
-const MAGIC: &[u8; 16] = b"semql model v2\n\0";
-
-/// First bytes of a file of any version.
-const MAGIC_OF_ANY_VERSION: &[u8] = b"semql model v";
-
-/// Largest size of a file.
-const MAX_FILE_BYTES: u64 = 8 << 30;
 
 /// Largest size of a header, enough for a million labels.
 const MAX_HEADER_BYTES: usize = 256 << 20;
@@ -110,28 +98,24 @@ fn fits(labels: &[u32], levels: &[LabelLevel]) -> bool {
         && of_levels.all(|(label, level)| (*label as usize) < level.labels.len())
 }
 
-/// Writes a model file atomically.
-///
-/// # Errors
-/// [`Error::Setup`] if it cannot be written.
-pub fn write(classifier: &TextClassifier, path: &Path) -> Result<()> {
-    let cannot = |error: &dyn std::fmt::Display| {
-        Error::Setup(format!(
-            "the model cannot be written to {}: {error}",
-            path.display()
-        ))
-    };
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(|e| cannot(&e))?;
-    let body = body(classifier).map_err(|e| cannot(&e))?;
-    let digest = blake3::hash(&body);
-    let written = atomic_file::write_atomically(path, |file| {
-        for part in [MAGIC.as_slice(), digest.as_bytes(), &body] {
-            file.write_all(part)?;
-        }
-        Ok(())
-    });
-    written.map_err(|e| cannot(&e))
+impl TextClassifier {
+    /// The body of its model file.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] for a header that JSON cannot hold.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
+        body(self).map_err(|e| {
+            Error::Failed(format!(
+                "the model {} cannot be serialized: {e}",
+                self.metadata.name
+            ))
+        })
+    }
+
+    /// Reads the body of a model file; `None` for a damaged one.
+    pub(crate) fn from_bytes(body: &[u8]) -> Option<Self> {
+        parse(body)
+    }
 }
 
 fn body(classifier: &TextClassifier) -> serde_json::Result<Vec<u8>> {
@@ -176,41 +160,6 @@ fn body(classifier: &TextClassifier) -> serde_json::Result<Vec<u8>> {
         );
     }
     Ok(body)
-}
-
-/// Reads a model file.
-///
-/// # Errors
-/// [`Error::Setup`] for a truncated or damaged file, or another version.
-pub fn read(path: &Path) -> Result<TextClassifier> {
-    let refuse = |why: &str| {
-        Error::Setup(format!(
-            "the trained model {} {why}; train it again with CREATE OR REPLACE MODEL",
-            path.display()
-        ))
-    };
-    let unreadable = |e: std::io::Error| refuse(&format!("cannot be read ({e})"));
-    if path.metadata().map_err(unreadable)?.len() > MAX_FILE_BYTES {
-        return Err(refuse("is larger than any model file of semql"));
-    }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    let Some((magic, rest)) = bytes.split_first_chunk::<16>() else {
-        return Err(refuse("is truncated"));
-    };
-    if magic != MAGIC {
-        return Err(refuse(match magic.starts_with(MAGIC_OF_ANY_VERSION) {
-            true => "was made by another version of semql",
-            false => "is not a model file of semql",
-        }));
-    }
-    let Some((digest, body)) = rest.split_first_chunk::<32>() else {
-        return Err(refuse("is truncated"));
-    };
-    if blake3::hash(body).as_bytes() != digest {
-        return Err(refuse("is damaged or truncated"));
-    }
-    // The digest can be forged, so the contents are checked too.
-    parse(body).ok_or_else(|| refuse("is damaged"))
 }
 
 fn parse(mut body: &[u8]) -> Option<TextClassifier> {
@@ -326,17 +275,9 @@ mod tests {
         .unwrap()
     }
 
-    /// A file with this body and its digest.
-    fn with_digest(body: &[u8]) -> Vec<u8> {
-        [MAGIC.as_slice(), blake3::hash(body).as_bytes(), body].concat()
-    }
-
-    /// Whether a file is refused. Otherwise predicts with it.
-    fn is_refused(path: &Path, bytes: &[u8]) -> bool {
-        std::fs::write(path, bytes).unwrap();
-        let read = read(path);
-        std::fs::remove_file(path).unwrap();
-        let Ok(classifier) = read else {
+    /// Whether a body is refused. Otherwise predicts with it.
+    fn is_refused(body: &[u8]) -> bool {
+        let Some(classifier) = TextClassifier::from_bytes(body) else {
             return true;
         };
         let rows: Vec<_> = TEXTS.iter().map(|text| vec![Some(*text)]).collect();
@@ -349,59 +290,56 @@ mod tests {
         false
     }
 
-    #[test]
-    fn mutated_files_are_refused_or_predict_without_a_panic() {
-        let folder = tempfile::tempdir().unwrap();
-        let body = body(&classifier()).unwrap();
-        let whole = with_digest(&body);
+    /// Header and numbers of a body.
+    fn split(body: &[u8]) -> (Value, &[u8]) {
         let (length, rest) = body.split_first_chunk::<8>().unwrap();
         let (header, numbers) = rest.split_at(u64::from_le_bytes(*length) as usize);
-        let header: Value = serde_json::from_slice(header).unwrap();
+        (serde_json::from_slice(header).unwrap(), numbers)
+    }
+
+    fn joined(header: &Value, numbers: &[u8]) -> Vec<u8> {
+        let header = serde_json::to_vec(header).unwrap();
+        let length = (header.len() as u64).to_le_bytes();
+        [length.as_slice(), &header, numbers].concat()
+    }
+
+    #[test]
+    fn mutated_bodies_are_refused_or_predict_without_a_panic() {
+        let whole = classifier().to_bytes().unwrap();
+        let (header, numbers) = split(&whole);
         let mut random = Random::new(14);
         let (mut refused, cases) = (0, cases(500));
         for case in 0..cases {
-            let bytes = match case % 4 {
+            let body = match case % 3 {
                 0 => {
-                    let mut bytes = whole.clone();
-                    mutate(&mut bytes, &mut random);
-                    bytes
+                    let mut body = whole.clone();
+                    mutate(&mut body, &mut random);
+                    body
                 }
                 1 => {
-                    let mut body = body.clone();
-                    mutate(&mut body, &mut random);
-                    with_digest(&body)
-                }
-                2 => {
                     let mut header = header.clone();
                     mutate_json(&mut header, &mut random);
-                    let header = serde_json::to_vec(&header).unwrap();
-                    let length = (header.len() as u64).to_le_bytes();
-                    with_digest(&[length.as_slice(), &header, numbers].concat())
+                    joined(&header, numbers)
                 }
                 _ => {
-                    let mut body = body.clone();
+                    let mut body = whole.clone();
                     let start = body.len() - numbers.len();
                     let at = start + random.below(numbers.len() - 4);
                     let value = (extreme(&mut random) as u32).to_le_bytes();
                     body[at..][..4].copy_from_slice(&value);
-                    with_digest(&body)
+                    body
                 }
             };
-            let path = folder.path().join(format!("{case}.model"));
-            refused += usize::from(is_refused(&path, &bytes));
+            refused += usize::from(is_refused(&body));
         }
-        assert!(refused > cases / 4, "{refused} of {cases}");
-        assert!(!is_refused(&folder.path().join("whole.model"), &whole));
+        assert!(refused > cases / 8, "{refused} of {cases}");
+        assert!(!is_refused(&whole));
     }
 
     #[test]
     fn inconsistent_headers_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.model");
-        let body = body(&classifier()).unwrap();
-        let (length, rest) = body.split_first_chunk::<8>().unwrap();
-        let (header, numbers) = rest.split_at(u64::from_le_bytes(*length) as usize);
-        let header: Value = serde_json::from_slice(header).unwrap();
+        let whole = classifier().to_bytes().unwrap();
+        let (header, numbers) = split(&whole);
         for pointer in [
             "/features",
             "/width",
@@ -413,23 +351,18 @@ mod tests {
             for value in [12_345, u64::from(u32::MAX), u64::MAX] {
                 let mut header = header.clone();
                 *header.pointer_mut(pointer).unwrap() = value.into();
-                let header = serde_json::to_vec(&header).unwrap();
-                let length = (header.len() as u64).to_le_bytes();
-                let body = [length.as_slice(), &header, numbers].concat();
-                assert!(is_refused(&path, &with_digest(&body)), "{pointer} {value}");
+                let body = joined(&header, numbers);
+                assert!(is_refused(&body), "{pointer} {value}");
             }
         }
-        let long = [[0xff; 8].as_slice(), rest].concat();
-        assert!(is_refused(&path, &with_digest(&long)));
+        assert!(is_refused(&[[0xff; 8].as_slice(), &whole[8..]].concat()));
     }
 
     #[test]
-    fn a_file_predicts_like_its_classifier_and_damaged_files_are_refused() {
+    fn a_classifier_predicts_like_its_bytes() {
         let classifier = classifier();
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("deep").join("shoes.model");
-        write(&classifier, &path).unwrap();
-        let back = read(&path).unwrap();
+        let whole = classifier.to_bytes().unwrap();
+        let back = TextClassifier::from_bytes(&whole).unwrap();
         assert_eq!(back.metadata, classifier.metadata);
         let rows = [TEXTS.as_slice(), &[""]].concat();
         let row = |text: &&'static str| vec![(!text.is_empty()).then_some(*text)];
@@ -440,22 +373,7 @@ mod tests {
         };
         assert_eq!(labels(&classifier), labels(&back));
         assert_eq!(labels(&classifier).last(), Some(&None));
-
-        let whole = std::fs::read(&path).unwrap();
-        let mut other = whole.clone();
-        other[13] = b'9';
-        let mut damaged = whole.clone();
-        *damaged.last_mut().unwrap() ^= 1;
-        for (bytes, says) in [
-            (&whole[..10], "is truncated"),
-            (&whole[..whole.len() - 1], "is damaged or truncated"),
-            (&damaged[..], "is damaged"),
-            (&other[..], "another version"),
-            (b"something else altogether", "is not a model file of semql"),
-        ] {
-            std::fs::write(&path, bytes).unwrap();
-            let message = read(&path).unwrap_err().to_string();
-            assert!(message.contains(says), "{message}");
-        }
+        assert!(is_refused(&whole[..whole.len() - 1]));
+        assert!(is_refused(&[whole.as_slice(), &[0]].concat()));
     }
 }

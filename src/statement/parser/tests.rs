@@ -58,6 +58,12 @@ fn extensions_become_commands() {
         command("drop model if exists m"),
         StatementCommand::DropModel(_)
     ));
+    for target in ["PREDICT y", "EXTRACT y, z USING llm OPTIONS (seed 1)"] {
+        assert!(matches!(
+            command(&format!("CREATE MODEL m FROM (SELECT 1) {target}")),
+            StatementCommand::CreateModel(_)
+        ));
+    }
     assert!(matches!(
         command("EXPORT MODEL m TO 'm.onnx'"),
         StatementCommand::ExportModel(_)
@@ -117,6 +123,7 @@ fn effects_come_from_the_syntax_tree() {
         ),
         ("CREATE VIEW v AS SELECT 1", Effect::Writes),
         ("DROP TABLE t", Effect::Writes),
+        ("CREATE MODEL m FROM (SELECT 1) EXTRACT y", Effect::Writes),
         ("DROP MODEL m", Effect::Writes),
         ("TRUNCATE TABLE t", Effect::Writes),
         ("COPY t TO STDOUT", Effect::Query),

@@ -21,6 +21,8 @@ const WRITES: &[&str] = &[
     "CREATE INDEX stolen ON shop USING hnsw (title)",
     "CREATE MODEL stolen FROM (SELECT title, price FROM shop) PREDICT price",
     "CREATE OR REPLACE MODEL stolen FROM (SELECT title, price FROM shop) PREDICT price",
+    "CREATE MODEL stolen FROM (SELECT title, title AS name FROM shop) EXTRACT name",
+    "CREATE MODEL stolen FROM (SELECT title FROM shop) EXTRACT name USING llm",
     "EXPORT MODEL stolen TO 'FILE'",
     "DROP MODEL stolen",
     "DROP MODEL IF EXISTS stolen",

@@ -1,214 +1,72 @@
-//! Trains a classifier on the rows of a query, and stores it.
+//! Trains the model of a statement on the rows of its query, and stores it.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::error::Result;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
-use futures::StreamExt;
-
-use semql_inference::cancellation::Cancellation;
+use datafusion::execution::memory_pool::MemoryPool;
 use semql_inference::progress::ProgressSink;
-use semql_learning::text_classifier::{
-    FeatureSet, Predictor, RowVectorizer, TrainingExamples, TrainingVectors, classifier_exists,
-    train,
-};
+use semql_learning::trained_models::{TrainedModel, model_exists};
 
-use super::CreateModel;
-use crate::blocking::blocking;
-use crate::error::Error;
-use crate::error::to_datafusion;
+use super::statement::{CreateModel, ModelTarget};
+use super::train_classifier::train_classifier;
+use super::train_extractor::{distil_extractor, train_extractor};
+use super::training_context::TrainingContext;
+use crate::error::{Error, to_datafusion};
 use crate::options::AiOptions;
 
-/// Memory of a training relative to the rows: the n-grams of their texts.
-const MEMORY_PER_ROW_BYTE: usize = 12;
-
-/// Largest number of text columns; model files number columns and kinds in a byte.
-const MAX_COLUMNS: usize = 100;
-
-/// Rows up to which token vectors are used by default; with more rows they add little.
-const MAX_ROWS_WITH_VECTORS: usize = 20_000;
-
-/// Trains the classifier of a statement on the `rows` of its query, and stores it.
-/// A step of `progress` is the training of a binary classifier.
+/// Trains the model of a statement on the `rows` of its query, and stores it.
 ///
 /// # Errors
 /// An existing model without `OR REPLACE`, missing columns, rows that do not fit into
-/// the memory pool, a single label; [`Error::Interrupted`] once `progress` or `options`
-/// is cancelled or the runtime interrupted. An existing model is then unchanged.
+/// the memory pool, rows without anything to learn; [`Error::Interrupted`] once
+/// `progress` or `options` is cancelled or the runtime interrupted. An existing model is
+/// then unchanged.
 pub async fn create(
     options: &AiOptions,
     pool: &Arc<dyn MemoryPool>,
     create: &CreateModel,
     rows: SendableRecordBatchStream,
     progress: &dyn ProgressSink,
-) -> Result<Arc<Predictor>> {
-    if classifier_exists(&create.name).map_err(to_datafusion)? && !create.replace {
+) -> Result<TrainedModel> {
+    let name = &create.name;
+    if model_exists(name).map_err(to_datafusion)? && !create.replace {
         return Err(to_datafusion(Error::Invalid(format!(
-            "there is already a model called '{0}'; use CREATE OR REPLACE MODEL {0} to replace it",
-            create.name
+            "there is already a model called '{name}'; use CREATE OR REPLACE MODEL {name} to replace it"
         ))));
     }
-    let memory = MemoryConsumer::new("CreateModel").register(pool);
-    let mut examples = empty_examples(create, &rows.schema())?;
-    let cancellation = options.cancellation();
-    let mut rows = rows;
-    while let Some(batch) = cancellation.run(rows.next()).await.map_err(to_datafusion)? {
-        let batch = batch?;
-        memory
-            .try_grow(get_record_batch_memory_size(&batch) * MEMORY_PER_ROW_BYTE)
-            .map_err(|e| {
-                e.context("the training rows do not fit into memory; train on a sample of them")
-            })?;
-        add_rows(&mut examples, create, &batch)?;
-    }
-    let runtime = &options.runtime;
-    let progress = QueryProgress {
-        progress,
-        cancellation,
-    };
-    let classifier = blocking(|| -> Result<_> {
-        let vectors = vectors(options, create, &examples, &memory)?;
-        let options = &create.options;
-        train(&create.name, &examples, options, vectors, &progress).map_err(to_datafusion)
-    })?;
-    runtime
-        .text_classifiers()
-        .put(&classifier)
-        .map_err(to_datafusion)?;
-    runtime
-        .text_classifiers()
-        .get(&create.name)
-        .map_err(to_datafusion)
-}
-
-/// Progress sink that is also cancelled with the query.
-struct QueryProgress<'a> {
-    progress: &'a dyn ProgressSink,
-    cancellation: Cancellation,
-}
-
-impl ProgressSink for QueryProgress<'_> {
-    fn is_cancelled(&self) -> bool {
-        self.progress.is_cancelled() || self.cancellation.is_cancelled()
-    }
-
-    fn step(&self, label: &'static str, current: usize, total: usize) {
-        self.progress.step(label, current, total);
-    }
-}
-
-/// Vectors of the rows; `None` for n-grams alone.
-fn vectors(
-    options: &AiOptions,
-    create: &CreateModel,
-    examples: &TrainingExamples,
-    memory: &MemoryReservation,
-) -> Result<Option<TrainingVectors>> {
-    let rows = examples.rows();
-    let features = create.options.features.unwrap_or(match rows.len() {
-        0..=MAX_ROWS_WITH_VECTORS => FeatureSet::TokenVectors,
-        _ => FeatureSet::Ngrams,
-    });
-    let texts = rows.iter().flatten().flatten().copied();
-    let vectorizer = RowVectorizer::for_training(
-        features,
-        &options.inference(),
-        examples.columns.len(),
-        texts,
-    );
-    let vectorizer = match vectorizer {
-        Ok(vectorizer) => vectorizer,
-        // The statement does not require vectors, and n-grams need no encoder.
-        Err(Error::Setup(why) | Error::Forbidden(why)) if create.options.features.is_none() => {
-            options.runtime.add_notice(format!(
-                "trained on words alone, because no encoder is available: {why}"
-            ));
-            None
+    let context = TrainingContext::new(options, name, pool, progress);
+    let models = options.runtime.trained_models();
+    let stored = match &create.target {
+        ModelTarget::Predict {
+            labels,
+            options: training,
+        } => {
+            let classifier = train_classifier(&context, labels, training, rows).await?;
+            models.put_classifier(&classifier)
         }
-        Err(error) => return Err(to_datafusion(error)),
-    };
-    let Some(vectorizer) = vectorizer else {
-        return Ok(None);
-    };
-    // As computed, as stored, and as mapped by an adapter.
-    let bytes = 3 * size_of::<f32>() * vectorizer.width() * rows.len();
-    memory.try_grow(bytes).map_err(|e| {
-        e.context("the vectors of the rows do not fit into memory; train with OPTIONS (features 'ngrams')")
-    })?;
-    let vectors = vectorizer
-        .vectors(&rows, &options.inference())
-        .map_err(to_datafusion)?;
-    Ok(Some(TrainingVectors::new(&vectorizer, vectors)))
-}
-
-/// Examples with the columns of the query, without rows.
-fn empty_examples(create: &CreateModel, schema: &SchemaRef) -> Result<TrainingExamples> {
-    let names: Vec<&str> = schema
-        .fields()
-        .iter()
-        .map(|field| field.name().as_str())
-        .collect();
-    for label in &create.labels {
-        if !names.contains(&label.as_str()) {
-            return Err(to_datafusion(Error::Invalid(format!(
-                "the query has no column {label} to predict; it has {}",
-                names.join(", ")
-            ))));
+        ModelTarget::Extract {
+            columns,
+            teacher,
+            options: training,
+        } => {
+            let extractor = match teacher {
+                Some(teacher) => {
+                    distil_extractor(&context, columns, teacher, training, rows).await?
+                }
+                None => train_extractor(&context, columns, training, rows).await?,
+            };
+            models.put_extractor(&extractor)
         }
-    }
-    let columns: Vec<String> = names
-        .iter()
-        .filter(|name| !create.labels.iter().any(|label| label == *name))
-        .map(|name| name.to_string())
-        .collect();
-    if columns.is_empty() {
-        return Err(to_datafusion(Error::Invalid(
-            "the query has no column to learn from beside the labels".to_string(),
-        )));
-    }
-    if columns.len() > MAX_COLUMNS {
-        return Err(to_datafusion(Error::Invalid(format!(
-            "{} columns to learn from exceed the limit of {MAX_COLUMNS}",
-            columns.len()
-        ))));
-    }
-    Ok(TrainingExamples {
-        texts: vec![Vec::new(); columns.len()],
-        labels: vec![Vec::new(); create.labels.len()],
-        columns,
-        levels: create.labels.clone(),
-    })
-}
-
-fn add_rows(
-    examples: &mut TrainingExamples,
-    create: &CreateModel,
-    batch: &RecordBatch,
-) -> Result<()> {
-    let (columns, levels) = (&examples.columns, &create.labels);
-    let texts = columns.iter().zip(&mut examples.texts);
-    for (name, out) in texts.chain(levels.iter().zip(&mut examples.labels)) {
-        let Some(column) = batch.column_by_name(name) else {
-            continue;
-        };
-        let column = cast(column, &DataType::Utf8)?;
-        let values = column.as_string::<i32>();
-        out.extend((0..values.len()).map(|row| {
-            let text = (!values.is_null(row)).then(|| values.value(row).trim())?;
-            (!text.is_empty()).then(|| text.to_string())
-        }));
-    }
-    Ok(())
+    };
+    stored.map_err(to_datafusion)?;
+    models.get(name).map_err(to_datafusion)
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow::datatypes::{Field, Schema};
+    use arrow::array::RecordBatch;
+    use arrow::datatypes::{DataType, Field, Schema};
     use datafusion::execution::memory_pool::UnboundedMemoryPool;
     use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
     use datafusion::sql::sqlparser::dialect::GenericDialect;
@@ -217,31 +75,27 @@ mod tests {
     use super::*;
     use crate::find_error;
     use crate::runtime::Runtime;
-    use semql_learning::text_classifier::TrainingOptions;
 
     #[tokio::test]
     async fn cancellation_ends_a_training_that_waits_for_rows() {
-        let mut parser = Parser::new(&GenericDialect {})
-            .try_with_sql("SELECT 'a' AS text, 'b' AS label")
-            .unwrap();
-        let statement = CreateModel {
-            name: "cancelled".to_string(),
-            replace: true,
-            query: parser.parse_query().unwrap(),
-            labels: vec!["label".to_string()],
-            options: TrainingOptions::default(),
-        };
-        let column = |name: &str| Field::new(name, DataType::Utf8, true);
-        let schema = Arc::new(Schema::new(vec![column("text"), column("label")]));
-        let no_rows = futures::stream::pending::<Result<RecordBatch>>();
-        let rows = Box::pin(RecordBatchStreamAdapter::new(schema, no_rows));
-        let options = AiOptions::new(Arc::new(Runtime::new()));
-        let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
-        let progress = || false;
-        let training = create(&options, &pool, &statement, rows, &progress);
-        let cancelling = async { options.cancel.cancel() };
-        let (created, ()) = tokio::join!(training, cancelling);
-        let error = created.err().unwrap();
-        assert_eq!(find_error(&error), Some(&Error::Interrupted), "{error}");
+        for target in ["PREDICT label", "EXTRACT label"] {
+            let sql = format!(
+                "CREATE OR REPLACE MODEL cancelled FROM (SELECT 'a' AS text, 'b' AS label) {target}"
+            );
+            let mut parser = Parser::new(&GenericDialect {}).try_with_sql(&sql).unwrap();
+            let statement = CreateModel::parse(&mut parser).unwrap();
+            let column = |name: &str| Field::new(name, DataType::Utf8, true);
+            let schema = Arc::new(Schema::new(vec![column("text"), column("label")]));
+            let no_rows = futures::stream::pending::<Result<RecordBatch>>();
+            let rows = Box::pin(RecordBatchStreamAdapter::new(schema, no_rows));
+            let options = AiOptions::new(Arc::new(Runtime::new()));
+            let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
+            let progress = || false;
+            let training = create(&options, &pool, &statement, rows, &progress);
+            let cancelling = async { options.cancel.cancel() };
+            let (created, ()) = tokio::join!(training, cancelling);
+            let error = created.err().unwrap();
+            assert_eq!(find_error(&error), Some(&Error::Interrupted), "{error}");
+        }
     }
 }

@@ -1,10 +1,15 @@
-//! `CREATE [OR REPLACE] MODEL name FROM (query) PREDICT label, ... [OPTIONS (key value, ...)]`.
+//! `CREATE [OR REPLACE] MODEL name FROM (query) PREDICT label, ... [OPTIONS (key value, ...)]`
+//! and `... EXTRACT attribute, ... [USING model] [OPTIONS (key value, ...)]`.
 
 use datafusion::sql::sqlparser::ast::Query;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
-use semql_learning::text_classifier::{FeatureSet, Method, TrainingOptions};
+use semql_learning::text_classifier::TrainingOptions;
+
+use super::extract_options::{EXTRACT_OPTIONS, ExtractOptions};
+use super::option_list::{parse_option_list, read_options};
+use super::predict_options::PREDICT_OPTIONS;
 
 /// Parsed `CREATE MODEL` statement.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,71 +18,33 @@ pub struct CreateModel {
     pub replace: bool,
     /// Query of the texts and labels.
     pub query: Box<Query>,
-    /// Label columns, the coarsest first.
-    pub labels: Vec<String>,
-    pub options: TrainingOptions,
+    pub target: ModelTarget,
 }
 
-/// The value called `value` of the option `key`.
-fn one_of<T: Copy>(key: &str, value: &str, all: &[(&'static str, T)]) -> Parsed<T> {
-    let found = all.iter().find(|(name, _)| *name == value);
-    found.map(|(_, one)| *one).ok_or_else(|| {
-        let names: Vec<String> = all.iter().map(|(name, _)| format!("'{name}'")).collect();
-        format!(
-            "{key} is '{value}', but must be one of {}",
-            names.join(", ")
-        )
-    })
+/// What a model learns.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelTarget {
+    /// A classifier.
+    Predict {
+        /// Label columns, the coarsest first.
+        labels: Vec<String>,
+        options: TrainingOptions,
+    },
+    /// An extractor.
+    Extract {
+        /// Label columns; with a teacher, the names of the attributes.
+        columns: Vec<String>,
+        /// Language model that labels the rows.
+        teacher: Option<String>,
+        options: ExtractOptions,
+    },
 }
 
-/// Result of parsing an option; the error is the message.
-type Parsed<T> = Result<T, String>;
-
-/// Option in `OPTIONS (...)`.
-struct OptionSpec {
-    key: &'static str,
-    set: fn(&mut TrainingOptions, &str) -> Parsed<()>,
+/// The part of a target before its options.
+enum TargetClause {
+    Predict(Vec<String>),
+    Extract(Vec<String>, Option<String>),
 }
-
-const OPTION_SPECS: &[OptionSpec] = &[
-    OptionSpec {
-        key: "cost",
-        set: |options, value| {
-            let cost = value
-                .parse()
-                .ok()
-                .filter(|cost: &f32| *cost > 0.0 && cost.is_finite());
-            options.cost =
-                Some(cost.ok_or(format!("cost is '{value}', but must be a number above 0"))?);
-            Ok(())
-        },
-    },
-    OptionSpec {
-        key: "class_weight",
-        set: |options, value| {
-            options.balanced = one_of(
-                "class_weight",
-                value,
-                &[("none", false), ("balanced", true)],
-            )?;
-            Ok(())
-        },
-    },
-    OptionSpec {
-        key: "features",
-        set: |options, value| {
-            options.features = Some(one_of("features", value, &FeatureSet::ALL)?);
-            Ok(())
-        },
-    },
-    OptionSpec {
-        key: "method",
-        set: |options, value| {
-            options.method = one_of("method", value, &Method::ALL)?;
-            Ok(())
-        },
-    },
-];
 
 impl CreateModel {
     /// Parses the statement from `CREATE` up to, and without, `;`.
@@ -87,62 +54,85 @@ impl CreateModel {
     pub fn parse(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
         let usage = |error| match error {
             ParserError::ParserError(why) => ParserError::ParserError(format!(
-                "{why}; the syntax is CREATE [OR REPLACE] MODEL name FROM (query) PREDICT label [, label ...] \
-                 [OPTIONS (key value, ...)]"
+                "{why}; the syntax is CREATE [OR REPLACE] MODEL name FROM (query) \
+                 PREDICT label [, label ...] [OPTIONS (key value, ...)], or \
+                 EXTRACT attribute [, attribute ...] [USING model] [OPTIONS (key value, ...)]"
             )),
             other => other,
         };
-        let mut create = Self::head(parser).map_err(usage)?;
-        if parser.parse_keyword(Keyword::OPTIONS) {
-            for (key, value) in options(parser).map_err(usage)? {
-                create
-                    .set_option(&key, &value)
-                    .map_err(ParserError::ParserError)?;
-            }
-        }
-        Ok(create)
-    }
-
-    fn set_option(&mut self, key: &str, value: &str) -> Parsed<()> {
-        let Some(spec) = OPTION_SPECS.iter().find(|spec| spec.key == key) else {
-            let keys: Vec<&str> = OPTION_SPECS.iter().map(|spec| spec.key).collect();
-            return Err(format!(
-                "unknown option '{key}'; the options are {}",
-                keys.join(", ")
-            ));
+        let (name, replace, query) = head(parser).map_err(usage)?;
+        let clause = target_clause(parser).map_err(usage)?;
+        let options = match parser.parse_keyword(Keyword::OPTIONS) {
+            true => parse_option_list(parser).map_err(usage)?,
+            false => Vec::new(),
         };
-        (spec.set)(&mut self.options, value)
-    }
-
-    fn head(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
-        parser.expect_keyword(Keyword::CREATE)?;
-        let replace = parser.parse_keywords(&[Keyword::OR, Keyword::REPLACE]);
-        expect_word(parser, "MODEL")?;
-        let name = identifier(parser)?;
-        parser.expect_keyword(Keyword::FROM)?;
-        parser.expect_token(&Token::LParen)?;
-        let query = parser.parse_query()?;
-        parser.expect_token(&Token::RParen)?;
-        expect_word(parser, "PREDICT")?;
-        let labels = parser.parse_comma_separated(identifier)?;
+        let target = match clause {
+            TargetClause::Predict(labels) => read_options(PREDICT_OPTIONS, &options)
+                .map(|options| ModelTarget::Predict { labels, options }),
+            TargetClause::Extract(columns, teacher) => {
+                read_options(EXTRACT_OPTIONS, &options).map(|options| ModelTarget::Extract {
+                    columns,
+                    teacher,
+                    options,
+                })
+            }
+        };
         Ok(Self {
             name,
             replace,
             query,
-            labels,
-            options: TrainingOptions::default(),
+            target: target.map_err(ParserError::ParserError)?,
         })
     }
 }
 
-fn expect_word(parser: &mut Parser<'_>, expected: &str) -> Result<(), ParserError> {
-    let found = parser.next_token();
-    match &found.token {
-        Token::Word(word) if word.value.eq_ignore_ascii_case(expected) => Ok(()),
-        other => Err(ParserError::ParserError(format!(
-            "expected {expected}, found '{other}'"
-        ))),
+fn head(parser: &mut Parser<'_>) -> Result<(String, bool, Box<Query>), ParserError> {
+    parser.expect_keyword(Keyword::CREATE)?;
+    let replace = parser.parse_keywords(&[Keyword::OR, Keyword::REPLACE]);
+    if !parse_word(parser, "MODEL") {
+        return expected(parser, "MODEL");
     }
+    let name = identifier(parser)?;
+    parser.expect_keyword(Keyword::FROM)?;
+    parser.expect_token(&Token::LParen)?;
+    let query = parser.parse_query()?;
+    parser.expect_token(&Token::RParen)?;
+    Ok((name, replace, query))
+}
+
+fn target_clause(parser: &mut Parser<'_>) -> Result<TargetClause, ParserError> {
+    if parse_word(parser, "PREDICT") {
+        let labels = parser.parse_comma_separated(identifier)?;
+        return Ok(TargetClause::Predict(labels));
+    }
+    if !parse_word(parser, "EXTRACT") {
+        return expected(parser, "PREDICT or EXTRACT");
+    }
+    let columns = parser.parse_comma_separated(identifier)?;
+    let teacher = match parser.parse_keyword(Keyword::USING) {
+        true => Some(identifier(parser)?),
+        false => None,
+    };
+    Ok(TargetClause::Extract(columns, teacher))
+}
+
+/// Consumes a word that need not be a keyword of SQL, if it is the next token.
+fn parse_word(parser: &mut Parser<'_>, word: &str) -> bool {
+    let found = match &parser.peek_token_ref().token {
+        Token::Word(next) => next.value.eq_ignore_ascii_case(word),
+        _ => false,
+    };
+    if found {
+        parser.next_token();
+    }
+    found
+}
+
+fn expected<T>(parser: &Parser<'_>, expected: &str) -> Result<T, ParserError> {
+    let found = &parser.peek_token_ref().token;
+    Err(ParserError::ParserError(format!(
+        "expected {expected}, found '{found}'"
+    )))
 }
 
 /// Identifier, in lower case unless it is quoted.
@@ -154,32 +144,14 @@ fn identifier(parser: &mut Parser<'_>) -> Result<String, ParserError> {
     })
 }
 
-fn options(parser: &mut Parser<'_>) -> Result<Vec<(String, String)>, ParserError> {
-    parser.expect_token(&Token::LParen)?;
-    let options = parser.parse_comma_separated(|parser| {
-        let key = parser.parse_identifier()?.value.to_lowercase();
-        let _ = parser.consume_token(&Token::Eq);
-        let value = match parser.next_token().token {
-            Token::SingleQuotedString(value) | Token::Number(value, _) => value,
-            Token::Word(word) => word.value.to_lowercase(),
-            other => {
-                return Err(ParserError::ParserError(format!(
-                    "the value of {key} is '{other}', but must be a text or a number"
-                )));
-            }
-        };
-        Ok((key, value))
-    })?;
-    parser.expect_token(&Token::RParen)?;
-    Ok(options)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use datafusion::sql::sqlparser::dialect::GenericDialect;
+    use semql_learning::extraction::model::{ExtractionFeatures, ExtractionOptions};
+    use semql_learning::text_classifier::{FeatureSet, Method};
 
-    fn parse(sql: &str) -> Parsed<CreateModel> {
+    fn parse(sql: &str) -> Result<CreateModel, String> {
         let mut parser = Parser::new(&GenericDialect {})
             .try_with_sql(sql)
             .map_err(|error| error.to_string())?;
@@ -198,16 +170,59 @@ mod tests {
             create.query.to_string(),
             "SELECT \"Name\", t.x AS lvl1, 'a;b' FROM t WHERE y > (1)"
         );
-        assert_eq!(create.labels, ["lvl1", "Lvl2"]);
         assert_eq!(
-            create.options,
-            TrainingOptions {
-                cost: Some(2.5),
-                balanced: true,
-                features: Some(FeatureSet::Embeddings),
-                method: Method::Adapter,
+            create.target,
+            ModelTarget::Predict {
+                labels: vec!["lvl1".to_string(), "Lvl2".to_string()],
+                options: TrainingOptions {
+                    cost: Some(2.5),
+                    balanced: true,
+                    features: Some(FeatureSet::Embeddings),
+                    method: Method::Adapter,
+                },
             }
         );
+    }
+
+    #[test]
+    fn attributes_have_a_teacher_and_options() {
+        let names =
+            |names: &[&str]| -> Vec<String> { names.iter().map(|name| name.to_string()).collect() };
+        for (clause, columns, teacher, options) in [
+            (
+                "extract Brand",
+                names(&["brand"]),
+                None,
+                ExtractOptions::default(),
+            ),
+            (
+                "EXTRACT brand, \"Net Weight\", 'color' USING Small_LLM",
+                names(&["brand", "Net Weight", "color"]),
+                Some("small_llm".to_string()),
+                ExtractOptions::default(),
+            ),
+            (
+                "EXTRACT a USING \"L\" OPTIONS (context 'category, Shop', features words, group product, seed 7)",
+                names(&["a"]),
+                Some("L".to_string()),
+                ExtractOptions {
+                    training: ExtractionOptions {
+                        context: Some(names(&["category", "Shop"])),
+                        features: Some(ExtractionFeatures::Words),
+                        seed: 7,
+                    },
+                    group: Some("product".to_string()),
+                },
+            ),
+        ] {
+            let create = parse(&format!("CREATE MODEL m FROM (SELECT 1) {clause};")).unwrap();
+            let expected = ModelTarget::Extract {
+                columns,
+                teacher,
+                options,
+            };
+            assert_eq!(create.target, expected, "{clause}");
+        }
     }
 
     #[test]
@@ -217,7 +232,10 @@ mod tests {
                 "CREATE MODEL FROM (SELECT 1) PREDICT y",
                 "the syntax is CREATE",
             ),
-            ("CREATE MODEL m FROM (SELECT 1)", "expected PREDICT"),
+            (
+                "CREATE MODEL m FROM (SELECT 1)",
+                "expected PREDICT or EXTRACT",
+            ),
             (
                 "CREATE MODEL m FROM (SELEC 1) PREDICT y",
                 "the syntax is CREATE",
@@ -237,6 +255,26 @@ mod tests {
             (
                 "CREATE MODEL m FROM (SELECT 1) PREDICT y OPTIONS (cost 0)",
                 "must be a number above 0",
+            ),
+            (
+                "CREATE MODEL m FROM (SELECT 1) EXTRACT",
+                "the syntax is CREATE",
+            ),
+            (
+                "CREATE MODEL m FROM (SELECT 1) EXTRACT y USING",
+                "the syntax is CREATE",
+            ),
+            (
+                "CREATE MODEL m FROM (SELECT 1) EXTRACT y OPTIONS (cost 1)",
+                "the options are context, features, group, seed",
+            ),
+            (
+                "CREATE MODEL m FROM (SELECT 1) EXTRACT y OPTIONS (features 'ngrams')",
+                "must be one of 'words', 'token_vectors'",
+            ),
+            (
+                "CREATE MODEL m FROM (SELECT 1) EXTRACT y OPTIONS (seed 1.5)",
+                "must be a whole number",
             ),
         ] {
             let message = parse(sql).unwrap_err();

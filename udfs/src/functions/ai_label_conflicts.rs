@@ -7,11 +7,11 @@ use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
 use datafusion::error::Result;
 use semql_learning::text_classifier::TextClassifier;
 
-use super::trained_listing::TrainedListing;
+use super::trained_listing::{ListedRows, TrainedListing};
 use crate::options::AiOptions;
 
 pub fn function(options: AiOptions) -> Arc<TrainedListing> {
-    TrainedListing::new("ai_label_conflicts", batch, options)
+    TrainedListing::new("ai_label_conflicts", ListedRows::Classifier(batch), options)
 }
 
 /// The most similar pairs first: their similarity, both labels of each level and both

@@ -6,11 +6,11 @@ use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
 use datafusion::error::Result;
 use semql_learning::text_classifier::{LabelDoubt, TextClassifier};
 
-use super::trained_listing::TrainedListing;
+use super::trained_listing::{ListedRows, TrainedListing};
 use crate::options::AiOptions;
 
 pub fn function(options: AiOptions) -> Arc<TrainedListing> {
-    TrainedListing::new("ai_label_doubts", batch, options)
+    TrainedListing::new("ai_label_doubts", ListedRows::Classifier(batch), options)
 }
 
 /// The greatest margins first: label and prediction of each level, margin and texts.

@@ -12,11 +12,15 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
-use semql_learning::text_classifier::{Prediction, Predictor, TextClassifier};
+use semql_learning::extraction::model::TrainedExtractor;
+use semql_learning::extraction::{Extractor, SourceTexts};
+use semql_learning::text_classifier::{Prediction, TextClassifier};
+use semql_learning::trained_models::TrainedModel;
 
 use super::ai_classify_scores::{scores_array, scores_type};
 use super::arguments::{TextArgument, all_literal, columnar_result};
 use super::planning;
+use super::tasks::{RowAnswer, RowValue, values_array, values_type};
 use crate::blocking::blocking;
 use crate::error::to_datafusion;
 use crate::options::AiOptions;
@@ -26,6 +30,7 @@ struct PredictionFunction {
     name: &'static str,
     output_type: fn(&TextClassifier) -> DataType,
     array: fn(&TextClassifier, &[Option<Prediction>]) -> Result<ArrayRef>,
+    takes_extractors: bool,
     documentation: LazyLock<Documentation>,
 }
 
@@ -34,11 +39,13 @@ static FUNCTIONS: [PredictionFunction; 2] = [
         name: "ai_predict",
         output_type: labels_type,
         array: labels,
+        takes_extractors: true,
         documentation: LazyLock::new(|| {
             documentation(
                 "ai_predict",
                 "The label of a row by a model of CREATE MODEL; NULL if no column has a text. A model of several levels \
-                 returns a struct with a field for each level, whose labels belong together.",
+                 returns a struct with a field for each level, whose labels belong together. An extractor returns a \
+                 struct with the best value of each attribute, which is NULL where the text does not say.",
             )
         }),
     },
@@ -46,11 +53,13 @@ static FUNCTIONS: [PredictionFunction; 2] = [
         name: "ai_predict_scores",
         output_type: |_| scores_type(),
         array: scores,
+        takes_extractors: false,
         documentation: LazyLock::new(|| {
             documentation(
                 "ai_predict_scores",
                 "Every label of the finest level of the model with its score, best first. The score is the distance of the \
-                 row from the decision boundary of the label, above 0 on the side of the label. NULL if no column has a text.",
+                 row from the decision boundary of the label, above 0 on the side of the label. NULL if no column has a text. \
+                 For the scores of an extractor use ai_extract_details.",
             )
         }),
     },
@@ -64,7 +73,10 @@ fn documentation(name: &str, description: &str) -> Documentation {
     };
     Documentation::builder(section, description, format!("{name}(model, text, ...)"))
         .with_argument("model", "Literal; name of a model of CREATE MODEL.")
-        .with_argument("text", "The columns that the model was trained on, in the same order.")
+        .with_argument(
+            "text",
+            "The columns that the model was trained on, in the order of `ai_trained_models()`.",
+        )
         .with_sql_example(format!(
             "```sql\nCREATE MODEL gpc FROM (SELECT title, text, category FROM labelled) PREDICT category;\n\
              SELECT {name}('gpc', title, text) FROM products;\n```"
@@ -113,15 +125,19 @@ impl Hash for AiPredict {
 }
 
 impl AiPredict {
-    fn model(&self, name: Option<&ScalarValue>) -> Result<Arc<Predictor>> {
+    fn model(&self, name: Option<&ScalarValue>) -> Result<TrainedModel> {
         let Some(name) = planning::literal_text(name) else {
             return plan_err!(
                 "the first argument of {} must be the name of a model, as a literal",
                 self.function.name
             );
         };
-        let classifiers = self.options.runtime.text_classifiers();
-        classifiers.get(name).map_err(to_datafusion)
+        let models = self.options.runtime.trained_models();
+        let model = match self.function.takes_extractors {
+            true => models.get(name),
+            false => models.classifier(name).map(TrainedModel::Classifier),
+        };
+        model.map_err(to_datafusion)
     }
 }
 
@@ -154,20 +170,20 @@ impl ScalarUDFImpl for AiPredict {
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         let model = self.model(args.scalar_arguments.first().copied().flatten())?;
-        let (expected, given) = (&model.metadata.columns, args.arg_fields.len() - 1);
+        let (expected, given) = (model.columns(), args.arg_fields.len() - 1);
         if expected.len() != given {
             return plan_err!(
                 "the model '{}' takes {} columns ({}), not {given}",
-                model.metadata.name,
+                model.name(),
                 expected.len(),
                 expected.join(", ")
             );
         }
-        Ok(Arc::new(Field::new(
-            self.function.name,
-            (self.function.output_type)(&model),
-            true,
-        )))
+        let output_type = match &model {
+            TrainedModel::Classifier(classifier) => (self.function.output_type)(classifier),
+            TrainedModel::Extractor(extractor) => values_type(extractor.attributes()),
+        };
+        Ok(Arc::new(Field::new(self.function.name, output_type, true)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -187,9 +203,14 @@ impl ScalarUDFImpl for AiPredict {
         };
         let array = blocking(|| {
             let row = |row: usize| texts.iter().map(|text| text.get(row)).collect();
-            let rows: Vec<_> = (0..rows).map(row).collect();
-            let predictions = model.predict_texts(&rows, &options.inference());
-            (self.function.array)(&model, &predictions.map_err(to_datafusion)?)
+            let rows: Vec<SourceTexts<'_>> = (0..rows).map(row).collect();
+            match &model {
+                TrainedModel::Classifier(classifier) => {
+                    let predictions = classifier.predict_texts(&rows, &options.inference());
+                    (self.function.array)(classifier, &predictions.map_err(to_datafusion)?)
+                }
+                TrainedModel::Extractor(extractor) => values(extractor, &rows, &options),
+            }
         })?;
         columnar_result(array, literal)
     }
@@ -240,4 +261,26 @@ fn scores(model: &TextClassifier, predictions: &[Option<Prediction>]) -> Result<
         prediction.scores.last().cloned()
     });
     Ok(scores_array(&model.metadata.levels[finest].labels, scores))
+}
+
+/// The best value of each attribute; NULL for a row without text.
+fn values(
+    extractor: &TrainedExtractor,
+    rows: &[SourceTexts<'_>],
+    options: &AiOptions,
+) -> Result<ArrayRef> {
+    let cancellation = options.cancellation();
+    let spans = extractor
+        .extract(rows, &|| cancellation.is_cancelled())
+        .map_err(to_datafusion)?;
+    let answers =
+        rows.iter()
+            .zip(spans)
+            .map(|(texts, spans)| match texts.iter().any(Option::is_some) {
+                true => RowAnswer::Value(RowValue::Spans(spans)),
+                false => RowAnswer::NoText,
+            });
+    let answers: Vec<RowAnswer> = answers.collect();
+    let answers: Vec<&RowAnswer> = answers.iter().collect();
+    values_array(extractor.attributes(), rows, &answers)
 }

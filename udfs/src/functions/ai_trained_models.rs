@@ -5,7 +5,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::error::Result;
-use semql_learning::text_classifier::{ClassifierMetadata, LabelLevel, classifier_names};
+use semql_learning::extraction::Extractor;
+use semql_learning::extraction::model::ExtractorMetadata;
+use semql_learning::text_classifier::ClassifierMetadata;
+use semql_learning::trained_models::{TrainedModel, model_names};
 
 use super::memory_table::{check_no_arguments, memory_table};
 use crate::options::AiOptions;
@@ -25,78 +28,128 @@ impl TableFunctionImpl for AiTrainedModels {
     fn call_with_args(&self, args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
         check_no_arguments("ai_trained_models", args.exprs())?;
         // A model that cannot be read fails where a query uses it.
-        let models: Vec<_> = classifier_names()
-            .iter()
-            .filter_map(|name| self.options.runtime.text_classifiers().get(name).ok())
-            .collect();
-        let rows: Vec<(&ClassifierMetadata, &LabelLevel)> = models
-            .iter()
-            .flat_map(|model| {
-                model
-                    .metadata
-                    .levels
-                    .iter()
-                    .map(|level| (&model.metadata, level))
-            })
-            .collect();
+        let models = model_names()
+            .into_iter()
+            .filter_map(|name| self.options.runtime.trained_models().get(&name).ok());
+        let mut rows = Vec::new();
+        for model in models {
+            match &model {
+                TrainedModel::Classifier(classifier) => {
+                    rows.extend(classifier_rows(&classifier.metadata));
+                }
+                TrainedModel::Extractor(extractor) => {
+                    rows.extend(extractor_rows(&extractor.metadata, extractor.columns()));
+                }
+            }
+        }
         memory_table(batch(&rows)?)
     }
 }
 
-/// A row for each level of each model.
-fn batch(rows: &[(&ClassifierMetadata, &LabelLevel)]) -> Result<RecordBatch> {
-    let text = |get: &dyn Fn(&ClassifierMetadata, &LabelLevel) -> String| -> ArrayRef {
-        let values = rows
-            .iter()
-            .map(|(metadata, level)| Some(get(metadata, level)));
-        Arc::new(values.collect::<StringArray>())
+/// Row of the listing: a level of a classifier, or an attribute of an extractor.
+struct ListedModel {
+    name: String,
+    kind: &'static str,
+    predicts: String,
+    labels: u64,
+    accuracy: Option<f64>,
+    macro_f1: Option<f64>,
+    weighted_f1: Option<f64>,
+    f1: Option<f64>,
+    held_out: u64,
+    rows: u64,
+    skipped_rows: u64,
+    columns: String,
+    features: String,
+    /// Share of the identity in the adapter.
+    adapter: Option<f64>,
+    cost: Option<f64>,
+    fingerprint: String,
+    semql_version: String,
+}
+
+fn classifier_rows(metadata: &ClassifierMetadata) -> impl Iterator<Item = ListedModel> {
+    metadata.levels.iter().map(move |level| ListedModel {
+        name: metadata.name.clone(),
+        kind: "classifier",
+        predicts: level.column.clone(),
+        labels: level.labels.len() as u64,
+        accuracy: Some(level.accuracy),
+        macro_f1: Some(level.macro_f1),
+        weighted_f1: Some(level.weighted_f1),
+        f1: None,
+        held_out: metadata.held_out,
+        rows: metadata.rows,
+        skipped_rows: metadata.skipped_rows,
+        columns: metadata.columns.join(", "),
+        features: metadata.features.name().to_string(),
+        adapter: metadata.adapter.map(f64::from),
+        cost: Some(f64::from(metadata.cost)),
+        fingerprint: metadata.fingerprint.clone(),
+        semql_version: metadata.semql_version.clone(),
+    })
+}
+
+fn extractor_rows(
+    metadata: &ExtractorMetadata,
+    columns: &[String],
+) -> impl Iterator<Item = ListedModel> {
+    metadata
+        .attributes
+        .iter()
+        .map(move |attribute| ListedModel {
+            name: metadata.name.clone(),
+            kind: "extractor",
+            predicts: attribute.name.clone(),
+            labels: attribute.values,
+            accuracy: None,
+            macro_f1: None,
+            weighted_f1: None,
+            f1: Some(attribute.quality.f1),
+            held_out: metadata.held_out,
+            rows: metadata.rows,
+            skipped_rows: metadata.skipped_rows,
+            columns: columns.join(", "),
+            features: metadata.features.clone(),
+            adapter: None,
+            cost: None,
+            fingerprint: metadata.fingerprint.clone(),
+            semql_version: metadata.semql_version.clone(),
+        })
+}
+
+fn batch(rows: &[ListedModel]) -> Result<RecordBatch> {
+    let text = |get: fn(&ListedModel) -> &str| -> ArrayRef {
+        Arc::new(
+            rows.iter()
+                .map(|row| Some(get(row)))
+                .collect::<StringArray>(),
+        )
     };
-    let count = |get: fn(&ClassifierMetadata, &LabelLevel) -> u64| -> ArrayRef {
-        let values = rows
-            .iter()
-            .map(|(metadata, level)| Some(get(metadata, level) as i64));
+    let count = |get: fn(&ListedModel) -> u64| -> ArrayRef {
+        let values = rows.iter().map(|row| Some(get(row) as i64));
         Arc::new(values.collect::<Int64Array>())
     };
-    let score = |get: fn(&LabelLevel) -> f64| -> ArrayRef {
-        let values = rows.iter().map(|(_, level)| Some(get(level)));
-        Arc::new(values.collect::<Float64Array>())
+    let score = |get: fn(&ListedModel) -> Option<f64>| -> ArrayRef {
+        Arc::new(rows.iter().map(get).collect::<Float64Array>())
     };
-    Ok(RecordBatch::try_from_iter([
-        ("name", text(&|metadata, _| metadata.name.clone())),
-        ("predicts", text(&|_, level| level.column.clone())),
-        ("labels", count(|_, level| level.labels.len() as u64)),
-        ("accuracy", score(|level| level.accuracy)),
-        ("macro_f1", score(|level| level.macro_f1)),
-        ("weighted_f1", score(|level| level.weighted_f1)),
-        ("held_out", count(|metadata, _| metadata.held_out)),
-        ("rows", count(|metadata, _| metadata.rows)),
-        ("left_out", count(|metadata, _| metadata.skipped_rows)),
-        ("columns", text(&|metadata, _| metadata.columns.join(", "))),
-        (
-            "features",
-            text(&|metadata, _| metadata.features.name().into()),
-        ),
-        ("adapter", adapters(rows)),
-        ("cost", costs(rows)),
-        (
-            "fingerprint",
-            text(&|metadata, _| metadata.fingerprint.clone()),
-        ),
-        ("semql", text(&|metadata, _| metadata.semql_version.clone())),
+    Ok(RecordBatch::try_from_iter_with_nullable([
+        ("name", text(|row| &row.name), true),
+        ("kind", text(|row| row.kind), true),
+        ("predicts", text(|row| &row.predicts), true),
+        ("labels", count(|row| row.labels), true),
+        ("accuracy", score(|row| row.accuracy), true),
+        ("macro_f1", score(|row| row.macro_f1), true),
+        ("weighted_f1", score(|row| row.weighted_f1), true),
+        ("f1", score(|row| row.f1), true),
+        ("held_out", count(|row| row.held_out), true),
+        ("rows", count(|row| row.rows), true),
+        ("left_out", count(|row| row.skipped_rows), true),
+        ("columns", text(|row| &row.columns), true),
+        ("features", text(|row| &row.features), true),
+        ("adapter", score(|row| row.adapter), true),
+        ("cost", score(|row| row.cost), true),
+        ("fingerprint", text(|row| &row.fingerprint), true),
+        ("semql", text(|row| &row.semql_version), true),
     ])?)
-}
-
-/// Shares of the identity in the adapters; NULL without one.
-fn adapters(rows: &[(&ClassifierMetadata, &LabelLevel)]) -> ArrayRef {
-    let values = rows
-        .iter()
-        .map(|(metadata, _)| metadata.adapter.map(f64::from));
-    Arc::new(values.collect::<Float64Array>())
-}
-
-fn costs(rows: &[(&ClassifierMetadata, &LabelLevel)]) -> ArrayRef {
-    let values = rows
-        .iter()
-        .map(|(metadata, _)| Some(f64::from(metadata.cost)));
-    Arc::new(values.collect::<Float64Array>())
 }

@@ -33,17 +33,21 @@ impl TextArgument {
     /// The trimmed text of a row; `None` for NULL and for blank text, which never
     /// reach a model.
     pub fn get(&self, row: usize) -> Option<&str> {
+        let text = self.untrimmed(row)?.trim();
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The text of a row as it is; `None` for NULL.
+    pub fn untrimmed(&self, row: usize) -> Option<&str> {
         let row = if self.literal { 0 } else { row };
         if self.array.is_null(row) {
             return None;
         }
-        let text = match self.array.data_type() {
+        Some(match self.array.data_type() {
             DataType::Utf8 => self.array.as_string::<i32>().value(row),
             DataType::LargeUtf8 => self.array.as_string::<i64>().value(row),
             _ => self.array.as_string_view().value(row),
-        };
-        let text = text.trim();
-        (!text.is_empty()).then_some(text)
+        })
     }
 }
 

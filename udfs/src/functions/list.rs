@@ -8,6 +8,10 @@ use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF, WindowUDF};
 use super::ai_cache_clear::AiCacheClear;
 use super::ai_cache_stats::AiCacheStats;
 use super::ai_classify::AiClassify;
+use super::ai_complete::AiComplete;
+use super::ai_extract::{AI_EXTRACT, AI_EXTRACT_DETAILS};
+use super::ai_filter::AiFilter;
+use super::tasks::{TaskFunction, TaskUdf};
 use super::ai_classify_scores::AiClassifyScores;
 use super::ai_count_tokens::AiCountTokens;
 use super::ai_models::AiModels;
@@ -20,14 +24,18 @@ use super::embed::Embed;
 use super::explain_label::ExplainLabel;
 use super::kmeans::KMeans;
 use super::l2_normalize::L2Normalize;
-use super::model_function::{ModelFunction, ModelUdf};
+use super::model_function::ModelFunction;
+use super::model_udf::ModelUdf;
 use super::parameters::ArgumentType;
 use super::pca::Pca;
 use super::top_terms::TopTerms;
 use super::tsne::TSne;
 use super::vector_window::{VectorWindowFunction, VectorWindowUdf};
 use super::word2vec::Word2Vec;
-use super::{ai_label_conflicts, ai_label_doubts, evaluate, sum_vectors, vector_kernels};
+use super::{
+    ai_label_conflicts, ai_label_doubts, ai_misaligned_values, evaluate, sum_vectors,
+    vector_kernels,
+};
 use crate::options::AiOptions;
 
 /// Every function that needs the vectors of a model.
@@ -41,6 +49,10 @@ const MODEL_FUNCTIONS: &[&dyn ModelFunction] = &[
     &AiSimilarity,
 ];
 
+/// Every function of the texts of a row.
+const TASK_FUNCTIONS: &[&dyn TaskFunction] =
+    &[&AI_EXTRACT, &AI_EXTRACT_DETAILS, &AiComplete, &AiFilter];
+
 /// Every window function over the vectors of a partition.
 const VECTOR_WINDOW_FUNCTIONS: &[&dyn VectorWindowFunction] = &[&KMeans, &Pca, &TSne];
 
@@ -50,6 +62,11 @@ pub fn scalar_functions(options: &AiOptions) -> Vec<ScalarUDF> {
         .iter()
         .map(|function| ModelUdf::new(*function, options.clone()).into())
         .collect();
+    functions.extend(
+        TASK_FUNCTIONS
+            .iter()
+            .map(|function| TaskUdf::new(*function, options.clone()).into()),
+    );
     functions.push(AiCountTokens::new(options.clone()).into());
     functions.push(AiCacheClear::new(options.clone()).into());
     functions.extend(ai_predict::functions(options));
@@ -88,6 +105,10 @@ pub(crate) fn table_functions(
             "ai_label_conflicts",
             ai_label_conflicts::function(options()),
         ),
+        (
+            "ai_misaligned_values",
+            ai_misaligned_values::function(options()),
+        ),
         ("ai_cache_stats", AiCacheStats::new(options())),
     ]
 }
@@ -118,7 +139,7 @@ pub(crate) fn as_model_udf(function: &ScalarUDF) -> Option<&ModelUdf> {
 
 /// Whether the results of `function` depend on models of `CREATE MODEL`.
 pub(crate) fn reads_trained_models(function: &ScalarUDF) -> bool {
-    function.inner().is::<AiPredict>()
+    function.inner().is::<AiPredict>() || function.inner().is::<TaskUdf>()
 }
 
 /// Options of a scalar function that has options and is not a model function.

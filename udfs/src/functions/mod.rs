@@ -4,9 +4,13 @@ mod ai_cache_clear;
 mod ai_cache_stats;
 mod ai_classify;
 mod ai_classify_scores;
+mod ai_complete;
 mod ai_count_tokens;
+mod ai_extract;
+mod ai_filter;
 mod ai_label_conflicts;
 mod ai_label_doubts;
+mod ai_misaligned_values;
 mod ai_models;
 mod ai_predict;
 mod ai_similarity;
@@ -21,14 +25,17 @@ mod explain_label;
 mod kmeans;
 mod l2_normalize;
 mod labels;
+mod language_model_labels;
 mod list;
 mod memory_table;
 mod model_function;
+mod model_udf;
 mod ordered_vectors;
 mod parameters;
 mod pca;
 mod planning;
 mod sum_vectors;
+mod tasks;
 mod top_terms;
 mod trained_listing;
 mod tsne;
@@ -46,7 +53,13 @@ pub(crate) use list::{
     scalar_options, table_functions, window_options,
 };
 pub(crate) use model_function::{
-    BatchArguments, LabelClassifier, LoadedModel, ModelFunction, ModelUdf,
+    BatchArguments, LabelClassifier, LoadedModel, ModelFunction,
+};
+pub(crate) use model_udf::ModelUdf;
+pub(crate) use language_model_labels::language_model_udf;
+pub(crate) use tasks::{
+    RowAnswer, RowTask, RowValue, TaskOutput, TaskRun, TaskUdf, described_attributes,
+    find_language_model, language_model_task, source_rows, text_column_names,
 };
 pub(crate) use parameters::ArgumentType;
 pub(crate) use vector_kernels::{CosineMeasure, cosine_measure, cosine_similarity};

@@ -7,6 +7,7 @@ use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::Expr;
+use semql_learning::extraction::model::TrainedExtractor;
 use semql_learning::text_classifier::TextClassifier;
 
 use super::memory_table::memory_table;
@@ -18,19 +19,22 @@ use crate::options::AiOptions;
 #[derive(Debug)]
 pub struct TrainedListing {
     name: &'static str,
-    batch: fn(&TextClassifier) -> Result<RecordBatch>,
+    rows: ListedRows,
     options: AiOptions,
 }
 
+/// Rows of a model of one kind.
+#[derive(Debug)]
+pub enum ListedRows {
+    Classifier(fn(&TextClassifier) -> Result<RecordBatch>),
+    Extractor(fn(&TrainedExtractor) -> Result<RecordBatch>),
+}
+
 impl TrainedListing {
-    pub fn new(
-        name: &'static str,
-        batch: fn(&TextClassifier) -> Result<RecordBatch>,
-        options: AiOptions,
-    ) -> Arc<Self> {
+    pub fn new(name: &'static str, rows: ListedRows, options: AiOptions) -> Arc<Self> {
         Arc::new(Self {
             name,
-            batch,
+            rows,
             options,
         })
     }
@@ -48,8 +52,17 @@ impl TableFunctionImpl for TrainedListing {
                 self.name
             );
         };
-        let classifiers = self.options.runtime.text_classifiers();
-        let model = classifiers.get(model).map_err(to_datafusion)?;
-        memory_table((self.batch)(&model)?)
+        let models = self.options.runtime.trained_models();
+        let batch = match self.rows {
+            ListedRows::Classifier(rows) => {
+                let classifier = models.classifier(model).map_err(to_datafusion)?;
+                rows(&classifier)?
+            }
+            ListedRows::Extractor(rows) => {
+                let extractor = models.extractor(model).map_err(to_datafusion)?;
+                rows(&extractor)?
+            }
+        };
+        memory_table(batch)
     }
 }

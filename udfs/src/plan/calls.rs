@@ -1,5 +1,6 @@
 //! Which expressions are model calls that the plan may move.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -7,14 +8,68 @@ use datafusion::error::Result;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::ScalarFunction;
 
-use crate::functions::{ArgumentType, ModelUdf};
+use crate::functions::{ArgumentType, ModelUdf, TaskUdf, language_model_udf};
 
-/// The call and its model function; `None` for any other expression.
-pub fn model_call(expr: &Expr) -> Option<(&ScalarFunction, &ModelUdf)> {
-    match expr {
-        Expr::ScalarFunction(call) => call.func.inner().downcast_ref().map(|udf| (call, udf)),
-        _ => None,
+/// A call that the operator computes.
+pub enum LiftedCall<'a> {
+    /// A call over the vectors of texts.
+    Model(&'a ScalarFunction, &'a ModelUdf),
+    /// A task for the texts of a row.
+    Task(&'a ScalarFunction, Cow<'a, TaskUdf>),
+}
+
+impl<'a> LiftedCall<'a> {
+    /// The call in `expr`; `None` for any other expression.
+    pub fn of(expr: &'a Expr) -> Option<Self> {
+        let Expr::ScalarFunction(call) = expr else {
+            return None;
+        };
+        let function = call.func.inner();
+        if let Some(task) = function.downcast_ref::<TaskUdf>() {
+            return Some(Self::Task(call, Cow::Borrowed(task)));
+        }
+        let udf = function.downcast_ref::<ModelUdf>()?;
+        let at = udf.function.spec().parameters.position(ArgumentType::Model);
+        let model = match at.and_then(|at| call.args.get(at)) {
+            Some(Expr::Literal(model, _)) => Some(model),
+            _ => None,
+        };
+        match language_model_udf(udf.function.name(), &udf.options, model) {
+            Some(task) => Some(Self::Task(call, Cow::Owned(task))),
+            None => Some(Self::Model(call, udf)),
+        }
     }
+
+    /// The expression of the call.
+    pub fn call(&self) -> &'a ScalarFunction {
+        match self {
+            Self::Model(call, _) | Self::Task(call, _) => call,
+        }
+    }
+
+    /// Name of the function.
+    pub fn name(&self) -> &'a str {
+        self.call().func.name()
+    }
+
+    /// Whether the argument at `position` is a text, which may differ by row.
+    pub fn is_text(&self, position: usize) -> bool {
+        match self {
+            Self::Model(_, udf) => {
+                let list = udf.function.spec().parameters.list;
+                list.get(position)
+                    .is_none_or(|(_, argument)| *argument == ArgumentType::Text)
+            }
+            // Texts come first. Only they have columns in a liftable call.
+            Self::Task(call, _) => position < text_prefix(call),
+        }
+    }
+}
+
+/// Number of arguments before the first one without columns: at least one.
+fn text_prefix(call: &ScalarFunction) -> usize {
+    let last = call.args.iter().rposition(|arg| !arg.column_refs().is_empty());
+    last.map_or(1, |last| last + 1)
 }
 
 /// Whether `expr` is a model call that can be computed outside of its expression, for
@@ -22,14 +77,12 @@ pub fn model_call(expr: &Expr) -> Option<(&ScalarFunction, &ModelUdf)> {
 ///
 /// A call on literals alone is not: planning evaluates it.
 pub fn is_liftable(expr: &Expr) -> bool {
-    let Some((call, udf)) = model_call(expr) else {
+    let Some(lifted) = LiftedCall::of(expr) else {
         return false;
     };
-    let arguments = udf.function.spec().parameters.list;
-    let constant_but_texts = arguments
-        .iter()
-        .zip(&call.args)
-        .all(|((_, kind), arg)| *kind == ArgumentType::Text || arg.column_refs().is_empty());
+    let mut arguments = lifted.call().args.iter().enumerate();
+    let constant_but_texts =
+        arguments.all(|(at, arg)| lifted.is_text(at) || arg.column_refs().is_empty());
     constant_but_texts && !expr.column_refs().is_empty() && depends_on_its_row_alone(expr)
 }
 
@@ -87,7 +140,7 @@ pub fn innermost(exprs: &[Expr]) -> Result<Vec<Expr>> {
     for expr in exprs {
         expr.apply(|expr| {
             let nested = |expr: &Expr| {
-                model_call(expr).is_some_and(|(call, _)| call.args.iter().any(has_call))
+                LiftedCall::of(expr).is_some_and(|lifted| lifted.call().args.iter().any(has_call))
             };
             if is_liftable(expr) && !nested(expr) {
                 if seen.insert(expr.clone()) {

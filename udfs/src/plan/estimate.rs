@@ -74,7 +74,8 @@ impl InferenceEstimate {
     }
 }
 
-fn row_count(plan: &Arc<dyn ExecutionPlan>) -> Option<usize> {
+/// Number of rows by the statistics of a plan; `None` if it is unknown.
+pub(super) fn row_count(plan: &Arc<dyn ExecutionPlan>) -> Option<usize> {
     let context = StatisticsContext::new();
     let statistics = context
         .compute(plan.as_ref(), &StatisticsArgs::new())

@@ -37,9 +37,11 @@ use super::blocking_task::run_blocking_task;
 use super::cascade::{self, Cascade};
 use super::chunk::{ChunkReader, MemoryBudget};
 use super::estimate::InferenceEstimate;
+use super::language_model_estimate::{LanguageModelEstimate, column_estimates};
 use super::metrics::InferMetrics;
 use super::partition_inference::{PartitionInference, PreparedChunk};
 use super::physical_call::{ComputedColumn, PhysicalCall};
+use super::task_call::TaskCall;
 use crate::options::cancel_token;
 use crate::settings::Mode;
 
@@ -149,7 +151,13 @@ impl InferExec {
     fn served_by_or_estimate(&self) -> String {
         match self.served_by.get() {
             Some(served_by) => served_by.clone(),
-            None => self.estimate().to_string(),
+            None => {
+                let mut estimates = vec![self.estimate().to_string()];
+                let models = column_estimates(&self.input, &self.columns);
+                estimates.extend(models.iter().map(ToString::to_string));
+                estimates.retain(|estimate| !estimate.is_empty());
+                estimates.join(", ")
+            }
         }
     }
 
@@ -170,7 +178,7 @@ impl InferExec {
         context: &Arc<TaskContext>,
         cache_bytes: usize,
     ) -> Option<Cascade> {
-        if !self.is_fast() {
+        if !cascade::buffers_input(&self.columns) {
             return None;
         }
         let mut current = self.cascade.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,7 +199,8 @@ impl InferExec {
 }
 
 fn is_fast(columns: &[ComputedColumn]) -> bool {
-    (0..columns.len()).any(|at| cascade::applies(columns, at))
+    let by_task = || columns.iter().filter_map(ComputedColumn::task).any(TaskCall::is_fast);
+    (0..columns.len()).any(|at| cascade::applies(columns, at)) || by_task()
 }
 
 /// The properties of the input. They hold for the operator, since the columns of the
@@ -207,7 +216,7 @@ fn plan_properties(
     let mut equivalences = EquivalenceProperties::new_with_orderings(Arc::clone(schema), orderings)
         .with_constraints(known.constraints().clone());
     equivalences.add_equivalence_group(known.eq_group().clone())?;
-    let emission = match is_fast(columns) {
+    let emission = match cascade::buffers_input(columns) {
         // The sample is drawn from all rows.
         true => EmissionType::Final,
         false => child.emission_type,
@@ -253,7 +262,10 @@ impl PartitionStart {
             RowSource::Input(input) => (input, self.inference, None),
             RowSource::Cascade(cascade, partition) => {
                 let trained = cascade.trained().await?;
-                let inference = self.inference.with_students(trained.students.clone());
+                let inference = self
+                    .inference
+                    .with_students(trained.students.clone())
+                    .with_task_students(&trained.task_students);
                 (
                     trained.rows(partition)?,
                     inference,
@@ -277,10 +289,8 @@ impl PartitionStart {
 
 impl DisplayAs for InferExec {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let calls: Vec<&str> = self
-            .calls()
-            .map(|call| call.display_name.as_str())
-            .collect();
+        let columns = self.columns.iter();
+        let calls: Vec<&str> = columns.filter_map(ComputedColumn::display_name).collect();
         let calls = calls.join(", ");
         let inference = self.served_by_or_estimate();
         if let DisplayFormatType::TreeRender = format {
@@ -388,7 +398,13 @@ impl ExecutionPlan for InferExec {
             source,
             // Created before the first row is read, so that nodes that run one after
             // the other share their vectors.
-            inference: PartitionInference::new(&self.columns, &self.schema, budget.cache, &cancel)?,
+            inference: PartitionInference::new(
+                &self.columns,
+                &self.schema,
+                &context,
+                budget.cache,
+                &cancel,
+            )?,
             metrics: InferMetrics::new(&self.metrics, partition),
             memory: MemoryConsumer::new(format!("Infer[{partition}]"))
                 .register(context.memory_pool()),
@@ -538,6 +554,7 @@ impl PartitionStream {
             let (inference, prepared) = (Arc::clone(&self.inference), prepared?);
             let finished = run_blocking_task(move || inference.infer(prepared)).await;
             self.metrics.update(&self.inference.meter);
+            self.metrics.update_calls(&self.inference.call_reading());
             if let Some(served_by) = self.inference.served_by() {
                 // All chunks run on the same device.
                 let outcome = self.outcome.iter().flat_map(|outcome| [", ", outcome]);
@@ -561,6 +578,14 @@ pub fn estimates(plan: &dyn ExecutionPlan) -> Vec<InferenceEstimate> {
     let children = plan.children().into_iter();
     let below = children.flat_map(|child| estimates(child.as_ref()));
     own.into_iter().chain(below).collect()
+}
+
+/// The estimates of the language models of all operators in a plan, from its root down.
+pub fn language_model_estimates(plan: &Arc<dyn ExecutionPlan>) -> Vec<LanguageModelEstimate> {
+    let own = plan.downcast_ref::<InferExec>();
+    let own = own.map(|exec| column_estimates(&exec.input, &exec.columns));
+    let below = plan.children().into_iter().flat_map(language_model_estimates);
+    own.unwrap_or_default().into_iter().chain(below).collect()
 }
 
 #[cfg(test)]

@@ -10,8 +10,7 @@ use datafusion::functions::core::coalesce::CoalesceFunc;
 use datafusion::logical_expr::expr::{Case, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, when};
 
-use super::calls::{depends_on_its_row_alone, has_call, is_liftable, model_call};
-use crate::functions::ArgumentType;
+use super::calls::{LiftedCall, depends_on_its_row_alone, has_call, is_liftable};
 
 /// Adds the conditions under which calls are evaluated to their arguments. A call that
 /// some expression evaluates in every row is unchanged everywhere, since it is computed
@@ -161,16 +160,16 @@ fn both(a: Option<Expr>, b: Option<Expr>) -> Option<Expr> {
 
 /// The call with NULL for its texts where `guard` does not hold.
 fn masked(call: &Expr, guard: &Expr) -> Result<Expr> {
-    let Some((function, udf)) = model_call(call) else {
+    let Some(lifted) = LiftedCall::of(call) else {
         return Ok(call.clone());
     };
-    let arguments = udf.function.spec().parameters.list;
+    let function = lifted.call();
     let args = function
         .args
         .iter()
-        .zip(arguments)
-        .map(|(arg, (_, argument))| match (argument, arg) {
-            (ArgumentType::Text, arg) if !matches!(arg, Expr::Literal(..)) => {
+        .enumerate()
+        .map(|(at, arg)| match arg {
+            arg if lifted.is_text(at) && !matches!(arg, Expr::Literal(..)) => {
                 when(guard.clone(), arg.clone()).end()
             }
             _ => Ok(arg.clone()),

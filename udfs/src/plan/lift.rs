@@ -16,13 +16,14 @@ use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, Filter, Join, JoinType, Limit, LogicalPlan, Projection,
-    ScalarUDFImpl, Sort, SubqueryAlias, Window,
+    Sort, SubqueryAlias, Window,
 };
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-use super::calls::{depends_on_its_row_alone, has_call, innermost, model_call, replace};
+use super::calls::{LiftedCall, depends_on_its_row_alone, has_call, innermost, replace};
+use super::text_columns::name_text_columns;
 use super::guard::guarded;
 use super::node::{Infer, NamedCall};
 
@@ -43,6 +44,8 @@ impl OptimizerRule for LiftModelCalls {
         if !has_unlifted_call(&plan)? {
             return Ok(Transformed::no(plan));
         }
+        // Before a rule renames columns.
+        let plan = name_text_columns(plan)?;
         // OptimizeProjections drops needed columns above DISTINCT ON.
         let plan = plan.transform_up_with_subqueries(|plan| match plan {
             LogicalPlan::Distinct(Distinct::On(_)) => {
@@ -222,7 +225,7 @@ impl Lifter<'_> {
             let named: Vec<NamedCall> = calls
                 .into_iter()
                 .map(|call| NamedCall {
-                    name: (self.names)(model_call(&call).map_or("infer", |(_, udf)| udf.name())),
+                    name: (self.names)(LiftedCall::of(&call).map_or("infer", |lifted| lifted.name())),
                     call,
                 })
                 .collect();

@@ -5,6 +5,7 @@ use datafusion::physical_plan::metrics::{
 };
 
 use semql_inference::encoding::{Meter, MeterReading};
+use semql_language_models::CallReading;
 
 /// The metrics of one partition.
 pub struct InferMetrics {
@@ -19,10 +20,38 @@ pub struct InferMetrics {
     model_time: Time,
     tokenizer_time: Time,
     student: Option<StudentMetrics>,
+    calls: Option<CallMetrics>,
     set: ExecutionPlanMetricsSet,
     partition: usize,
     /// Counts that the metrics contain already.
     reported: MeterReading,
+    reported_calls: CallReading,
+}
+
+/// Metrics of language models.
+struct CallMetrics {
+    calls: Count,
+    retries: Count,
+    prompt_tokens: Count,
+    completion_tokens: Count,
+    cached: Count,
+    failed: Count,
+    dropped_values: Count,
+}
+
+impl CallMetrics {
+    fn new(set: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+        let counter = |name: &'static str| MetricBuilder::new(set).counter(name, partition);
+        Self {
+            calls: counter("calls"),
+            retries: counter("retries"),
+            prompt_tokens: counter("prompt_tokens"),
+            completion_tokens: counter("completion_tokens"),
+            cached: counter("cached_answers"),
+            failed: counter("failed_rows"),
+            dropped_values: counter("dropped_values"),
+        }
+    }
 }
 
 struct StudentMetrics {
@@ -57,9 +86,11 @@ impl InferMetrics {
             model_time: time("model_time"),
             tokenizer_time: time("tokenizer_time"),
             student: None,
+            calls: None,
             set: set.clone(),
             partition,
             reported: MeterReading::default(),
+            reported_calls: CallReading::default(),
         }
     }
 
@@ -87,6 +118,28 @@ impl InferMetrics {
         let student = now.student_time - before.student_time;
         compute.add_duration(model + tokenizer + student);
         self.reported = now;
+    }
+
+    /// Adds the requests to language models since the last update. The metrics are absent
+    /// without any.
+    pub fn update_calls(&mut self, now: &CallReading) {
+        if *now == CallReading::default() {
+            return;
+        }
+        let (set, partition, before) = (&self.set, self.partition, self.reported_calls);
+        let metrics = self.calls.get_or_insert_with(|| CallMetrics::new(set, partition));
+        for (count, now, before) in [
+            (&metrics.calls, now.calls, before.calls),
+            (&metrics.retries, now.retries, before.retries),
+            (&metrics.prompt_tokens, now.prompt_tokens, before.prompt_tokens),
+            (&metrics.completion_tokens, now.completion_tokens, before.completion_tokens),
+            (&metrics.cached, now.cached, before.cached),
+            (&metrics.failed, now.failed, before.failed),
+            (&metrics.dropped_values, now.dropped_values, before.dropped_values),
+        ] {
+            count.add((now - before) as usize);
+        }
+        self.reported_calls = *now;
     }
 
     /// Adds the counts of a student. They are absent if no student ran.

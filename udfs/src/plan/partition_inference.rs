@@ -6,16 +6,22 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::internal_err;
 use datafusion::error::Result;
+use datafusion::execution::TaskContext;
 use tokio_util::sync::CancellationToken;
 
 use super::cascade;
 use super::chunk::Chunk;
 use super::physical_call::{ComputedColumn, PhysicalCall};
 use crate::error::to_datafusion;
-use crate::functions::{BatchArguments, LoadedModel, predict_labels};
+use super::task_call::TaskCall;
+use super::task_student::TaskStudent;
+use crate::functions::{
+    BatchArguments, LoadedModel, RowAnswer, TaskRun, TextArgument, predict_labels, source_rows,
+};
 use crate::runtime::Runtime;
 use crate::settings::Settings;
 use semql_inference::encoding::{EncodeContext, EncodeRequest, Encoder, Meter};
+use semql_language_models::CallReading;
 use semql_learning::Student;
 
 /// Bytes of a text in flight besides its vectors: the text itself, and its tokens.
@@ -28,6 +34,7 @@ pub struct PartitionInference {
     students: Vec<Option<Arc<Student>>>,
     schema: SchemaRef,
     models: Vec<ModelCalls>,
+    tasks: Vec<TaskColumn>,
     pub meter: Arc<Meter>,
     /// The token of the session.
     pub cancel_token: CancellationToken,
@@ -42,6 +49,16 @@ struct ModelCalls {
     columns: Vec<usize>,
 }
 
+/// A task of the operator.
+struct TaskColumn {
+    /// Position among the columns.
+    column: usize,
+    call: TaskCall,
+    run: TaskRun,
+    /// The student that answers in place of the language model.
+    student: Option<Arc<TaskStudent>>,
+}
+
 /// A chunk whose texts are tokenized.
 pub struct PreparedChunk {
     chunk: Chunk,
@@ -49,6 +66,8 @@ pub struct PreparedChunk {
     calls: Vec<Vec<Option<BatchCall>>>,
     /// By model.
     requests: Vec<ModelRequest>,
+    /// By task and batch of the chunk: the texts.
+    task_texts: Vec<Vec<Vec<TextArgument>>>,
 }
 
 /// One call on one batch.
@@ -82,10 +101,25 @@ impl PartitionInference {
     pub fn new(
         columns: &Arc<[ComputedColumn]>,
         schema: &SchemaRef,
+        context: &Arc<TaskContext>,
         cache_bytes: usize,
         cancel: &CancellationToken,
     ) -> Result<Self> {
         let meter = Arc::<Meter>::default();
+        let mut tasks = Vec::new();
+        for (column, call) in columns.iter().enumerate() {
+            let Some(call) = call.task() else {
+                continue;
+            };
+            let (runtime, settings) = (&call.runtime, &call.settings);
+            let calls = runtime.call_budgets().of(context, settings.max_calls);
+            tasks.push(TaskColumn {
+                column,
+                call: call.clone(),
+                run: TaskRun::new(runtime, settings, cancel, Some(calls))?,
+                student: None,
+            });
+        }
         let mut models: Vec<ModelCalls> = Vec::new();
         for (at, column) in columns.iter().enumerate() {
             let Some(call) = column.call() else {
@@ -109,6 +143,7 @@ impl PartitionInference {
             students: vec![None; columns.len()],
             schema: Arc::clone(schema),
             models,
+            tasks,
             meter,
             cancel_token: cancel.clone(),
         })
@@ -117,6 +152,20 @@ impl PartitionInference {
     /// Adds the students that answer in place of the model, by column.
     pub fn with_students(self, students: Vec<Option<Arc<Student>>>) -> Self {
         Self { students, ..self }
+    }
+
+    /// Adds the students of language models, by column.
+    pub fn with_task_students(mut self, students: &[Option<Arc<TaskStudent>>]) -> Self {
+        for task in &mut self.tasks {
+            task.student.clone_from(&students[task.column]);
+        }
+        self
+    }
+
+    /// Requests to language models so far.
+    pub fn call_reading(&self) -> CallReading {
+        let readings = self.tasks.iter().map(|task| task.run.reading());
+        readings.fold(CallReading::default(), |sum, reading| sum + reading)
     }
 
     /// Bytes of a row in flight besides its own.
@@ -170,7 +219,7 @@ impl PartitionInference {
                 ComputedColumn::Call(call) => {
                     self.batch_call(call, student.as_deref(), batch).map(Some)
                 }
-                ComputedColumn::Plain(_) => Ok(None),
+                ComputedColumn::Plain(_) | ComputedColumn::Task(_) => Ok(None),
             });
             calls.push(of_batch.collect::<Result<Vec<_>>>()?);
         }
@@ -179,10 +228,16 @@ impl PartitionInference {
             .iter()
             .map(|model| self.request(model, &calls))
             .collect::<Result<_>>()?;
+        let of_task = |task: &TaskColumn| {
+            let batches = chunk.batches.iter();
+            batches.map(|batch| task.call.texts(batch)).collect()
+        };
+        let task_texts = self.tasks.iter().map(of_task).collect::<Result<_>>()?;
         Ok(PreparedChunk {
             chunk,
             calls,
             requests,
+            task_texts,
         })
     }
 
@@ -259,6 +314,7 @@ impl PartitionInference {
             chunk,
             calls,
             requests,
+            task_texts,
         } = prepared;
         let mut answers: Vec<Vec<Option<ArrayRef>>> =
             calls.iter().map(|of| vec![None; of.len()]).collect();
@@ -294,6 +350,12 @@ impl PartitionInference {
                 }
             }
         }
+        for (task, texts) in self.tasks.iter().zip(&task_texts) {
+            let arrays = task.arrays(&chunk.batches, texts)?;
+            for (answers, array) in answers.iter_mut().zip(arrays) {
+                answers[task.column] = Some(array);
+            }
+        }
         let batches = chunk.batches.iter().zip(answers);
         batches
             .map(|(batch, answers)| self.add_columns(batch, answers))
@@ -312,11 +374,41 @@ impl PartitionInference {
                 (None, ComputedColumn::Plain(expr)) => {
                     expr.evaluate(batch)?.into_array(batch.num_rows())?
                 }
-                (None, ComputedColumn::Call(call)) => {
-                    return internal_err!("no model has answered {call:?}");
+                (None, ComputedColumn::Call(_) | ComputedColumn::Task(_)) => {
+                    return internal_err!("no model has answered {column:?}");
                 }
             });
         }
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+    }
+}
+
+impl TaskColumn {
+    /// The results for the batches of a chunk, whose rows are answered together.
+    fn arrays(
+        &self,
+        batches: &[RecordBatch],
+        texts: &[Vec<TextArgument>],
+    ) -> Result<Vec<ArrayRef>> {
+        let mut rows = Vec::new();
+        for (batch, texts) in batches.iter().zip(texts) {
+            rows.extend(source_rows(texts, batch.num_rows()));
+        }
+        let (task, columns) = (&self.call.task, &self.call.columns);
+        let answers = match &self.student {
+            Some(student) => student.answer(task, &rows, columns, &self.run)?,
+            None => task.answer(&rows, columns, &self.run.context)?,
+        };
+        self.run.record_failures(&answers)?;
+        let answers: Vec<&RowAnswer> = answers.iter().collect();
+        let mut start = 0;
+        batches
+            .iter()
+            .map(|batch| {
+                let range = start..start + batch.num_rows();
+                start = range.end;
+                task.array(&rows[range.clone()], columns, &answers[range])
+            })
+            .collect()
     }
 }

@@ -11,6 +11,7 @@ use semql_inference::cache::CacheSetting;
 use semql_inference::encoding::{EncodeContext, Meter};
 use tokio_util::sync::CancellationToken;
 
+use super::task_call::TaskCall;
 use crate::error::{Error, to_datafusion};
 use crate::functions::{BatchArguments, ModelFunction};
 use crate::runtime::Runtime;
@@ -20,6 +21,7 @@ use crate::settings::Settings;
 #[derive(Clone, Debug)]
 pub enum ComputedColumn {
     Call(Box<PhysicalCall>),
+    Task(Box<TaskCall>),
     /// An expression that needs no model, because the optimizer simplified the call.
     Plain(Arc<dyn PhysicalExpr>),
 }
@@ -28,6 +30,22 @@ impl ComputedColumn {
     pub fn call(&self) -> Option<&PhysicalCall> {
         match self {
             Self::Call(call) => Some(call),
+            Self::Task(_) | Self::Plain(_) => None,
+        }
+    }
+
+    pub fn task(&self) -> Option<&TaskCall> {
+        match self {
+            Self::Task(task) => Some(task),
+            Self::Call(_) | Self::Plain(_) => None,
+        }
+    }
+
+    /// The call as `EXPLAIN` shows it; `None` for a plain expression.
+    pub fn display_name(&self) -> Option<&str> {
+        match self {
+            Self::Call(call) => Some(&call.display_name),
+            Self::Task(task) => Some(&task.display_name),
             Self::Plain(_) => None,
         }
     }
@@ -36,6 +54,7 @@ impl ComputedColumn {
     pub fn expressions(&self) -> &[Arc<dyn PhysicalExpr>] {
         match self {
             Self::Call(call) => &call.args,
+            Self::Task(task) => &task.texts,
             Self::Plain(expr) => std::slice::from_ref(expr),
         }
     }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Schema};
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::plan_err;
 use datafusion::error::Result;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::scalar::ScalarValue;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{
     Expr, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
@@ -14,11 +17,12 @@ use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use tokio_util::sync::CancellationToken;
 
-use super::calls::model_call;
+use super::calls::LiftedCall;
 use super::exec::InferExec;
 use super::node::{Infer, NamedCall};
 use super::physical_call::{ComputedColumn, PhysicalCall};
-use crate::functions::ArgumentType;
+use super::task_call::TaskCall;
+use crate::functions::{ArgumentType, TaskUdf};
 use crate::options::cancel_token;
 
 /// Extension planner of the nodes that [`LiftModelCalls`](super::LiftModelCalls)
@@ -50,7 +54,7 @@ impl ExtensionPlanner for InferPlanner {
         let columns = infer
             .calls
             .iter()
-            .map(|NamedCall { name, call }| computed_column(name, call, &physical, &cancel))
+            .map(|NamedCall { name, call }| computed_column(name, call, &physical, &input.schema(), &cancel))
             .collect::<Result<Vec<_>>>()?;
         let schema = Arc::clone(UserDefinedLogicalNodeCore::schema(infer).inner());
         let exec = InferExec::try_new(Arc::clone(input), columns, schema)?;
@@ -62,11 +66,17 @@ fn computed_column(
     name: &str,
     expr: &Expr,
     physical: &dyn Fn(&Expr) -> Result<Arc<dyn PhysicalExpr>>,
+    schema: &Schema,
     cancel: &CancellationToken,
 ) -> Result<ComputedColumn> {
-    // The simplifier may have replaced the call.
-    let Some((call, udf)) = model_call(expr) else {
-        return Ok(ComputedColumn::Plain(physical(expr)?));
+    let (call, udf) = match LiftedCall::of(expr) {
+        Some(LiftedCall::Model(call, udf)) => (call, udf),
+        Some(LiftedCall::Task(call, udf)) => {
+            let task = task_call(format!("{expr} AS {name}"), call, &udf, physical, schema)?;
+            return Ok(ComputedColumn::Task(Box::new(task)));
+        }
+        // The simplifier may have replaced the call.
+        None => return Ok(ComputedColumn::Plain(physical(expr)?)),
     };
     let at = udf.function.spec().parameters.position(ArgumentType::Model);
     let model = match at.and_then(|at| call.args.get(at)) {
@@ -82,4 +92,30 @@ fn computed_column(
         settings,
         args: call.args.iter().map(physical).collect::<Result<_>>()?,
     })))
+}
+
+fn task_call(
+    display_name: String,
+    call: &ScalarFunction,
+    udf: &TaskUdf,
+    physical: &dyn Fn(&Expr) -> Result<Arc<dyn PhysicalExpr>>,
+    schema: &Schema,
+) -> Result<TaskCall> {
+    let args: Vec<_> = call.args.iter().map(physical).collect::<Result<_>>()?;
+    let types = args.iter().map(|arg| arg.data_type(schema));
+    let types: Vec<DataType> = types.collect::<Result<_>>()?;
+    let literal = |arg| match arg {
+        &Expr::Literal(ref value, _) => Some(value),
+        _ => None,
+    };
+    let literals: Vec<Option<&ScalarValue>> = call.args.iter().map(literal).collect();
+    let resolved = udf.resolve(&types, &literals)?;
+    Ok(TaskCall {
+        display_name,
+        task: Arc::new(resolved.task),
+        columns: udf.columns(resolved.texts),
+        runtime: Arc::clone(&udf.options.runtime),
+        settings: udf.options.settings.clone(),
+        texts: args.into_iter().take(resolved.texts).collect(),
+    })
 }

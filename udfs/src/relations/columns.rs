@@ -131,3 +131,13 @@ pub fn is_text(data_type: &DataType) -> bool {
         _ => false,
     }
 }
+
+/// Whether a type is a list of texts.
+pub fn is_text_list(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            is_text(item.data_type())
+        }
+        _ => false,
+    }
+}

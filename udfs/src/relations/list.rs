@@ -1,8 +1,10 @@
 //! The list of table functions that take tables.
 
 use super::check_taxonomy::CheckTaxonomy;
+use super::discover_attributes::DiscoverAttributes;
 use super::hybrid_search::HybridSearch;
 use super::knn_join::KnnJoin;
+use super::normalize_values::NormalizeValues;
 use super::relation::Relation;
 use super::text_search::TextSearch;
 use super::vector_search::VectorSearch;
@@ -14,4 +16,6 @@ pub const RELATIONS: &[&dyn Relation] = &[
     &TextSearch,
     &HybridSearch,
     &CheckTaxonomy,
+    &NormalizeValues,
+    &DiscoverAttributes,
 ];

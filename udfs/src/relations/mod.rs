@@ -7,11 +7,13 @@
 mod arguments;
 mod check_taxonomy;
 mod columns;
+mod discover_attributes;
 mod exec;
 mod hybrid_search;
 mod knn_join;
 mod list;
 mod node;
+mod normalize_values;
 mod planner;
 mod relation;
 mod signature;

@@ -4,6 +4,7 @@
 //! a student learns from it and answers the rest. Rows of which the student is not
 //! certain go to the model. All rows do if the student has not learnt enough.
 
+mod calls;
 mod sample;
 mod spill_buffer;
 
@@ -26,13 +27,18 @@ use futures::future::{BoxFuture, Shared};
 use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
+use self::calls::{CallCounter, call_counters};
 use self::sample::{RowTexts, Sample};
 use self::spill_buffer::SpillBuffer;
 use super::blocking_task::run_blocking_task;
 use super::metrics::InferMetrics;
 use super::physical_call::{ComputedColumn, PhysicalCall};
+use super::task_call::TaskCall;
+use super::task_student::{MAX_TASK_SAMPLE, TaskStudent, train_on_answers};
 use crate::error::to_datafusion;
-use crate::functions::{BatchArguments, LabelClassifier, LoadedModel, TextArgument, classifier};
+use crate::functions::{
+    BatchArguments, LabelClassifier, LoadedModel, TaskRun, TextArgument, classifier, source_rows,
+};
 use crate::options::cancel_token;
 use crate::settings::{Mode, Settings};
 use semql_inference::encoding::{EncodeContext, Encoder, Meter};
@@ -70,6 +76,13 @@ pub fn applies(columns: &[ComputedColumn], at: usize) -> bool {
         && !is_read_anyway(columns, call)
 }
 
+/// Whether all rows are read before the first answer: to draw samples, or to count
+/// the calls of language models.
+pub fn buffers_input(columns: &[ComputedColumn]) -> bool {
+    let by_task = |task: &TaskCall| task.is_fast() || task.counts_calls();
+    (0..columns.len()).any(|at| applies(columns, at) || columns[at].task().is_some_and(by_task))
+}
+
 /// Whether another call sends the one text of this call to the model in any case.
 fn is_read_anyway(columns: &[ComputedColumn], call: &PhysicalCall) -> bool {
     let of_all = |other: &PhysicalCall| {
@@ -102,6 +115,8 @@ impl fmt::Debug for Cascade {
 pub struct TrainedCascade {
     /// By column: the student; `None` if the model answers all rows.
     pub students: Vec<Option<Arc<Student>>>,
+    /// By column: the student of a language model.
+    pub task_students: Vec<Option<Arc<TaskStudent>>>,
     partitions: Vec<Mutex<Option<SpillBuffer>>>,
     /// Rows and quality of the sample, for `EXPLAIN ANALYZE`.
     pub outcome: String,
@@ -119,9 +134,16 @@ impl Cascade {
         let cancel = cancel_token(context.session_config().options());
         let trained = async move {
             let schema = input.schema();
+            let query = Arc::clone(&context);
             let trained = match buffer(input, &columns, context, &metrics).await {
                 Ok(buffered) => {
-                    train(buffered, columns, schema, metrics, cache_bytes, cancel).await
+                    let resources = TrainingResources {
+                        query,
+                        metrics,
+                        cache_bytes,
+                        cancel,
+                    };
+                    train(buffered, columns, schema, resources).await
                 }
                 Err(error) => Err(error),
             };
@@ -159,10 +181,20 @@ impl TrainedCascade {
     }
 }
 
-/// All rows, and by column with a student a sample of them.
+/// What the training of students uses.
+struct TrainingResources {
+    query: Arc<TaskContext>,
+    metrics: ExecutionPlanMetricsSet,
+    cache_bytes: usize,
+    cancel: CancellationToken,
+}
+
+/// All rows, by column with a student a sample of them, and by column with a language
+/// model the calls for all rows.
 struct BufferedInput {
     buffers: Vec<SpillBuffer>,
     samples: Vec<Option<Sample>>,
+    calls: Vec<Option<CallCounter>>,
 }
 
 /// Reads all partitions to their ends.
@@ -172,6 +204,7 @@ async fn buffer(
     context: Arc<TaskContext>,
     metrics: &ExecutionPlanMetricsSet,
 ) -> Result<BufferedInput> {
+    let cancel = cancel_token(context.session_config().options());
     // All at the same time: the partitions of a repartitioning wait for each other.
     let mut tasks = Vec::new();
     for partition in 0..input.output_partitioning().partition_count() {
@@ -183,16 +216,25 @@ async fn buffer(
         let buffer = SpillBuffer::new(schema, &context, metrics, partition, memory);
         let columns = Arc::clone(columns);
         tasks.push(SpawnedTask::spawn(buffer_partition(
-            stream, buffer, columns,
+            stream,
+            buffer,
+            columns,
+            cancel.clone(),
         )));
     }
     let mut buffered = BufferedInput {
         buffers: Vec::new(),
         samples: samples(columns),
+        calls: call_counters(columns, &cancel)?,
     };
     for task in tasks {
         let joined = task.join_unwind().await;
-        let (buffer, samples) = joined.map_err(|e| internal_datafusion_err!("{e}"))??;
+        let (buffer, samples, calls) = joined.map_err(|e| internal_datafusion_err!("{e}"))??;
+        for (all, more) in buffered.calls.iter_mut().zip(calls) {
+            if let (Some(all), Some(more)) = (all, more) {
+                all.merge(more);
+            }
+        }
         buffered.buffers.push(buffer);
         for (all, more) in buffered.samples.iter_mut().zip(samples) {
             if let (Some(all), Some(more)) = (all, more) {
@@ -205,6 +247,9 @@ async fn buffer(
 
 fn samples(columns: &[ComputedColumn]) -> Vec<Option<Sample>> {
     let sample = |at: usize| {
+        if let Some(task) = columns[at].task() {
+            return task.is_fast().then(|| Sample::new(MAX_TASK_SAMPLE, task.settings.seed));
+        }
         let call = columns[at].call()?;
         applies(columns, at).then(|| Sample::new(MAX_SAMPLE, call.settings.seed))
     };
@@ -215,10 +260,28 @@ async fn buffer_partition(
     mut stream: SendableRecordBatchStream,
     mut buffer: SpillBuffer,
     columns: Arc<[ComputedColumn]>,
-) -> Result<(SpillBuffer, Vec<Option<Sample>>)> {
+    cancel: CancellationToken,
+) -> Result<(SpillBuffer, Vec<Option<Sample>>, Vec<Option<CallCounter>>)> {
     let mut samples = samples(&columns);
+    let mut calls = call_counters(&columns, &cancel)?;
     while let Some(batch) = stream.next().await {
         let batch = batch?;
+        for (at, column) in columns.iter().enumerate() {
+            let Some(task) = column.task() else {
+                continue;
+            };
+            if samples[at].is_none() && calls[at].is_none() {
+                continue;
+            }
+            let texts = task.texts(&batch)?;
+            let rows = source_rows(&texts, batch.num_rows());
+            if let Some(calls) = &mut calls[at] {
+                calls.add_rows(task, &rows);
+            }
+            if let Some(sample) = &mut samples[at] {
+                rows.into_iter().for_each(|row| sample.add_row(row));
+            }
+        }
         for (sample, column) in samples.iter_mut().zip(columns.iter()) {
             if let (Some(sample), Some(call)) = (sample, column.call()) {
                 sample.add_rows(&call.arguments(&batch)?);
@@ -226,24 +289,50 @@ async fn buffer_partition(
         }
         buffer.push(batch)?;
     }
-    Ok((buffer, samples))
+    Ok((buffer, samples, calls))
 }
 
 async fn train(
     buffered: BufferedInput,
     columns: Arc<[ComputedColumn]>,
     schema: SchemaRef,
-    metrics: ExecutionPlanMetricsSet,
-    cache_bytes: usize,
-    cancel: CancellationToken,
+    resources: TrainingResources,
 ) -> Result<TrainedCascade> {
+    let TrainingResources {
+        query,
+        metrics,
+        cache_bytes,
+        cancel,
+    } = resources;
+    for (column, calls) in columns.iter().zip(&buffered.calls) {
+        if let (Some(task), Some(calls)) = (column.task(), calls) {
+            calls.check(task, &query)?;
+        }
+    }
     let buffers = buffered.buffers.into_iter();
     let mut trained = TrainedCascade {
         students: vec![None; columns.len()],
+        task_students: vec![None; columns.len()],
         partitions: buffers.map(|buffer| Mutex::new(Some(buffer))).collect(),
         outcome: String::new(),
     };
     for (at, sample) in buffered.samples.into_iter().enumerate() {
+        if let (Some(sample), Some(task)) = (&sample, columns[at].task()) {
+            let calls = task.runtime.call_budgets().of(&query, task.settings.max_calls);
+            let run = TaskRun::new(&task.runtime, &task.settings, &cancel, Some(calls))?;
+            let (task, distinct) = (task.clone(), sample.distinct());
+            let rows: Vec<RowTexts> = sample.first(MAX_TASK_SAMPLE).into_iter().cloned().collect();
+            let training = move || {
+                let trained = train_on_answers(&task, &rows, distinct, &run)?;
+                Ok((trained, run.reading()))
+            };
+            let (trained_task, reading) = run_blocking_task(training).await?;
+            InferMetrics::new(&metrics, 0).update_calls(&reading);
+            columns[at].task().inspect(|task| task.runtime.add_notice(trained_task.notice.clone()));
+            trained.outcome = trained_task.outcome;
+            trained.task_students[at] = trained_task.student.map(Arc::new);
+            continue;
+        }
         let (Some(sample), Some(call)) = (sample, columns[at].call()) else {
             continue;
         };

@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 use twox_hash::XxHash3_128;
 
 use crate::functions::BatchArguments;
-use semql_learning::MAX_TEXTS;
 
 /// Bytes of a text in the sample; models read fewer.
 const MAX_TEXT_BYTES: usize = 16 << 10;
 
 /// Hash of the texts of a row.
-type RowHash = u128;
+pub type RowHash = u128;
 
 /// The texts of one row.
-pub type RowTexts = [Option<String>; MAX_TEXTS];
+pub type RowTexts = Vec<Option<String>>;
 
 /// The rows with the smallest hashes. Hashes are uniformly distributed, so the rows are
 /// a random sample, and neither order nor partitions change it.
@@ -40,25 +39,18 @@ impl Sample {
     /// Adds the rows of a call, unless all their texts are NULL.
     pub fn add_rows(&mut self, call: &BatchArguments) {
         for row in 0..call.rows {
-            let text =
-                |argument| (argument < call.texts.len()).then(|| call.text(argument, row))?;
-            let texts: [Option<&str>; MAX_TEXTS] = std::array::from_fn(text);
-            if texts.iter().any(Option::is_some) {
-                let hash = self.hash(&texts);
-                self.insert(hash, || texts.map(|text| text.map(truncated)));
-            }
+            let texts = 0..call.texts.len();
+            self.add_row(texts.map(|argument| call.text(argument, row)).collect());
         }
     }
 
-    fn hash(&self, texts: &[Option<&str>]) -> RowHash {
-        let mut hasher = XxHash3_128::with_seed(self.seed);
-        for text in texts {
-            // The lengths separate the texts from each other, and NULL from ''.
-            let length = text.map_or(u64::MAX, |text| text.len() as u64);
-            hasher.write(&length.to_le_bytes());
-            hasher.write(text.unwrap_or_default().as_bytes());
+    /// Adds a row, unless all its texts are NULL or blank.
+    pub fn add_row(&mut self, texts: Vec<Option<&str>>) {
+        let mut given = texts.iter().flatten();
+        if given.any(|text| !text.trim().is_empty()) {
+            let hash = row_hash(self.seed, &texts);
+            self.insert(hash, || texts.into_iter().map(|text| text.map(truncated)).collect());
         }
-        hasher.finish_128()
     }
 
     fn insert(&mut self, hash: RowHash, texts: impl FnOnce() -> RowTexts) {
@@ -100,6 +92,18 @@ impl Sample {
     }
 }
 
+/// Hash of the texts of a row.
+pub fn row_hash(seed: u64, texts: &[Option<&str>]) -> RowHash {
+    let mut hasher = XxHash3_128::with_seed(seed);
+    for text in texts {
+        // The lengths separate the texts from each other, and NULL from ''.
+        let length = text.map_or(u64::MAX, |text| text.len() as u64);
+        hasher.write(&length.to_le_bytes());
+        hasher.write(text.unwrap_or_default().as_bytes());
+    }
+    hasher.finish_128()
+}
+
 fn truncated(text: &str) -> String {
     text[..text.floor_char_boundary(MAX_TEXT_BYTES)].to_string()
 }
@@ -109,14 +113,14 @@ mod tests {
     use super::*;
 
     fn texts(row: usize) -> RowTexts {
-        [Some(format!("title {row}")), None]
+        vec![Some(format!("title {row}")), None]
     }
 
     fn sample(rows: impl Iterator<Item = usize>) -> Sample {
         let mut sample = Sample::new(100, 7);
         for row in rows {
             let texts = texts(row);
-            let hash = sample.hash(&[texts[0].as_deref(), None]);
+            let hash = row_hash(sample.seed, &[texts[0].as_deref(), None]);
             sample.insert(hash, || texts);
         }
         sample
@@ -129,8 +133,7 @@ mod tests {
         parts.merge(sample((0..5000).filter(|row| row % 3 > 0)));
         assert_eq!(one.first(100), parts.first(100));
         assert_eq!(one.distinct(), parts.distinct());
-        let other = Sample::new(100, 8);
-        assert_ne!(one.hash(&[Some("a")]), other.hash(&[Some("a")]));
+        assert_ne!(row_hash(7, &[Some("a")]), row_hash(8, &[Some("a")]));
     }
 
     #[test]
@@ -143,15 +146,9 @@ mod tests {
 
     #[test]
     fn hashes_separate_adjacent_texts() {
-        let sample = Sample::new(1, 0);
-        assert_ne!(
-            sample.hash(&[Some("ab"), Some("c")]),
-            sample.hash(&[Some("a"), Some("bc")])
-        );
-        assert_ne!(
-            sample.hash(&[None, Some("a")]),
-            sample.hash(&[Some("a"), None])
-        );
+        let hash = |texts: [Option<&str>; 2]| row_hash(0, &texts);
+        assert_ne!(hash([Some("ab"), Some("c")]), hash([Some("a"), Some("bc")]));
+        assert_ne!(hash([None, Some("a")]), hash([Some("a"), None]));
         assert_eq!(truncated(&"é".repeat(MAX_TEXT_BYTES)).len(), MAX_TEXT_BYTES);
     }
 }

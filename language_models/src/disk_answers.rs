@@ -1,0 +1,107 @@
+//! Answers in a SQLite file. Failures of the file never fail a query.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use semql_inference::sync::lock;
+
+use crate::answer_cache_key::AnswerKey;
+
+/// Name of the file.
+const FILE: &str = "answers.sqlite";
+
+/// Time to wait for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Version of the tables.
+const VERSION: i64 = 1;
+
+/// Answers in a file.
+#[derive(Debug)]
+pub struct DiskAnswers {
+    connection: Mutex<Connection>,
+}
+
+impl DiskAnswers {
+    /// Opens the file in `folder`, and creates both if they are missing. A damaged file, or
+    /// one of another version, is renamed and replaced.
+    ///
+    /// # Errors
+    /// A folder that cannot be created or written.
+    pub fn open(folder: &Path) -> Result<Self, String> {
+        std::fs::create_dir_all(folder).map_err(|e| e.to_string())?;
+        let path = folder.join(FILE);
+        let connection = open(&path).or_else(|_| {
+            let aside = path.with_extension("damaged");
+            if path.exists() {
+                std::fs::rename(&path, &aside).map_err(|e| e.to_string())?;
+            }
+            open(&path).map_err(|e| e.to_string())
+        })?;
+        Ok(Self {
+            connection: Mutex::new(connection),
+        })
+    }
+
+    /// The answer of a key; `None` also for a file that cannot be read.
+    pub fn get(&self, key: &AnswerKey) -> Option<String> {
+        let connection = lock(&self.connection);
+        let mut statement =
+            connection.prepare("SELECT answer FROM answers WHERE key = ?1").ok()?;
+        let answer = statement.query_row(params![key.as_slice()], |row| row.get(0));
+        answer.optional().ok().flatten()
+    }
+
+    /// Stores an answer, if the file can be written.
+    pub fn put(&self, key: &AnswerKey, answer: &str) {
+        let connection = lock(&self.connection);
+        let statement =
+            connection.prepare("INSERT OR REPLACE INTO answers (key, answer) VALUES (?1, ?2)");
+        if let Ok(mut statement) = statement {
+            // The answer is asked for again next time.
+            let _ = statement.execute(params![key.as_slice(), answer]);
+        }
+    }
+}
+
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version != 0 && version != VERSION {
+        return Err(rusqlite::Error::InvalidQuery);
+    }
+    connection.execute_batch(
+        "CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, answer TEXT NOT NULL) WITHOUT ROWID",
+    )?;
+    connection.pragma_update(None, "user_version", VERSION)?;
+    Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_survive_the_process_and_damaged_files_are_replaced() {
+        let name = format!("semql-answers-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&folder);
+        DiskAnswers::open(&folder).unwrap().put(&[1; 32], "yes");
+        let again = DiskAnswers::open(&folder).unwrap();
+        assert_eq!(again.get(&[1; 32]).as_deref(), Some("yes"));
+        assert_eq!(again.get(&[2; 32]), None);
+        drop(again);
+        std::fs::write(folder.join(FILE), vec![7; 10_000]).unwrap();
+        let _ = std::fs::remove_file(folder.join("answers.sqlite-wal"));
+        let fresh = DiskAnswers::open(&folder).unwrap();
+        assert_eq!(fresh.get(&[1; 32]), None);
+        fresh.put(&[3; 32], "no");
+        assert_eq!(fresh.get(&[3; 32]).as_deref(), Some("no"));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

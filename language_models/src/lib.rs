@@ -1,0 +1,42 @@
+//! Client of language models behind OpenAI-compatible endpoints.
+//!
+//! | item | purpose |
+//! |---|---|
+//! | [`EndpointOptions`] | Location, model, key variable and limits of an endpoint |
+//! | [`LanguageModelRegistry`] | Language models by name |
+//! | [`LanguageModel`] | Answers a [`LanguageModelTask`] for rows |
+//! | [`RequestContext`] | Cancellation, budget, cache and counters of a query |
+//! | [`JsonSchema`] | Schema of an answer, a subset of JSON Schema |
+//!
+//! Every answer is validated here, whatever the server promises. Values of an extraction
+//! are literal parts of the texts of their row; others are dropped and counted.
+
+mod answer;
+mod answer_cache;
+mod answer_cache_key;
+mod attempt;
+mod budget;
+#[cfg(feature = "disk-cache")]
+mod disk_answers;
+mod executor;
+mod json_schema;
+mod json_text;
+mod literal_values;
+mod meter;
+mod model;
+mod options;
+mod prompt;
+mod registry;
+mod response_format;
+mod task;
+
+pub use answer_cache::AnswerCache;
+pub use budget::CallBudget;
+pub use json_schema::JsonSchema;
+pub use meter::{CallMeter, CallReading};
+pub use model::{LanguageModel, RequestContext};
+pub use options::{EndpointOptions, SchemaSupport};
+pub use registry::LanguageModelRegistry;
+pub use task::{
+    AttributeRequest, LanguageModelTask, RowAnswer, RowFailure, SourceTexts, TaskAnswer,
+};

@@ -1,0 +1,30 @@
+//! Extractors that learn from labelled rows: a linear-chain CRF over words, with the
+//! values of other rows as a dictionary.
+
+mod alignment;
+mod columns;
+mod context;
+mod core;
+mod corpus;
+mod crf;
+mod evaluation;
+mod examples;
+mod feature_index;
+mod features;
+mod format;
+mod hashing;
+mod lexicon;
+mod metadata;
+mod spans;
+#[cfg(test)]
+mod test_rows;
+mod tokens;
+mod trained_extractor;
+mod training;
+
+pub use examples::{ExtractionExamples, ExtractionFeatures, ExtractionOptions};
+pub use metadata::{
+    AttributeQuality, ExtractorColumn, ExtractorMetadata, MisalignedValue, Quality,
+};
+pub use trained_extractor::TrainedExtractor;
+pub use training::train_extractor;

@@ -1,0 +1,75 @@
+//! `ai_classify(text, labels, model)` with a language model.
+
+use arrow::datatypes::DataType;
+use datafusion::common::plan_err;
+use datafusion::error::Result;
+use datafusion::logical_expr::Documentation;
+use datafusion::scalar::ScalarValue;
+use semql_language_models::LanguageModelTask;
+
+use super::ai_classify::AiClassify;
+use super::model_function::ModelFunction;
+use super::planning::{labels_taxonomy, literal_text};
+use super::tasks::{
+    ResolvedCall, TaskArguments, TaskFunction, TaskOutput, TaskUdf, find_language_model,
+    language_model_task,
+};
+use crate::options::AiOptions;
+
+/// `ai_classify` by a language model.
+pub struct LanguageModelLabels;
+
+/// Position of the labels and of the model in a call.
+const LABELS: usize = 1;
+const MODEL: usize = 2;
+
+impl TaskFunction for LanguageModelLabels {
+    fn name(&self) -> &'static str {
+        AiClassify.name()
+    }
+
+    fn parameter_names(&self) -> &'static [&'static str] {
+        &["text", "labels", "model"]
+    }
+
+    fn documentation(&self) -> &Documentation {
+        AiClassify.spec().documentation
+    }
+
+    fn coerce(&self, given: &[DataType]) -> Result<Vec<DataType>> {
+        AiClassify.spec().parameters.coerce(given)
+    }
+
+    fn resolve(&self, call: &TaskArguments<'_>) -> Result<ResolvedCall> {
+        let model = literal_text(call.literals.get(MODEL).copied().flatten());
+        let model = model.unwrap_or(&call.options.settings.model);
+        let model = find_language_model(call.options, model)?;
+        let Some(labels) = call.literals.get(LABELS).copied().flatten() else {
+            return plan_err!("the labels of ai_classify must be a list of literals for a language model");
+        };
+        let labels = labels_taxonomy(labels)?.labels.into_iter();
+        let labels: Vec<String> = labels.map(|label| label.name).collect();
+        let task = LanguageModelTask::Classify {
+            labels: labels.clone(),
+        };
+        Ok(ResolvedCall {
+            task: language_model_task(model, task, TaskOutput::Label(labels)),
+            texts: 1,
+        })
+    }
+}
+
+/// The model function as a task, if its model is a language model. `model` is the
+/// argument of the call.
+pub fn language_model_udf(
+    function: &str,
+    options: &AiOptions,
+    model: Option<&ScalarValue>,
+) -> Option<TaskUdf> {
+    if function != AiClassify.name() {
+        return None;
+    }
+    let model = literal_text(model).unwrap_or(&options.settings.model);
+    options.runtime.language_models().get(model)?;
+    Some(TaskUdf::new(&LanguageModelLabels, options.clone()))
+}
