@@ -59,7 +59,7 @@ impl Session {
     /// A dictionary that is missing or invalid; an invalid setting.
     pub async fn open(options: &SessionOptions) -> Result<Self> {
         let dictionary = Arc::new(read_dictionary(options)?);
-        let mut policy = options.policy.clone();
+        let mut policy = options.policy.clone().with_settings(&options.settings);
         for table in dictionary.tables() {
             if let Some(location) = &table.location {
                 policy.allow_location(&location.resolved)?;
@@ -79,6 +79,9 @@ impl Session {
         let ai = semql_udfs::runtime(&ctx);
         for taxonomy in dictionary.taxonomies() {
             ai.set_taxonomy(taxonomy.clone());
+        }
+        for set in dictionary.attribute_sets() {
+            ai.set_attribute_set(set.clone());
         }
         dictionary::register(&ctx, &dictionary).await?;
         for (key, value) in &options.settings {

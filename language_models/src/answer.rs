@@ -54,7 +54,9 @@ pub fn validated(
             };
             let near = || labels.iter().position(|one| folded(one) == folded(label));
             let position = exact.or_else(near);
-            position.map(TaskAnswer::Label).ok_or("the label of the answer is not in the list".to_string())
+            position
+                .map(TaskAnswer::Label)
+                .ok_or("the label of the answer is not in the list".to_string())
         }
         LanguageModelTask::Filter { .. } => {
             let answer = value.get("answer").and_then(Value::as_bool);
@@ -119,11 +121,18 @@ mod tests {
             &texts,
             &meter,
         );
-        let values = vec![vec!["Acme".to_string()], vec!["Red".to_string()], Vec::new()];
+        let values = vec![
+            vec!["Acme".to_string()],
+            vec!["Red".to_string()],
+            Vec::new(),
+        ];
         assert_eq!(answer, Ok(TaskAnswer::Values(values)));
         assert_eq!(meter.read().dropped_values, 1);
         for invalid in ["red", "[]", "{}", r#"{"color": 3}"#, r#"{"color": [3]}"#] {
-            assert!(validated(invalid, &task, &texts, &meter).is_err(), "{invalid}");
+            assert!(
+                validated(invalid, &task, &texts, &meter).is_err(),
+                "{invalid}"
+            );
         }
     }
 
@@ -139,7 +148,10 @@ mod tests {
             condition: "it is red".to_string(),
         };
         let condition = |text| validated(text, &filter, &texts, &meter);
-        assert_eq!(condition("```\n{\"answer\": false}```"), Ok(TaskAnswer::Condition(false)));
+        assert_eq!(
+            condition("```\n{\"answer\": false}```"),
+            Ok(TaskAnswer::Condition(false))
+        );
         assert!(condition(r#"{"answer": "yes"}"#).is_err());
     }
 }

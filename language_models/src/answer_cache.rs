@@ -7,9 +7,9 @@ use std::sync::Mutex;
 use semql_inference::sync::lock;
 use semql_inference::{Error, Result};
 
+use crate::answer_cache_key::AnswerKey;
 #[cfg(feature = "disk-cache")]
 use crate::disk_answers::DiskAnswers;
-use crate::answer_cache_key::AnswerKey;
 use crate::task::TaskAnswer;
 
 /// Bytes of the answers in memory.
@@ -17,7 +17,6 @@ const MAX_BYTES: usize = 64 << 20;
 
 /// Bytes of an entry besides its text.
 const ENTRY_BYTES: usize = 128;
-
 
 /// Answers of earlier calls.
 #[derive(Debug, Default)]

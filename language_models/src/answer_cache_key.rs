@@ -9,7 +9,10 @@ pub type AnswerKey = [u8; 32];
 /// The key of the answer to a prompt. `task` distinguishes the validation of answers.
 pub fn answer_key(options: &EndpointOptions, task: &str, prompt: &Prompt) -> AnswerKey {
     let mut hasher = blake3::Hasher::new();
-    let limits = format!("{PROMPT_VERSION} {} {:?}", options.temperature, options.max_tokens);
+    let limits = format!(
+        "{PROMPT_VERSION} {} {:?}",
+        options.temperature, options.max_tokens
+    );
     let parts = [
         options.location.as_str(),
         &options.model,

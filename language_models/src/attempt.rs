@@ -6,6 +6,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::one_line::one_line;
 use crate::options::EndpointOptions;
 use crate::prompt::Prompt;
 use crate::response_format::ResponseFormat;
@@ -13,11 +14,11 @@ use crate::response_format::ResponseFormat;
 /// Bytes of the largest response.
 const MAX_RESPONSE_BYTES: usize = 8 << 20;
 
+/// Characters of an invalid answer that are sent back.
+const MAX_CORRECTED: usize = 2000;
+
 /// Longest delay that a server may ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
-
-/// Characters of a server's message in an error.
-const MAX_MESSAGE: usize = 200;
 
 /// Text of an answer, and the tokens by the count of the server.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct ServerAnswer {
 pub enum AttemptError {
     /// The server could not be reached.
     Connection(String),
+    /// The response is something else than a chat completion.
+    NoCompletion,
     /// The server is busy, failed, or sent something else than an answer.
     Temporary {
         message: String,
@@ -76,7 +79,10 @@ pub async fn attempt(
         value.set_sensitive(true);
         request = request.header(AUTHORIZATION, value);
     }
-    let response = request.send().await.map_err(|e| connection_error(&e, options))?;
+    let response = request
+        .send()
+        .await
+        .map_err(|e| connection_error(&e, options))?;
     let status = response.status();
     if status.is_redirection() {
         return Err(AttemptError::Refused {
@@ -84,21 +90,23 @@ pub async fn attempt(
             message: "the server redirects; use the address that it redirects to".to_string(),
         });
     }
-    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let retry_after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok());
     let retry_after = retry_after.and_then(|value| value.trim().parse().ok());
     let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
     let bytes = read_body(response, options).await?;
     if status.is_success() {
         let answer = parse_answer(&bytes);
-        return answer.ok_or_else(|| AttemptError::Temporary {
-            message: "the response is not a chat completion".to_string(),
-            retry_after: None,
-        });
+        return answer.ok_or(AttemptError::NoCompletion);
     }
     let message = format!("{status}: {}", server_message(&bytes, key));
     match status.is_server_error()
-        || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
-    {
+        || matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+        ) {
         // 501 is about the request.
         true if status != StatusCode::NOT_IMPLEMENTED => Err(AttemptError::Temporary {
             message,
@@ -115,7 +123,8 @@ fn request_body(options: &EndpointOptions, body: AttemptBody<'_>) -> Value {
     }
     messages.push(json!({"role": "user", "content": body.prompt.user}));
     if let Some((answer, why)) = body.correction {
-        messages.push(json!({"role": "assistant", "content": answer}));
+        let start: String = answer.chars().take(MAX_CORRECTED).collect();
+        messages.push(json!({"role": "assistant", "content": start}));
         let again = format!("That is not valid: {why}. Answer again.");
         messages.push(json!({"role": "user", "content": again}));
     }
@@ -141,12 +150,21 @@ fn connection_error(error: &reqwest::Error, options: &EndpointOptions) -> Attemp
             retry_after: None,
         };
     }
+    // A body that ends too early: the server was reached.
+    let is_connection = error.is_connect();
     // The innermost cause, without the URL.
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    AttemptError::Connection(one_line(&cause.to_string()))
+    let message = one_line(&cause.to_string());
+    match is_connection {
+        true => AttemptError::Connection(message),
+        false => AttemptError::Temporary {
+            message: format!("the connection was lost ({message})"),
+            retry_after: None,
+        },
+    }
 }
 
 async fn read_body(
@@ -204,13 +222,6 @@ fn server_message(bytes: &[u8], key: Option<&str>) -> String {
     one_line(&message)
 }
 
-fn one_line(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let line = words.join(" ");
-    let plain = line.chars().filter(|c| !c.is_control());
-    plain.take(MAX_MESSAGE).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,16 +230,27 @@ mod tests {
     fn messages_of_servers_have_one_line_and_no_key() {
         let body = br#"{"error": {"message": "the key s3cret\n is\u001b wrong"}}"#;
         assert_eq!(server_message(body, Some("s3cret")), "the key *** is wrong");
-        assert_eq!(server_message(b"<html>\n\xff</html>", None), "<html> \u{fffd}</html>");
-        assert!(server_message(&[b'a'; 9999], None).len() <= MAX_MESSAGE);
+        assert_eq!(
+            server_message(b"<html>\n\xff</html>", None),
+            "<html> \u{fffd}</html>"
+        );
+        assert!(server_message(&[b'a'; 9999], None).len() < 300);
     }
 
     #[test]
     fn other_json_is_no_answer() {
-        for body in ["", "[]", "{}", r#"{"choices": []}"#, r#"{"choices": [{"message": 3}]}"#] {
+        for body in [
+            "",
+            "[]",
+            "{}",
+            r#"{"choices": []}"#,
+            r#"{"choices": [{"message": 3}]}"#,
+        ] {
             assert!(parse_answer(body.as_bytes()).is_none(), "{body}");
         }
-        let answer = parse_answer(br#"{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": -1}}"#);
+        let answer = parse_answer(
+            br#"{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": -1}}"#,
+        );
         assert_eq!(answer.unwrap().prompt_tokens, 0);
     }
 }

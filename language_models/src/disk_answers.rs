@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use semql_inference::sync::lock;
 
 use crate::answer_cache_key::AnswerKey;
@@ -33,13 +33,20 @@ impl DiskAnswers {
     pub fn open(folder: &Path) -> Result<Self, String> {
         std::fs::create_dir_all(folder).map_err(|e| e.to_string())?;
         let path = folder.join(FILE);
-        let connection = open(&path).or_else(|_| {
-            let aside = path.with_extension("damaged");
-            if path.exists() {
-                std::fs::rename(&path, &aside).map_err(|e| e.to_string())?;
+        let connection = match open(&path) {
+            Err(error) if is_damage(&error) => {
+                for suffix in ["", "-wal", "-shm"] {
+                    let file = folder.join(format!("{FILE}{suffix}"));
+                    if file.exists() {
+                        let aside = folder.join(format!("{FILE}.damaged{suffix}"));
+                        std::fs::rename(&file, &aside).map_err(|e| e.to_string())?;
+                    }
+                }
+                open(&path)
             }
-            open(&path).map_err(|e| e.to_string())
-        })?;
+            opened => opened,
+        };
+        let connection = connection.map_err(|e| e.to_string())?;
         Ok(Self {
             connection: Mutex::new(connection),
         })
@@ -48,8 +55,9 @@ impl DiskAnswers {
     /// The answer of a key; `None` also for a file that cannot be read.
     pub fn get(&self, key: &AnswerKey) -> Option<String> {
         let connection = lock(&self.connection);
-        let mut statement =
-            connection.prepare("SELECT answer FROM answers WHERE key = ?1").ok()?;
+        let mut statement = connection
+            .prepare("SELECT answer FROM answers WHERE key = ?1")
+            .ok()?;
         let answer = statement.query_row(params![key.as_slice()], |row| row.get(0));
         answer.optional().ok().flatten()
     }
@@ -78,8 +86,20 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     connection.execute_batch(
         "CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, answer TEXT NOT NULL) WITHOUT ROWID",
     )?;
-    connection.pragma_update(None, "user_version", VERSION)?;
+    if version != VERSION {
+        connection.pragma_update(None, "user_version", VERSION)?;
+    }
     Ok(connection)
+}
+
+/// Whether the file is no database of this version, rather than busy or write-protected.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    let is_damaged = matches!(
+        code,
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
+    );
+    is_damaged || matches!(error, rusqlite::Error::InvalidQuery)
 }
 
 #[cfg(test)]
@@ -97,7 +117,6 @@ mod tests {
         assert_eq!(again.get(&[2; 32]), None);
         drop(again);
         std::fs::write(folder.join(FILE), vec![7; 10_000]).unwrap();
-        let _ = std::fs::remove_file(folder.join("answers.sqlite-wal"));
         let fresh = DiskAnswers::open(&folder).unwrap();
         assert_eq!(fresh.get(&[1; 32]), None);
         fresh.put(&[3; 32], "no");

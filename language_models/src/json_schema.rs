@@ -27,7 +27,9 @@ const KEYWORDS: &[&str] = &[
     "title",
 ];
 
-const TYPES: &[&str] = &["object", "array", "string", "number", "integer", "boolean", "null"];
+const TYPES: &[&str] = &[
+    "object", "array", "string", "number", "integer", "boolean", "null",
+];
 
 /// A schema whose keywords are all checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,14 +144,25 @@ fn validate(schema: &Value, value: &Value, at: &str) -> std::result::Result<(), 
     {
         return fail("is none of the values of enum".to_string());
     }
-    if schema.get("const").is_some_and(|constant| constant != value) {
+    if schema
+        .get("const")
+        .is_some_and(|constant| constant != value)
+    {
         return fail("is not the value of const".to_string());
     }
     let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
     let measures = [
         (value.as_f64(), "minimum", "maximum"),
-        (value.as_str().map(|text| text.chars().count() as f64), "minLength", "maxLength"),
-        (value.as_array().map(|items| items.len() as f64), "minItems", "maxItems"),
+        (
+            value.as_str().map(|text| text.chars().count() as f64),
+            "minLength",
+            "maxLength",
+        ),
+        (
+            value.as_array().map(|items| items.len() as f64),
+            "minItems",
+            "maxItems",
+        ),
     ];
     for (measure, min, max) in measures {
         let Some(measure) = measure else {
@@ -167,10 +180,9 @@ fn validate(schema: &Value, value: &Value, at: &str) -> std::result::Result<(), 
     match value {
         Value::Object(fields) => validate_fields(schema, fields, at),
         Value::Array(items) => match schema.get("items") {
-            Some(schema) => items
-                .iter()
-                .enumerate()
-                .try_for_each(|(position, item)| validate(schema, item, &format!("{at}/{position}"))),
+            Some(schema) => items.iter().enumerate().try_for_each(|(position, item)| {
+                validate(schema, item, &format!("{at}/{position}"))
+            }),
             None => Ok(()),
         },
         _ => Ok(()),
@@ -190,7 +202,10 @@ fn validate_fields(
     }
     let is_closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
     for (name, value) in fields {
-        match schema.get("properties").and_then(|properties| properties.get(name)) {
+        match schema
+            .get("properties")
+            .and_then(|properties| properties.get(name))
+        {
             Some(schema) => validate(schema, value, &format!("{at}/{name}"))?,
             None if is_closed => return Err(format!("'{at}' has the unknown field '{name}'")),
             None => {}
@@ -225,8 +240,14 @@ mod tests {
             (json!({}), "no field 'a'"),
             (json!({"a": 1}), "'/a' is not of type string or null"),
             (json!({"a": "long"}), "'/a' does not satisfy maxLength"),
-            (json!({"a": "", "b": [1, 0]}), "'/b/1' does not satisfy minimum"),
-            (json!({"a": "", "b": [1, 1.5]}), "'/b/1' is not of type integer"),
+            (
+                json!({"a": "", "b": [1, 0]}),
+                "'/b/1' does not satisfy minimum",
+            ),
+            (
+                json!({"a": "", "b": [1, 1.5]}),
+                "'/b/1' is not of type integer",
+            ),
             (json!({"a": "", "b": [1, 1, 1]}), "maxItems"),
             (json!({"a": "", "c": "y"}), "enum"),
             (json!({"a": "", "d": 1}), "unknown field 'd'"),
@@ -243,7 +264,10 @@ mod tests {
             ("[]", "not an object"),
             (r#"{"$ref": "http://example.com"}"#, "'$ref'"),
             (r#"{"type": "text"}"#, "invalid 'type'"),
-            (r#"{"properties": {"a": {"pattern": "x"}}}"#, "/properties/a"),
+            (
+                r#"{"properties": {"a": {"pattern": "x"}}}"#,
+                "/properties/a",
+            ),
             (r#"{"items": 3}"#, "invalid 'items'"),
         ] {
             let message = JsonSchema::parse(text).unwrap_err().to_string();

@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// Opening braces at which an object is looked for.
+const MAX_CANDIDATES: usize = 8;
+
 /// Nesting of arrays and objects that is read.
 const MAX_DEPTH: usize = 32;
 
@@ -12,21 +15,12 @@ pub fn json_value(text: &str) -> Option<Value> {
     if let Some(value) = parse(text) {
         return Some(value);
     }
-    let mut rest = text;
-    while let Some(start) = rest.find('{') {
-        let candidate = &rest[start..];
-        if let Some(end) = object_end(candidate)
-            && let Some(value) = parse(&candidate[..end])
-        {
-            return Some(value);
-        }
-        rest = &candidate[1..];
-        // A hostile text has many braces; one object is enough.
-        if text.len() - rest.len() > 1 << 16 {
-            return None;
-        }
-    }
-    None
+    // A hostile text has many braces, and each candidate is scanned to its end.
+    let starts = text.match_indices('{').take(MAX_CANDIDATES);
+    starts.into_iter().find_map(|(start, _)| {
+        let candidate = &text[start..];
+        parse(&candidate[..object_end(candidate)?])
+    })
 }
 
 fn parse(text: &str) -> Option<Value> {
@@ -78,9 +72,15 @@ mod tests {
         ] {
             assert_eq!(json_value(text), Some(json!({"a": 1})), "{text}");
         }
-        assert_eq!(json_value("{\"a\": \"}\\\"{\"}"), Some(json!({"a": "}\"{"})));
+        assert_eq!(
+            json_value("{\"a\": \"}\\\"{\"}"),
+            Some(json!({"a": "}\"{"}))
+        );
         assert_eq!(json_value("no"), None);
         assert_eq!(json_value(&"{".repeat(100_000)), None);
-        assert_eq!(json_value(&format!("{}1{}", "[".repeat(60), "]".repeat(60))), None);
+        assert_eq!(
+            json_value(&format!("{}1{}", "[".repeat(60), "]".repeat(60))),
+            None
+        );
     }
 }

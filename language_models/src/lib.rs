@@ -24,6 +24,7 @@ mod json_text;
 mod literal_values;
 mod meter;
 mod model;
+mod one_line;
 mod options;
 mod prompt;
 mod registry;

@@ -35,7 +35,10 @@ fn find_folded(text: &str, wanted: &[char]) -> Option<String> {
     let chars: Vec<(char, (usize, usize))> = folded(text).collect();
     let starts = chars.windows(wanted.len());
     let found = starts.into_iter().find(|window| {
-        window.iter().zip(wanted).all(|((c, _), wanted)| c == wanted)
+        window
+            .iter()
+            .zip(wanted)
+            .all(|((c, _), wanted)| c == wanted)
     })?;
     let (_, (start, _)) = found.first()?;
     let (_, (_, end)) = found.last()?;

@@ -18,10 +18,11 @@ use crate::attempt::{AttemptBody, AttemptError, ServerAnswer, attempt};
 use crate::budget::CallBudget;
 use crate::executor;
 use crate::meter::CallMeter;
+use crate::one_line::one_line;
 use crate::options::EndpointOptions;
 use crate::prompt::{Prompt, answer_schema, instructions};
 use crate::response_format::AcceptedFormat;
-use crate::task::{LanguageModelTask, RowAnswer, RowFailure, SourceTexts};
+use crate::task::{LanguageModelTask, RowAnswer, RowFailure, SourceTexts, TaskAnswer};
 
 /// Delay before the first retry; it doubles with each.
 const FIRST_DELAY: Duration = Duration::from_millis(200);
@@ -144,7 +145,10 @@ impl LanguageModel {
                 unreached: AtomicU32::new(0),
             };
             for (position, answer) in executor::run(run.rows(pending), &context.cancel)?? {
-                context.meter.failed.fetch_add(u64::from(answer.is_err()), Relaxed);
+                context
+                    .meter
+                    .failed
+                    .fetch_add(u64::from(answer.is_err()), Relaxed);
                 answers[position] = Some(answer);
             }
         }
@@ -153,7 +157,10 @@ impl LanguageModel {
                 message: "the row was not asked".to_string(),
             })
         };
-        Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect())
+        Ok(answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or_else(missing))
+            .collect())
     }
 
     /// Number of rows that [`answer`](Self::answer) would send.
@@ -168,7 +175,9 @@ impl LanguageModel {
             return rows.len();
         };
         let is_missing = |row: &&SourceTexts<'_>| {
-            cache.get(&self.pending(task, 0, row, columns, None).key).is_none()
+            cache
+                .get(&self.pending(task, 0, row, columns, None).key)
+                .is_none()
         };
         rows.iter().filter(is_missing).count()
     }
@@ -242,7 +251,7 @@ impl Run {
         let (mut retries, mut correction) = (0, None);
         loop {
             if self.unreached.load(Relaxed) >= MAX_UNREACHED_ROWS {
-                return failed("the endpoint stopped answering".to_string());
+                return self.failed("the endpoint stopped answering");
             }
             let format = self.endpoint.format.current();
             let body = AttemptBody {
@@ -253,12 +262,9 @@ impl Run {
             };
             let (message, delay) = match self.attempt(body).await? {
                 Ok(answer) => {
-                    self.unreached.store(0, Relaxed);
                     match validated(&answer.text, &self.task, &texts, &self.context.meter) {
                         Ok(valid) => {
-                            if let Some(cache) = &self.context.cache {
-                                cache.put(&row.key, &valid);
-                            }
+                            self.store(row.key, &valid).await;
                             return Ok(Ok(valid));
                         }
                         Err(why) if correction.is_none() => {
@@ -266,7 +272,7 @@ impl Run {
                             self.count(&self.context.meter.retries);
                             continue;
                         }
-                        Err(why) => return failed(why),
+                        Err(why) => return self.failed(&why),
                     }
                 }
                 Err(AttemptError::Refused { status, message }) => {
@@ -285,12 +291,17 @@ impl Run {
                     return self.give_up(format!("refuses the request ({message})"));
                 }
                 Err(AttemptError::Connection(message)) => {
-                    if !self.endpoint.has_answered.load(Relaxed) && retries > 0 {
-                        return self.give_up(format!("cannot be reached ({message})"));
-                    }
-                    if retries >= options.max_retries {
+                    let is_first = !self.endpoint.has_answered.load(Relaxed) && retries > 0;
+                    if is_first || retries >= options.max_retries {
                         self.unreached.fetch_add(1, Relaxed);
                         return self.give_up(format!("cannot be reached ({message})"));
+                    }
+                    (message, None)
+                }
+                Err(AttemptError::NoCompletion) => {
+                    let message = "sent something else than a chat completion".to_string();
+                    if !self.endpoint.has_answered.load(Relaxed) {
+                        return self.give_up(message);
                     }
                     (message, None)
                 }
@@ -300,7 +311,8 @@ impl Run {
                 }) => (message, retry_after),
             };
             if retries >= options.max_retries {
-                return self.give_up(format!("failed {} times ({message})", retries + 1));
+                let message = format!("the endpoint failed {} times ({message})", retries + 1);
+                return self.failed(&message);
             }
             self.count(&self.context.meter.retries);
             tokio::time::sleep(delay.unwrap_or_else(|| backoff(retries, row.position))).await;
@@ -322,10 +334,15 @@ impl Run {
         let endpoint = &self.endpoint;
         let key = self.api_key.as_deref();
         let answer = attempt(&endpoint.client, &endpoint.options, key, body).await;
+        if !matches!(answer, Err(AttemptError::Connection(_))) {
+            self.unreached.store(0, Relaxed);
+        }
         if let Ok(answer) = &answer {
             endpoint.has_answered.store(true, Relaxed);
             meter.prompt_tokens.fetch_add(answer.prompt_tokens, Relaxed);
-            meter.completion_tokens.fetch_add(answer.completion_tokens, Relaxed);
+            meter
+                .completion_tokens
+                .fetch_add(answer.completion_tokens, Relaxed);
         }
         Ok(answer)
     }
@@ -337,24 +354,46 @@ impl Run {
     /// Fails the row; the whole run if the endpoint has never answered.
     fn give_up(&self, why: String) -> Result<RowAnswer> {
         if self.endpoint.has_answered.load(Relaxed) {
-            return failed(format!("the endpoint {why}"));
+            return self.failed(&format!("the endpoint {why}"));
         }
         let options = &self.endpoint.options;
+        let key = match &options.api_key_env {
+            Some(variable) => format!(" and the key in {variable}"),
+            None => " and whether it needs a key (api_key_env)".to_string(),
+        };
         Err(Error::Setup(format!(
-            "the language model {} at {} {why}; check the location, the model '{}' and the key, then create it again with \
+            "the language model {} at {} {why}; check the location, the model '{}'{key}, then create it again with \
              CREATE OR REPLACE EXTERNAL MODEL",
             options.name, options.location, options.model
         )))
     }
-}
 
-fn failed(message: String) -> Result<RowAnswer> {
-    Ok(Err(RowFailure { message }))
+    /// Fails the row. Texts of servers may be part of the message, so the key is removed.
+    fn failed(&self, message: &str) -> Result<RowAnswer> {
+        let message = match &self.api_key {
+            Some(key) => message.replace(key.as_str(), "***"),
+            None => message.to_string(),
+        };
+        Ok(Err(RowFailure {
+            message: one_line(&message),
+        }))
+    }
+
+    /// Stores an answer. A file may be busy, so another thread waits for it.
+    async fn store(&self, key: AnswerKey, answer: &TaskAnswer) {
+        if let Some(cache) = &self.context.cache {
+            let (cache, answer) = (Arc::clone(cache), answer.clone());
+            // Without the cache, the row is asked again next time.
+            let _ = tokio::task::spawn_blocking(move || cache.put(&key, &answer)).await;
+        }
+    }
 }
 
 /// Delay before a retry: doubled each time, and different for the rows.
 fn backoff(retries: u32, row: usize) -> Duration {
-    let delay = FIRST_DELAY.saturating_mul(1 << retries.min(10)).min(MAX_DELAY);
+    let delay = FIRST_DELAY
+        .saturating_mul(1 << retries.min(10))
+        .min(MAX_DELAY);
     let jitter = (row.wrapping_mul(7919) % 100) as f64 / 200.0;
     delay.mul_f64(0.75 + jitter)
 }

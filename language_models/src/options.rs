@@ -175,7 +175,10 @@ impl EndpointOptions {
 
     /// Address of the chat completions.
     pub fn completions_url(&self) -> String {
-        format!("{}/chat/completions", self.location.as_str().trim_end_matches('/'))
+        format!(
+            "{}/chat/completions",
+            self.location.as_str().trim_end_matches('/')
+        )
     }
 }
 
@@ -208,13 +211,16 @@ fn number(value: &str, min: usize, max: usize) -> std::result::Result<usize, Str
 
 fn duration(value: &str) -> std::result::Result<Duration, String> {
     let invalid = || "is not a duration such as '60s', '500ms' or '2m'".to_string();
-    let split = value.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(value.len());
+    let split = value
+        .find(|c: char| c.is_ascii_alphabetic())
+        .unwrap_or(value.len());
     let (digits, unit) = value.split_at(split);
     let number: f64 = digits.trim().parse().map_err(|_| invalid())?;
     let seconds = match unit {
         "ms" => number / 1000.0,
         "s" | "" => number,
         "m" | "min" => number * 60.0,
+        "h" => number * 3600.0,
         _ => return Err(invalid()),
     };
     let duration = Duration::try_from_secs_f64(seconds).map_err(|_| invalid())?;
@@ -229,31 +235,58 @@ mod tests {
     use super::*;
 
     fn parse(location: &str, options: &[(&str, &str)]) -> Result<EndpointOptions> {
-        let options: Vec<_> =
-            options.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let options: Vec<_> = options
+            .iter()
+            .map(|(k, v)| (k.to_string(), v.to_string()))
+            .collect();
         EndpointOptions::parse("m", location, &options)
     }
 
     #[test]
     fn options_are_checked() {
         let local = "http://127.0.0.1:11434/v1/";
-        let options = parse(local, &[("model", "x"), ("timeout", "500ms"), ("api_key_env", "KEY")]);
+        let options = parse(
+            local,
+            &[("model", "x"), ("timeout", "500ms"), ("api_key_env", "KEY")],
+        );
         let options = options.unwrap();
         assert_eq!(options.timeout, Duration::from_millis(500));
-        assert_eq!(options.completions_url(), "http://127.0.0.1:11434/v1/chat/completions");
+        assert_eq!(
+            options.completions_url(),
+            "http://127.0.0.1:11434/v1/chat/completions"
+        );
         assert!(!options.sends_key_in_clear());
-        let remote = parse("http://example.com/v1", &[("model", "x"), ("api_key_env", "KEY")]);
+        let remote = parse(
+            "http://example.com/v1",
+            &[("model", "x"), ("api_key_env", "KEY")],
+        );
         assert!(remote.unwrap().sends_key_in_clear());
         for (location, options, expected) in [
             (local, vec![], "model is missing"),
-            (local, vec![("model", "x"), ("api_key", "secret")], "api_key_env"),
+            (
+                local,
+                vec![("model", "x"), ("api_key", "secret")],
+                "api_key_env",
+            ),
             (local, vec![("model", "x"), ("concurrency", "0")], "1 to 64"),
             (local, vec![("model", "x"), ("timeout", "soon")], "duration"),
             (local, vec![("model", "x"), ("timeout", "-1s")], "duration"),
-            (local, vec![("model", "x"), ("temperature", "NaN")], "0 to 2"),
-            (local, vec![("model", "x"), ("speed", "1")], "unknown option"),
+            (
+                local,
+                vec![("model", "x"), ("temperature", "NaN")],
+                "0 to 2",
+            ),
+            (
+                local,
+                vec![("model", "x"), ("speed", "1")],
+                "unknown option",
+            ),
             ("ftp://example.com", vec![("model", "x")], "HTTP"),
-            ("http://user:word@example.com", vec![("model", "x")], "credentials"),
+            (
+                "http://user:word@example.com",
+                vec![("model", "x")],
+                "credentials",
+            ),
             ("http://example.com?key=1", vec![("model", "x")], "query"),
             ("nowhere", vec![("model", "x")], "URL"),
         ] {

@@ -73,7 +73,9 @@ pub fn instructions(task: &LanguageModelTask) -> Option<String> {
              {{\"answer\": false}}. {DATA_RULE}",
             Value::from(condition.clone())
         ),
-        LanguageModelTask::Complete { schema: Some(schema) } => format!(
+        LanguageModelTask::Complete {
+            schema: Some(schema),
+        } => format!(
             "Answer with JSON that fits this schema, and nothing else: {}",
             schema.value()
         ),

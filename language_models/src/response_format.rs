@@ -81,6 +81,9 @@ mod tests {
         assert!(format.refuse(ResponseFormat::JsonObject));
         assert!(!format.refuse(format.current()));
         assert!(!AcceptedFormat::new(SchemaSupport::On).refuse(ResponseFormat::JsonSchema));
-        assert_eq!(AcceptedFormat::new(SchemaSupport::Off).current(), ResponseFormat::Unspecified);
+        assert_eq!(
+            AcceptedFormat::new(SchemaSupport::Off).current(),
+            ResponseFormat::Unspecified
+        );
     }
 }

@@ -17,6 +17,14 @@ const STATEMENTS: &[(&str, &str)] = &[
         "SELECT categorize(title, text), COUNT(*) ... GROUP BY 1",
         "functions on text; \\df ai_* lists them",
     ),
+    (
+        "SELECT ai_extract(title, text, ['brand', 'color']) ...",
+        "values in texts; ai.attributes names a set of attributes",
+    ),
+    (
+        "CREATE EXTERNAL MODEL m TYPE openai LOCATION 'http://...'",
+        "a language model behind an endpoint, with OPTIONS (model '...')",
+    ),
     ("SELECT ... FROM _", "_ is the last result"),
     (
         "SUMMARIZE table | 'file' | (query)",

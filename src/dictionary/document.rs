@@ -4,6 +4,8 @@ use semql_udfs::Label;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
+use super::attribute_entry::{AttributeEntries, NamedEntries};
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DictionaryDocument {
@@ -12,6 +14,9 @@ pub struct DictionaryDocument {
     pub tables: Vec<TableEntry>,
     #[serde(default)]
     pub taxonomies: Vec<TaxonomyEntry>,
+    /// Attribute sets by name.
+    #[serde(default)]
+    pub attributes: NamedEntries<AttributeEntries>,
 }
 
 #[derive(Debug, Deserialize)]

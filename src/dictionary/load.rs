@@ -1,5 +1,6 @@
 //! Loading and validation of a dictionary file.
 
+mod attributes;
 mod problems;
 mod tables;
 mod taxonomies;
@@ -31,8 +32,8 @@ pub fn load_dictionary(path: &Path) -> Result<Dictionary> {
     from_text(path, &text)
 }
 
-/// Reads the text of the dictionary at `path`. Locations and taxonomy files are
-/// relative to its folder.
+/// Reads the text of the dictionary at `path`. Locations and the names of other files
+/// are relative to its folder.
 fn from_text(path: &Path, text: &str) -> Result<Dictionary> {
     let file = path.display().to_string();
     let document: DictionaryDocument = parse(&file, text)?;
@@ -48,11 +49,12 @@ fn from_text(path: &Path, text: &str) -> Result<Dictionary> {
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let taxonomies = taxonomies::read(document.taxonomies, folder, &mut problems)?;
+    let attribute_sets = attributes::read(document.attributes, folder, &mut problems)?;
     let tables = tables::read(document.tables, folder, &taxonomies, &mut problems);
     problems.into_result()?;
     let taxonomies = taxonomies.into_iter();
     let taxonomies = taxonomies.filter_map(|known| known.taxonomy).collect();
-    Ok(Dictionary::new(path, tables, taxonomies))
+    Ok(Dictionary::new(path, tables, taxonomies, attribute_sets))
 }
 
 #[cfg(test)]

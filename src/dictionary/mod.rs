@@ -1,5 +1,5 @@
-//! The data dictionary: what `data_dict.yaml` states about tables, columns and
-//! taxonomies.
+//! The data dictionary: what `data_dict.yaml` states about tables, columns, taxonomies
+//! and attributes.
 //!
 //! `load` reads the file into the types of `model`. `catalog` adds its tables to the
 //! SQL catalogue, and `table_functions` the dictionary itself. `annotate` copies
@@ -7,6 +7,7 @@
 //! and `init` drafts one from a file.
 
 pub mod annotate;
+mod attribute_entry;
 mod catalog;
 pub mod check;
 mod data_stamp;
@@ -33,7 +34,7 @@ pub use model::{Dictionary, DictionaryTable};
 use crate::error::Result;
 
 /// Makes the dictionary's tables queryable in `ctx`, and the dictionary itself
-/// through `dict_tables()`, `dict_columns()` and `dict_labels()`.
+/// through `dict_tables()`, `dict_columns()`, `dict_labels()` and `dict_attributes()`.
 ///
 /// This opens no file. A statement that names a table opens its files, so missing
 /// data is an error only then, and rewritten data is read again.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::datatypes::DataType;
 use semql_udfs::Taxonomy;
+use semql_udfs::learning::extraction::rules::AttributeSet;
 
 use super::table_location::{TableLocation, normalized};
 
@@ -13,15 +14,22 @@ pub struct Dictionary {
     path: Option<PathBuf>,
     tables: Vec<DictionaryTable>,
     taxonomies: Vec<Taxonomy>,
+    attribute_sets: Vec<AttributeSet>,
 }
 
 impl Dictionary {
     /// Dictionary of the file at `path`.
-    pub fn new(path: &Path, tables: Vec<DictionaryTable>, taxonomies: Vec<Taxonomy>) -> Self {
+    pub fn new(
+        path: &Path,
+        tables: Vec<DictionaryTable>,
+        taxonomies: Vec<Taxonomy>,
+        attribute_sets: Vec<AttributeSet>,
+    ) -> Self {
         Self {
             path: Some(path.to_path_buf()),
             tables,
             taxonomies,
+            attribute_sets,
         }
     }
 
@@ -38,6 +46,11 @@ impl Dictionary {
     /// The taxonomies, in the order of the file.
     pub fn taxonomies(&self) -> &[Taxonomy] {
         &self.taxonomies
+    }
+
+    /// The attribute sets, in the order of the file.
+    pub fn attribute_sets(&self) -> &[AttributeSet] {
+        &self.attribute_sets
     }
 
     /// The table of this name, as SQL names it after case folding.

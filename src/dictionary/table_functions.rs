@@ -1,5 +1,5 @@
-//! Table functions over the dictionary: `dict_tables()`, `dict_columns()` and
-//! `dict_labels()`.
+//! Table functions over the dictionary: `dict_tables()`, `dict_columns()`,
+//! `dict_labels()` and `dict_attributes()`.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use arrow::array::{
 use datafusion::catalog::{MemTable, TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::prelude::SessionContext;
+use semql_udfs::learning::extraction::rules::{AttributeDefinition, AttributeKind};
 
 use super::model::{AcceptedValues, Dictionary, DictionaryColumn, DictionaryTable};
 
@@ -19,6 +20,7 @@ const FUNCTIONS: &[(&str, BuildRows)] = &[
     ("dict_tables", tables),
     ("dict_columns", columns),
     ("dict_labels", labels),
+    ("dict_attributes", attributes),
 ];
 
 /// Registers the table functions.
@@ -153,6 +155,44 @@ fn labels(dictionary: &Dictionary) -> Result<RecordBatch> {
         (
             "phrases",
             lists(all.iter().map(|(_, l)| Some(l.phrases.as_slice()))),
+        ),
+    ])
+}
+
+fn attributes(dictionary: &Dictionary) -> Result<RecordBatch> {
+    let all: Vec<_> = dictionary
+        .attribute_sets()
+        .iter()
+        .flat_map(|set| set.attributes.iter().map(move |one| (set, one)))
+        .collect();
+    let text =
+        |get: fn(&AttributeDefinition) -> Option<&str>| strings(all.iter().map(|(_, a)| get(a)));
+    let values: Vec<Vec<String>> = all
+        .iter()
+        .map(|(_, a)| a.values.iter().map(|known| known.value.clone()).collect())
+        .collect();
+    batch(vec![
+        (
+            "attribute_set",
+            strings(all.iter().map(|(set, _)| Some(set.name.as_str()))),
+        ),
+        ("attribute", text(|a| Some(&a.name))),
+        ("description", text(|a| a.description.as_deref())),
+        (
+            "kind",
+            text(|a| {
+                Some(match a.kind {
+                    AttributeKind::Text => "text",
+                    AttributeKind::Quantity => "quantity",
+                    AttributeKind::Code => "code",
+                })
+            }),
+        ),
+        ("unit", text(|a| a.unit.as_deref())),
+        ("pattern", text(|a| a.pattern.as_deref())),
+        (
+            "canonical_values",
+            lists(values.iter().map(|values| Some(values.as_slice()))),
         ),
     ])
 }

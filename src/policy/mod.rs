@@ -31,6 +31,8 @@ pub struct Policy {
     writes: bool,
     paths: AllowedPaths,
     hosts: AllowedHosts,
+    /// Maximum of `ai.max_calls` that clients may set.
+    max_calls: Option<u64>,
     /// Maximum duration of a statement, and of the timeouts that clients set.
     pub statement_timeout: Option<Duration>,
 }
@@ -49,6 +51,7 @@ impl Policy {
             writes: true,
             paths: AllowedPaths::any(),
             hosts: AllowedHosts::Any,
+            max_calls: None,
             statement_timeout: None,
         }
     }
@@ -61,6 +64,7 @@ impl Policy {
             writes: false,
             paths,
             hosts: AllowedHosts::Listed(Vec::new()),
+            max_calls: None,
             statement_timeout: None,
         }
     }
@@ -77,6 +81,12 @@ impl Policy {
 
     pub fn with_statement_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.statement_timeout = timeout;
+        self
+    }
+
+    /// Takes bounds of clients from the settings of the server: its `ai.max_calls`.
+    pub fn with_settings(mut self, settings: &[(String, String)]) -> Self {
+        self.max_calls = settings::max_calls(settings);
         self
     }
 
@@ -191,6 +201,21 @@ impl Policy {
         ))
     }
 
+    /// Checks that a statement may name an environment variable with a key.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Forbidden`] for clients.
+    pub fn check_key_variable(&self) -> Result<()> {
+        if !self.is_restricted() {
+            return Ok(());
+        }
+        Err(ShellError::of_kind(
+            ErrorKind::Forbidden,
+            "api_key_env is not allowed here: with it, a client could send any environment variable of the server \
+             to an allowed host; use an endpoint without a key, such as a proxy that adds the key",
+        ))
+    }
+
     /// Checks that a setting may be given this value.
     ///
     /// # Errors
@@ -198,15 +223,28 @@ impl Policy {
     /// [`ErrorKind::Forbidden`] for a setting that clients cannot change.
     pub fn check_setting(&self, key: &str, value: &str) -> Result<()> {
         settings::check_bounds(key, value)?;
-        if self.command.is_none() || settings::is_open_to_clients(key) {
+        let Some(command) = self.command else {
+            return Ok(());
+        };
+        if let Some(max) = self.max_calls
+            && !settings::is_within_max_calls(key, value, max)
+        {
+            return Err(ShellError::of_kind(
+                ErrorKind::Forbidden,
+                format!(
+                    "{key} cannot be '{value}' here: clients may set 0 to {max}; \
+                     {command} --set {key}=VALUE sets another maximum at start"
+                ),
+            ));
+        }
+        if settings::is_open_to_clients(key) {
             return Ok(());
         }
         Err(ShellError::of_kind(
             ErrorKind::Forbidden,
             format!(
                 "the setting '{key}' cannot be changed here: it affects the machine or the server; \
-                 {} --set {key}=VALUE sets it at start",
-                self.command.unwrap_or("the session")
+                 {command} --set {key}=VALUE sets it at start"
             ),
         ))
     }
@@ -233,6 +271,11 @@ impl Policy {
         };
         let mut lines = vec![format!("Clients {verb}: {}.", self.paths)];
         lines.push(format!("They reach {}.", self.hosts));
+        if let Some(calls) = self.max_calls {
+            lines.push(format!(
+                "A query sends at most {calls} requests to language models (--set ai.max_calls)."
+            ));
+        }
         if let Some(timeout) = self.statement_timeout {
             lines.push(format!(
                 "A statement takes at most {} s (--statement-timeout).",
@@ -274,6 +317,24 @@ mod tests {
             );
         }
         policy.check_setting("ai.model", "deterministic").unwrap();
+    }
+
+    #[test]
+    fn clients_cannot_raise_the_maximum_of_calls() {
+        let policy = closed();
+        policy.check_setting("ai.max_calls", "").unwrap();
+        let settings = [("ai.max_calls".to_string(), "100".to_string())];
+        let policy = policy.with_settings(&settings);
+        policy.check_setting("ai.max_calls", "20").unwrap();
+        policy.check_setting("ai.seed", "200").unwrap();
+        // RESET sets the default, which is no limit.
+        for value in ["101", ""] {
+            let error = policy.check_setting("ai.max_calls", value).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Forbidden, "{value}");
+            assert!(error.message.contains("100"), "{error}");
+        }
+        let own = Policy::unrestricted().with_settings(&settings);
+        own.check_setting("ai.max_calls", "200").unwrap();
     }
 
     #[test]

@@ -102,6 +102,7 @@ const OPEN_TO_CLIENTS: &[&str] = &[
     "ai.index_recall",
     "ai.extractor",
     "ai.attributes",
+    "ai.max_calls",
     "ai.on_error",
     "datafusion.execution.batch_size",
     "datafusion.execution.coalesce_batches",
@@ -114,6 +115,22 @@ const OPEN_TO_CLIENTS: &[&str] = &[
     "datafusion.optimizer.*",
     "datafusion.sql_parser.parse_float_as_decimal",
 ];
+
+/// Setting with the maximum number of requests to language models in a query.
+const MAX_CALLS: &str = "ai.max_calls";
+
+/// The maximum of `ai.max_calls` that clients may set: its value when the server starts.
+pub fn max_calls(settings: &[(String, String)]) -> Option<u64> {
+    let mut given = settings.iter().rev();
+    let (_, value) = given.find(|(key, _)| key.eq_ignore_ascii_case(MAX_CALLS))?;
+    value.trim().parse().ok()
+}
+
+/// Whether a client may give `ai.max_calls` this value, if `max` is the value of the
+/// server. All other settings have no such maximum.
+pub fn is_within_max_calls(key: &str, value: &str, max: u64) -> bool {
+    key != MAX_CALLS || value.trim().parse().is_ok_and(|calls: u64| calls <= max)
+}
 
 /// Whether a client of a server may change the setting.
 pub fn is_open_to_clients(key: &str) -> bool {
@@ -183,6 +200,29 @@ mod tests {
         }
         assert!(!is_open_to_clients("datafusion.runtime.memory_limit"));
         assert!(!is_open_to_clients("datafusion.catalog.location"));
+    }
+
+    #[test]
+    fn clients_lower_the_maximum_of_calls_and_never_raise_it() {
+        let set = |values: &[&str]| -> Vec<(String, String)> {
+            let pair = |value: &&str| ("AI.max_calls".to_string(), value.to_string());
+            values.iter().map(pair).collect()
+        };
+        assert_eq!(max_calls(&set(&["10", " 5 "])), Some(5));
+        assert_eq!(max_calls(&set(&["10", ""])), None);
+        assert_eq!(max_calls(&[("ai.seed".to_string(), "5".to_string())]), None);
+        for (value, allowed) in [
+            ("5", true),
+            (" 0 ", true),
+            ("6", false),
+            ("", false),
+            ("-1", false),
+            ("many", false),
+            ("99999999999999999999", false),
+        ] {
+            assert_eq!(is_within_max_calls(MAX_CALLS, value, 5), allowed, "{value}");
+        }
+        assert!(is_within_max_calls("ai.seed", "6", 5));
     }
 
     #[test]

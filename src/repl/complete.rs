@@ -88,7 +88,9 @@ impl SqlCompleter {
             CompletionContext::String(_) => {
                 let mut all = files(word);
                 all.extend(self.labels(word));
-                all.extend(starting(word, model_names()));
+                all.extend(starting(word, self.models()));
+                let sets = self.session.ai.attribute_sets().into_iter();
+                all.extend(starting(word, sets.map(|set| set.name.clone())));
                 all
             }
             CompletionContext::Setting(_) => {
@@ -96,7 +98,7 @@ impl SqlCompleter {
             }
             CompletionContext::Variable(_) => self.variable_names(word),
             CompletionContext::Model(_) => {
-                let names = model_names().into_iter();
+                let names = self.models().into_iter();
                 starting(word, names.map(|name| identifier(&name))).collect()
             }
             CompletionContext::Word(_) => self.words(line, word),
@@ -138,6 +140,14 @@ impl SqlCompleter {
             self.variables.iter().map(|(name, _)| name.to_string()),
         )
         .collect()
+    }
+
+    /// Names of trained models and language models.
+    fn models(&self) -> Vec<String> {
+        let mut names = model_names();
+        let external = self.session.ai.language_models().list();
+        names.extend(external.iter().map(|model| model.options().name.clone()));
+        names
     }
 
     /// Labels of all taxonomies that begin with `word`.
@@ -353,6 +363,10 @@ mod tests {
         assert!(matches!(
             context("SELECT 1; drop model kin"),
             CompletionContext::Model("kin")
+        ));
+        assert!(matches!(
+            context("create or replace external model l"),
+            CompletionContext::Model("l")
         ));
         assert!(matches!(
             context("SELECT a model fr"),

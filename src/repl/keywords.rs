@@ -92,6 +92,7 @@ pub const KEYWORDS: &[&str] = &[
     "TO",
     "TRUE",
     "TRY_CAST",
+    "TYPE",
     "UNBOUNDED",
     "UNION",
     "UNNEST",

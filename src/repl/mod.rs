@@ -51,9 +51,11 @@ pub fn run(runtime: &Runtime, shell: &mut Shell) -> Result<()> {
                     continue;
                 }
                 // Failures to write the history are ignored.
-                let _ = editor.add_history_entry(line.as_str());
-                if let Some(path) = &history {
-                    let _ = editor.append_history(path);
+                if !may_hold_key(&line) {
+                    let _ = editor.add_history_entry(line.as_str());
+                    if let Some(path) = &history {
+                        let _ = editor.append_history(path);
+                    }
                 }
                 match runtime.block_on(run_script(shell, &Script::new("", line))) {
                     Ok(Flow::Continue) => {}
@@ -144,10 +146,49 @@ fn history_file() -> Option<PathBuf> {
     Some(path)
 }
 
+/// Whether a line may hold a key or a password: it has the word `api_key`, or a URL with
+/// credentials. Statements refuse both.
+fn may_hold_key(line: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut words = line.split(|c: char| !is_word(c));
+    let ends_host = |c: char| c == '/' || c == '\'' || c.is_whitespace();
+    let mut urls = line.split("://").skip(1);
+    words.any(|word| word.eq_ignore_ascii_case("api_key"))
+        || urls.any(|url| {
+            let host = url.split(ends_host).next();
+            host.is_some_and(|host| host.contains('@'))
+        })
+}
+
 /// XDG base folder: from its variable, or below the home folder.
 fn xdg_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
     let named = std::env::var_os(variable).map(PathBuf::from);
     named
         .filter(|path| Path::is_absolute(path))
         .or_else(|| Some(std::env::home_dir()?.join(below_home)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_hold_key;
+
+    #[test]
+    fn lines_with_keys_are_recognized() {
+        for line in [
+            "CREATE EXTERNAL MODEL m TYPE openai LOCATION 'x' OPTIONS (model 'y', API_KEY 'sk-1')",
+            "... OPTIONS (api_key='sk-1')",
+            "SELECT * FROM 'https://user:word@example.com/x.csv'",
+            "SELECT 1; LOCATION 'http://sk-1@example.com'",
+        ] {
+            assert!(may_hold_key(line), "{line}");
+        }
+        for line in [
+            "OPTIONS (model 'y', api_key_env 'OPENAI_API_KEY')",
+            "SELECT my_api_key FROM t",
+            "SELECT * FROM 'hf://datasets/owner/name@main/x.csv' WHERE mail = 'a@b.c'",
+            "SELECT 'a@b', '://'",
+        ] {
+            assert!(!may_hold_key(line), "{line}");
+        }
+    }
 }

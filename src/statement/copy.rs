@@ -31,6 +31,7 @@ use url::Url;
 
 use super::context::StatementContext;
 use super::outcome::Outcome;
+use super::plan_start::start_plan;
 use super::query::rows;
 use crate::dictionary::annotate::annotate;
 use crate::error::{Result, ShellError};
@@ -296,7 +297,7 @@ async fn write(
     let plan = format
         .create_writer_physical_plan(input, state, config, ordering.map(Into::into))
         .await?;
-    context.observer.plan_started(&plan);
+    start_plan(&*context.observer, &plan);
     let counted = collect(plan, state.task_ctx()).await;
     context.observer.progress_ended();
     Ok(count(&counted?))

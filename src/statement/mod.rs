@@ -23,6 +23,7 @@ mod observer;
 mod outcome;
 pub mod parsed;
 pub mod parser;
+mod plan_start;
 pub mod query;
 mod required_models;
 mod run;

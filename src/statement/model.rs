@@ -10,12 +10,14 @@ use semql_udfs::create_model::{self, CreateModel, ModelTarget};
 use semql_udfs::inference::progress::ProgressSink;
 use semql_udfs::learning::text_classifier::{self, LabelLevel, LabelScores, TextClassifier};
 use semql_udfs::learning::trained_models::{TrainedModel, model_names};
+use semql_udfs::plan::LanguageModelEstimate;
 
 use super::context::StatementContext;
 use super::extractor_quality::{extractor_quality, round};
 use super::model_syntax::{DropModel, ExportModel};
 use super::observer::{CountedWork, StatementObserver};
 use super::outcome::Outcome;
+use super::plan_start::report_call;
 use super::{language_model, query};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
@@ -28,10 +30,21 @@ use crate::session::Session;
 pub async fn create(context: &StatementContext, create: &CreateModel) -> Result<Outcome> {
     let session = &context.session;
     session.policy.check_write("CREATE MODEL")?;
+    let language_models = session.ai.language_models();
+    if language_models.get(&create.name).is_some() {
+        return Err(ShellError::of_kind(
+            ErrorKind::Statement,
+            format!(
+                "there is already an external model called '{0}'; choose another name, or run DROP EXTERNAL MODEL {0}",
+                create.name
+            ),
+        ));
+    }
     let plan = query::plan_query(session, create.query.clone()).await?;
     let Outcome::Rows { stream, .. } = query::run_plan(context, plan).await? else {
         return Err(ShellError::query("the query of CREATE MODEL gives no rows"));
     };
+    report_teacher(context, &create.target);
     let pool = &session.ctx.runtime_env().memory_pool;
     let progress = TrainingProgress {
         observer: &*context.observer,
@@ -49,6 +62,29 @@ pub async fn create(context: &StatementContext, create: &CreateModel) -> Result<
         TrainedModel::Classifier(classifier) => summary(&classifier)?,
         TrainedModel::Extractor(extractor) => extractor_quality(&extractor.metadata)?,
     }))
+}
+
+/// Reports the language model that labels the rows, if there is one.
+fn report_teacher(context: &StatementContext, target: &ModelTarget) {
+    let ModelTarget::Extract {
+        teacher: Some(teacher),
+        ..
+    } = target
+    else {
+        return;
+    };
+    let Some(model) = context.session.ai.language_models().get(teacher) else {
+        return;
+    };
+    // The number of rows is unknown before the query has run.
+    let estimate = LanguageModelEstimate {
+        model: teacher.clone(),
+        location: model.options().location.to_string(),
+        calls: None,
+        tokens: None,
+        is_sampled: false,
+    };
+    report_call(&*context.observer, &estimate);
 }
 
 /// Reports the steps of a training to an observer.
@@ -118,7 +154,7 @@ fn label_quality(classifier: &TextClassifier) -> Result<RecordBatch> {
     ])?)
 }
 
-/// Runs `DROP MODEL [IF EXISTS] name`.
+/// Runs `DROP [EXTERNAL] MODEL [IF EXISTS] name`.
 ///
 /// # Errors
 /// If there is no such model, without `IF EXISTS`.
@@ -128,8 +164,13 @@ pub fn drop(session: &Session, statement: &DropModel) -> Result<Outcome> {
     if session.ai.language_models().remove(name) {
         return Ok(Outcome::done(format!("dropped external model {name}")));
     }
-    if !model_names().contains(name) {
-        let message = format!("there is no model {name}");
+    if statement.is_external || !model_names().contains(name) {
+        let kind = if statement.is_external {
+            "external model"
+        } else {
+            "model"
+        };
+        let message = format!("there is no {kind} {name}");
         return match statement.if_exists {
             true => Ok(Outcome::done(message)),
             false => Err(ShellError::of_kind(ErrorKind::UndefinedObject, message)),

@@ -1,15 +1,16 @@
-//! Syntax of `DROP MODEL` and `EXPORT MODEL`.
+//! Syntax of `DROP [EXTERNAL] MODEL` and `EXPORT MODEL`.
 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::syntax::{name, with_usage, word};
 
-/// `DROP MODEL [IF EXISTS] name`.
+/// `DROP [EXTERNAL] MODEL [IF EXISTS] name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DropModel {
     pub name: String,
+    /// Whether only a language model is meant.
+    pub is_external: bool,
     pub if_exists: bool,
 }
 
@@ -19,20 +20,20 @@ impl DropModel {
     /// # Errors
     /// Syntax.
     pub fn parse(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
-        with_usage(Self::parts(parser), "DROP MODEL [IF EXISTS] name")
+        with_usage(
+            Self::parts(parser),
+            "DROP [EXTERNAL] MODEL [IF EXISTS] name",
+        )
     }
 
     fn parts(parser: &mut Parser<'_>) -> Result<Self, ParserError> {
         parser.expect_keyword(Keyword::DROP)?;
-        // `DROP EXTERNAL MODEL` is the same.
-        let is_external = |token: &Token| matches!(token, Token::Word(word) if word.value.eq_ignore_ascii_case("EXTERNAL"));
-        if is_external(&parser.peek_token_ref().token) {
-            parser.next_token();
-        }
+        let is_external = parser.parse_keyword(Keyword::EXTERNAL);
         word(parser, "MODEL")?;
         let if_exists = parser.parse_keywords(&[Keyword::IF, Keyword::EXISTS]);
         Ok(Self {
             name: name(parser)?,
+            is_external,
             if_exists,
         })
     }

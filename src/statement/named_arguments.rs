@@ -1,15 +1,16 @@
-//! Arguments by name in calls of functions with any number of texts.
+//! Arguments by name in calls of functions with any number of texts, and fields of results.
 //!
 //! DataFusion resolves a name by the position of a parameter, and the positions of
 //! `attributes` and `model` depend on the number of texts. They become positional here.
+//! The engine reads fields of a call as `f(x)['field']` only, so `f(x).field` becomes that.
 
 use std::ops::ControlFlow;
 
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{CopyToSource, Statement as EngineStatement};
 use datafusion::sql::sqlparser::ast::{
-    Array, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value, VisitMut,
-    VisitorMut,
+    AccessExpr, Array, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Subscript,
+    Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::ParserError;
 
@@ -71,13 +72,27 @@ impl VisitorMut for Resolver {
     type Break = ParserError;
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<ParserError> {
-        let Expr::Function(function) = expr else {
-            return ControlFlow::Continue(());
+        let resolved = match expr {
+            Expr::Function(function) => positional(function),
+            Expr::CompoundFieldAccess { access_chain, .. } => {
+                access_chain.iter_mut().for_each(field_by_name);
+                Ok(())
+            }
+            _ => Ok(()),
         };
-        match positional(function) {
+        match resolved {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
         }
+    }
+}
+
+/// Makes `.field` of a call or a list element `['field']`, which the engine reads.
+fn field_by_name(step: &mut AccessExpr) {
+    if let AccessExpr::Dot(Expr::Identifier(field)) = step {
+        let name = Value::SingleQuotedString(field.value.clone());
+        let index = Expr::Value(name.into());
+        *step = AccessExpr::Subscript(Subscript::Index { index });
     }
 }
 
@@ -113,13 +128,23 @@ fn positional(function: &mut Function) -> Parsed<()> {
                 PARAMETERS.join(" and ")
             )));
         };
-        if named[position].replace(FunctionArg::Unnamed(value)).is_some() {
-            return Err(ParserError::ParserError(format!("{key} is given twice to {name}")));
+        if named[position]
+            .replace(FunctionArg::Unnamed(value))
+            .is_some()
+        {
+            return Err(ParserError::ParserError(format!(
+                "{key} is given twice to {name}"
+            )));
         }
     }
     let [attributes, model] = named;
     let has_list = given.iter().any(is_list);
     match (attributes, &model) {
+        (Some(_), _) if has_list => {
+            return Err(ParserError::ParserError(format!(
+                "attributes is given twice to {name}: as a list, and by name"
+            )));
+        }
         (Some(attributes), _) => given.push(attributes),
         (None, Some(_)) if !has_list => given.push(all_attributes()),
         (None, _) => {}
@@ -130,10 +155,14 @@ fn positional(function: &mut Function) -> Parsed<()> {
 }
 
 fn is_list(argument: &FunctionArg) -> bool {
-    matches!(
-        argument,
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Array(_)))
-    )
+    match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Array(_))) => true,
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Function(function))) => {
+            let name = function.name.0.last().and_then(|part| part.as_ident());
+            name.is_some_and(|name| name.value.eq_ignore_ascii_case("make_array"))
+        }
+        _ => false,
+    }
 }
 
 /// `[NULL]`, which stands for all attributes of the model.
@@ -165,11 +194,27 @@ mod tests {
             ),
             (
                 "SELECT ai_extract_details(a, MODEL => 'm', attributes => ['x']).x FROM t",
-                "SELECT ai_extract_details(a, ['x'], 'm').x FROM t",
+                "SELECT ai_extract_details(a, ['x'], 'm')['x'] FROM t",
             ),
             (
                 "EXPLAIN SELECT ai_extract(a, b, model => 'm') FROM t",
                 "EXPLAIN SELECT ai_extract(a, b, [NULL], 'm') FROM t",
+            ),
+            (
+                "SELECT ai_extract(a, make_array('x'), model => 'm')",
+                "SELECT ai_extract(a, make_array('x'), 'm')",
+            ),
+            (
+                "CREATE TABLE x AS SELECT upper(ai_extract(text => a, attributes => ['x'])['x']) FROM t",
+                "CREATE TABLE x AS SELECT upper(ai_extract(a, ['x'])['x']) FROM t",
+            ),
+            (
+                "SELECT 1 WHERE EXISTS (SELECT ai_extract(a, model => 'm') FROM t)",
+                "SELECT 1 WHERE EXISTS (SELECT ai_extract(a, [NULL], 'm') FROM t)",
+            ),
+            (
+                "SELECT ai_filter(a, 'b', model => 'm')",
+                "SELECT ai_filter(a, 'b', model => 'm')",
             ),
             (
                 "COPY (SELECT ai_extract(a, model => 'm')) TO 'x.csv'",
@@ -196,6 +241,30 @@ mod tests {
         let unknown = resolved("SELECT ai_extract(a, ['x'], speed => 1)");
         assert!(unknown.contains("no parameter 'speed'"), "{unknown}");
         let twice = resolved("SELECT ai_extract(a, model => 'm', model => 'n')");
-        assert!(twice.contains("given twice"), "{twice}");
+        assert!(twice.contains("model is given twice"), "{twice}");
+        let twice = resolved("SELECT ai_extract(a, ['x'], attributes => ['y'])");
+        assert!(twice.contains("attributes is given twice"), "{twice}");
+        // Other functions resolve their names themselves.
+        let other = resolved("SELECT embed(text => a, speed => 1)");
+        assert!(!other.contains("no parameter"), "{other}");
+    }
+
+    #[test]
+    fn all_statements_with_a_query_are_resolved() {
+        for sql in [
+            "SUMMARIZE SELECT ai_extract(a, speed => 1) FROM t",
+            "DESCRIBE SELECT ai_extract(a, speed => 1) FROM t",
+            "CREATE MODEL m FROM (SELECT ai_extract(a, speed => 1) AS y, b FROM t) PREDICT y",
+            "CREATE VIEW v AS SELECT ai_extract(a, speed => 1) FROM t",
+            "INSERT INTO u SELECT ai_extract(a, speed => 1) FROM t",
+            "PREPARE p AS SELECT ai_extract(a, speed => 1) FROM t",
+            "DECLARE c CURSOR FOR SELECT ai_extract(a, speed => 1) FROM t",
+            "COPY (SELECT ai_extract(a, speed => 1) FROM t) TO 'x.svg' OPTIONS (chart 'bar')",
+            "COPY (SELECT ai_extract(a, speed => 1) FROM t) TO STDOUT",
+            "EXPLAIN ANALYZE SELECT ai_extract(a, speed => 1) FROM t",
+        ] {
+            let message = resolved(sql);
+            assert!(message.contains("no parameter 'speed'"), "{sql}: {message}");
+        }
     }
 }

@@ -6,7 +6,9 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::{QueryPlanner, SQLOptions};
-use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlannedStatement, WriteOp};
+use datafusion::logical_expr::{
+    CreateMemoryTable, DdlStatement, LogicalPlan, Statement as PlannedStatement, WriteOp,
+};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
@@ -20,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::context::StatementContext;
 use super::outcome::Outcome;
 use super::parsed::{Statement, StatementCommand};
+use super::plan_start::{may_call_language_models, report_calls, start_plan};
 use super::{assignment, diagnose, explain, required_models};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
@@ -105,8 +108,9 @@ pub fn run_plan(context: &StatementContext, plan: LogicalPlan) -> BoxFuture<'_, 
     async move {
         verify(session, &plan)?;
         match plan {
-            LogicalPlan::Ddl(ref ddl) => {
-                let message = message(ddl);
+            LogicalPlan::Ddl(ddl) => {
+                let message = message(&ddl);
+                let plan = LogicalPlan::Ddl(reported(context, ddl).await?);
                 let frame = session.ctx.execute_logical_plan(plan).await?;
                 frame.collect().await?;
                 Ok(Outcome::done(message))
@@ -178,11 +182,35 @@ async fn stream(
     let task = state.task_ctx();
     let plan: Arc<dyn ExecutionPlan> =
         run_blocking(async move { Ok(state.create_physical_plan(&plan).await?) }).await?;
-    for estimate in language_model_estimates(&plan) {
-        context.observer.notice(&format!("Texts leave this process: {estimate}."));
-    }
-    context.observer.plan_started(&plan);
+    start_plan(&*context.observer, &plan);
     Ok(execute_stream(plan, task)?)
+}
+
+/// Reports the calls of language models in `CREATE TABLE ... AS`. Returns the statement
+/// with its query optimized, so that calls on literals run once.
+async fn reported(context: &StatementContext, ddl: DdlStatement) -> Result<DdlStatement> {
+    let session = &context.session;
+    let create = match ddl {
+        DdlStatement::CreateMemoryTable(create) => create,
+        other => return Ok(other),
+    };
+    let is_skipped = create.if_not_exists && session.ctx.table_exist(create.name.clone())?;
+    if is_skipped || !may_call_language_models(&create.input)? {
+        return Ok(DdlStatement::CreateMemoryTable(create));
+    }
+    let (state, input) = (session.ctx.state(), Arc::clone(&create.input));
+    let planned = run_blocking(async move {
+        let input = state.optimize(&input)?;
+        let planner = state.query_planner();
+        let plan = planner.create_physical_plan(&input, &state).await?;
+        Ok((input, plan))
+    });
+    let (input, plan) = planned.await?;
+    report_calls(&*context.observer, &plan);
+    Ok(DdlStatement::CreateMemoryTable(CreateMemoryTable {
+        input: Arc::new(input),
+        ..create
+    }))
 }
 
 /// Runs `EXPLAIN`. Without `ANALYZE`, its first row is the estimate of the explained
@@ -211,9 +239,12 @@ async fn run_explain(context: &StatementContext, plan: LogicalPlan) -> Result<Ou
         ))
     });
     let ((estimates, models), plan) = planned.await?;
-    context.observer.plan_started(&plan);
+    // EXPLAIN has no plan below it; EXPLAIN ANALYZE runs one.
+    start_plan(&*context.observer, &plan);
     let plans: Vec<RecordBatch> = execute_stream(plan, task)?.try_collect().await?;
-    Ok(Outcome::of_batch(explain::rows(estimates, &models, &plans)?))
+    Ok(Outcome::of_batch(explain::rows(
+        estimates, &models, &plans,
+    )?))
 }
 
 /// The number of rows in the result of DML.

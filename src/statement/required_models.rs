@@ -30,6 +30,11 @@ pub async fn resolve(session: &Session, statement: &EngineStatement) -> Result<(
             if let Some(model) = model {
                 settings.model = model;
             }
+            // A language model has no files on this machine.
+            let language_models = options.runtime.language_models();
+            if language_models.get(&settings.model).is_some() {
+                return Ok(());
+            }
             let facts = options
                 .runtime
                 .facts_with_cancel(&settings, &options.cancel);

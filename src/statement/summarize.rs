@@ -22,6 +22,7 @@ use crate::dictionary::types::{is_text, sql_name};
 use crate::error::Result;
 use crate::statement::context::StatementContext;
 use crate::statement::outcome::Outcome;
+use crate::statement::plan_start::start_plan;
 use crate::statement::query;
 use frequent::{MostFrequent, shortened};
 
@@ -54,7 +55,7 @@ pub async fn run(context: &StatementContext, query: &Query) -> Result<Outcome> {
     let (session, observer) = (&context.session, &context.observer);
     let plan = query::plan_query(session, Box::new(query.clone())).await?;
     let frame = DataFrame::new(session.ctx.state(), plan);
-    let batch = summarize(frame, |plan| observer.plan_started(plan)).await;
+    let batch = summarize(frame, |plan| start_plan(&**observer, plan)).await;
     observer.progress_ended();
     Ok(Outcome::of_batch(batch?))
 }

@@ -58,8 +58,9 @@ fn reference() -> String {
     }
     page.push_str(
         "\n## ai_models\n\n`SELECT * FROM ai_models()`, or `SHOW MODELS` in the shell\n\n\
-         The catalogue of models and the models that this session loaded: dimensions, whether the model is installed, \
-         device, source, pooling, limit, prefix, licence, folder.\n\n\
+         The catalogue of models, the models that this session loaded, and its language models: dimensions, whether the \
+         model is installed, device, source (the address of a language model), pooling, limit, prefix, licence, \
+         folder.\n\n\
          ## ai_trained_models\n\n`SELECT * FROM ai_trained_models()`\n\n\
          The models of `CREATE MODEL`, with a row for each predicted column of a classifier and each attribute of an \
          extractor: `kind`, labels (of an attribute its distinct values), accuracy, macro-F1 and weighted F1 (of an \
@@ -118,7 +119,41 @@ fn reference() -> String {
          such as a product with several offers; `seed`.\n\n\
          `DESCRIBE MODEL name` returns precision, recall and F1 of each label or attribute; `DROP MODEL [IF EXISTS] \
          name` removes a model; `EXPORT MODEL name TO 'file.onnx'` writes the linear heads of a classifier for other \
-         programs, with the labels in the file's metadata.\n\n# Settings\n\n\
+         programs, with the labels in the file's metadata.\n\n\
+         `CREATE [OR REPLACE] EXTERNAL MODEL [IF NOT EXISTS] name TYPE openai LOCATION 'url' OPTIONS (model '...' [, key \
+         value ...])` names a language model behind an OpenAI-compatible endpoint, such as `http://127.0.0.1:11434/v1` \
+         of Ollama, for `ai_extract`, `ai_classify`, `ai_filter` and `ai_complete` of this session. The statement sends \
+         nothing. A line before each later statement that sends texts says where they go, and estimates calls and \
+         tokens; `ai.max_calls` is their maximum. Options: `model`, the name of the model at the endpoint; \
+         `api_key_env`, the environment variable with the key; `concurrency` (8), requests at a time; `timeout` \
+         (`60s`) of a request; `max_tokens` (1024) of an answer; `temperature` (0); `max_retries` (5) after 429, \
+         errors of the server and timeouts; `max_input_chars` (24000), after which a text is cut; `json_schema` \
+         (`auto`, `on` or `off`), whether requests have a schema. `DESCRIBE MODEL name` returns the options, and `DROP \
+         EXTERNAL MODEL [IF EXISTS] name` removes the model.\n\n\
+         # Attribute sets\n\n\
+         `attributes:` in `data_dict.yaml` defines sets of attributes for `ai_extract` by name, next to the built-in \
+         `products`. `SET ai.attributes = 'shoes'` selects one, and `dict_attributes()` lists them. In place of a map from \
+         names to attributes, a set can be a list of attributes with the key `name`, such as the `definition`s of \
+         `discover_attributes`.\n\n\
+         ```yaml\nattributes:\n  shoes:\n    color: {values: {red: [scarlet, rouge], blue: [navy]}}\n    \
+         brand: {values: brands.yaml, cues: ['brand:', by]}\n    weight: {type: quantity, unit: g}\n    \
+         sku: {pattern: 'SKU-\\d+'}\n```\n\n\
+         | key | meaning |\n|---|---|\n\
+         | `description` | what the attribute is; a language model reads it |\n\
+         | `type` | `text` (default), `quantity` (a number with a unit) or `code` (letters and digits) |\n\
+         | `values` | a list of values, a map from values to their synonyms, or the name of a YAML file with such a map, \
+         relative to the dictionary: `COPY (SELECT canonical, variant FROM ...) TO 'brands.yaml'` writes one |\n\
+         | `closed` | `true`: only the listed values count |\n\
+         | `unit` | unit of the normalized quantities |\n\
+         | `pattern` | regular expression; the value is its first group that matches, or the whole match |\n\
+         | `cues`, `cues_after` | words before or after a value |\n\
+         | `not_after`, `not_before` | words that rule out the value after or before them |\n\
+         | `ambiguous` | values that count only next to a cue or between punctuation marks |\n\
+         | `modifiers` | words that belong to the value after them, such as `dark` |\n\
+         | `excluded` | phrases without a value, such as `green tea` for a color |\n\
+         | `leading` | `{}`: the first words of the first text may be a value, as a brand |\n\
+         | `axis` | the axis of dimensions such as `30 x 40 cm` that is the value |\n\
+         | `bare_units` | units that need no cue |\n\n# Settings\n\n\
          `SET ai.model = 'e5-small-v2'` changes a setting of the session.\n\n| setting | default | description |\n|---|---|---|\n",
     );
     use datafusion::common::config::ExtensionOptions;

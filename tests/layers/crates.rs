@@ -31,6 +31,12 @@ pub const CRATES: &[CrateRule] = &[
         must_not_use: &["arrow", "datafusion", "sqlparser", "ort"],
     },
     CrateRule {
+        folder: "language_models",
+        package: "semql-language-models",
+        may_use: &["semql-inference"],
+        must_not_use: &["arrow", "datafusion", "sqlparser", "ort"],
+    },
+    CrateRule {
         folder: "charts",
         package: "semql-charts",
         may_use: &[],
@@ -39,7 +45,7 @@ pub const CRATES: &[CrateRule] = &[
     CrateRule {
         folder: "udfs",
         package: "semql-udfs",
-        may_use: &["semql-inference", "semql-learning"],
+        may_use: &["semql-inference", "semql-language-models", "semql-learning"],
         must_not_use: &[],
     },
     CrateRule {

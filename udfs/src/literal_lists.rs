@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult};

@@ -112,10 +112,7 @@ impl CallContext {
 /// A function whose results depend on files of this machine.
 pub fn encode_scalar(function: &ScalarUDF) -> Result<Option<CallContext>> {
     if functions::reads_trained_models(function) {
-        return not_impl_err!(
-            "{} uses models of this machine only",
-            function.name()
-        );
+        return not_impl_err!("{} uses models of this machine only", function.name());
     }
     if let Some(udf) = functions::as_model_udf(function) {
         let (settings, runtime) = (&udf.options.settings, &udf.options.runtime);

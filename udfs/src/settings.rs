@@ -217,7 +217,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "mode",
         scope: Scope::Query,
-        description: "Mode of categorize() and ai_classify(). exact: the model labels every row. fast: a smaller model learns from a labelled sample and labels most rows, if it agrees with the model often enough",
+        description: "Mode of categorize() and ai_classify(), and of language models. exact: the model answers every row. fast: a smaller model learns from the answers to a sample and answers most rows",
         set: |s, v| {
             s.mode = match v.to_ascii_lowercase().as_str() {
                 "exact" => Mode::Exact,
@@ -241,7 +241,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "fast_escalation",
         scope: Scope::Query,
-        description: "Maximum share of rows, 0 to 1, that go to the model in fast mode to reach ai.fast_agreement. If more are needed, all rows go to the model",
+        description: "Maximum share of rows, 0 to 1, that go to the model in fast mode to reach ai.fast_agreement. If more are needed, all rows go to the model; of a language model, no more than this share",
         set: |s, v| parse_ratio(v, 0.0).map(|share| s.fast_escalation = share),
         get: |s| s.fast_escalation.get().to_string(),
     },

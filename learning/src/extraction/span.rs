@@ -23,7 +23,11 @@ pub type SourceTexts<'a> = Vec<Option<&'a str>>;
 impl Span {
     /// The value: a literal part of a text.
     pub fn value<'a>(&self, texts: &[Option<&'a str>]) -> Option<&'a str> {
-        texts.get(self.column).copied().flatten()?.get(self.start..self.end)
+        texts
+            .get(self.column)
+            .copied()
+            .flatten()?
+            .get(self.start..self.end)
     }
 }
 

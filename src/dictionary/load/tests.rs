@@ -30,6 +30,12 @@ taxonomies:
     labels:
       - {name: "Health, Beauty", phrases: [skin care, shampoo]}
       - name: Books
+attributes:
+  shoes:
+    color: {values: {red: [scarlet], blue: }, closed: true}
+    brand: {values: [Acme], leading: {}}
+  parcels:
+    - {name: weight, type: quantity, unit: kg}
 "#;
 
 fn load_text(text: &str) -> Result<Dictionary> {

@@ -10,7 +10,7 @@ use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 use crate::error::{Result, ShellError};
 use crate::suggest;
 
-/// Maximum size of a dictionary or taxonomy file.
+/// Maximum size of a dictionary, or of a file that it names.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// Maximum number of parser events that aliases (`*name`) may repeat.
@@ -19,7 +19,7 @@ pub const MAX_ALIASED_EVENTS: usize = 100_000;
 /// Maximum depth of aliases within aliases.
 const MAX_ALIAS_DEPTH: usize = 16;
 
-/// Reads the text of a dictionary or taxonomy file.
+/// Reads the text of a dictionary, or of a file that it names.
 ///
 /// # Errors
 /// A file that cannot be read or is too large.

@@ -16,6 +16,11 @@ tables:
 taxonomies:
   - name: kinds
     labels: [{name: Books, phrases: [novel, atlas]}, {name: Toys}]
+attributes:
+  parcels:
+    color: {description: Its color., values: {red: [scarlet], blue: }}
+    weight: {type: quantity, unit: kg}
+    number: {pattern: 'N-\d+'}
 "#;
 
 #[tokio::test]
@@ -58,6 +63,22 @@ async fn the_dictionary_is_queryable() {
             "atlas",
         ),
         ("SELECT count(*) FROM dict_labels()", "| 2 "),
+        (
+            "SELECT attribute, description FROM dict_attributes() WHERE attribute_set = 'parcels' LIMIT 1",
+            "| color     | Its color. ",
+        ),
+        (
+            "SELECT array_to_string(canonical_values, '+') FROM dict_attributes() WHERE kind = 'text' AND pattern IS NULL",
+            "red+blue",
+        ),
+        (
+            "SELECT unit FROM dict_attributes() WHERE kind = 'quantity'",
+            "| kg ",
+        ),
+        (
+            "SELECT pattern FROM dict_attributes() WHERE pattern IS NOT NULL",
+            "N-\\d+",
+        ),
     ] {
         let shown = rows(&ctx, sql).await;
         assert!(shown.contains(holds), "{sql}\n{shown}");
@@ -77,7 +98,12 @@ async fn the_dictionary_is_queryable() {
 async fn without_a_dictionary_the_tables_are_empty() {
     let folder = tempfile::tempdir().unwrap();
     let (ctx, _) = context(folder.path()).await;
-    for name in ["dict_tables", "dict_columns", "dict_labels"] {
+    for name in [
+        "dict_tables",
+        "dict_columns",
+        "dict_labels",
+        "dict_attributes",
+    ] {
         let shown = rows(&ctx, &format!("SELECT count(*) FROM {name}()")).await;
         assert!(shown.contains("| 0 "), "{shown}");
     }

@@ -17,6 +17,7 @@ use crate::error::{Result, ShellError};
 use crate::sources::location::local_path;
 use crate::statement::context::StatementContext;
 use crate::statement::outcome::Outcome;
+use crate::statement::plan_start::start_plan;
 use crate::statement::query::rows;
 
 /// Format of the chart, by the name of the target or by `STORED AS`; `None` if the
@@ -64,7 +65,7 @@ pub async fn run(
         None => Some(remote_target(&statement.target)?),
     };
 
-    context.observer.plan_started(&plan);
+    start_plan(&*context.observer, &plan);
     let read = read(&state, plan, &mut chart).await;
     context.observer.progress_ended();
     read?;

@@ -20,6 +20,7 @@ use crate::error::{Result, ShellError};
 use crate::sources::location::local_path;
 use crate::statement::context::StatementContext;
 use crate::statement::outcome::Outcome;
+use crate::statement::plan_start::start_plan;
 use crate::statement::query::rows;
 
 /// Extensions of the format, and its name in `STORED AS`.
@@ -88,7 +89,7 @@ pub async fn run(context: &StatementContext, statement: &CopyToStatement) -> Res
         None => Some(remote_target(&statement.target)?),
     };
 
-    context.observer.plan_started(&plan);
+    start_plan(&*context.observer, &plan);
     let read = read(&state, plan).await;
     context.observer.progress_ended();
     let pairs = read?;

@@ -56,7 +56,15 @@ fn extensions_become_commands() {
     ));
     assert!(matches!(
         command("drop model if exists m"),
-        StatementCommand::DropModel(_)
+        StatementCommand::DropModel(drop) if drop.if_exists && !drop.is_external
+    ));
+    assert!(matches!(
+        command("DROP EXTERNAL MODEL m"),
+        StatementCommand::DropModel(drop) if drop.is_external && drop.name == "m"
+    ));
+    assert!(matches!(
+        command("DROP TABLE external"),
+        StatementCommand::Engine(_)
     ));
     for target in ["PREDICT y", "EXTRACT y, z USING llm OPTIONS (seed 1)"] {
         assert!(matches!(
@@ -125,6 +133,11 @@ fn effects_come_from_the_syntax_tree() {
         ("DROP TABLE t", Effect::Writes),
         ("CREATE MODEL m FROM (SELECT 1) EXTRACT y", Effect::Writes),
         ("DROP MODEL m", Effect::Writes),
+        ("DROP EXTERNAL MODEL m", Effect::Writes),
+        (
+            "CREATE EXTERNAL MODEL m TYPE openai LOCATION 'x'",
+            Effect::Writes,
+        ),
         ("TRUNCATE TABLE t", Effect::Writes),
         ("COPY t TO STDOUT", Effect::Query),
     ] {

@@ -24,8 +24,8 @@ fn instructions_in_a_text_change_at_most_its_row() {
     let Some(shop) = Shop::open(hostile_offers(), &["--fault", "obey"]) else {
         return;
     };
-    let sql = "SELECT id, bool_and(strpos(title || text, v) > 0) AS literal, count(*) AS n FROM (
-        SELECT id, title, coalesce(text, '') AS text, unnest([a['brand'], a['color']]) AS v FROM (
+    let sql = "SELECT id, bool_and(strpos(title || body, v) > 0) AS literal, count(*) AS n FROM (
+        SELECT id, title, coalesce(text, '') AS body, unnest([a['brand'], a['color']]) AS v FROM (
             SELECT id, title, text, ai_extract(title, text, ['brand', 'color'], model => 'teacher') AS a
             FROM 'offers.jsonl')) GROUP BY id ORDER BY id";
     let found = shop.rows(sql, "id,literal,n");

@@ -10,6 +10,7 @@ mod hostile_texts;
 mod interrupt;
 mod keys;
 mod llama_cpp;
+mod statements;
 
 use std::path::Path;
 use std::process::Command;

@@ -11,8 +11,7 @@ use semql_language_models::{JsonSchema, LanguageModelTask};
 use super::parameters::{ArgumentType, Parameters};
 use super::planning::literal_text;
 use super::tasks::{
-    ResolvedCall, TaskArguments, TaskFunction, TaskOutput, find_language_model,
-    language_model_task,
+    ResolvedCall, TaskArguments, TaskFunction, TaskOutput, find_language_model, language_model_task,
 };
 use crate::error::to_datafusion;
 

@@ -11,8 +11,7 @@ use semql_language_models::LanguageModelTask;
 use super::parameters::{ArgumentType, Parameters};
 use super::planning::literal_text;
 use super::tasks::{
-    ResolvedCall, TaskArguments, TaskFunction, TaskOutput, find_language_model,
-    language_model_task,
+    ResolvedCall, TaskArguments, TaskFunction, TaskOutput, find_language_model, language_model_task,
 };
 
 pub struct AiFilter;
@@ -63,7 +62,9 @@ impl TaskFunction for AiFilter {
     fn resolve(&self, call: &TaskArguments<'_>) -> Result<ResolvedCall> {
         let literal = |at: usize| literal_text(call.literals.get(at).copied().flatten());
         let (Some(condition), Some(model)) = (literal(1), literal(2)) else {
-            return plan_err!("the condition and the model of ai_filter must be literals, the same for all rows");
+            return plan_err!(
+                "the condition and the model of ai_filter must be literals, the same for all rows"
+            );
         };
         if condition.trim().is_empty() {
             return plan_err!("the condition of ai_filter is blank");

@@ -7,6 +7,7 @@ use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::error::Result;
 use semql_inference::models::catalogue::CATALOGUE;
 use semql_inference::models::{ModelSource, locate_within};
+use semql_language_models::LanguageModel;
 
 use super::memory_table::{check_no_arguments, memory_table};
 use crate::options::AiOptions;
@@ -25,9 +26,10 @@ impl AiModels {
 /// One row of the table.
 struct ModelRow {
     name: String,
-    dims: usize,
+    /// Dimensions; `None` for a language model, as for the tokens.
+    dims: Option<usize>,
     pooling: String,
-    max_tokens: usize,
+    max_tokens: Option<usize>,
     prefix: String,
     licence: String,
     source: String,
@@ -44,7 +46,7 @@ impl TableFunctionImpl for AiModels {
 }
 
 impl AiModels {
-    /// The catalogue, then loaded models that it does not have.
+    /// The catalogue, then loaded models that it does not have, then language models.
     fn rows(&self) -> Vec<ModelRow> {
         let loaded = self.options.runtime.loaded();
         let device = |name: &str| {
@@ -67,9 +69,9 @@ impl AiModels {
                 };
                 ModelRow {
                     name: entry.name.to_string(),
-                    dims: entry.dims,
+                    dims: Some(entry.dims),
                     pooling: entry.pooling.to_string(),
-                    max_tokens: entry.max_tokens,
+                    max_tokens: Some(entry.max_tokens),
                     prefix: entry.prefix.to_string(),
                     licence: entry.licence.to_string(),
                     source: format!(
@@ -93,9 +95,9 @@ impl AiModels {
             };
             rows.push(ModelRow {
                 name: model.identity.name.clone(),
-                dims: model.dims,
+                dims: Some(model.dims),
                 pooling: spec.pooling.to_string(),
-                max_tokens: spec.max_tokens,
+                max_tokens: Some(spec.max_tokens),
                 prefix: spec.prefix.clone(),
                 licence: String::new(),
                 source: model.identity.revision.clone(),
@@ -104,7 +106,25 @@ impl AiModels {
                 description: "loaded in this session".to_string(),
             });
         }
+        let language_models = self.options.runtime.language_models().list();
+        rows.extend(language_models.iter().map(|model| language_model(model)));
         rows
+    }
+}
+
+fn language_model(model: &LanguageModel) -> ModelRow {
+    let options = model.options();
+    ModelRow {
+        name: options.name.clone(),
+        dims: None,
+        pooling: String::new(),
+        max_tokens: None,
+        prefix: String::new(),
+        licence: String::new(),
+        source: options.location.to_string(),
+        folder: None,
+        device: None,
+        description: format!("language model {} at this address", options.model),
     }
 }
 
@@ -116,10 +136,10 @@ fn batch(rows: &[ModelRow]) -> Result<RecordBatch> {
                 .collect::<StringArray>(),
         )
     };
-    let number = |get: fn(&ModelRow) -> usize| -> ArrayRef {
+    let number = |get: fn(&ModelRow) -> Option<usize>| -> ArrayRef {
         Arc::new(
             rows.iter()
-                .map(|row| Some(get(row) as i64))
+                .map(|row| get(row).map(|number| number as i64))
                 .collect::<Int64Array>(),
         )
     };
@@ -128,7 +148,7 @@ fn batch(rows: &[ModelRow]) -> Result<RecordBatch> {
     let device: StringArray = rows.iter().map(|row| row.device.as_deref()).collect();
     Ok(RecordBatch::try_from_iter_with_nullable([
         ("name", text(|row| &row.name), false),
-        ("dims", number(|row| row.dims), false),
+        ("dims", number(|row| row.dims), true),
         (
             "on_this_machine",
             Arc::new(on_this_machine) as ArrayRef,
@@ -137,7 +157,7 @@ fn batch(rows: &[ModelRow]) -> Result<RecordBatch> {
         ("device", Arc::new(device), true),
         ("source", text(|row| &row.source), false),
         ("pooling", text(|row| &row.pooling), false),
-        ("max_tokens", number(|row| row.max_tokens), false),
+        ("max_tokens", number(|row| row.max_tokens), true),
         ("prefix", text(|row| &row.prefix), false),
         ("licence", text(|row| &row.licence), false),
         ("folder", Arc::new(folder), true),

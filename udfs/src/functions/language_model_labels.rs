@@ -45,7 +45,9 @@ impl TaskFunction for LanguageModelLabels {
         let model = model.unwrap_or(&call.options.settings.model);
         let model = find_language_model(call.options, model)?;
         let Some(labels) = call.literals.get(LABELS).copied().flatten() else {
-            return plan_err!("the labels of ai_classify must be a list of literals for a language model");
+            return plan_err!(
+                "the labels of ai_classify must be a list of literals for a language model"
+            );
         };
         let labels = labels_taxonomy(labels)?.labels.into_iter();
         let labels: Vec<String> = labels.map(|label| label.name).collect();

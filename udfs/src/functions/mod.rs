@@ -47,21 +47,19 @@ mod word2vec;
 pub(crate) use arguments::TextArgument;
 pub(crate) use call_syntax::call_syntax;
 pub(crate) use labels::{classifier, predict_labels};
+pub(crate) use language_model_labels::language_model_udf;
 pub use list::{aggregate_functions, model_argument, scalar_functions, window_functions};
 pub(crate) use list::{
     aggregate_options, as_model_udf, embed_call, model_function, reads_trained_models,
     scalar_options, table_functions, window_options,
 };
-pub(crate) use model_function::{
-    BatchArguments, LabelClassifier, LoadedModel, ModelFunction,
-};
+pub(crate) use model_function::{BatchArguments, LabelClassifier, LoadedModel, ModelFunction};
 pub(crate) use model_udf::ModelUdf;
-pub(crate) use language_model_labels::language_model_udf;
+pub(crate) use parameters::ArgumentType;
 pub(crate) use tasks::{
     RowAnswer, RowTask, RowValue, TaskOutput, TaskRun, TaskUdf, described_attributes,
     find_language_model, language_model_task, source_rows, text_column_names,
 };
-pub(crate) use parameters::ArgumentType;
 pub(crate) use vector_kernels::{CosineMeasure, cosine_measure, cosine_similarity};
 pub(crate) use vectors::{
     Vectors, check_vectors, float32_vector_type, to_float32_vectors, vector_value_type,

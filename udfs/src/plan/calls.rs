@@ -68,7 +68,10 @@ impl<'a> LiftedCall<'a> {
 
 /// Number of arguments before the first one without columns: at least one.
 fn text_prefix(call: &ScalarFunction) -> usize {
-    let last = call.args.iter().rposition(|arg| !arg.column_refs().is_empty());
+    let last = call
+        .args
+        .iter()
+        .rposition(|arg| !arg.column_refs().is_empty());
     last.map_or(1, |last| last + 1)
 }
 

@@ -152,7 +152,9 @@ impl InferExec {
         match self.served_by.get() {
             Some(served_by) => served_by.clone(),
             None => {
-                let mut estimates = vec![self.estimate().to_string()];
+                // Without a call of an encoder, the estimate has nothing to say.
+                let estimate = self.calls().next().map(|_| self.estimate().to_string());
+                let mut estimates = Vec::from_iter(estimate);
                 let models = column_estimates(&self.input, &self.columns);
                 estimates.extend(models.iter().map(ToString::to_string));
                 estimates.retain(|estimate| !estimate.is_empty());
@@ -199,7 +201,12 @@ impl InferExec {
 }
 
 fn is_fast(columns: &[ComputedColumn]) -> bool {
-    let by_task = || columns.iter().filter_map(ComputedColumn::task).any(TaskCall::is_fast);
+    let by_task = || {
+        columns
+            .iter()
+            .filter_map(ComputedColumn::task)
+            .any(TaskCall::is_fast)
+    };
     (0..columns.len()).any(|at| cascade::applies(columns, at)) || by_task()
 }
 
@@ -584,7 +591,10 @@ pub fn estimates(plan: &dyn ExecutionPlan) -> Vec<InferenceEstimate> {
 pub fn language_model_estimates(plan: &Arc<dyn ExecutionPlan>) -> Vec<LanguageModelEstimate> {
     let own = plan.downcast_ref::<InferExec>();
     let own = own.map(|exec| column_estimates(&exec.input, &exec.columns));
-    let below = plan.children().into_iter().flat_map(language_model_estimates);
+    let below = plan
+        .children()
+        .into_iter()
+        .flat_map(language_model_estimates);
     own.unwrap_or_default().into_iter().chain(below).collect()
 }
 

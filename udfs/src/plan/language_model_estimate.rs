@@ -76,5 +76,7 @@ pub fn column_estimates(
         return Vec::new();
     }
     let rows = row_count(input);
-    tasks.filter_map(|task| LanguageModelEstimate::new(task, rows)).collect()
+    tasks
+        .filter_map(|task| LanguageModelEstimate::new(task, rows))
+        .collect()
 }

@@ -15,17 +15,17 @@ use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, Filter, Join, JoinType, Limit, LogicalPlan, Projection,
-    Sort, SubqueryAlias, Window,
+    Aggregate, Distinct, Expr, Filter, Join, JoinType, Limit, LogicalPlan, Projection, Sort,
+    SubqueryAlias, Window,
 };
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use super::calls::{LiftedCall, depends_on_its_row_alone, has_call, innermost, replace};
-use super::text_columns::name_text_columns;
 use super::guard::guarded;
 use super::node::{Infer, NamedCall};
+use super::text_columns::name_text_columns;
 
 /// The rule; see the module.
 #[derive(Debug, Default)]
@@ -225,7 +225,9 @@ impl Lifter<'_> {
             let named: Vec<NamedCall> = calls
                 .into_iter()
                 .map(|call| NamedCall {
-                    name: (self.names)(LiftedCall::of(&call).map_or("infer", |lifted| lifted.name())),
+                    name: (self.names)(
+                        LiftedCall::of(&call).map_or("infer", |lifted| lifted.name()),
+                    ),
                     call,
                 })
                 .collect();

@@ -127,15 +127,29 @@ impl InferMetrics {
             return;
         }
         let (set, partition, before) = (&self.set, self.partition, self.reported_calls);
-        let metrics = self.calls.get_or_insert_with(|| CallMetrics::new(set, partition));
+        let metrics = self
+            .calls
+            .get_or_insert_with(|| CallMetrics::new(set, partition));
         for (count, now, before) in [
             (&metrics.calls, now.calls, before.calls),
             (&metrics.retries, now.retries, before.retries),
-            (&metrics.prompt_tokens, now.prompt_tokens, before.prompt_tokens),
-            (&metrics.completion_tokens, now.completion_tokens, before.completion_tokens),
+            (
+                &metrics.prompt_tokens,
+                now.prompt_tokens,
+                before.prompt_tokens,
+            ),
+            (
+                &metrics.completion_tokens,
+                now.completion_tokens,
+                before.completion_tokens,
+            ),
             (&metrics.cached, now.cached, before.cached),
             (&metrics.failed, now.failed, before.failed),
-            (&metrics.dropped_values, now.dropped_values, before.dropped_values),
+            (
+                &metrics.dropped_values,
+                now.dropped_values,
+                before.dropped_values,
+            ),
         ] {
             count.add((now - before) as usize);
         }

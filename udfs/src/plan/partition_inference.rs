@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::cascade;
 use super::chunk::Chunk;
 use super::physical_call::{ComputedColumn, PhysicalCall};
-use crate::error::to_datafusion;
 use super::task_call::TaskCall;
 use super::task_student::TaskStudent;
+use crate::error::to_datafusion;
 use crate::functions::{
     BatchArguments, LoadedModel, RowAnswer, TaskRun, TextArgument, predict_labels, source_rows,
 };

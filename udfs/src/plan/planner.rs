@@ -8,13 +8,13 @@ use datafusion::catalog::Session;
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::scalar::ScalarValue;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{
     Expr, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
 };
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
+use datafusion::scalar::ScalarValue;
 use tokio_util::sync::CancellationToken;
 
 use super::calls::LiftedCall;
@@ -54,7 +54,9 @@ impl ExtensionPlanner for InferPlanner {
         let columns = infer
             .calls
             .iter()
-            .map(|NamedCall { name, call }| computed_column(name, call, &physical, &input.schema(), &cancel))
+            .map(|NamedCall { name, call }| {
+                computed_column(name, call, &physical, &input.schema(), &cancel)
+            })
             .collect::<Result<Vec<_>>>()?;
         let schema = Arc::clone(UserDefinedLogicalNodeCore::schema(infer).inner());
         let exec = InferExec::try_new(Arc::clone(input), columns, schema)?;

@@ -8,9 +8,7 @@ use semql_learning::extraction::model::{
     ExtractionExamples, ExtractionOptions, TrainedExtractor, train_extractor,
 };
 use semql_learning::extraction::{Extractor, SourceTexts, best_span};
-use semql_learning::text_classifier::{
-    TextClassifier, TrainingExamples, TrainingOptions, train,
-};
+use semql_learning::text_classifier::{TextClassifier, TrainingExamples, TrainingOptions, train};
 
 use super::task_call::TaskCall;
 use crate::error::{Error, to_datafusion};
@@ -108,10 +106,14 @@ pub fn train_on_answers(
             answered.len()
         ))));
     }
-    let (held_out, learnt): (Vec<_>, Vec<_>) =
-        answered.iter().cloned().enumerate().partition(|(at, _)| at % HELD_OUT_EVERY == 0);
+    let (held_out, learnt): (Vec<_>, Vec<_>) = answered
+        .iter()
+        .cloned()
+        .enumerate()
+        .partition(|(at, _)| at % HELD_OUT_EVERY == 0);
     let without_position = |rows: Vec<(usize, _)>| rows.into_iter().map(|(_, row)| row).collect();
-    let (held_out, learnt): (Vec<_>, Vec<_>) = (without_position(held_out), without_position(learnt));
+    let (held_out, learnt): (Vec<_>, Vec<_>) =
+        (without_position(held_out), without_position(learnt));
     let progress = || run.context.cancel.is_cancelled();
     let train = |answered: &[_]| train_model(call, answered, &progress);
     let Some(student) = train(&learnt)? else {
@@ -215,7 +217,10 @@ fn train_on_spans(
             let RowValue::Spans(spans) = value else {
                 return None;
             };
-            let mut spans: Vec<_> = spans.iter().filter(|span| span.attribute == attribute).collect();
+            let mut spans: Vec<_> = spans
+                .iter()
+                .filter(|span| span.attribute == attribute)
+                .collect();
             // The best value first.
             spans.sort_by(|a, b| b.score.total_cmp(&a.score));
             let values = spans.into_iter().filter_map(|span| span.value(texts));
@@ -264,8 +269,17 @@ fn train_on_labels(
     let options = TrainingOptions::default();
     let classifier = train("student", &examples, &options, None, progress)?;
     // The classifier sorts its labels.
-    let position = |label: &String| label.parse().ok().and_then(|at: usize| answers.get(at).cloned());
-    let answers = classifier.metadata.levels[0].labels.iter().filter_map(position).collect();
+    let position = |label: &String| {
+        label
+            .parse()
+            .ok()
+            .and_then(|at: usize| answers.get(at).cloned())
+    };
+    let answers = classifier.metadata.levels[0]
+        .labels
+        .iter()
+        .filter_map(position)
+        .collect();
     Ok(StudentModel::Classifier {
         classifier: Box::new(classifier),
         answers,
@@ -281,7 +295,9 @@ impl StudentModel {
     ) -> Result<Vec<Option<(RowValue, f32)>>> {
         match self {
             Self::Extractor(extractor) => {
-                let spans = extractor.extract(rows, is_cancelled).map_err(to_datafusion)?;
+                let spans = extractor
+                    .extract(rows, is_cancelled)
+                    .map_err(to_datafusion)?;
                 Ok(spans
                     .into_iter()
                     .map(|spans| {
@@ -360,12 +376,11 @@ impl TaskStudent {
     fn reserve(&self, rows: u64, run: &TaskRun) -> u64 {
         let remaining = run.context.request.budget.remaining().unwrap_or(u64::MAX);
         let wanted = rows.min(remaining);
-        let before = self.escalations.fetch_update(Relaxed, Relaxed, |left| {
-            Some(left.saturating_sub(wanted))
-        });
+        let before = self
+            .escalations
+            .fetch_update(Relaxed, Relaxed, |left| Some(left.saturating_sub(wanted)));
         wanted.min(before.unwrap_or(0))
     }
-
 }
 
 /// A held-out row: confidence of the student, and equal and compared parts.
@@ -383,18 +398,27 @@ fn check(
 ) -> Result<Vec<HeldOutRow>> {
     let rows: Vec<SourceTexts<'_>> = held_out.iter().map(|(texts, _)| texts.clone()).collect();
     let predictions = student.predict(&rows, is_cancelled)?;
-    let checks = predictions.into_iter().zip(held_out).map(|(prediction, (texts, value))| {
-        let (prediction, confidence) = match prediction {
-            Some((prediction, confidence)) => (prediction, confidence),
-            None => return HeldOutRow { confidence: 0.0, equal: 0, compared: 1 },
-        };
-        let (equal, compared) = value.agreement(&prediction, attributes, texts);
-        HeldOutRow {
-            confidence,
-            equal,
-            compared,
-        }
-    });
+    let checks = predictions
+        .into_iter()
+        .zip(held_out)
+        .map(|(prediction, (texts, value))| {
+            let (prediction, confidence) = match prediction {
+                Some((prediction, confidence)) => (prediction, confidence),
+                None => {
+                    return HeldOutRow {
+                        confidence: 0.0,
+                        equal: 0,
+                        compared: 1,
+                    };
+                }
+            };
+            let (equal, compared) = value.agreement(&prediction, attributes, texts);
+            HeldOutRow {
+                confidence,
+                equal,
+                compared,
+            }
+        });
     Ok(checks.collect())
 }
 
@@ -425,7 +449,9 @@ impl ExpectedQuality {
         }
         let min_confidence = match escalated {
             0 => f32::NEG_INFINITY,
-            escalated => rows.get(escalated).map_or(f32::INFINITY, |row| row.confidence),
+            escalated => rows
+                .get(escalated)
+                .map_or(f32::INFINITY, |row| row.confidence),
         };
         let agreement = equal as f64 / compared.max(1) as f64;
         Self {
@@ -439,7 +465,10 @@ impl ExpectedQuality {
 
     fn notice(&self, call: &TaskCall, answers: usize) -> String {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-        let model = call.task.language_model().map_or("", |(model, _)| &model.options().name);
+        let model = call
+            .task
+            .language_model()
+            .map_or("", |(model, _)| &model.options().name);
         let mut notice = format!(
             "Fast mode: a student learnt from {answers} answers of {model}. It sends about {} of the rest to {model}; \
              about {} of the answers are those of {model}, by held-out rows (at least {}, with 95 % confidence).",

@@ -36,13 +36,24 @@ impl ColumnRoles {
                         )));
                     }
                 }
-                examples.columns.iter().map(|name| names.contains(name)).collect()
+                examples
+                    .columns
+                    .iter()
+                    .map(|name| names.contains(name))
+                    .collect()
             }
-            None => examples.texts.iter().map(|texts| describes_rows(texts)).collect(),
+            None => examples
+                .texts
+                .iter()
+                .map(|texts| describes_rows(texts))
+                .collect(),
         };
         let columns = |wanted: bool| {
             let columns = is_context.iter().enumerate();
-            columns.filter(|(_, is)| **is == wanted).map(|(at, _)| at).collect()
+            columns
+                .filter(|(_, is)| **is == wanted)
+                .map(|(at, _)| at)
+                .collect()
         };
         let roles = Self {
             sources: columns(false),

@@ -27,7 +27,10 @@ pub fn context_hash<'a>(columns: impl IntoIterator<Item = Option<&'a str>>) -> O
 impl ContextVocabulary {
     /// The vocabulary of such contexts.
     pub fn from_contexts(contexts: Vec<(u64, Vec<u32>)>) -> Self {
-        let positions = contexts.iter().enumerate().map(|(at, (hash, _))| (*hash, at));
+        let positions = contexts
+            .iter()
+            .enumerate()
+            .map(|(at, (hash, _))| (*hash, at));
         Self {
             positions: positions.collect(),
             contexts,
@@ -60,6 +63,9 @@ impl ContextVocabulary {
     /// The attributes that occur in a context: all those with a labelled row.
     pub fn attributes(&self, position: usize) -> Vec<usize> {
         let counts = self.contexts[position].1.iter().enumerate();
-        counts.filter(|(_, rows)| **rows > 0).map(|(at, _)| at).collect()
+        counts
+            .filter(|(_, rows)| **rows > 0)
+            .map(|(at, _)| at)
+            .collect()
     }
 }

@@ -158,7 +158,9 @@ impl ExtractorCore {
         decoder: &Decoder,
         lattice: &mut Lattice,
     ) -> Vec<Candidate> {
-        let set = context.and_then(|hash| self.contexts.get(hash)).map_or(0, |at| at + 1);
+        let set = context
+            .and_then(|hash| self.contexts.get(hash))
+            .map_or(0, |at| at + 1);
         let mut candidates = Vec::new();
         for (column, text) in texts.iter().enumerate() {
             let Some(text) = text else {
@@ -206,7 +208,10 @@ pub struct Decoder {
 impl Decoder {
     pub fn new(core: &ExtractorCore) -> Self {
         let sets = label_sets(core.attributes, &core.contexts);
-        let factors = sets.iter().map(|set| core.weights.transitions(set)).collect();
+        let factors = sets
+            .iter()
+            .map(|set| core.weights.transitions(set))
+            .collect();
         Self { sets, factors }
     }
 }

@@ -70,10 +70,16 @@ impl Corpus {
         };
         let mut groups = Groups::default();
         for row in 0..examples.rows() {
-            let texts: Vec<Option<&str>> =
-                roles.sources.iter().map(|at| examples.texts[*at][row].as_deref()).collect();
-            let values: Vec<Option<&Vec<String>>> =
-                examples.values.iter().map(|values| values[row].as_ref()).collect();
+            let texts: Vec<Option<&str>> = roles
+                .sources
+                .iter()
+                .map(|at| examples.texts[*at][row].as_deref())
+                .collect();
+            let values: Vec<Option<&Vec<String>>> = examples
+                .values
+                .iter()
+                .map(|values| values[row].as_ref())
+                .collect();
             let has_text = texts.iter().flatten().any(|text| !text.trim().is_empty());
             if !has_text || values.iter().all(Option::is_none) {
                 corpus.skipped_rows += 1;
@@ -81,7 +87,10 @@ impl Corpus {
             }
             let name = examples.groups.as_ref().map(|groups| groups[row].as_str());
             let group = groups.of(name, &texts);
-            let context = roles.contexts.iter().map(|at| examples.texts[*at][row].as_deref());
+            let context = roles
+                .contexts
+                .iter()
+                .map(|at| examples.texts[*at][row].as_deref());
             let context = corpus.contexts.add(context, &values);
             corpus.add_row(&texts, &values, context, group);
         }
@@ -99,15 +108,23 @@ impl Corpus {
             texts.iter().map(|text| text.map(FoldedText::new)).collect();
         // By text: places as start, end, attribute.
         let mut places: Vec<Vec<(usize, usize, usize)>> = vec![Vec::new(); texts.len()];
-        self.groups.resize(self.groups.len().max(group + 1), GroupValues::new());
+        self.groups
+            .resize(self.groups.len().max(group + 1), GroupValues::new());
         for (attribute, values) in values.iter().enumerate() {
             for value in values.iter().flat_map(|values| values.iter()) {
                 let needle = FoldedValue::new(value);
                 let mut is_found = false;
                 for (places, folded) in places.iter_mut().zip(&folded) {
-                    let found = folded.as_ref().map(|text| text.find(&needle)).unwrap_or_default();
+                    let found = folded
+                        .as_ref()
+                        .map(|text| text.find(&needle))
+                        .unwrap_or_default();
                     is_found |= !found.is_empty();
-                    places.extend(found.into_iter().map(|(start, end)| (start, end, attribute)));
+                    places.extend(
+                        found
+                            .into_iter()
+                            .map(|(start, end)| (start, end, attribute)),
+                    );
                 }
                 match is_found {
                     true => {
@@ -151,7 +168,9 @@ impl Corpus {
 fn labelled(text: &str, mut places: Vec<(usize, usize, usize)>) -> CorpusText {
     let tokens = tokenize(text);
     let mut labels = vec![OUTSIDE; tokens.len()];
-    places.sort_unstable_by_key(|(start, end, attribute)| (std::cmp::Reverse(end - start), *start, *attribute));
+    places.sort_unstable_by_key(|(start, end, attribute)| {
+        (std::cmp::Reverse(end - start), *start, *attribute)
+    });
     for (start, end, attribute) in places {
         let Some((first, last)) = token_range(&tokens, start, end) else {
             continue;
@@ -179,8 +198,10 @@ struct Groups<'a> {
 
 impl<'a> Groups<'a> {
     fn of(&mut self, name: Option<&'a str>, texts: &[Option<&str>]) -> usize {
-        let texts: Vec<Option<String>> =
-            texts.iter().map(|text| text.map(|text| text.trim().to_lowercase())).collect();
+        let texts: Vec<Option<String>> = texts
+            .iter()
+            .map(|text| text.map(|text| text.trim().to_lowercase()))
+            .collect();
         let known = name.and_then(|name| self.by_name.get(name).copied());
         let known = known.or_else(|| self.by_texts.get(&texts).copied());
         let group = known.unwrap_or_else(|| {

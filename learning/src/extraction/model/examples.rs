@@ -26,8 +26,10 @@ pub enum ExtractionFeatures {
 
 impl ExtractionFeatures {
     /// Names and values of all variants.
-    pub const ALL: [(&'static str, Self); 2] =
-        [("words", Self::Words), ("token_vectors", Self::TokenVectors)];
+    pub const ALL: [(&'static str, Self); 2] = [
+        ("words", Self::Words),
+        ("token_vectors", Self::TokenVectors),
+    ];
 }
 
 /// Options of training.

@@ -49,9 +49,18 @@ impl TrainedExtractor {
         bytes.extend(core.weights.offsets.iter().flat_map(|v| v.to_le_bytes()));
         bytes.extend(core.weights.labels.iter().flat_map(|v| v.to_le_bytes()));
         bytes.extend(core.weights.values.iter().flat_map(|v| v.to_le_bytes()));
-        bytes.extend(core.weights.transitions.iter().flat_map(|v| v.to_le_bytes()));
+        bytes.extend(
+            core.weights
+                .transitions
+                .iter()
+                .flat_map(|v| v.to_le_bytes()),
+        );
         bytes.extend(entries.iter().flat_map(|(hash, ..)| hash.to_le_bytes()));
-        bytes.extend(entries.iter().flat_map(|(_, attribute, _)| attribute.to_le_bytes()));
+        bytes.extend(
+            entries
+                .iter()
+                .flat_map(|(_, attribute, _)| attribute.to_le_bytes()),
+        );
         bytes.extend(entries.iter().flat_map(|(.., groups)| groups.to_le_bytes()));
         bytes
     }
@@ -59,14 +68,20 @@ impl TrainedExtractor {
     /// The extractor in such bytes; `None` if any number of them is invalid.
     pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
         let length = u64::from_le_bytes(*take(&mut bytes, 8)?.first_chunk()?);
-        let length = usize::try_from(length).ok().filter(|it| *it <= MAX_HEADER_BYTES)?;
+        let length = usize::try_from(length)
+            .ok()
+            .filter(|it| *it <= MAX_HEADER_BYTES)?;
         let header: Header = serde_json::from_slice(take(&mut bytes, length)?).ok()?;
         let attributes = header.metadata.attributes.len();
         if !header.is_consistent() {
             return None;
         }
         let hashes = numbers(&mut bytes, header.features, u64::from_le_bytes)?;
-        let offsets = numbers(&mut bytes, header.features.checked_add(1)?, u32::from_le_bytes)?;
+        let offsets = numbers(
+            &mut bytes,
+            header.features.checked_add(1)?,
+            u32::from_le_bytes,
+        )?;
         let labels = numbers(&mut bytes, header.weights, u16::from_le_bytes)?;
         let values = numbers(&mut bytes, header.weights, f32::from_le_bytes)?;
         let all = label_count(attributes);
@@ -79,8 +94,13 @@ impl TrainedExtractor {
             && ends == (Some(&0), Some(header.weights))
             && offsets.windows(2).all(|pair| pair[0] <= pair[1])
             && labels.iter().all(|label| usize::from(*label) < all)
-            && values.iter().chain(&transitions).all(|value| value.is_finite())
-            && lexicon_attributes.iter().all(|at| usize::from(*at) < attributes);
+            && values
+                .iter()
+                .chain(&transitions)
+                .all(|value| value.is_finite())
+            && lexicon_attributes
+                .iter()
+                .all(|at| usize::from(*at) < attributes);
         if !is_valid {
             return None;
         }
@@ -93,7 +113,10 @@ impl TrainedExtractor {
         if !is_distinct || pairs > MAX_LABEL_PAIRS {
             return None;
         }
-        let entries = values_of_lexicon.into_iter().zip(lexicon_attributes).zip(groups);
+        let entries = values_of_lexicon
+            .into_iter()
+            .zip(lexicon_attributes)
+            .zip(groups);
         let core = ExtractorCore {
             attributes,
             lexicon: ValueLexicon::from_entries(
@@ -120,8 +143,15 @@ impl Header {
             && u32::try_from(self.features).is_ok()
             && u32::try_from(self.weights).is_ok()
             && (0.0..=1.0).contains(&self.threshold)
-            && self.metadata.columns.iter().any(|column| !column.is_context)
-            && self.contexts.iter().all(|(_, rows)| rows.len() == attributes)
+            && self
+                .metadata
+                .columns
+                .iter()
+                .any(|column| !column.is_context)
+            && self
+                .contexts
+                .iter()
+                .all(|(_, rows)| rows.len() == attributes)
     }
 }
 
@@ -137,7 +167,14 @@ fn numbers<T, const N: usize>(
     read: fn([u8; N]) -> T,
 ) -> Option<Vec<T>> {
     let taken = take(bytes, count.checked_mul(N)?)?;
-    Some(taken.as_chunks::<N>().0.iter().map(|chunk| read(*chunk)).collect())
+    Some(
+        taken
+            .as_chunks::<N>()
+            .0
+            .iter()
+            .map(|chunk| read(*chunk))
+            .collect(),
+    )
 }
 
 #[cfg(test)]

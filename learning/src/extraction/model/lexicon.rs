@@ -120,7 +120,9 @@ mod tests {
         let text = "Nike Dark  Red";
         let found = |own| {
             let matches = lexicon.matches(text, &tokenize(text), own).into_iter();
-            matches.map(|one| (one.first, one.end, one.attribute, one.groups)).collect::<Vec<_>>()
+            matches
+                .map(|one| (one.first, one.end, one.attribute, one.groups))
+                .collect::<Vec<_>>()
         };
         assert_eq!(found(None), [(0, 1, 0, 1), (1, 3, 1, 2)]);
         assert_eq!(found(Some(&groups[1])), [(1, 3, 1, 1)]);

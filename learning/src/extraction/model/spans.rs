@@ -19,7 +19,11 @@ pub struct Candidate {
 ///
 /// A value's probability is that at least one of its places is right. Spans of one
 /// attribute do not overlap within a text: the more probable value stays.
-pub fn choose_spans(candidates: &[Candidate], texts: &SourceTexts<'_>, threshold: f64) -> Vec<Span> {
+pub fn choose_spans(
+    candidates: &[Candidate],
+    texts: &SourceTexts<'_>,
+    threshold: f64,
+) -> Vec<Span> {
     let value = |one: &Candidate| {
         let text = texts.get(one.column).copied().flatten()?;
         Some(text.get(one.start..one.end)?.trim().to_lowercase())
@@ -31,8 +35,9 @@ pub fn choose_spans(candidates: &[Candidate], texts: &SourceTexts<'_>, threshold
         let Some(value) = value(candidate) else {
             continue;
         };
-        *wrong.entry((candidate.attribute, value.clone())).or_insert(1.0) *=
-            1.0 - candidate.probability;
+        *wrong
+            .entry((candidate.attribute, value.clone()))
+            .or_insert(1.0) *= 1.0 - candidate.probability;
         valued.push((candidate, value));
     }
     let mut scored: Vec<(f64, &Candidate)> = valued

@@ -41,7 +41,10 @@ mod tests {
 
     #[test]
     fn words_and_marks_are_tokens() {
-        assert_eq!(words(" 25K-page, é_1! "), ["25K", "-", "page", ",", "é_1", "!"]);
+        assert_eq!(
+            words(" 25K-page, é_1! "),
+            ["25K", "-", "page", ",", "é_1", "!"]
+        );
         assert_eq!(words("a b"), ["a", "b"]);
         assert!(words(" \n").is_empty());
         assert_eq!(tokenize(&"a ".repeat(3 * MAX_TOKENS)).len(), MAX_TOKENS);

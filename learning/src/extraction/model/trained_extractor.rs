@@ -30,8 +30,16 @@ impl TrainedExtractor {
     pub(super) fn new(metadata: ExtractorMetadata, core: ExtractorCore, threshold: f64) -> Self {
         Self {
             decoder: Decoder::new(&core),
-            attributes: metadata.attributes.iter().map(|one| one.name.clone()).collect(),
-            columns: metadata.columns.iter().map(|one| one.name.clone()).collect(),
+            attributes: metadata
+                .attributes
+                .iter()
+                .map(|one| one.name.clone())
+                .collect(),
+            columns: metadata
+                .columns
+                .iter()
+                .map(|one| one.name.clone())
+                .collect(),
             metadata,
             core,
             threshold,
@@ -73,10 +81,15 @@ impl Extractor for TrainedExtractor {
             if at % CANCEL_INTERVAL == 0 && is_cancelled() {
                 return Err(Error::Interrupted);
             }
-            let texts: Vec<Option<SourceText<'_>>> =
-                row.iter().take(sources).map(|text| text.map(SourceText::new)).collect();
+            let texts: Vec<Option<SourceText<'_>>> = row
+                .iter()
+                .take(sources)
+                .map(|text| text.map(SourceText::new))
+                .collect();
             let context = context_hash(row.iter().skip(sources).copied());
-            let candidates = self.core.candidates(&texts, context, &self.decoder, &mut lattice);
+            let candidates = self
+                .core
+                .candidates(&texts, context, &self.decoder, &mut lattice);
             all.push(choose_spans(&candidates, row, self.threshold));
         }
         Ok(all)

@@ -133,7 +133,9 @@ struct HeldOut<'a> {
 impl HeldOut<'_> {
     fn texts(&self) -> Vec<Option<&str>> {
         let texts = self.row.texts.iter();
-        texts.map(|text| text.as_ref().map(|text| text.text.as_str())).collect()
+        texts
+            .map(|text| text.as_ref().map(|text| text.text.as_str()))
+            .collect()
     }
 }
 
@@ -149,8 +151,10 @@ fn held_out<'a>(
     }
     let mut all = Vec::new();
     for fold in 0..FOLDS {
-        let (out, learnt): (Vec<&CorpusRow>, Vec<&CorpusRow>) =
-            corpus.rows.iter().partition(|row| fold_of(row.group, seed, FOLDS) == fold);
+        let (out, learnt): (Vec<&CorpusRow>, Vec<&CorpusRow>) = corpus
+            .rows
+            .iter()
+            .partition(|row| fold_of(row.group, seed, FOLDS) == fold);
         if out.is_empty() || learnt.is_empty() {
             continue;
         }
@@ -189,10 +193,12 @@ fn counts(held_out: &[HeldOut<'_>], attributes: usize, threshold: f64) -> Vec<Va
 }
 
 fn total(counts: &[ValueCounts]) -> ValueCounts {
-    counts.iter().fold(ValueCounts::default(), |mut sum, counts| {
-        sum.merge(counts);
-        sum
-    })
+    counts
+        .iter()
+        .fold(ValueCounts::default(), |mut sum, counts| {
+            sum.merge(counts);
+            sum
+        })
 }
 
 fn best_threshold(held_out: &[HeldOut<'_>], attributes: usize) -> f64 {
@@ -222,7 +228,12 @@ fn metadata(
     };
     let sources = roles.sources.iter().map(column(false));
     let attributes = examples.attributes.iter().enumerate().map(|(at, name)| {
-        let rows = || corpus.rows.iter().filter_map(move |row| row.values[at].as_ref());
+        let rows = || {
+            corpus
+                .rows
+                .iter()
+                .filter_map(move |row| row.values[at].as_ref())
+        };
         let values: HashSet<&String> = rows().flatten().collect();
         AttributeQuality {
             name: name.clone(),
@@ -239,7 +250,9 @@ fn metadata(
     ExtractorMetadata {
         name: name.to_string(),
         semql_version: env!("CARGO_PKG_VERSION").to_string(),
-        columns: sources.chain(roles.contexts.iter().map(column(true))).collect(),
+        columns: sources
+            .chain(roles.contexts.iter().map(column(true)))
+            .collect(),
         attributes: attributes.collect(),
         rows: corpus.rows.len() as u64,
         skipped_rows: corpus.skipped_rows as u64,
@@ -255,11 +268,23 @@ fn metadata(
 /// Sum of the hashes of the rows, which does not depend on their order.
 fn fingerprint(corpus: &Corpus) -> String {
     let row_hash = |row: &CorpusRow| {
-        let texts = row.texts.iter().map(|text| text.as_ref().map_or(1, |text| hash_text(&text.text)));
-        let values = row.values.iter().flatten().flatten().map(|value| hash_text(value));
+        let texts = row
+            .texts
+            .iter()
+            .map(|text| text.as_ref().map_or(1, |text| hash_text(&text.text)));
+        let values = row
+            .values
+            .iter()
+            .flatten()
+            .flatten()
+            .map(|value| hash_text(value));
         texts.chain(values).fold(0, mix)
     };
-    let sum = corpus.rows.iter().map(row_hash).fold(0_u64, u64::wrapping_add);
+    let sum = corpus
+        .rows
+        .iter()
+        .map(row_hash)
+        .fold(0_u64, u64::wrapping_add);
     format!("{sum:016x}")
 }
 
@@ -270,7 +295,9 @@ mod tests {
     use crate::extraction::extractor::Extractor;
 
     fn trained(examples: &ExtractionExamples) -> Result<TrainedExtractor> {
-        train_extractor("a", examples, &ExtractionOptions::default(), None, &|| false)
+        train_extractor("a", examples, &ExtractionOptions::default(), None, &|| {
+            false
+        })
     }
 
     #[test]
@@ -280,9 +307,13 @@ mod tests {
         assert!(metadata.micro.f1 > 0.9, "{:?}", metadata.micro);
         assert_eq!((metadata.rows, metadata.held_out), (120, 120));
         let text = "Dyna dark blue chair 999";
-        let spans = extractor.extract(&[vec![Some(text)], vec![None]], &|| false).unwrap();
-        let values: Vec<_> =
-            spans[0].iter().map(|span| (span.attribute, &text[span.start..span.end])).collect();
+        let spans = extractor
+            .extract(&[vec![Some(text)], vec![None]], &|| false)
+            .unwrap();
+        let values: Vec<_> = spans[0]
+            .iter()
+            .map(|span| (span.attribute, &text[span.start..span.end]))
+            .collect();
         assert_eq!(values, [(0, "Dyna"), (1, "dark blue")]);
         assert!(spans[1].is_empty());
         let cancelled = extractor.extract(&[vec![Some(text)]], &|| true);
@@ -293,11 +324,19 @@ mod tests {
     fn unusable_rows_are_errors() {
         let mut twice = products(10);
         twice.attributes[1] = "Brand".to_string();
-        assert!(trained(&twice).unwrap_err().to_string().contains("given twice"));
+        assert!(
+            trained(&twice)
+                .unwrap_err()
+                .to_string()
+                .contains("given twice")
+        );
         let mut elsewhere = products(10);
         elsewhere.values = vec![vec![Some(vec!["nowhere".to_string()]); 10]; 2];
         let message = trained(&elsewhere).unwrap_err().to_string();
-        assert!(message.contains("brand = 'nowhere' is not in 'Acme"), "{message}");
+        assert!(
+            message.contains("brand = 'nowhere' is not in 'Acme"),
+            "{message}"
+        );
         let mut unlabelled = products(10);
         unlabelled.values = vec![vec![None; 10]; 2];
         assert!(trained(&unlabelled).is_err());
@@ -314,8 +353,11 @@ mod tests {
         let mut examples = products(30);
         examples.values[1][1] = Some(vec!["purple".to_string()]);
         let metadata = trained(&examples).unwrap().metadata;
-        let listed: Vec<_> =
-            metadata.misaligned.iter().map(|one| (one.attribute.as_str(), one.value.as_str())).collect();
+        let listed: Vec<_> = metadata
+            .misaligned
+            .iter()
+            .map(|one| (one.attribute.as_str(), one.value.as_str()))
+            .collect();
         assert_eq!(listed, [("color", "purple")]);
         assert_eq!(metadata.attributes[1].misaligned, 1);
     }

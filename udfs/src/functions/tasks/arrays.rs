@@ -121,7 +121,9 @@ pub fn details_array(
         let offsets: Vec<Option<CharOffsets<'_>>> = (0..texts.len())
             .map(|column| {
                 let needed = spans.iter().any(|span| span.column == column);
-                needed.then(|| texts[column].map(CharOffsets::new)).flatten()
+                needed
+                    .then(|| texts[column].map(CharOffsets::new))
+                    .flatten()
             })
             .collect();
         for (attribute, list) in lists.iter_mut().enumerate() {
@@ -138,7 +140,11 @@ pub fn details_array(
         }
     }
     let mut arrays: Vec<ArrayRef> = Vec::with_capacity(lists.len() + 1);
-    arrays.extend(lists.iter_mut().map(|list| Arc::new(list.finish()) as ArrayRef));
+    arrays.extend(
+        lists
+            .iter_mut()
+            .map(|list| Arc::new(list.finish()) as ArrayRef),
+    );
     if has_error {
         let errors = answers.iter().map(|answer| match answer {
             RowAnswer::Failed(message) => Some(message.as_str()),
@@ -237,7 +243,11 @@ mod tests {
 
     #[test]
     fn values_and_details_are_literal_parts_of_the_texts() {
-        let rows = [vec![Some("Tür é rot"), None], vec![None, Some("blau")], vec![None, None]];
+        let rows = [
+            vec![Some("Tür é rot"), None],
+            vec![None, Some("blau")],
+            vec![None, None],
+        ];
         let found = RowAnswer::Value(RowValue::Spans(vec![
             span(0, 5, 7, 0.5),
             span(0, 8, 11, 0.9),

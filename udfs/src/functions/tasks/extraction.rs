@@ -126,7 +126,13 @@ fn by_rules(
     let extractor = call.options.runtime.rule_extractor(set);
     let extractor = extractor.map_err(to_datafusion)?;
     let named = format!("the attribute set '{set}'");
-    from_extractor(extractor, &named, attributes, 0, AttributeNormalizers::default())
+    from_extractor(
+        extractor,
+        &named,
+        attributes,
+        0,
+        AttributeNormalizers::default(),
+    )
 }
 
 fn by_model(
@@ -138,7 +144,10 @@ fn by_model(
     let runtime = &call.options.runtime;
     if let Some(language_model) = runtime.language_models().get(model) {
         let requests = attribute_requests(call, attributes)?;
-        let names: Vec<String> = requests.iter().map(|request| request.name.clone()).collect();
+        let names: Vec<String> = requests
+            .iter()
+            .map(|request| request.name.clone())
+            .collect();
         let source = TaskSource::LanguageModel {
             model: language_model,
             normalizers: Arc::new(normalizers(call.options, &names)?),
@@ -238,7 +247,10 @@ pub fn described_attributes(
 ) -> Result<Vec<AttributeRequest>> {
     let set = described_set(options)?;
     let described = |name: String| {
-        let known = set.attributes.iter().find(|one| same_name(&one.name, &name));
+        let known = set
+            .attributes
+            .iter()
+            .find(|one| same_name(&one.name, &name));
         AttributeRequest {
             description: known.and_then(|one| one.description.clone()),
             name,
@@ -255,7 +267,9 @@ fn normalizers(options: &AiOptions, names: &[String]) -> Result<AttributeNormali
         known.map(ValueNormalizer::new).transpose()
     };
     let normalizers: InferenceResult<Vec<_>> = names.iter().map(normalizer).collect();
-    Ok(AttributeNormalizers::new(normalizers.map_err(to_datafusion)?))
+    Ok(AttributeNormalizers::new(
+        normalizers.map_err(to_datafusion)?,
+    ))
 }
 
 fn described_set(options: &AiOptions) -> Result<Arc<AttributeSet>> {
@@ -267,7 +281,13 @@ fn described_set(options: &AiOptions) -> Result<Arc<AttributeSet>> {
 fn unknown_model<T>(call: &TaskArguments<'_>, model: &str) -> Result<T> {
     let runtime = &call.options.runtime;
     let mut names = model_names();
-    names.extend(runtime.language_models().list().iter().map(|one| one.options().name.clone()));
+    names.extend(
+        runtime
+            .language_models()
+            .list()
+            .iter()
+            .map(|one| one.options().name.clone()),
+    );
     names.extend(runtime.attribute_sets().iter().map(|set| set.name.clone()));
     plan_err!(
         "{} finds no model '{model}'; trained models, language models and attribute sets are {}",

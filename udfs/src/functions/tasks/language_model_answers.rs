@@ -85,7 +85,13 @@ mod tests {
             .collect();
         assert_eq!(
             places,
-            [(0, 0, 0, 3), (0, 0, 8, 12), (2, 0, 0, 3), (2, 2, 0, 3), (2, 2, 4, 7)]
+            [
+                (0, 0, 0, 3),
+                (0, 0, 8, 12),
+                (2, 0, 0, 3),
+                (2, 2, 0, 3),
+                (2, 2, 4, 7)
+            ]
         );
         // The first value of the list is the best one.
         let best = semql_learning::extraction::best_span(&spans, 0).unwrap();

@@ -18,7 +18,11 @@ pub fn find_language_model(options: &AiOptions, name: &str) -> Result<Arc<Langua
     if let Some(model) = models.get(name) {
         return Ok(model);
     }
-    let names: Vec<String> = models.list().iter().map(|one| one.options().name.clone()).collect();
+    let names: Vec<String> = models
+        .list()
+        .iter()
+        .map(|one| one.options().name.clone())
+        .collect();
     match names.as_slice() {
         [] => plan_err!(
             "there is no language model '{name}'; create it with CREATE EXTERNAL MODEL {name} TYPE openai \

@@ -21,6 +21,4 @@ pub use extraction::{described_attributes, extraction_task, text_argument_count}
 pub use language_model_calls::{find_language_model, language_model_task};
 pub use run::TaskRun;
 pub use task::{RowTask, TaskOutput};
-pub use udf::{
-    ResolvedCall, TaskArguments, TaskFunction, TaskUdf, source_rows, text_column_names,
-};
+pub use udf::{ResolvedCall, TaskArguments, TaskFunction, TaskUdf, source_rows, text_column_names};

@@ -30,7 +30,9 @@ pub fn call_counters(
     cancel: &CancellationToken,
 ) -> Result<Vec<Option<CallCounter>>> {
     let counter = |column: &ComputedColumn| {
-        let task = column.task().filter(|task| task.counts_calls() && !task.is_fast());
+        let task = column
+            .task()
+            .filter(|task| task.counts_calls() && !task.is_fast());
         task.map(|task| {
             Ok(CallCounter {
                 run: TaskRun::new(&task.runtime, &task.settings, cancel, None)?,
@@ -71,7 +73,11 @@ impl CallCounter {
     /// # Errors
     /// [`Error::Forbidden`] with the number of calls.
     pub fn check(&self, call: &TaskCall, query: &Arc<TaskContext>) -> Result<()> {
-        let budget = call.runtime.call_budgets().of(query, call.settings.max_calls).budget;
+        let budget = call
+            .runtime
+            .call_budgets()
+            .of(query, call.settings.max_calls)
+            .budget;
         let needed = self.needed.len() as u64;
         match budget.remaining() {
             Some(remaining) if needed > remaining => Err(to_datafusion(Error::Forbidden(format!(

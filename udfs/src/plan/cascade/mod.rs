@@ -248,7 +248,9 @@ async fn buffer(
 fn samples(columns: &[ComputedColumn]) -> Vec<Option<Sample>> {
     let sample = |at: usize| {
         if let Some(task) = columns[at].task() {
-            return task.is_fast().then(|| Sample::new(MAX_TASK_SAMPLE, task.settings.seed));
+            return task
+                .is_fast()
+                .then(|| Sample::new(MAX_TASK_SAMPLE, task.settings.seed));
         }
         let call = columns[at].call()?;
         applies(columns, at).then(|| Sample::new(MAX_SAMPLE, call.settings.seed))
@@ -318,7 +320,10 @@ async fn train(
     };
     for (at, sample) in buffered.samples.into_iter().enumerate() {
         if let (Some(sample), Some(task)) = (&sample, columns[at].task()) {
-            let calls = task.runtime.call_budgets().of(&query, task.settings.max_calls);
+            let calls = task
+                .runtime
+                .call_budgets()
+                .of(&query, task.settings.max_calls);
             let run = TaskRun::new(&task.runtime, &task.settings, &cancel, Some(calls))?;
             let (task, distinct) = (task.clone(), sample.distinct());
             let rows: Vec<RowTexts> = sample.first(MAX_TASK_SAMPLE).into_iter().cloned().collect();
@@ -328,7 +333,9 @@ async fn train(
             };
             let (trained_task, reading) = run_blocking_task(training).await?;
             InferMetrics::new(&metrics, 0).update_calls(&reading);
-            columns[at].task().inspect(|task| task.runtime.add_notice(trained_task.notice.clone()));
+            columns[at]
+                .task()
+                .inspect(|task| task.runtime.add_notice(trained_task.notice.clone()));
             trained.outcome = trained_task.outcome;
             trained.task_students[at] = trained_task.student.map(Arc::new);
             continue;

@@ -49,7 +49,9 @@ impl Sample {
         let mut given = texts.iter().flatten();
         if given.any(|text| !text.trim().is_empty()) {
             let hash = row_hash(self.seed, &texts);
-            self.insert(hash, || texts.into_iter().map(|text| text.map(truncated)).collect());
+            self.insert(hash, || {
+                texts.into_iter().map(|text| text.map(truncated)).collect()
+            });
         }
     }
 

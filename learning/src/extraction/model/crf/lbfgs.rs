@@ -57,7 +57,11 @@ pub fn minimize(
             return;
         }
         let moved: Vec<f64> = next.iter().zip(x.iter()).map(|(a, b)| a - b).collect();
-        let changed: Vec<f64> = next_gradient.iter().zip(&gradient).map(|(a, b)| a - b).collect();
+        let changed: Vec<f64> = next_gradient
+            .iter()
+            .zip(&gradient)
+            .map(|(a, b)| a - b)
+            .collect();
         let curvature = dot(&moved, &changed);
         if curvature > 1e-10 {
             pairs.push_back((moved, changed, 1.0 / curvature));
@@ -118,6 +122,9 @@ mod tests {
             a * a + 100.0 * b * b
         };
         minimize(&mut x, 200, rosenbrock, |_| true);
-        assert!((x[0] - 1.0).abs() < 0.05 && (x[1] - 1.0).abs() < 0.1, "{x:?}");
+        assert!(
+            (x[0] - 1.0).abs() < 0.05 && (x[1] - 1.0).abs() < 0.1,
+            "{x:?}"
+        );
     }
 }

@@ -35,8 +35,11 @@ pub struct Objective<'a> {
 impl Objective<'_> {
     /// The value at `weights`, and the gradient by `values`, then `transitions`.
     pub fn evaluate(&self, weights: &Weights, gradient: &mut [f64]) -> f64 {
-        let factors: Vec<TransitionFactors> =
-            self.sets.iter().map(|set| weights.transitions(set)).collect();
+        let factors: Vec<TransitionFactors> = self
+            .sets
+            .iter()
+            .map(|set| weights.transitions(set))
+            .collect();
         let results: Vec<Mutex<(f64, Vec<f64>)>> = (0..PARTS).map(|_| Mutex::default()).collect();
         parallel_for_each(results.iter().enumerate(), |(part, result)| {
             let mut own = vec![0.0; gradient.len()];
@@ -119,7 +122,8 @@ fn sequence_loss(
             for (from, forward) in before.iter().enumerate() {
                 if follows(from, to) {
                     let from_global = set.global[from] as usize;
-                    transition_slopes[from_global * all + to_global] += forward * into[from] * value;
+                    transition_slopes[from_global * all + to_global] +=
+                        forward * into[from] * value;
                 }
             }
         }

@@ -66,11 +66,7 @@ fn set_weights(weights: &mut Weights, x: &[f64]) {
 }
 
 /// Zero weights for the features and labels that occur together.
-fn empty_weights(
-    sequences: &[&LabelledSequence],
-    attributes: usize,
-    features: usize,
-) -> Weights {
+fn empty_weights(sequences: &[&LabelledSequence], attributes: usize, features: usize) -> Weights {
     let mut pairs: Vec<(u32, u16)> = Vec::new();
     let mut seen: HashSet<(u32, u16)> = HashSet::new();
     for sequence in sequences {

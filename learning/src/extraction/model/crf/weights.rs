@@ -41,7 +41,8 @@ impl Weights {
         for (from, from_global) in set.global.iter().enumerate() {
             for (to, to_global) in set.global.iter().enumerate() {
                 if follows(from, to) {
-                    let weight = self.transitions[*from_global as usize * all + *to_global as usize];
+                    let weight =
+                        self.transitions[*from_global as usize * all + *to_global as usize];
                     to_from[to * n + from] = f64::from(weight).exp();
                 }
             }

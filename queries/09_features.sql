@@ -1,0 +1,57 @@
+-- Features: brand, color, material and other attributes of the offers, taken from their
+-- texts by rules; counts, an average weight by category, and a chart.
+--
+-- needs   out/products_with_category.parquet (03_categorize.sql); no model
+-- writes  out/products_with_features.parquet, out/brands.svg
+
+-- The rules of the attribute set products run once for each offer.
+CREATE OR REPLACE TABLE extracted AS
+SELECT
+    docid, title, text, category,
+    ai_extract_details(
+        title, text,
+        ['brand', 'color', 'material', 'size', 'target_group', 'weight', 'volume', 'storage']
+    ) AS found
+FROM products_with_category;
+
+-- The first value of each attribute in its canonical form. Weights are in kilograms, volumes
+-- in liters, storage in gigabytes.
+COPY (
+    SELECT
+        docid, title, text, category,
+        found['brand'][1]['normalized'] AS brand,
+        found['color'][1]['normalized'] AS color,
+        found['material'][1]['normalized'] AS material,
+        found['size'][1]['normalized'] AS size,
+        found['target_group'][1]['normalized'] AS target_group,
+        TRY_CAST(split_part(found['weight'][1]['normalized'], ' ', 1) AS DOUBLE) AS weight_kg,
+        TRY_CAST(split_part(found['volume'][1]['normalized'], ' ', 1) AS DOUBLE) AS volume_l,
+        TRY_CAST(split_part(found['storage'][1]['normalized'], ' ', 1) AS DOUBLE) AS storage_gb
+    FROM extracted
+)
+TO 'out/products_with_features.parquet' OPTIONS (compression 'zstd(3)');
+
+SELECT color, COUNT(*) AS products
+FROM products_with_features
+WHERE color IS NOT NULL
+GROUP BY color
+ORDER BY products DESC, color
+LIMIT 10;
+
+SELECT category, COUNT(weight_kg) AS with_weight, round(avg(weight_kg), 2) AS average_kg
+FROM products_with_features
+GROUP BY category
+HAVING COUNT(weight_kg) > 0
+ORDER BY category;
+
+SELECT brand, COUNT(*) AS products
+FROM products_with_features
+WHERE brand IS NOT NULL
+GROUP BY brand
+ORDER BY products DESC, brand
+LIMIT 12;
+
+\chart bar brand products
+
+COPY (SELECT * FROM _ ORDER BY products DESC, brand) TO 'out/brands.svg'
+OPTIONS (chart 'bar', x 'brand', y 'products', title 'Products by brand');
