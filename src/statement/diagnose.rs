@@ -42,6 +42,10 @@ pub async fn diagnose(
         .resolve_table_references(statement)
         .unwrap_or_default()
     {
+        // A call of a table function is no table, and reports its own errors.
+        if calls.tables.iter().any(|name| name == table.table()) {
+            continue;
+        }
         if is_missing(session, &table).await {
             return missing(session, &table, error);
         }

@@ -157,7 +157,7 @@ mod tests {
                 "unknown type 'gpt' of an external model; the types are openai",
             ),
             ("CREATE EXTERNAL MODEL m TYPE openai", "LOCATION"),
-            ("CREATE EXTERNAL MODEL m TYPE openai LOCATION x", "string"),
+            ("CREATE EXTERNAL MODEL m TYPE openai LOCATION 1", "string"),
             (
                 "CREATE OR REPLACE EXTERNAL MODEL IF NOT EXISTS m TYPE openai LOCATION 'x'",
                 "exclude each other",

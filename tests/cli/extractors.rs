@@ -72,7 +72,7 @@ fn an_extractor_is_trained_asked_described_and_dropped() {
         ask(
             folder,
             &format!(
-                "SELECT count(*) AS rows, count(*) FILTER (strpos(title, p['brand']) > 0) AS literal
+                "SELECT count(*) AS rows, count(*) FILTER (WHERE strpos(title, p['brand']) > 0) AS literal
                  FROM (SELECT title, ai_predict('facts', title) AS p FROM {ROWS})"
             )
         ),

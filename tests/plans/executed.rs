@@ -145,7 +145,7 @@ executed! {
     no_rows: 0,
         "SELECT categorize(title, text), embed(title) FROM offers WHERE id > 100";
     a_call_on_a_random_argument_is_not_lifted: 2,
-        "SELECT count(ai_classify(CASE WHEN random() < 2 THEN motto END, ['paper', 'cloth'])) FROM brands";
+        "SELECT count(ai_classify(CASE WHEN random() < 2 THEN motto END, ['paper', 'cloth'])) AS n FROM brands";
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

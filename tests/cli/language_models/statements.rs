@@ -1,7 +1,7 @@
 //! Statements on language models, and the line before a query.
 
 use super::super::{Done, program};
-use super::{EXTRACT, EXTRACT_HEADER, Shop, lines, offers};
+use super::{EXTRACT, EXTRACT_HEADER, Shop, offers};
 use crate::support::process;
 
 /// Number of lines that say where texts go.
