@@ -2,7 +2,7 @@
 -- texts by rules; counts, an average weight by category, and a chart.
 --
 -- needs   out/products_with_category.parquet (03_categorize.sql); no model
--- writes  out/products_with_features.parquet, out/brands.svg
+-- writes  out/products_with_features.parquet, out/colors.svg
 
 -- The rules of the attribute set products run once for each offer.
 CREATE OR REPLACE TABLE extracted AS
@@ -19,7 +19,8 @@ FROM products_with_category;
 COPY (
     SELECT
         docid, title, text, category,
-        found['brand'][1]['normalized'] AS brand,
+        -- Without a list of brands, lower scores are guesses by position.
+        CASE WHEN found['brand'][1]['score'] >= 0.8 THEN found['brand'][1]['normalized'] END AS brand,
         found['color'][1]['normalized'] AS color,
         found['material'][1]['normalized'] AS material,
         found['size'][1]['normalized'] AS size,
@@ -30,13 +31,6 @@ COPY (
     FROM extracted
 )
 TO 'out/products_with_features.parquet' OPTIONS (compression 'zstd(3)');
-
-SELECT color, COUNT(*) AS products
-FROM products_with_features
-WHERE color IS NOT NULL
-GROUP BY color
-ORDER BY products DESC, color
-LIMIT 10;
 
 SELECT category, COUNT(weight_kg) AS with_weight, round(avg(weight_kg), 2) AS average_kg
 FROM products_with_features
@@ -51,7 +45,14 @@ GROUP BY brand
 ORDER BY products DESC, brand
 LIMIT 12;
 
-\chart bar brand products
+SELECT color, COUNT(*) AS products
+FROM products_with_features
+WHERE color IS NOT NULL
+GROUP BY color
+ORDER BY products DESC, color
+LIMIT 12;
 
-COPY (SELECT * FROM _ ORDER BY products DESC, brand) TO 'out/brands.svg'
-OPTIONS (chart 'bar', x 'brand', y 'products', title 'Products by brand');
+\chart bar color products
+
+COPY (SELECT * FROM _ ORDER BY products DESC, color) TO 'out/colors.svg'
+OPTIONS (chart 'bar', x 'color', y 'products', title 'Products by color');
