@@ -224,13 +224,12 @@ mod tests {
             // The places in the text differ.
             let without_places = |sql: &str| {
                 let text = parse_one(sql).unwrap();
-                let text = match text.command {
+                match text.command {
                     super::StatementCommand::Engine(statement) => statement.to_string(),
                     super::StatementCommand::Explain(explain) => explain.to_string(),
                     super::StatementCommand::CopyTo(copy) => copy.to_string(),
                     other => format!("{other:?}"),
-                };
-                text
+                }
             };
             assert_eq!(without_places(named), without_places(positional), "{named}");
         }

@@ -11,6 +11,10 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use crate::functions::{ArgumentType, ModelUdf, TaskUdf, language_model_udf};
 
 /// A call that the operator computes.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives on the stack while an expression is examined"
+)]
 pub enum LiftedCall<'a> {
     /// A call over the vectors of texts.
     Model(&'a ScalarFunction, &'a ModelUdf),

@@ -106,10 +106,12 @@ fn task_call(
     let args: Vec<_> = call.args.iter().map(physical).collect::<Result<_>>()?;
     let types = args.iter().map(|arg| arg.data_type(schema));
     let types: Vec<DataType> = types.collect::<Result<_>>()?;
-    let literal = |arg| match arg {
-        &Expr::Literal(ref value, _) => Some(value),
-        _ => None,
-    };
+    fn literal(arg: &Expr) -> Option<&ScalarValue> {
+        match arg {
+            Expr::Literal(value, _) => Some(value),
+            _ => None,
+        }
+    }
     let literals: Vec<Option<&ScalarValue>> = call.args.iter().map(literal).collect();
     let resolved = udf.resolve(&types, &literals)?;
     Ok(TaskCall {

@@ -91,7 +91,7 @@ impl TextFeatures<'_> {
             }
             let near = cue.filter(|(of, _)| at > *of && at - of <= CUE_DISTANCE);
             let mut features = self.token(at, &words, &hashes, near);
-            self.add_lexical(lexical, hashes[at].word, &mut features);
+            self.add_lexical(lexical, &mut features);
             features.sort_unstable();
             features.dedup();
             all.push(features);
@@ -172,14 +172,13 @@ impl TextFeatures<'_> {
         features
     }
 
-    fn add_lexical(&self, lexical: Vec<u64>, word: u64, features: &mut Vec<FeatureHash>) {
+    fn add_lexical(&self, lexical: Vec<u64>, features: &mut Vec<FeatureHash>) {
         for one in lexical {
             features.push(mix(100, one));
             features.push(mix(101, mix(one, self.column as u64)));
             if let Some(context) = self.context {
                 features.push(mix(102, mix(one, context)));
             }
-            let _ = word;
         }
     }
 }
@@ -193,7 +192,8 @@ fn lexicon_features(matches: &[LexiconMatch], tokens: usize) -> Vec<Vec<u64>> {
             2..=4 => 1,
             _ => 2,
         };
-        for at in one.first..one.end {
+        let tokens = features.iter_mut().enumerate();
+        for (at, features) in tokens.take(one.end).skip(one.first) {
             let place = match (at == one.first, at + 1 == one.end) {
                 (true, true) => 0,
                 (true, false) => 1,
@@ -201,13 +201,13 @@ fn lexicon_features(matches: &[LexiconMatch], tokens: usize) -> Vec<Vec<u64>> {
                 (false, false) => 3,
             };
             let attribute = u64::from(one.attribute);
-            features[at].push(mix(mix(1, attribute), place));
-            features[at].push(mix(mix(2, attribute), place * 3 + often));
+            features.push(mix(mix(1, attribute), place));
+            features.push(mix(mix(2, attribute), place * 3 + often));
             if one.is_unique {
-                features[at].push(mix(mix(3, attribute), place));
+                features.push(mix(mix(3, attribute), place));
             }
             if one.end - one.first > 1 {
-                features[at].push(mix(mix(4, attribute), place));
+                features.push(mix(mix(4, attribute), place));
             }
         }
     }

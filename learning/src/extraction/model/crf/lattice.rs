@@ -93,7 +93,7 @@ impl Lattice {
 /// Sum over the labels before `to`.
 fn incoming(before: &[f64], factors: &TransitionFactors, to: usize) -> f64 {
     let into = factors.into(to);
-    match to > 0 && to % 2 == 0 {
+    match to > 0 && to.is_multiple_of(2) {
         true => before[to - 1] * into[to - 1] + before[to] * into[to],
         false => before.iter().zip(into).map(|(a, b)| a * b).sum(),
     }
@@ -102,7 +102,7 @@ fn incoming(before: &[f64], factors: &TransitionFactors, to: usize) -> f64 {
 /// Adds `value` at label `to` to the labels before.
 fn outgoing(current: &mut [f64], factors: &TransitionFactors, to: usize, value: f64) {
     let into = factors.into(to);
-    match to > 0 && to % 2 == 0 {
+    match to > 0 && to.is_multiple_of(2) {
         true => {
             current[to - 1] += into[to - 1] * value;
             current[to] += into[to] * value;
