@@ -119,6 +119,15 @@ impl Confusion {
     }
 }
 
+/// Wilson's one-sided 95 % bound of the share of `hits` in `all`; 0 without any.
+pub fn wilson_lower_bound(hits: usize, all: usize) -> f64 {
+    const Z: f64 = 1.645;
+    let (n, p) = (all as f64, hits as f64 / all as f64);
+    let centre = p + Z * Z / (2.0 * n);
+    let spread = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+    ((centre - spread) / (1.0 + Z * Z / n)).max(0.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +138,14 @@ mod tests {
             confusion.add(*predicted, label, 1);
         }
         confusion
+    }
+
+    #[test]
+    fn the_lower_bound_is_wilsons() {
+        // 90 of 100: by hand (0.9 + 0.01353 - 1.645 * 0.03131) / 1.02706.
+        assert!((wilson_lower_bound(90, 100) - 0.8393).abs() < 1e-3);
+        assert!(wilson_lower_bound(10, 10) < 1.0);
+        assert_eq!(wilson_lower_bound(0, 10), 0.0);
     }
 
     #[test]

@@ -33,6 +33,7 @@
 //!   work returns `None` or [`Error::Interrupted`](semql_inference::Error::Interrupted).
 //!   A closure `Fn() -> bool` is a sink too: it returns whether to cancel.
 
+mod binary;
 mod bm25;
 pub mod evaluation;
 pub mod extraction;

@@ -42,7 +42,7 @@ pub async fn diagnose(
         .resolve_table_references(statement)
         .unwrap_or_default()
     {
-        // A call of a table function is no table, and reports its own errors.
+        // A table function is among the references, and reports its own errors.
         if calls.tables.iter().any(|name| name == table.table()) {
             continue;
         }

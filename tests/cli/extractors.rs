@@ -282,7 +282,11 @@ fn what_cannot_be_learnt_is_refused_and_the_old_extractor_stays() {
             "brand OPTIONS (cost 1)",
             "the options are context, features, group, seed",
         ),
-        ("SELECT title FROM ROWS", "brand USING nobody", "nobody"),
+        (
+            "SELECT title FROM ROWS",
+            "brand USING unknown_model",
+            "unknown_model",
+        ),
     ] {
         let statement = format!("CREATE OR REPLACE MODEL facts FROM ({query}) EXTRACT {target}");
         let done = create(folder, &statement);

@@ -15,4 +15,4 @@ pub mod rules;
 mod span;
 
 pub use extractor::Extractor;
-pub use span::{SourceTexts, Span, best_span};
+pub use span::{SourceTexts, Span, best_span, has_text};

@@ -20,6 +20,11 @@ pub struct Span {
 /// of the argument.
 pub type SourceTexts<'a> = Vec<Option<&'a str>>;
 
+/// Whether a row has a text that is not blank. Other rows have no values.
+pub fn has_text(texts: &[Option<&str>]) -> bool {
+    texts.iter().flatten().any(|text| !text.trim().is_empty())
+}
+
 impl Span {
     /// The value: a literal part of a text.
     pub fn value<'a>(&self, texts: &[Option<&'a str>]) -> Option<&'a str> {

@@ -1,6 +1,8 @@
 //! Quality of a student on held-out rows, and the threshold below which rows
 //! are escalated to the encoder.
 
+use crate::evaluation::wilson_lower_bound;
+
 /// Prediction of a held-out row.
 #[derive(Clone, Copy, Debug)]
 pub struct HeldOutRow {
@@ -49,18 +51,9 @@ pub fn expected_agreement(
         },
         escalated: share(escalated),
         agreement: share(agreed(escalated)),
-        lower_bound: lower_bound(agreed(escalated), rows),
+        lower_bound: wilson_lower_bound(agreed(escalated), rows),
         is_sufficient: fewest.is_some(),
     }
-}
-
-/// Wilson's one-sided 95 % bound of the share of `hits` in `all`.
-fn lower_bound(hits: usize, all: usize) -> f64 {
-    const Z: f64 = 1.645;
-    let (n, p) = (all as f64, hits as f64 / all as f64);
-    let centre = p + Z * Z / (2.0 * n);
-    let spread = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-    ((centre - spread) / (1.0 + Z * Z / n)).max(0.0)
 }
 
 #[cfg(test)]
@@ -94,13 +87,5 @@ mod tests {
         );
         let all = expected_agreement(held(&[(0.1, false)]), 1.0, 1.0);
         assert_eq!((all.escalated, all.threshold), (1.0, f32::INFINITY));
-    }
-
-    #[test]
-    fn the_lower_bound_is_wilsons() {
-        // 90 of 100: by hand (0.9 + 0.01353 - 1.645 * 0.03131) / 1.02706.
-        assert!((lower_bound(90, 100) - 0.8393).abs() < 1e-3);
-        assert!(lower_bound(10, 10) < 1.0);
-        assert_eq!(lower_bound(0, 10), 0.0);
     }
 }

@@ -13,6 +13,7 @@ use super::metric_adapter::MetricAdapter;
 use super::ngrams::{KINDS, NgramVocabulary};
 use super::options::FeatureSet;
 use super::row_vectors::VectorSource;
+use crate::binary::{take, take_numbers};
 use semql_inference::{Error, Result};
 
 /// Largest size of a header, enough for a million labels.
@@ -173,8 +174,8 @@ fn parse(mut body: &[u8]) -> Option<TextClassifier> {
         return None;
     }
     let n = header.features;
-    let features = list(take(&mut body, n.checked_mul(8)?)?, u64::from_le_bytes);
-    let weights = list(take(&mut body, n.checked_mul(4)?)?, f32::from_le_bytes);
+    let features = take_numbers(&mut body, n, u64::from_le_bytes)?;
+    let weights = take_numbers(&mut body, n, f32::from_le_bytes)?;
     let blocks = take(&mut body, n)?.to_vec();
     let kinds = header.char_ngrams.len().checked_mul(KINDS)?;
     let ascending = features.windows(2).all(|pair| pair[0] < pair[1]);
@@ -185,14 +186,8 @@ fn parse(mut body: &[u8]) -> Option<TextClassifier> {
     let adapter = MetricAdapter {
         width: header.width,
         block: header.block,
-        mean: list(
-            take(&mut body, header.width.checked_mul(4)?)?,
-            f32::from_le_bytes,
-        ),
-        map: list(
-            take(&mut body, header.map.checked_mul(4)?)?,
-            f32::from_le_bytes,
-        ),
+        mean: take_numbers(&mut body, header.width, f32::from_le_bytes)?,
+        map: take_numbers(&mut body, header.map, f32::from_le_bytes)?,
     };
     let mut heads = Vec::new();
     for size in &header.heads {
@@ -209,13 +204,12 @@ fn parse(mut body: &[u8]) -> Option<TextClassifier> {
 
 /// Head of a level, for `features` n-grams and vectors of `width` values.
 fn head(body: &mut &[u8], size: &HeadSize, features: usize, width: usize) -> Option<LinearHead> {
-    let bias = list(take(body, size.labels.checked_mul(4)?)?, f32::from_le_bytes);
-    let vector_weights = size.labels.checked_mul(width)?.checked_mul(2)?;
-    let vector_weights = list(take(body, vector_weights)?, f16::from_le_bytes);
-    let offsets = features.checked_add(1)?.checked_mul(4)?;
-    let offsets = list(take(body, offsets)?, u32::from_le_bytes);
-    let labels = list(take(body, size.values.checked_mul(4)?)?, u32::from_le_bytes);
-    let values = list(take(body, size.values.checked_mul(2)?)?, f16::from_le_bytes);
+    let bias = take_numbers(body, size.labels, f32::from_le_bytes)?;
+    let vector_weights = size.labels.checked_mul(width)?;
+    let vector_weights = take_numbers(body, vector_weights, f16::from_le_bytes)?;
+    let offsets = take_numbers(body, features.checked_add(1)?, u32::from_le_bytes)?;
+    let labels = take_numbers(body, size.values, u32::from_le_bytes)?;
+    let values = take_numbers(body, size.values, f16::from_le_bytes)?;
     let ends = (offsets.first(), offsets.last().map(|end| *end as usize));
     if ends != (Some(&0), Some(size.values))
         || offsets.windows(2).any(|pair| pair[0] > pair[1])
@@ -232,17 +226,6 @@ fn head(body: &mut &[u8], size: &HeadSize, features: usize, width: usize) -> Opt
         labels,
         values,
     ))
-}
-
-fn take<'a>(body: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
-    let (taken, rest) = body.split_at_checked(length)?;
-    *body = rest;
-    Some(taken)
-}
-
-fn list<T, const N: usize>(bytes: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
-    let (values, _) = bytes.as_chunks::<N>();
-    values.iter().map(|value| read(*value)).collect()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use datafusion::error::Result;
 use semql_inference::progress::ProgressSink;
 use semql_language_models::LanguageModelTask;
 use semql_learning::extraction::model::ExtractionExamples;
-use semql_learning::extraction::{SourceTexts, Span};
+use semql_learning::extraction::{SourceTexts, Span, has_text};
 
 use super::training_context::TrainingContext;
 use crate::error::{Error, to_datafusion};
@@ -93,18 +93,17 @@ fn check_budget(
     columns: &[String],
     run: &TaskRun,
 ) -> Result<()> {
-    let request = &run.context.request;
+    let request = &run.context;
     let (Some((model, task)), Some(remaining)) =
         (task.language_model(), request.budget.remaining())
     else {
         return Ok(());
     };
-    let has_text = |row: &&SourceTexts<'_>| {
-        let mut texts = row.iter().flatten();
-        texts.any(|text| !text.trim().is_empty())
-    };
     let mut seen = HashSet::new();
-    let distinct = rows.iter().filter(has_text).filter(|row| seen.insert(*row));
+    let distinct = rows
+        .iter()
+        .filter(|row| has_text(row))
+        .filter(|row| seen.insert(*row));
     let distinct: Vec<SourceTexts<'_>> = distinct.cloned().collect();
     let needed = model.uncached(task, &distinct, columns, request) as u64;
     match needed > remaining {

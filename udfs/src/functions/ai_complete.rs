@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use arrow::datatypes::DataType;
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{DocSection, Documentation};
@@ -44,20 +43,12 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 impl TaskFunction for AiComplete {
-    fn name(&self) -> &'static str {
-        PARAMETERS.function
-    }
-
-    fn parameter_names(&self) -> &'static [&'static str] {
-        &["prompt", "model", "schema"]
+    fn parameters(&self) -> &'static Parameters {
+        &PARAMETERS
     }
 
     fn documentation(&self) -> &Documentation {
         &DOCUMENTATION
-    }
-
-    fn coerce(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        PARAMETERS.coerce(given)
     }
 
     fn resolve(&self, call: &TaskArguments<'_>) -> Result<ResolvedCall> {

@@ -7,6 +7,7 @@ use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{DocSection, Documentation};
 
+use super::parameters::{ArgumentType, Parameters};
 use super::tasks::{
     ResolvedCall, RowTask, TaskArguments, TaskFunction, TaskOutput, extraction_task,
     text_argument_count,
@@ -14,21 +15,34 @@ use super::tasks::{
 
 /// One of the two functions.
 pub struct ExtractionFunction {
-    name: &'static str,
+    parameters: &'static Parameters,
     output: fn(Vec<String>) -> TaskOutput,
     documentation: &'static LazyLock<Documentation>,
 }
 
+/// A call by name has one text; more texts have no names.
+const fn parameters(function: &'static str) -> Parameters {
+    Parameters {
+        function,
+        list: &[
+            ("text", ArgumentType::Text),
+            ("attributes", ArgumentType::Labels),
+            ("model", ArgumentType::Model),
+        ],
+        required: 1,
+    }
+}
+
 /// `ai_extract`.
 pub static AI_EXTRACT: ExtractionFunction = ExtractionFunction {
-    name: "ai_extract",
+    parameters: &const { parameters("ai_extract") },
     output: TaskOutput::Values,
     documentation: &EXTRACT_DOCUMENTATION,
 };
 
 /// `ai_extract_details`.
 pub static AI_EXTRACT_DETAILS: ExtractionFunction = ExtractionFunction {
-    name: "ai_extract_details",
+    parameters: &const { parameters("ai_extract_details") },
     output: TaskOutput::Details,
     documentation: &DETAILS_DOCUMENTATION,
 };
@@ -76,12 +90,8 @@ fn documentation(name: &str, description: &str, example: &str) -> Documentation 
 }
 
 impl TaskFunction for ExtractionFunction {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn parameter_names(&self) -> &'static [&'static str] {
-        &["text", "attributes", "model"]
+    fn parameters(&self) -> &'static Parameters {
+        self.parameters
     }
 
     fn documentation(&self) -> &Documentation {
@@ -89,7 +99,10 @@ impl TaskFunction for ExtractionFunction {
     }
 
     fn coerce(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        let syntax = format!("{}(text, ... [, attributes] [, model])", self.name);
+        let syntax = format!(
+            "{}(text, ... [, attributes] [, model])",
+            self.parameters.function
+        );
         let (mut coerced, mut list_at) = (Vec::with_capacity(given.len()), None);
         for (at, given) in given.iter().enumerate() {
             let is_list = matches!(
@@ -111,7 +124,7 @@ impl TaskFunction for ExtractionFunction {
                     return plan_err!(
                         "argument {} of {} has the type {given}: write {syntax}",
                         at + 1,
-                        self.name
+                        self.parameters.function
                     );
                 }
             });

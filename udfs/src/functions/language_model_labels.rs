@@ -1,6 +1,5 @@
 //! `ai_classify(text, labels, model)` with a language model.
 
-use arrow::datatypes::DataType;
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::Documentation;
@@ -9,6 +8,7 @@ use semql_language_models::LanguageModelTask;
 
 use super::ai_classify::AiClassify;
 use super::model_function::ModelFunction;
+use super::parameters::Parameters;
 use super::planning::{labels_taxonomy, literal_text};
 use super::tasks::{
     ResolvedCall, TaskArguments, TaskFunction, TaskOutput, TaskUdf, find_language_model,
@@ -24,20 +24,12 @@ const LABELS: usize = 1;
 const MODEL: usize = 2;
 
 impl TaskFunction for LanguageModelLabels {
-    fn name(&self) -> &'static str {
-        AiClassify.name()
-    }
-
-    fn parameter_names(&self) -> &'static [&'static str] {
-        &["text", "labels", "model"]
+    fn parameters(&self) -> &'static Parameters {
+        &AiClassify.spec().parameters
     }
 
     fn documentation(&self) -> &Documentation {
         AiClassify.spec().documentation
-    }
-
-    fn coerce(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        AiClassify.spec().parameters.coerce(given)
     }
 
     fn resolve(&self, call: &TaskArguments<'_>) -> Result<ResolvedCall> {

@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use datafusion::error::Result;
 use semql_inference::progress::ProgressSink;
+use semql_learning::evaluation::wilson_lower_bound;
 use semql_learning::extraction::model::{
     ExtractionExamples, ExtractionOptions, TrainedExtractor, train_extractor,
 };
-use semql_learning::extraction::{Extractor, SourceTexts, best_span};
+use semql_learning::extraction::{Extractor, SourceTexts, best_span, has_text};
 use semql_learning::text_classifier::{TextClassifier, TrainingExamples, TrainingOptions, train};
 
 use super::task_call::TaskCall;
@@ -32,9 +33,6 @@ const HELD_OUT_EVERY: usize = 5;
 
 /// Share of the budget for the sample; the rest is for retries and uncertain rows.
 const SAMPLE_SHARE: f64 = 0.9;
-
-/// Standard normal quantile of the one-sided 95 % bound.
-const QUANTILE_95: f64 = 1.645;
 
 /// Confidence of an answer without a value.
 const EMPTY_CONFIDENCE: f32 = 0.5;
@@ -78,7 +76,7 @@ pub fn train_on_answers(
     distinct: usize,
     run: &TaskRun,
 ) -> Result<TrainedTask> {
-    let remaining = run.context.request.budget.remaining();
+    let remaining = run.context.budget.remaining();
     let size = sample_rows(distinct, remaining).min(rows.len());
     if size * 3 > distinct * 2 || size < MIN_ANSWERS {
         return Ok(without_student(format!(
@@ -125,7 +123,7 @@ pub fn train_on_answers(
     let attributes = attribute_count(&call.task);
     let checks = check(&student, &held_out, attributes, &progress)?;
     let rest = (distinct - size).max(1);
-    let max_escalations = match run.context.request.budget.remaining() {
+    let max_escalations = match run.context.budget.remaining() {
         Some(remaining) => remaining.min(rest as u64),
         None => rest as u64,
     };
@@ -346,9 +344,8 @@ impl TaskStudent {
         let mut uncertain = Vec::new();
         let mut answers: Vec<RowAnswer> = Vec::with_capacity(rows.len());
         for (at, (prediction, texts)) in predictions.into_iter().zip(rows).enumerate() {
-            let has_text = texts.iter().flatten().any(|text| !text.trim().is_empty());
             answers.push(match prediction {
-                _ if !has_text => RowAnswer::NoText,
+                _ if !has_text(texts) => RowAnswer::NoText,
                 Some((value, confidence)) => {
                     if confidence < self.min_confidence {
                         uncertain.push(at);
@@ -374,7 +371,7 @@ impl TaskStudent {
 
     /// Takes up to `rows` of the escalations that are left.
     fn reserve(&self, rows: u64, run: &TaskRun) -> u64 {
-        let remaining = run.context.request.budget.remaining().unwrap_or(u64::MAX);
+        let remaining = run.context.budget.remaining().unwrap_or(u64::MAX);
         let wanted = rows.min(remaining);
         let before = self
             .escalations
@@ -456,7 +453,7 @@ impl ExpectedQuality {
         let agreement = equal as f64 / compared.max(1) as f64;
         Self {
             agreement,
-            lower_bound: wilson_lower_bound(agreement, compared),
+            lower_bound: wilson_lower_bound(equal, compared),
             escalated: escalated as f64 / rows.len().max(1) as f64,
             min_confidence,
             is_sufficient: agreement >= target,
@@ -485,17 +482,6 @@ impl ExpectedQuality {
         }
         notice
     }
-}
-
-/// One-sided 95 % lower bound of a share of `n` trials (Wilson).
-fn wilson_lower_bound(share: f64, n: usize) -> f64 {
-    if n == 0 {
-        return 0.0;
-    }
-    let (n, z) = (n as f64, QUANTILE_95);
-    let centre = share + z * z / (2.0 * n);
-    let spread = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
-    ((centre - spread) / (1.0 + z * z / n)).max(0.0)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::hashing::hash_text;
 use super::lexicon::GroupValues;
 use super::metadata::MisalignedValue;
 use super::tokens::{Token, tokenize};
+use crate::extraction::span::has_text;
 
 /// Misaligned values that metadata list.
 const MAX_MISALIGNED: usize = 1000;
@@ -80,8 +81,7 @@ impl Corpus {
                 .iter()
                 .map(|values| values[row].as_ref())
                 .collect();
-            let has_text = texts.iter().flatten().any(|text| !text.trim().is_empty());
-            if !has_text || values.iter().all(Option::is_none) {
+            if !has_text(&texts) || values.iter().all(Option::is_none) {
                 corpus.skipped_rows += 1;
                 continue;
             }

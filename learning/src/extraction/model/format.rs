@@ -9,6 +9,7 @@ use super::feature_index::FeatureIndex;
 use super::lexicon::ValueLexicon;
 use super::metadata::ExtractorMetadata;
 use super::trained_extractor::TrainedExtractor;
+use crate::binary::{take, take_numbers};
 
 /// Largest size of a header.
 const MAX_HEADER_BYTES: usize = 64 << 20;
@@ -76,19 +77,19 @@ impl TrainedExtractor {
         if !header.is_consistent() {
             return None;
         }
-        let hashes = numbers(&mut bytes, header.features, u64::from_le_bytes)?;
-        let offsets = numbers(
+        let hashes = take_numbers(&mut bytes, header.features, u64::from_le_bytes)?;
+        let offsets = take_numbers(
             &mut bytes,
             header.features.checked_add(1)?,
             u32::from_le_bytes,
         )?;
-        let labels = numbers(&mut bytes, header.weights, u16::from_le_bytes)?;
-        let values = numbers(&mut bytes, header.weights, f32::from_le_bytes)?;
+        let labels = take_numbers(&mut bytes, header.weights, u16::from_le_bytes)?;
+        let values = take_numbers(&mut bytes, header.weights, f32::from_le_bytes)?;
         let all = label_count(attributes);
-        let transitions = numbers(&mut bytes, all * all, f32::from_le_bytes)?;
-        let values_of_lexicon = numbers(&mut bytes, header.lexicon, u64::from_le_bytes)?;
-        let lexicon_attributes = numbers(&mut bytes, header.lexicon, u16::from_le_bytes)?;
-        let groups = numbers(&mut bytes, header.lexicon, u32::from_le_bytes)?;
+        let transitions = take_numbers(&mut bytes, all * all, f32::from_le_bytes)?;
+        let values_of_lexicon = take_numbers(&mut bytes, header.lexicon, u64::from_le_bytes)?;
+        let lexicon_attributes = take_numbers(&mut bytes, header.lexicon, u16::from_le_bytes)?;
+        let groups = take_numbers(&mut bytes, header.lexicon, u32::from_le_bytes)?;
         let ends = (offsets.first(), offsets.last().map(|end| *end as usize));
         let is_valid = bytes.is_empty()
             && ends == (Some(&0), Some(header.weights))
@@ -153,28 +154,6 @@ impl Header {
                 .iter()
                 .all(|(_, rows)| rows.len() == attributes)
     }
-}
-
-fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
-    let (taken, rest) = bytes.split_at_checked(count)?;
-    *bytes = rest;
-    Some(taken)
-}
-
-fn numbers<T, const N: usize>(
-    bytes: &mut &[u8],
-    count: usize,
-    read: fn([u8; N]) -> T,
-) -> Option<Vec<T>> {
-    let taken = take(bytes, count.checked_mul(N)?)?;
-    Some(
-        taken
-            .as_chunks::<N>()
-            .0
-            .iter()
-            .map(|chunk| read(*chunk))
-            .collect(),
-    )
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use semql_language_models::{CallMeter, CallReading, RequestContext};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::RowAnswer;
-use super::task::AnswerContext;
 use crate::call_budgets::QueryCalls;
 use crate::error::to_datafusion;
 use crate::runtime::Runtime;
@@ -16,7 +15,7 @@ use crate::settings::Settings;
 
 /// A run of a task.
 pub struct TaskRun {
-    pub context: AnswerContext,
+    pub context: RequestContext,
     runtime: Arc<Runtime>,
     on_error: OnError,
 }
@@ -33,18 +32,14 @@ impl TaskRun {
         cancel: &CancellationToken,
         calls: Option<QueryCalls>,
     ) -> Result<Self> {
-        let cancel = runtime.cancellation(cancel);
         let calls = calls.unwrap_or_else(|| QueryCalls::new(settings.max_calls));
         let cache = runtime.answer_cache(settings).map_err(to_datafusion)?;
         Ok(Self {
-            context: AnswerContext {
-                request: RequestContext {
-                    cancel: cancel.clone(),
-                    budget: calls.budget,
-                    cache: Some(cache.unwrap_or(calls.answers)),
-                    meter: Arc::<CallMeter>::default(),
-                },
-                cancel,
+            context: RequestContext {
+                cancel: runtime.cancellation(cancel),
+                budget: calls.budget,
+                cache: Some(cache.unwrap_or(calls.answers)),
+                meter: Arc::<CallMeter>::default(),
             },
             runtime: Arc::clone(runtime),
             on_error: settings.on_error,
@@ -53,7 +48,7 @@ impl TaskRun {
 
     /// Requests to language models so far.
     pub fn reading(&self) -> CallReading {
-        self.context.request.meter.read()
+        self.context.meter.read()
     }
 
     /// Counts the failed rows.

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use datafusion::error::Result;
-use semql_inference::cancellation::Cancellation;
 use semql_language_models::{LanguageModel, LanguageModelTask, RequestContext};
-use semql_learning::extraction::{SourceTexts, Span, best_span};
+use semql_learning::extraction::{SourceTexts, Span, best_span, has_text};
 
 use super::answer::{RowAnswer, RowValue};
 use super::arrays;
@@ -51,13 +50,6 @@ pub enum TaskOutput {
     Text,
 }
 
-/// Cancellation, budget, cache and counters of a run.
-pub struct AnswerContext {
-    pub cancel: Cancellation,
-    /// For language models.
-    pub request: RequestContext,
-}
-
 impl RowTask {
     /// The language model and its task, if one answers.
     pub fn language_model(&self) -> Option<(&Arc<LanguageModel>, &LanguageModelTask)> {
@@ -95,7 +87,7 @@ impl RowTask {
         &self,
         rows: &[SourceTexts<'_>],
         columns: &[String],
-        context: &AnswerContext,
+        context: &RequestContext,
     ) -> Result<Vec<RowAnswer>> {
         let distinct = DistinctRows::new(rows);
         let answers = match &self.source {
@@ -105,7 +97,7 @@ impl RowTask {
                 task,
                 normalizers,
             } => {
-                let answers = model.answer(task, &distinct.rows, columns, &context.request);
+                let answers = model.answer(task, &distinct.rows, columns, context);
                 answers.map(|answers| row_answers(answers, &distinct.rows, normalizers))
             }
         };
@@ -147,8 +139,7 @@ impl<'a> DistinctRows<'a> {
         let positions = all
             .iter()
             .map(|texts| {
-                let has_text = texts.iter().flatten().any(|text| !text.trim().is_empty());
-                has_text.then(|| match seen.entry(texts.as_slice()) {
+                has_text(texts).then(|| match seen.entry(texts.as_slice()) {
                     Entry::Occupied(known) => *known.get(),
                     Entry::Vacant(new) => {
                         rows.push(texts.clone());

@@ -20,16 +20,14 @@ use super::run::TaskRun;
 use super::task::RowTask;
 use crate::blocking::blocking;
 use crate::functions::arguments::{TextArgument, all_literal, columnar_result};
+use crate::functions::parameters::Parameters;
 use crate::functions::planning;
 use crate::options::AiOptions;
 
 /// A function of the texts of a row.
 pub trait TaskFunction: Send + Sync {
-    /// Name in SQL.
-    fn name(&self) -> &'static str;
-
-    /// Names of the arguments, for calls by name.
-    fn parameter_names(&self) -> &'static [&'static str];
+    /// Name in SQL, and the arguments for calls by name.
+    fn parameters(&self) -> &'static Parameters;
 
     fn documentation(&self) -> &Documentation;
 
@@ -37,7 +35,9 @@ pub trait TaskFunction: Send + Sync {
     ///
     /// # Errors
     /// A wrong number of arguments, or a wrong type.
-    fn coerce(&self, given: &[DataType]) -> Result<Vec<DataType>>;
+    fn coerce(&self, given: &[DataType]) -> Result<Vec<DataType>> {
+        self.parameters().coerce(given)
+    }
 
     /// Resolves a call, before any row is read.
     ///
@@ -75,16 +75,12 @@ pub struct TaskUdf {
 impl TaskUdf {
     pub fn new(function: &'static dyn TaskFunction, options: AiOptions) -> Self {
         // Stable, not immutable: results depend on models and the settings of the session.
-        let signature = Signature::user_defined(Volatility::Stable);
-        let names = function.parameter_names().to_vec();
+        let signature = function.parameters().signature(Volatility::Stable);
         Self {
             function,
             options,
             columns: None,
-            signature: signature
-                .clone()
-                .with_parameter_names(names)
-                .unwrap_or(signature),
+            signature,
         }
     }
 
@@ -119,7 +115,7 @@ impl TaskUdf {
         literals: &[Option<&ScalarValue>],
     ) -> Result<ResolvedCall> {
         self.function.resolve(&TaskArguments {
-            function: self.function.name(),
+            function: self.function.parameters().function,
             options: &self.options,
             types,
             literals,
@@ -155,7 +151,7 @@ pub fn text_column_names(args: &[Expr]) -> Vec<String> {
 impl std::fmt::Debug for TaskUdf {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TaskUdf")
-            .field("name", &self.function.name())
+            .field("name", &self.function.parameters().function)
             .field("options", &self.options)
             .finish()
     }
@@ -163,7 +159,7 @@ impl std::fmt::Debug for TaskUdf {
 
 impl PartialEq for TaskUdf {
     fn eq(&self, other: &Self) -> bool {
-        self.function.name() == other.function.name()
+        self.function.parameters().function == other.function.parameters().function
             && self.options == other.options
             && self.columns == other.columns
     }
@@ -173,7 +169,7 @@ impl Eq for TaskUdf {}
 
 impl Hash for TaskUdf {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.function.name().hash(state);
+        self.function.parameters().function.hash(state);
         self.options.hash(state);
         self.columns.hash(state);
     }
@@ -181,7 +177,7 @@ impl Hash for TaskUdf {
 
 impl ScalarUDFImpl for TaskUdf {
     fn name(&self) -> &str {
-        self.function.name()
+        self.function.parameters().function
     }
 
     fn signature(&self) -> &Signature {
@@ -213,7 +209,11 @@ impl ScalarUDFImpl for TaskUdf {
             .collect();
         let resolved = self.resolve(&types, args.scalar_arguments)?;
         let output = resolved.task.output_type();
-        Ok(Arc::new(Field::new(self.function.name(), output, true)))
+        Ok(Arc::new(Field::new(
+            self.function.parameters().function,
+            output,
+            true,
+        )))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::error::Result;
 use datafusion::execution::TaskContext;
-use semql_learning::extraction::SourceTexts;
+use semql_learning::extraction::{SourceTexts, has_text};
 use tokio_util::sync::CancellationToken;
 
 use super::sample::{RowHash, row_hash};
@@ -52,11 +52,10 @@ impl CallCounter {
             return;
         };
         for row in rows {
-            let has_text = row.iter().flatten().any(|text| !text.trim().is_empty());
             let hash = row_hash(0, row);
-            if has_text && self.seen.insert(hash) {
+            if has_text(row) && self.seen.insert(hash) {
                 let one = std::slice::from_ref(row);
-                if model.uncached(task, one, &call.columns, &self.run.context.request) > 0 {
+                if model.uncached(task, one, &call.columns, &self.run.context) > 0 {
                     self.needed.insert(hash);
                 }
             }

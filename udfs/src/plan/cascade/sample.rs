@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use twox_hash::XxHash3_128;
 
+use semql_learning::extraction::has_text;
+
 use crate::functions::BatchArguments;
 
 /// Bytes of a text in the sample; models read fewer.
@@ -46,8 +48,7 @@ impl Sample {
 
     /// Adds a row, unless all its texts are NULL or blank.
     pub fn add_row(&mut self, texts: Vec<Option<&str>>) {
-        let mut given = texts.iter().flatten();
-        if given.any(|text| !text.trim().is_empty()) {
+        if has_text(&texts) {
             let hash = row_hash(self.seed, &texts);
             self.insert(hash, || {
                 texts.into_iter().map(|text| text.map(truncated)).collect()
