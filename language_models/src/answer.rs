@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use serde_json::Value;
 
 use crate::json_text::json_value;
-use crate::literal_values::literal_part;
+use crate::literal_values::LiteralTexts;
 use crate::meter::CallMeter;
 use crate::task::{LanguageModelTask, TaskAnswer};
 
@@ -41,7 +41,8 @@ pub fn validated(
             if !names.clone().any(|name| fields.contains_key(name)) {
                 return Err("the answer has none of the attributes".to_string());
             }
-            let values = names.map(|name| values(name, fields.get(name), texts, meter));
+            let texts = LiteralTexts::new(texts);
+            let values = names.map(|name| values(name, fields.get(name), &texts, meter));
             Ok(TaskAnswer::Values(values.collect::<Result<_, _>>()?))
         }
         LanguageModelTask::Classify { labels } => {
@@ -66,11 +67,34 @@ pub fn validated(
     }
 }
 
+/// Whether a stored answer fits the task and the texts.
+pub fn is_valid(answer: &TaskAnswer, task: &LanguageModelTask, texts: &[Option<&str>]) -> bool {
+    match (task, answer) {
+        (LanguageModelTask::Extract { attributes }, TaskAnswer::Values(values)) => {
+            let is_literal = |value: &String| {
+                let mut texts = texts.iter().flatten();
+                !value.is_empty() && texts.any(|text| text.contains(value.as_str()))
+            };
+            values.len() == attributes.len() && values.iter().flatten().all(is_literal)
+        }
+        (LanguageModelTask::Classify { labels }, TaskAnswer::Label(label)) => *label < labels.len(),
+        (LanguageModelTask::Filter { .. }, TaskAnswer::Condition(_))
+        | (LanguageModelTask::Complete { schema: None }, TaskAnswer::Text(_)) => true,
+        (
+            LanguageModelTask::Complete {
+                schema: Some(schema),
+            },
+            TaskAnswer::Text(text),
+        ) => serde_json::from_str(text).is_ok_and(|value| schema.validate(&value).is_ok()),
+        _ => false,
+    }
+}
+
 /// The values of an attribute that are in the texts; others are counted.
 fn values(
     name: &str,
     field: Option<&Value>,
-    texts: &[Option<&str>],
+    texts: &LiteralTexts<'_>,
     meter: &CallMeter,
 ) -> Result<Vec<String>, String> {
     let given: Vec<&str> = match field {
@@ -84,8 +108,10 @@ fn values(
         Some(_) => return Err(format!("the field {name} is not a list of texts")),
     };
     let mut values: Vec<String> = Vec::new();
-    for value in given.iter().filter(|value| !value.trim().is_empty()) {
-        match literal_part(value, texts).filter(|_| values.len() < MAX_VALUES) {
+    let given = given.iter().filter(|value| !value.trim().is_empty());
+    for (at, value) in given.enumerate() {
+        // A hostile list is long, and each search takes time.
+        match (at < MAX_VALUES).then(|| texts.part(value)).flatten() {
             Some(part) if values.contains(&part) => {}
             Some(part) => values.push(part),
             None => {
@@ -133,6 +159,57 @@ mod tests {
                 validated(invalid, &task, &texts, &meter).is_err(),
                 "{invalid}"
             );
+        }
+    }
+
+    #[test]
+    fn a_long_list_is_read_in_part() {
+        let (meter, texts) = (CallMeter::default(), [Some("red 1")]);
+        let mut list = vec!["blue"; 2 * MAX_VALUES];
+        list[0] = "RED";
+        list.push("1");
+        let answer = serde_json::json!({ "color": list }).to_string();
+        let answer = validated(&answer, &extract(&["color"]), &texts, &meter);
+        let values = vec![vec!["red".to_string()]];
+        assert_eq!(answer, Ok(TaskAnswer::Values(values)));
+        assert_eq!(meter.read().dropped_values, 2 * MAX_VALUES as u64);
+    }
+
+    #[test]
+    fn stored_answers_are_checked() {
+        let texts = [Some("a red shirt")];
+        let labels = vec!["a".to_string()];
+        let schema = crate::json_schema::JsonSchema::parse(r#"{"type": "object"}"#).unwrap();
+        let tasks = [
+            extract(&["color"]),
+            LanguageModelTask::Classify { labels },
+            LanguageModelTask::Filter {
+                condition: String::new(),
+            },
+            LanguageModelTask::Complete { schema: None },
+            LanguageModelTask::Complete {
+                schema: Some(schema),
+            },
+        ];
+        let values = |values: &[&str]| {
+            TaskAnswer::Values(vec![values.iter().map(|value| value.to_string()).collect()])
+        };
+        for (answer, valid_for) in [
+            (values(&["red"]), vec![0]),
+            (values(&[]), vec![0]),
+            (values(&["red", "Red"]), vec![]),
+            (values(&[""]), vec![]),
+            (TaskAnswer::Values(Vec::new()), vec![]),
+            (TaskAnswer::Label(0), vec![1]),
+            (TaskAnswer::Label(1), vec![]),
+            (TaskAnswer::Condition(true), vec![2]),
+            (TaskAnswer::Text("[]".to_string()), vec![3]),
+            (TaskAnswer::Text("{}".to_string()), vec![3, 4]),
+        ] {
+            let found: Vec<usize> = (0..tasks.len())
+                .filter(|at| is_valid(&answer, &tasks[*at], &texts))
+                .collect();
+            assert_eq!(found, valid_for, "{answer:?}");
         }
     }
 

@@ -26,6 +26,8 @@ pub struct ServerAnswer {
     pub text: String,
     pub prompt_tokens: u64,
     pub completion_tokens: u64,
+    /// Whether a limit of tokens ended the answer.
+    pub is_cut: bool,
 }
 
 /// Reason of a request without an answer.
@@ -144,14 +146,14 @@ fn request_body(options: &EndpointOptions, body: AttemptBody<'_>) -> Value {
 }
 
 fn connection_error(error: &reqwest::Error, options: &EndpointOptions) -> AttemptError {
-    if error.is_timeout() {
+    // A connection may also time out. A body that ends too early is none of this kind.
+    let is_connection = error.is_connect();
+    if error.is_timeout() && !is_connection {
         return AttemptError::Temporary {
             message: format!("no answer within {:?}", options.timeout),
             retry_after: None,
         };
     }
-    // A body that ends too early: the server was reached.
-    let is_connection = error.is_connect();
     // The innermost cause, without the URL.
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
@@ -189,7 +191,8 @@ async fn read_body(
 
 fn parse_answer(bytes: &[u8]) -> Option<ServerAnswer> {
     let response: Value = serde_json::from_slice(bytes).ok()?;
-    let message = response.get("choices")?.get(0)?.get("message")?;
+    let choice = response.get("choices")?.get(0)?;
+    let message = choice.get("message")?;
     let tokens = |name: &str| {
         let usage = response.get("usage").and_then(|usage| usage.get(name));
         usage.and_then(Value::as_u64).unwrap_or(0)
@@ -202,6 +205,7 @@ fn parse_answer(bytes: &[u8]) -> Option<ServerAnswer> {
         },
         prompt_tokens: tokens("prompt_tokens"),
         completion_tokens: tokens("completion_tokens"),
+        is_cut: choice.get("finish_reason").and_then(Value::as_str) == Some("length"),
     })
 }
 

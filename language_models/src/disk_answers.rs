@@ -1,8 +1,9 @@
 //! Answers in a SQLite file. Failures of the file never fail a query.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use semql_inference::sync::lock;
@@ -12,8 +13,14 @@ use crate::answer_cache_key::AnswerKey;
 /// Name of the file.
 const FILE: &str = "answers.sqlite";
 
+/// Name of a file that is locked while the file is opened.
+const LOCK: &str = "answers.lock";
+
 /// Time to wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Pause between two attempts to open a file that is busy.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Version of the tables.
 const VERSION: i64 = 1;
@@ -33,7 +40,9 @@ impl DiskAnswers {
     pub fn open(folder: &Path) -> Result<Self, String> {
         std::fs::create_dir_all(folder).map_err(|e| e.to_string())?;
         let path = folder.join(FILE);
-        let connection = match open(&path) {
+        // Two processes would both create the file, or both replace a damaged one.
+        let _lock = acquire_lock(folder);
+        let connection = match open_when_free(&path) {
             Err(error) if is_damage(&error) => {
                 for suffix in ["", "-wal", "-shm"] {
                     let file = folder.join(format!("{FILE}{suffix}"));
@@ -42,7 +51,7 @@ impl DiskAnswers {
                         std::fs::rename(&file, &aside).map_err(|e| e.to_string())?;
                     }
                 }
-                open(&path)
+                open_when_free(&path)
             }
             opened => opened,
         };
@@ -71,6 +80,39 @@ impl DiskAnswers {
             // The answer is asked for again next time.
             let _ = statement.execute(params![key.as_slice(), answer]);
         }
+    }
+}
+
+/// Locks the folder for other processes until the file is dropped. `None` in a folder
+/// that cannot be written, or once another process takes too long.
+fn acquire_lock(folder: &Path) -> Option<File> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    let file = options.open(folder.join(LOCK)).ok()?;
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    while file.try_lock().is_err() {
+        if Instant::now() > deadline {
+            return None;
+        }
+        std::thread::sleep(BUSY_PAUSE);
+    }
+    Some(file)
+}
+
+/// Opens the file. SQLite reports some locks at once, in spite of the timeout.
+fn open_when_free(path: &Path) -> rusqlite::Result<Connection> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        let opened = open(path);
+        let code = opened.as_ref().err().and_then(|e| e.sqlite_error_code());
+        let is_busy = matches!(
+            code,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+        );
+        if !is_busy || Instant::now() > deadline {
+            return opened;
+        }
+        std::thread::sleep(BUSY_PAUSE);
     }
 }
 

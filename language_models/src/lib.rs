@@ -16,8 +16,10 @@ mod answer_cache;
 mod answer_cache_key;
 mod attempt;
 mod budget;
+mod circuit_breaker;
 #[cfg(feature = "disk-cache")]
 mod disk_answers;
+mod endpoint;
 mod executor;
 mod json_schema;
 mod json_text;
@@ -28,16 +30,19 @@ mod one_line;
 mod options;
 mod prompt;
 mod registry;
+mod request_context;
 mod response_format;
+mod row_requests;
 mod task;
 
 pub use answer_cache::AnswerCache;
 pub use budget::CallBudget;
 pub use json_schema::JsonSchema;
 pub use meter::{CallMeter, CallReading};
-pub use model::{LanguageModel, RequestContext};
+pub use model::LanguageModel;
 pub use options::{EndpointOptions, SchemaSupport};
 pub use registry::LanguageModelRegistry;
+pub use request_context::RequestContext;
 pub use task::{
     AttributeRequest, LanguageModelTask, RowAnswer, RowFailure, SourceTexts, TaskAnswer,
 };

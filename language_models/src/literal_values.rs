@@ -1,65 +1,132 @@
 //! Values of a language model as literal parts of texts.
 
-/// The part of one of the texts that equals `value`: as it is, else up to case and white
-/// space. `None` for a value in no text.
-pub fn literal_part(value: &str, texts: &[Option<&str>]) -> Option<String> {
-    let value = value.trim();
-    if value.is_empty() {
-        return None;
-    }
-    let texts = || texts.iter().flatten();
-    if texts().any(|text| text.contains(value)) {
-        return Some(value.to_string());
-    }
-    let wanted: Vec<char> = folded(value).map(|(c, _)| c).collect();
-    texts().find_map(|text| find_folded(text, &wanted))
+use std::cell::OnceCell;
+
+/// Texts of a row in which values are found.
+pub struct LiteralTexts<'a> {
+    texts: &'a [Option<&'a str>],
+    /// Made when a value is not found as it is.
+    folded: OnceCell<Vec<FoldedText<'a>>>,
 }
 
-/// Characters in lower case with the ends of their sources; white space as single spaces.
-fn folded(text: &str) -> impl Iterator<Item = (char, (usize, usize))> + '_ {
-    let mut after_space = false;
-    text.char_indices().flat_map(move |(at, c)| {
-        let place = (at, at + c.len_utf8());
-        let skip = c.is_whitespace() && after_space;
-        after_space = c.is_whitespace();
-        let folded = match (skip, c.is_whitespace()) {
-            (true, _) => None,
-            (false, true) => Some(' '.to_lowercase()),
-            (false, false) => Some(c.to_lowercase()),
+impl<'a> LiteralTexts<'a> {
+    pub fn new(texts: &'a [Option<&'a str>]) -> Self {
+        Self {
+            texts,
+            folded: OnceCell::new(),
+        }
+    }
+
+    /// The part of one of the texts that equals `value`: as it is, else up to case and
+    /// white space. `None` for a value in no text.
+    pub fn part(&self, value: &str) -> Option<String> {
+        let value = value.trim();
+        if value.is_empty() {
+            return None;
+        }
+        let mut texts = self.texts.iter().flatten();
+        if texts.any(|text| text.contains(value)) {
+            return Some(value.to_string());
+        }
+        let texts = self.texts.iter().flatten();
+        let folded = self
+            .folded
+            .get_or_init(|| texts.map(|text| FoldedText::new(text)).collect());
+        let wanted = FoldedText::new(value).folded;
+        folded.iter().find_map(|text| text.find(&wanted))
+    }
+}
+
+/// A text in lower case, with single spaces for white space.
+struct FoldedText<'a> {
+    text: &'a str,
+    folded: String,
+    /// Bytes at which characters begin, in the folded text and in the text.
+    places: Vec<(usize, usize)>,
+}
+
+impl<'a> FoldedText<'a> {
+    fn new(text: &'a str) -> Self {
+        let mut folded = String::with_capacity(text.len());
+        let mut places = Vec::with_capacity(text.len());
+        let mut after_space = false;
+        for (at, c) in text.char_indices() {
+            let is_space = c.is_whitespace();
+            if is_space && after_space {
+                continue;
+            }
+            after_space = is_space;
+            places.push((folded.len(), at));
+            match is_space {
+                true => folded.push(' '),
+                false => folded.extend(c.to_lowercase()),
+            }
+        }
+        Self {
+            text,
+            folded,
+            places,
+        }
+    }
+
+    /// The part of the text whose folded form contains `wanted`. A value ends with a
+    /// character, never with a space.
+    fn find(&self, wanted: &str) -> Option<String> {
+        let start = self.folded.find(wanted)?;
+        let source = |byte: usize| {
+            let place = self.places.partition_point(|(at, _)| *at <= byte);
+            self.places.get(place.checked_sub(1)?).map(|(_, at)| *at)
         };
-        folded.into_iter().flatten().map(move |c| (c, place))
-    })
-}
-
-fn find_folded(text: &str, wanted: &[char]) -> Option<String> {
-    let chars: Vec<(char, (usize, usize))> = folded(text).collect();
-    let starts = chars.windows(wanted.len());
-    let found = starts.into_iter().find(|window| {
-        window
-            .iter()
-            .zip(wanted)
-            .all(|((c, _), wanted)| c == wanted)
-    })?;
-    let (_, (start, _)) = found.first()?;
-    let (_, (_, end)) = found.last()?;
-    text.get(*start..*end).map(str::to_string)
+        let last = source(start + wanted.len().checked_sub(1)?)?;
+        let end = last + self.text.get(last..)?.chars().next()?.len_utf8();
+        self.text.get(source(start)?..end).map(str::to_string)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     #[test]
     fn values_get_the_spelling_of_the_text() {
         let texts = [Some("Dark \n Blue Dress"), None, Some("Größe 40")];
-        let part = |value| literal_part(value, &texts);
+        let texts = LiteralTexts::new(&texts);
+        let part = |value| texts.part(value);
         assert_eq!(part("Dress"), Some("Dress".to_string()));
         assert_eq!(part("dark blue"), Some("Dark \n Blue".to_string()));
+        assert_eq!(
+            part("dark  BLUE\tdress "),
+            Some("Dark \n Blue Dress".to_string())
+        );
         assert_eq!(part("GRÖSSE"), None);
         assert_eq!(part("GRÖßE 40"), Some("Größe 40".to_string()));
         assert_eq!(part("red"), None);
         assert_eq!(part("  "), None);
-        let long = "a".repeat(5000);
-        assert_eq!(literal_part(&long, &texts), None);
+        assert_eq!(part(&"a".repeat(5000)), None);
+    }
+
+    #[test]
+    fn characters_that_grow_in_lower_case_stay_whole() {
+        let texts = [Some("xİy \u{2003}K")];
+        let texts = LiteralTexts::new(&texts);
+        // The lower case of the letter has two characters.
+        for value in ["i\u{307}", "i", "\u{307}"] {
+            let part = texts.part(value);
+            assert_eq!(part.as_deref(), Some("İ"), "{value}");
+        }
+        assert_eq!(texts.part("X\u{130}Y k").as_deref(), Some("xİy \u{2003}K"));
+    }
+
+    #[test]
+    fn repetitive_texts_are_searched_in_linear_time() {
+        let text = "a".repeat(1 << 20);
+        let texts = [Some(text.as_str())];
+        let texts = LiteralTexts::new(&texts);
+        let value = format!("{}B", "A".repeat(1 << 19));
+        let start = Instant::now();
+        assert_eq!(texts.part(&value), None);
+        assert!(start.elapsed() < Duration::from_secs(5));
     }
 }

@@ -151,8 +151,13 @@ impl EndpointOptions {
                     Self::KEYS.join(", ")
                 )));
             };
-            set(&mut parsed, value.trim())
-                .map_err(|why| Error::Invalid(format!("{key} '{value}' {why}")))?;
+            set(&mut parsed, value.trim()).map_err(|why| {
+                Error::Invalid(match key.as_str() {
+                    // The value may be the key itself.
+                    "api_key_env" => format!("{key} {why}"),
+                    _ => format!("{key} '{value}' {why}"),
+                })
+            })?;
         }
         match parsed.model.is_empty() {
             true => Err(Error::Invalid(
@@ -162,15 +167,19 @@ impl EndpointOptions {
         }
     }
 
-    /// Whether a key would cross a network without encryption.
-    pub fn sends_key_in_clear(&self) -> bool {
-        let is_loopback = match self.location.host() {
+    /// Whether the endpoint is on this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        match self.location.host() {
             Some(Host::Domain(name)) => name == "localhost",
             Some(Host::Ipv4(address)) => address.is_loopback(),
             Some(Host::Ipv6(address)) => address.is_loopback(),
             None => false,
-        };
-        self.api_key_env.is_some() && self.location.scheme() == "http" && !is_loopback
+        }
+    }
+
+    /// Whether a key would cross a network without encryption.
+    pub fn sends_key_in_clear(&self) -> bool {
+        self.api_key_env.is_some() && self.location.scheme() == "http" && !self.is_loopback()
     }
 
     /// Address of the chat completions.
@@ -267,6 +276,11 @@ mod tests {
                 local,
                 vec![("model", "x"), ("api_key", "secret")],
                 "api_key_env",
+            ),
+            (
+                local,
+                vec![("model", "x"), ("api_key_env", "sk-secret")],
+                "name of an environment variable",
             ),
             (local, vec![("model", "x"), ("concurrency", "0")], "1 to 64"),
             (local, vec![("model", "x"), ("timeout", "soon")], "duration"),

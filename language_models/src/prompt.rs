@@ -30,8 +30,12 @@ impl Prompt {
                 let mut row = Map::new();
                 for (at, text) in texts.iter().enumerate() {
                     if let Some(text) = text {
-                        let name = columns.get(at).cloned();
-                        let name = name.unwrap_or_else(|| format!("text{}", at + 1));
+                        let name = columns.get(at).filter(|name| !row.contains_key(*name));
+                        let mut name = name.cloned().unwrap_or_else(|| format!("text{}", at + 1));
+                        // Two tables may have a column of this name.
+                        while row.contains_key(&name) {
+                            name.push('_');
+                        }
                         row.insert(name, Value::String(text.clone()));
                     }
                 }
@@ -135,6 +139,10 @@ mod tests {
         assert!(prompt.system.unwrap().contains("- \"color\": the color"));
         let schema = answer_schema(&task).unwrap();
         assert_eq!(schema["properties"]["color"]["type"], "array");
+        let all = ["a", "b", "c"].map(|text| Some(text.to_string()));
+        let names = ["title", "text3", "title"].map(str::to_string);
+        let prompt = Prompt::new(&task, &all, &names);
+        assert_eq!(prompt.user, r#"{"text3":"b","text3_":"c","title":"a"}"#);
         let free = LanguageModelTask::Complete { schema: None };
         let prompt = Prompt::new(&free, &texts, &[]);
         assert_eq!((prompt.system, answer_schema(&free)), (None, None));

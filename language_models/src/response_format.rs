@@ -1,7 +1,8 @@
 //! The form in which a server accepts the schema of an answer.
 
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::options::SchemaSupport;
@@ -20,6 +21,9 @@ const FORMATS: [ResponseFormat; 3] = [
     ResponseFormat::Unspecified,
 ];
 
+/// Words of errors about the form.
+const FORMAT_WORDS: [&str; 3] = ["format", "schema", "grammar"];
+
 impl ResponseFormat {
     /// The field `response_format` of a request; `None` without one.
     pub fn field(self, schema: &Value) -> Option<Value> {
@@ -34,10 +38,12 @@ impl ResponseFormat {
     }
 }
 
-/// The strictest form that a server has not refused.
+/// The form that a server has accepted, or the strictest.
 #[derive(Debug)]
 pub struct AcceptedFormat {
     position: AtomicU8,
+    /// Whether the server has answered in the form at `position`.
+    is_accepted: AtomicBool,
     may_fall_back: bool,
 }
 
@@ -48,42 +54,91 @@ impl AcceptedFormat {
                 SchemaSupport::Auto | SchemaSupport::On => 0,
                 SchemaSupport::Off => 2,
             }),
+            is_accepted: AtomicBool::new(false),
             may_fall_back: support == SchemaSupport::Auto,
         }
     }
 
+    /// The form of the next request.
     pub fn current(&self) -> ResponseFormat {
         FORMATS[usize::from(self.position.load(Relaxed)).min(FORMATS.len() - 1)]
     }
 
-    /// Records that the server refused a form. Returns whether a weaker one is left.
-    pub fn refuse(&self, refused: ResponseFormat) -> bool {
-        if !self.may_fall_back || refused == ResponseFormat::Unspecified {
-            return false;
+    /// Records that the server answered in a form. A stricter one is not used again.
+    pub fn accept(&self, format: ResponseFormat) {
+        self.position.fetch_max(format as u8, Relaxed);
+        self.is_accepted.store(true, Relaxed);
+    }
+
+    /// Whether the server may have refused the form rather than the row. Once it has
+    /// answered in a form, its error has to mention it.
+    pub fn may_be_refusal(
+        &self,
+        format: ResponseFormat,
+        status: StatusCode,
+        message: &str,
+    ) -> bool {
+        let is_of_request = matches!(
+            status,
+            StatusCode::BAD_REQUEST
+                | StatusCode::NOT_FOUND
+                | StatusCode::UNPROCESSABLE_ENTITY
+                | StatusCode::NOT_IMPLEMENTED
+        );
+        let is_known = self.is_accepted.load(Relaxed) && format >= self.current();
+        let message = message.to_lowercase();
+        is_of_request && (!is_known || FORMAT_WORDS.iter().any(|word| message.contains(word)))
+    }
+
+    /// The form for the same request after a refusal; `None` if none is left. The refusal
+    /// itself is not recorded: the row may be the reason.
+    pub fn weaker(&self, refused: ResponseFormat) -> Option<ResponseFormat> {
+        if !self.may_fall_back {
+            return None;
         }
-        // Requests at the same time may report the same refusal.
-        let next = refused as u8 + 1;
-        self.position.fetch_max(next, Relaxed);
-        true
+        let next = *FORMATS.get(refused as usize + 1)?;
+        // Another request may have found the form meanwhile.
+        let current = self.current();
+        Some(if current > next { current } else { next })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::ResponseFormat::{JsonObject, JsonSchema, Unspecified};
     use super::*;
 
     #[test]
     fn a_refused_form_gives_way_to_a_weaker_one() {
         let format = AcceptedFormat::new(SchemaSupport::Auto);
-        assert!(format.refuse(ResponseFormat::JsonSchema));
-        assert!(format.refuse(ResponseFormat::JsonSchema));
-        assert_eq!(format.current(), ResponseFormat::JsonObject);
-        assert!(format.refuse(ResponseFormat::JsonObject));
-        assert!(!format.refuse(format.current()));
-        assert!(!AcceptedFormat::new(SchemaSupport::On).refuse(ResponseFormat::JsonSchema));
+        assert_eq!(format.weaker(JsonSchema), Some(JsonObject));
+        assert_eq!(format.weaker(JsonObject), Some(Unspecified));
+        assert_eq!(format.weaker(Unspecified), None);
+        // None of them was the reason of the refusal.
+        assert_eq!(format.current(), JsonSchema);
+        format.accept(JsonObject);
+        assert_eq!(format.current(), JsonObject);
+        format.accept(JsonSchema);
+        assert_eq!(format.current(), JsonObject);
         assert_eq!(
-            AcceptedFormat::new(SchemaSupport::Off).current(),
-            ResponseFormat::Unspecified
+            AcceptedFormat::new(SchemaSupport::On).weaker(JsonSchema),
+            None
         );
+        let off = AcceptedFormat::new(SchemaSupport::Off);
+        assert_eq!(off.current(), Unspecified);
+    }
+
+    #[test]
+    fn an_accepted_form_is_refused_by_name_alone() {
+        let format = AcceptedFormat::new(SchemaSupport::Auto);
+        let refuses = |form, message| format.may_be_refusal(form, StatusCode::BAD_REQUEST, message);
+        assert!(refuses(JsonSchema, "the text is too long"));
+        assert!(!format.may_be_refusal(JsonSchema, StatusCode::UNAUTHORIZED, "format"));
+        format.accept(JsonSchema);
+        assert!(!refuses(JsonSchema, "the text is too long"));
+        assert!(refuses(JsonSchema, "invalid JSON Schema"));
+        format.accept(JsonObject);
+        assert!(refuses(JsonSchema, "no"));
+        assert!(!refuses(JsonObject, "no"));
     }
 }
