@@ -1,16 +1,18 @@
 -- Features: brand, color, material and other attributes of the offers, taken from their
 -- texts by rules; counts, an average weight by category, and a chart.
 --
--- needs   out/products_with_category.parquet (03_categorize.sql); no model
+-- needs   out/products_with_category.parquet (03_categorize.sql), the attribute set
+--         sample_brands of data_dict.yaml; no model
 -- writes  out/products_with_features.parquet, out/colors.svg
 
--- The rules of the attribute set products run once for each offer.
+-- The rules of the attribute sets products and sample_brands run once for each offer.
 CREATE OR REPLACE TABLE extracted AS
 SELECT
     docid, title, text, category,
+    ai_extract(title, text, ['brand'], 'sample_brands') AS named,
     ai_extract_details(
         title, text,
-        ['brand', 'color', 'material', 'size', 'target_group', 'weight', 'volume', 'storage']
+        ['color', 'material', 'size', 'target_group', 'weight', 'volume', 'storage']
     ) AS found
 FROM products_with_category;
 
@@ -19,8 +21,7 @@ FROM products_with_category;
 COPY (
     SELECT
         docid, title, text, category,
-        -- Without a list of brands, lower scores are guesses by position.
-        CASE WHEN found['brand'][1]['score'] >= 0.8 THEN found['brand'][1]['normalized'] END AS brand,
+        named['brand'] AS brand,
         found['color'][1]['normalized'] AS color,
         found['material'][1]['normalized'] AS material,
         found['size'][1]['normalized'] AS size,

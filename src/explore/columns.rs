@@ -66,6 +66,23 @@ impl PageColumns {
             model,
         })
     }
+
+    /// Whether the page reads the column `name` already.
+    pub fn uses(&self, name: &str) -> bool {
+        let columns = [
+            &self.id,
+            &self.title,
+            &self.text,
+            &self.category,
+            &self.vector,
+            &self.cluster,
+            &self.x,
+            &self.y,
+        ];
+        columns
+            .into_iter()
+            .any(|column| column.as_deref() == Some(name))
+    }
 }
 
 fn existing(schema: &Schema, source: &str, option: &str, name: &str) -> Result<String> {

@@ -1,12 +1,12 @@
 //! The example statements of the SQL box.
 
 use super::columns::PageColumns;
-use super::page::ExampleStatement;
+use super::page::{ExampleStatement, Grouping};
 use super::query::ROWS;
 use crate::dictionary::sql::identifier;
 
 /// Returns the examples for a page of `source`.
-pub fn examples(source: &str, columns: &PageColumns) -> Vec<ExampleStatement> {
+pub fn examples(source: &str, columns: &PageColumns, groups: &[Grouping]) -> Vec<ExampleStatement> {
     let mut examples = vec![
         (
             "Products by category",
@@ -35,6 +35,15 @@ pub fn examples(source: &str, columns: &PageColumns) -> Vec<ExampleStatement> {
              FROM {ROWS}\nORDER BY similarity DESC\nLIMIT 20"
         );
         examples.insert(1, ("Nearest in meaning to a text", nearest));
+    }
+    let attribute = groups.iter().find_map(|group| group.attribute.as_deref());
+    if let Some(attribute) = attribute {
+        let column = identifier(attribute);
+        let counts = format!(
+            "SELECT {column}, count(*) AS products\nFROM {ROWS}\nWHERE {column} IS NOT NULL\n\
+             GROUP BY {column}\nORDER BY products DESC, {column}\nLIMIT 20"
+        );
+        examples.insert(1, ("Most frequent values of an attribute", counts));
     }
     let example = |(title, sql): (&str, String)| ExampleStatement {
         title: title.to_string(),

@@ -1,9 +1,10 @@
-//! The categories and clusters of the rows of a page.
+//! The categories, clusters and attributes of the rows of a page.
 
 use std::collections::{HashMap, HashSet};
 
 use arrow::array::RecordBatch;
 
+use super::attributes::AttributeColumn;
 use super::columns::PageColumns;
 use super::page::Grouping;
 use super::query::{MAX_NAME_CHARS, run_query, texts};
@@ -21,6 +22,7 @@ pub const CLUSTER: &str = "Cluster";
 pub async fn groupings(
     runner: &StatementRunner,
     columns: &PageColumns,
+    attributes: &[AttributeColumn],
     rows: &RecordBatch,
 ) -> Result<Vec<Grouping>> {
     let mut groupings = Vec::new();
@@ -34,6 +36,13 @@ pub async fn groupings(
             clusters = named_clusters(runner, clusters).await?;
         }
         groupings.push(Grouping::of(CLUSTER, &clusters));
+    }
+    for attribute in attributes {
+        let values = texts(rows, &attribute.name, MAX_NAME_CHARS)?;
+        if attribute.groups(&values) {
+            let grouping = Grouping::of(&attribute.label(), &values);
+            groupings.push(grouping.of_attribute(&attribute.name));
+        }
     }
     Ok(groupings)
 }

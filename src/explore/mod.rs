@@ -1,9 +1,10 @@
 //! `semql explore`: a page for exploring a table, served or as a file.
 //!
-//! `prepare` makes the data of a `page` from a table. `columns` chooses its columns,
-//! and `rows`, `words` and `groupings` run the queries of `queries/`, which
+//! `prepare` makes the data of a `page` from a table. `columns` and `attributes` choose
+//! its columns, and `rows`, `words` and `groupings` run the queries of `queries/`, which
 //! `template` fills. `html` and `server` deliver the page; `page/` is its code.
 
+mod attributes;
 mod columns;
 mod display_text;
 mod examples;

@@ -56,6 +56,8 @@ pub struct Grouping {
     pub names: Vec<Option<String>>,
     /// Index of the part of each row.
     pub codes: Vec<u16>,
+    /// Column of the table of rows with the values of an attribute.
+    pub attribute: Option<String>,
 }
 
 impl Grouping {
@@ -64,31 +66,45 @@ impl Grouping {
         for value in values {
             *counts.entry(value.as_deref()).or_default() += 1;
         }
-        let mut names: Vec<(Option<&str>, usize)> = counts.into_iter().collect();
-        // Rows without a value are last.
-        names.sort_by(|(a, n), (b, m)| a.is_none().cmp(&b.is_none()).then(m.cmp(n)).then(a.cmp(b)));
-        let others = names.len().saturating_sub(MAX_NAMES);
-        let codes: HashMap<Option<&str>, u16> = names
+        let no_value: Option<&str> = None;
+        let has_rows_without_value = counts.remove(&no_value).is_some();
+        let mut parts: Vec<(Option<&str>, usize)> = counts.into_iter().collect();
+        parts.sort_by(|(a, n), (b, m)| m.cmp(n).then(a.cmp(b)));
+        let others = parts.len().saturating_sub(MAX_NAMES);
+        let mut codes: HashMap<Option<&str>, u16> = parts
             .iter()
             .enumerate()
             .map(|(code, (name, _))| (*name, code.min(MAX_NAMES) as u16))
             .collect();
-        let codes = values
-            .iter()
-            .map(|value| codes[&value.as_deref()])
-            .collect();
-        names.truncate(MAX_NAMES);
-        let mut names: Vec<Option<String>> = names
+        parts.truncate(MAX_NAMES);
+        let mut names: Vec<Option<String>> = parts
             .into_iter()
             .map(|(name, _)| name.map(str::to_string))
             .collect();
         if others > 0 {
             names.push(Some(format!("{others} others")));
         }
+        if has_rows_without_value {
+            codes.insert(no_value, names.len() as u16);
+            names.push(None);
+        }
+        let codes = values
+            .iter()
+            .map(|value| codes[&value.as_deref()])
+            .collect();
         Self {
             one: one.to_string(),
             names,
             codes,
+            attribute: None,
+        }
+    }
+
+    /// Marks a partition by the values of the attribute in `column`.
+    pub fn of_attribute(self, column: &str) -> Self {
+        Self {
+            attribute: Some(column.to_string()),
+            ..self
         }
     }
 }
@@ -141,14 +157,14 @@ mod tests {
         let grouping = Grouping::of("Category", &values);
         assert_eq!(grouping.names, [Some("a".into()), Some("b".into()), None]);
         assert_eq!(grouping.codes, [1, 0, 2, 2, 2, 0]);
-        let many: Vec<Option<String>> = (0..150).map(|i| Some(format!("{i:03}"))).collect();
+        let mut many: Vec<Option<String>> = (0..150).map(|i| Some(format!("{i:03}"))).collect();
+        many.push(None);
         let grouping = Grouping::of("Category", &many);
-        assert_eq!(grouping.names.len(), MAX_NAMES + 1);
+        assert_eq!(grouping.names.len(), MAX_NAMES + 2);
         assert_eq!(grouping.names[MAX_NAMES].as_deref(), Some("50 others"));
-        assert_eq!(
-            (grouping.codes[99], grouping.codes[100], grouping.codes[149]),
-            (99, 100, 100)
-        );
+        assert_eq!(grouping.names[MAX_NAMES + 1], None);
+        let codes = [99, 100, 149, 150].map(|row| grouping.codes[row]);
+        assert_eq!(codes, [99, 100, 100, 101]);
     }
 
     #[test]

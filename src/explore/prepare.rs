@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::common::TableReference;
 
+use super::attributes::AttributeColumn;
 use super::columns::PageColumns;
 use super::examples::examples;
 use super::groupings::groupings;
@@ -29,6 +30,13 @@ pub struct PreparedPage {
     pub model: Option<String>,
 }
 
+/// Names of the attributes of the session's attribute sets.
+fn known_attributes(runner: &StatementRunner) -> Vec<String> {
+    let sets = runner.session().ai.attribute_sets();
+    let attributes = sets.iter().flat_map(|set| &set.attributes);
+    attributes.map(|attribute| attribute.name.clone()).collect()
+}
+
 /// Prepares the page of `source`, a file or a table.
 ///
 /// # Errors
@@ -43,9 +51,11 @@ pub async fn prepare(
     diagnose::check_table(runner.session(), &named).await?;
     let table = runner.session().ctx.table_provider(named).await?;
     let columns = PageColumns::of(&table.schema(), &source, &options)?;
+    let attributes = AttributeColumn::of(&table.schema(), &columns, &known_attributes(&runner));
     let steps = RowSteps {
         runner: &runner,
         columns: &columns,
+        attributes: &attributes,
         options: &options,
         source: &source,
         report: &report,
@@ -70,7 +80,7 @@ pub async fn prepare(
     } else {
         None
     };
-    let groups = groupings(&runner, &columns, &rows).await?;
+    let groups = groupings(&runner, &columns, &attributes, &rows).await?;
     let page = Page {
         summary: summary(&counts, rows.num_rows(), projection, &groups, &columns),
         made: format!("Made by semql {}.", env!("CARGO_PKG_VERSION")),
@@ -79,6 +89,7 @@ pub async fn prepare(
         ids: texts(&rows, "id", MAX_NAME_CHARS)?,
         x: unit_range(&floats(&rows, "x")?),
         y: unit_range(&floats(&rows, "y")?),
+        examples: examples(&source, &columns, &groups),
         groups,
         columns: SourceColumnNames {
             id: columns.id.clone(),
@@ -88,7 +99,6 @@ pub async fn prepare(
         best: MAX_SEARCH_RESULTS,
         meaning: why.is_none(),
         why,
-        examples: examples(&source, &columns),
         words,
         neighbours,
         source,

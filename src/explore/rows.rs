@@ -2,6 +2,7 @@
 
 use arrow::array::RecordBatch;
 
+use super::attributes::AttributeColumn;
 use super::columns::PageColumns;
 use super::query::{ROWS, replace_table, run_query};
 use super::template::{self, filled};
@@ -38,6 +39,7 @@ pub struct RowCounts {
 pub struct RowSteps<'a> {
     pub runner: &'a StatementRunner,
     pub columns: &'a PageColumns,
+    pub attributes: &'a [AttributeColumn],
     pub options: &'a ExploreArgs,
     pub source: &'a str,
     pub report: &'a StepReporter,
@@ -74,6 +76,10 @@ impl RowSteps<'_> {
                 extra += &format!(", CAST({} AS DOUBLE) AS {name}", identifier(from));
             }
         }
+        for AttributeColumn { name, sql, .. } in self.attributes {
+            let value = template::attribute(sql);
+            extra += &format!(", {value} AS {}", identifier(name));
+        }
         let values = [
             ("id", template::as_text(id.as_deref())),
             ("title", template::title(title.as_deref())),
@@ -108,7 +114,7 @@ impl RowSteps<'_> {
     pub async fn embed(&self) -> Result<()> {
         let has = |column: &Option<String>| column.is_some();
         let (category, vector) = (has(&self.columns.category), has(&self.columns.vector));
-        let (mut extra, mut condition) = (String::new(), String::new());
+        let (mut extra, mut condition) = (self.attribute_names(), String::new());
         if has(&self.columns.cluster) {
             extra += ", \"cluster\"";
         }
@@ -192,9 +198,23 @@ impl RowSteps<'_> {
             let rows = group_digits(rows as u64);
             (self.report)(&format!("Drawing the map of {rows} rows by {projection}"));
         }
-        let components = MAX_TSNE_COMPONENTS.min(rows).min(dims).to_string();
-        let sql = filled(query, &[("components", components)]);
+        let values = [
+            (
+                "components",
+                MAX_TSNE_COMPONENTS.min(rows).min(dims).to_string(),
+            ),
+            ("attributes", self.attribute_names()),
+        ];
+        let sql = filled(query, &values);
         Ok((self.replace_rows(&sql).await?, projection))
+    }
+
+    /// The columns of the attributes, each after a comma.
+    fn attribute_names(&self) -> String {
+        let names = self.attributes.iter();
+        names
+            .map(|attribute| format!(", {}", identifier(&attribute.name)))
+            .collect()
     }
 
     async fn count(&self) -> Result<usize> {

@@ -17,6 +17,9 @@ pub const WORDS_MAP: &str = include_str!("queries/words_map.sql");
 const MAX_TITLE_CHARS: usize = 2_000;
 const MAX_TEXT_CHARS: usize = 8_000;
 
+/// Characters of the value of an attribute.
+const MAX_ATTRIBUTE_CHARS: usize = 200;
+
 /// Replaces `{name}` in `query` by the value of each name. Values are not expanded.
 pub fn filled<V: AsRef<str>>(query: &str, values: &[(&str, V)]) -> String {
     let mut sql = String::with_capacity(query.len());
@@ -46,11 +49,21 @@ pub fn text(column: Option<&str>) -> String {
     trimmed(column, MAX_TEXT_CHARS)
 }
 
+/// SQL expression of the value of an attribute; NULL if it is blank.
+pub fn attribute(sql: &str) -> String {
+    non_blank(&format!("CAST({sql} AS VARCHAR)"), MAX_ATTRIBUTE_CHARS)
+}
+
 fn trimmed(column: Option<&str>, max_chars: usize) -> String {
+    let text = as_text(column);
     match column {
-        Some(_) => format!("nullif(left(btrim({}), {max_chars}), '')", as_text(column)),
-        None => as_text(None),
+        Some(_) => non_blank(&text, max_chars),
+        None => text,
     }
+}
+
+fn non_blank(text: &str, max_chars: usize) -> String {
+    format!("nullif(left(btrim({text}), {max_chars}), '')")
 }
 
 /// SQL expression of a column as text; NULL without a column.

@@ -456,3 +456,34 @@ fn columns_of_the_table_are_used_and_large_tables_are_sampled() {
         "the sample is fixed"
     );
 }
+
+#[test]
+fn attributes_group_the_rows_of_a_page() {
+    let folder = offers();
+    let sql = "COPY (SELECT docid, title, category, \
+        CASE WHEN docid = 'D0' THEN 'Solano' END AS brand, docid || '!' AS note, \
+        ai_extract(description, ['color']) AS found, \
+        ai_extract_details(description, ['material']) AS details \
+        FROM 'offers.jsonl' WHERE docid LIKE 'D%') TO 'made.parquet'";
+    let copied = semql(folder.path(), &["-c", sql]);
+    assert_eq!(copied.code, Some(0), "{}", copied.err);
+    let explorer = Explorer::start(folder.path(), &["made.parquet"]);
+    let data = explorer.get("/api/data").json();
+    let groups = data["groups"].as_array().unwrap();
+    let labels: Vec<&str> = groups.iter().map(|g| g["one"].as_str().unwrap()).collect();
+    assert_eq!(
+        labels,
+        ["Category", "Cluster", "Brand", "Color", "Material"],
+        "no two notes are equal"
+    );
+    assert_eq!(groups[0]["attribute"], serde_json::Value::Null);
+    assert_eq!(groups[2]["names"], serde_json::json!(["Solano", null]));
+    assert_eq!(groups[3]["attribute"], "color");
+    let colors = serde_json::json!(["blue", "green", "red", "white"]);
+    assert_eq!(groups[3]["names"], colors);
+    assert_eq!(groups[4]["names"], serde_json::json!(["cotton", null]));
+    let counted = explorer
+        .sql("SELECT count(*) AS n FROM explored WHERE color = 'blue' AND material IS NULL")
+        .json();
+    assert_eq!(counted["rows"][0], serde_json::json!(["10"]));
+}

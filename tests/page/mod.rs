@@ -6,6 +6,7 @@ pub mod explorer;
 use browser::Browser;
 use explorer::{Explorer, explore, offers};
 
+use crate::cli::semql;
 use crate::support::process;
 
 const ENTER: &str = "\u{e007}";
@@ -220,6 +221,50 @@ fn a_file_searches_words_and_shows_the_same_map() {
     browser.until("document.querySelectorAll('#details-body .near li').length === 10");
     assert_eq!(browser.value("document.title"), "offers.jsonl · semql");
     assert_requests(&browser, &[&url, "data:"]);
+}
+
+#[test]
+fn attributes_filter_and_colour_the_products() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let folder = offers();
+    let sql = "COPY (SELECT *, ai_extract(description, ['color']) AS found FROM 'offers.jsonl') \
+        TO 'found.parquet'";
+    let copied = semql(folder.path(), &["-c", sql]);
+    assert_eq!(copied.code, Some(0), "{}", copied.err);
+    let explorer = Explorer::start(folder.path(), &["found.parquet"]);
+    browser.open(&explorer.address());
+    let headers = "[...document.querySelectorAll('#table th')].map((it) => it.textContent)";
+    let names = |names: &[&str]| serde_json::json!(names);
+    assert_eq!(
+        browser.value(headers),
+        names(&["title", "Category", "Cluster", "description", "docid"]),
+        "attributes that are not in use have no column"
+    );
+    browser.click("#group-choice button:nth-child(3)");
+    assert_eq!(
+        browser.value(headers),
+        names(&[
+            "title",
+            "Category",
+            "Cluster",
+            "Color",
+            "description",
+            "docid"
+        ])
+    );
+    browser.click("#bars li:nth-child(1) button");
+    browser.until("document.getElementById('rows-count').textContent.endsWith('of 15 products')");
+    browser.value("selectRow(table.order[0])");
+    browser.until("document.querySelector('.facts')?.textContent.includes('Color: blue')");
+    let without_color = "data.groups[2].codes.findIndex((code) => code === 4)";
+    browser.value(&format!("selectRow({without_color})"));
+    browser.until("!document.querySelector('.facts').textContent.includes('Color')");
+    assert_requests(
+        &browser,
+        &[&format!("http://127.0.0.1:{}/", explorer.port), "data:"],
+    );
 }
 
 #[test]

@@ -55,7 +55,7 @@ function showDetails() {
     return;
   }
   const facts = createNode("div", "facts");
-  for (const group of data.groups) {
+  for (const group of data.groups.filter((group) => hasPart(group, row))) {
     facts.append(fact(group.one, nameOf(group, group.codes[row]), swatch(group.codes[row], group)));
   }
   if (data.ids[row] !== null) facts.append(fact(data.columns.id, data.ids[row]));

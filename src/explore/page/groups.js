@@ -42,7 +42,8 @@ function showBars() {
   element("groups-note").textContent = group ? "Choose one or more to filter the products." : "This table has no categories.";
   if (!group) return;
   const counts = countsNow(state.group);
-  const most = Math.max(1, ...counts);
+  // Rows without a value can be most of them, so they do not set the scale.
+  const most = Math.max(1, ...counts.filter((_, code) => group.names[code] !== null));
   group.names.forEach((name, code) => {
     const pressed = state.selectedCodes[state.group].has(code);
     const button = createNode("button");
@@ -50,7 +51,7 @@ function showBars() {
     button.dataset.code = code;
     button.setAttribute("aria-pressed", String(pressed));
     const fill = createNode("span", "fill");
-    fill.style.width = (100 * counts[code]) / most + "%";
+    fill.style.width = Math.min(100, (100 * counts[code]) / most) + "%";
     fill.hidden = counts[code] === 0;
     fill.style.background = colourOf(code, group);
     const track = createNode("span", "track");

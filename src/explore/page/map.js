@@ -276,7 +276,7 @@ function showTip(row) {
   tip.hidden = row < 0;
   if (row < 0) return;
   tip.replaceChildren(createDataNode("div", "", truncate(titleOf(row), 140)));
-  for (const group of data.groups) tip.append(createDataNode("div", "second", nameOf(group, group.codes[row])));
+  for (const group of shownGroups().map((at) => data.groups[at])) tip.append(createDataNode("div", "second", nameOf(group, group.codes[row])));
   const view = map.view;
   const x = view.screenX(data.x[row]), y = view.screenY(data.y[row]);
   const width = tip.offsetWidth, height = tip.offsetHeight;
@@ -303,7 +303,7 @@ function mapKey(event) {
     map.cursor = next;
     map.view.reveal(data.x[next], data.y[next]);
     map.view.paint();
-    const groups = data.groups.map((group) => nameOf(group, group.codes[next]));
+    const groups = shownGroups().map((at) => nameOf(data.groups[at], data.groups[at].codes[next]));
     announce([titleOf(next).slice(0, 160), ...groups].join(", "));
   } else if (event.key === "Enter" || event.key === " ") {
     event.preventDefault();

@@ -82,6 +82,18 @@ function titleOf(row) {
   return data.titles[row] || data.texts[row].slice(0, 120) || "(no title)";
 }
 
+// Indexes of the groups that a row of the page has room for. Of the attributes, those
+// in use.
+function shownGroups() {
+  const inUse = (at) => at === state.group || state.selectedCodes[at].size > 0;
+  return [...data.groups.keys()].filter((at) => data.groups[at].attribute === null || inUse(at));
+}
+
+// Whether the details of a row mention the group: not for an attribute without a value.
+function hasPart(group, row) {
+  return group.attribute === null || group.names[group.codes[row]] !== null;
+}
+
 function nameOf(group, code) {
   return group.names[code] ?? "(none)";
 }

@@ -15,7 +15,8 @@ function columnsOf() {
     columns.push({ name: "Similarity", key: "score", number: true, text: (row) => of.get(row).toFixed(2), value: (row) => -of.get(row) });
   }
   columns.push({ name: data.columns.title ?? data.columns.text ?? "title", key: "title", title: true, text: titleOf });
-  for (const [at, group] of data.groups.entries()) {
+  for (const at of shownGroups()) {
+    const group = data.groups[at];
     columns.push({ name: group.one, key: "group" + at, text: (row) => nameOf(group, group.codes[row]), group });
   }
   if (data.columns.text && data.columns.title) columns.push({ name: data.columns.text, key: "text", text: (row) => truncate(data.texts[row], 140), soft: true });
@@ -145,9 +146,11 @@ onChange((what) => {
   if (!data.rows) return;
   if (what === "filter") {
     table.page = 0;
-    if (table.by === "score" && !state.found?.scores) table.by = null;
-    orderRows();
     showChips();
+  }
+  if (what !== "selected") {
+    if (!columnsOf().some((column) => column.key === table.by)) table.by = null;
+    orderRows();
   }
   if (what === "selected") {
     for (const line of element("table").tBodies[0].rows) line.classList.toggle("selected", Number(line.dataset.row) === state.selected);
