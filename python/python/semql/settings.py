@@ -28,6 +28,9 @@ class Settings(TypedDict, total=False):
     mode: str | None
     fast_agreement: float | None
     fast_escalation: float | None
+    extractor: str | None
+    attributes: str | None
+    max_calls: int | None
     seed: int | None
     index_recall: float | None
     on_error: str | None
