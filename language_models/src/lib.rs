@@ -38,6 +38,7 @@ mod task;
 pub use answer_cache::AnswerCache;
 pub use budget::CallBudget;
 pub use json_schema::JsonSchema;
+pub use literal_values::is_of_whole_words;
 pub use meter::{CallMeter, CallReading};
 pub use model::LanguageModel;
 pub use options::{EndpointOptions, SchemaSupport};

@@ -91,7 +91,7 @@ pub fn token_range(tokens: &[Token], start: usize, end: usize) -> Option<(usize,
 
 #[cfg(test)]
 mod tests {
-    use super::super::tokens::tokenize;
+    use super::super::tokens::WordSplits;
     use super::*;
 
     #[test]
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn ranges_have_whole_tokens() {
-        let tokens = tokenize("8GB, red");
+        let tokens = WordSplits::default().tokenize("8GB, red");
         assert_eq!(token_range(&tokens, 0, 3), Some((0, 1)));
         assert_eq!(token_range(&tokens, 0, 4), Some((0, 2)));
         assert_eq!(token_range(&tokens, 0, 1), None);

@@ -2,53 +2,58 @@
 
 use std::collections::HashSet;
 
+use half::f16;
 use semql_inference::Result;
-use semql_inference::parallel::parallel_for_each;
 use semql_inference::progress::ProgressSink;
 
+use super::candidates::Candidate;
 use super::context::ContextVocabulary;
 use super::corpus::{Corpus, CorpusRow};
 use super::crf::{
-    CrfOptions, LabelSet, LabelledSequence, Lattice, TransitionFactors, Weights, probable_spans,
-    train_weights,
+    CrfOptions, FeatureRows, LabelSet, LabelledSequence, Lattice, TransitionFactors, Weights,
+    probable_spans, train_weights,
 };
 use super::feature_index::FeatureIndex;
-use super::features::{FeatureHash, TextFeatures, word_hashes};
-use super::hashing::mix;
-use super::lexicon::{GroupValues, ValueLexicon};
-use super::spans::Candidate;
-use super::tokens::{Token, tokenize};
+use super::features::TextFeatures;
+use super::hashing::HashedSet;
+use super::lexicon::ValueLexicon;
+use super::token_hashes::{TokenHashes, lexicon_tokens, token_hashes, word_hashes};
+use super::tokens::{Token, WordSplits};
 
 /// Probability below which a span is no candidate.
-const MIN_PROBABILITY: f64 = 0.03;
+const MIN_PROBABILITY: f32 = 0.02;
 
 /// Weights that are smaller have no effect.
-const MIN_WEIGHT: f32 = 1e-3;
+const MIN_WEIGHT: f32 = 0.03;
 
 /// Learnt parts of an extractor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExtractorCore {
     pub attributes: usize,
+    pub splits: WordSplits,
     pub lexicon: ValueLexicon,
     pub index: FeatureIndex,
     pub weights: Weights,
     pub contexts: ContextVocabulary,
+    /// By label set and attribute: the share of labelled rows with a value.
+    pub rates: Vec<Vec<f32>>,
 }
 
 /// A text of a row, without labels.
-pub struct SourceText<'a> {
-    pub text: &'a str,
+pub struct SourceText {
     pub tokens: Vec<Token>,
-    pub words: HashSet<u64>,
+    pub hashes: Vec<TokenHashes>,
+    pub words: HashedSet,
 }
 
-impl<'a> SourceText<'a> {
-    pub fn new(text: &'a str) -> Self {
-        let tokens = tokenize(text);
+impl SourceText {
+    pub fn new(text: &str, splits: WordSplits) -> Self {
+        let tokens = splits.tokenize(text);
+        let hashes = token_hashes(text, &tokens);
         Self {
-            text,
-            words: word_hashes(text, &tokens),
+            words: word_hashes(&hashes),
             tokens,
+            hashes,
         }
     }
 }
@@ -76,47 +81,37 @@ impl ExtractorCore {
         let groups: HashSet<usize> = rows.iter().map(|row| row.group).collect();
         let mut groups: Vec<usize> = groups.into_iter().collect();
         groups.sort_unstable();
-        let lexicon = ValueLexicon::new(groups.into_iter().map(|group| &corpus.groups[group]));
-        let mut hashed: Vec<Vec<Vec<Vec<FeatureHash>>>> = vec![Vec::new(); rows.len()];
-        parallel_for_each(hashed.iter_mut().zip(rows), |(hashed, row)| {
-            let own = &corpus.groups[row.group];
-            let context = row.context.map(|at| corpus.contexts.contexts[at].0);
-            *hashed = corpus_row_features(row, context, &lexicon, Some(own));
-        });
+        let texts: Vec<(usize, Vec<_>)> = rows
+            .iter()
+            .flat_map(|row| {
+                row.texts
+                    .iter()
+                    .flatten()
+                    .map(|text| (row.group, lexicon_tokens(&text.hashes)))
+            })
+            .collect();
+        let lexicon = ValueLexicon::new(
+            groups.into_iter().map(|group| &corpus.groups[group]),
+            texts
+                .iter()
+                .map(|(group, tokens)| (*group, tokens.as_slice())),
+        );
         let mut index = FeatureIndex::default();
         let mut sequences = Vec::new();
-        for (row, hashed) in rows.iter().zip(hashed) {
-            let texts = row.texts.iter().flatten();
-            for (text, tokens) in texts.zip(hashed) {
-                let tokens: Vec<Vec<u32>> = tokens
-                    .into_iter()
-                    .map(|features| features.into_iter().map(|hash| index.add(hash)).collect())
-                    .collect();
-                if !tokens.is_empty() {
-                    sequences.push(LabelledSequence {
-                        tokens,
-                        labels: text.labels.clone(),
-                        set: row.context.map_or(0, |at| at + 1),
-                    });
-                }
-            }
+        for row in rows {
+            add_sequences(corpus, row, &lexicon, &mut index, &mut sequences);
         }
         let sets = label_sets(corpus.attributes, &corpus.contexts);
         let (attributes, features) = (corpus.attributes, index.hashes().len());
-        let weights = train_weights(
-            sequences.iter().collect(),
-            &sets,
-            attributes,
-            features,
-            options,
-            progress,
-        )?;
+        let weights = train_weights(&sequences, &sets, attributes, features, options, progress)?;
         let core = Self {
             attributes,
+            splits: corpus.splits,
             lexicon,
             index,
             weights,
             contexts: corpus.contexts.clone(),
+            rates: value_rates(corpus, rows),
         };
         Ok(core.pruned())
     }
@@ -130,7 +125,8 @@ impl ExtractorCore {
             for at in self.weights.range(feature as u32) {
                 if self.weights.values[at].abs() >= MIN_WEIGHT {
                     labels.push(self.weights.labels[at]);
-                    values.push(self.weights.values[at]);
+                    // The precision of the model file.
+                    values.push(f16::from_f32(self.weights.values[at]).to_f32());
                 }
             }
             if labels.len() > before {
@@ -150,106 +146,140 @@ impl ExtractorCore {
         }
     }
 
-    /// Candidates of a row. `sets` and `factors` are those of the core.
+    /// Candidates of a row.
     pub fn candidates(
         &self,
-        texts: &[Option<SourceText<'_>>],
+        texts: &[Option<SourceText>],
         context: Option<u64>,
-        decoder: &Decoder,
-        lattice: &mut Lattice,
-    ) -> Vec<Candidate> {
-        let set = context
-            .and_then(|hash| self.contexts.get(hash))
-            .map_or(0, |at| at + 1);
+        decoder: &mut Decoder,
+        sets: &DecoderSets,
+    ) -> RowCandidates {
+        let known = context.and_then(|hash| self.contexts.get(hash));
+        let words = || texts.iter().flatten().flat_map(|text| &text.words);
+        let position = known.or_else(|| self.contexts.guess(words()));
+        let context = position.map(|at| self.contexts.contexts[at].hash);
+        let position = position.map_or(0, |at| at + 1);
+        let (set, factors) = (&sets.sets[position], &sets.factors[position]);
         let mut candidates = Vec::new();
         for (column, text) in texts.iter().enumerate() {
-            let Some(text) = text else {
+            let Some(text) = text.as_ref().filter(|text| !text.tokens.is_empty()) else {
                 continue;
             };
-            let other_words = other_words(texts, column);
+            let others = texts.iter().enumerate().filter(|(at, _)| *at != column);
+            let others = others.filter_map(|(_, text)| text.as_ref());
             let features = TextFeatures {
-                text: text.text,
-                tokens: &text.tokens,
+                tokens: &text.hashes,
                 column,
                 context,
-                other_words: &other_words,
+                other_words: &others.flat_map(|text| text.words.iter().copied()).collect(),
             };
-            let hashed = features.features(&self.lexicon, None);
-            let known = |hashes: Vec<FeatureHash>| {
-                let known = hashes.into_iter().filter_map(|hash| self.index.get(hash));
-                known.collect::<Vec<u32>>()
-            };
-            let tokens: Vec<Vec<u32>> = hashed.into_iter().map(known).collect();
-            if tokens.is_empty() {
-                continue;
-            }
-            let (set, factors) = (&decoder.sets[set], &decoder.factors[set]);
-            lattice.compute(&self.weights, &tokens, set, factors);
-            for span in probable_spans(lattice, set, factors, MIN_PROBABILITY) {
+            let tokens = &mut decoder.tokens;
+            tokens.clear();
+            features.features(&self.lexicon, None, |hashes| {
+                tokens.push(hashes.iter().filter_map(|hash| self.index.get(*hash)));
+            });
+            decoder.lattice.compute(&self.weights, tokens, set, factors);
+            let lexicon_tokens = lexicon_tokens(&text.hashes);
+            for span in probable_spans(&decoder.lattice, set, factors, MIN_PROBABILITY) {
+                let value = &lexicon_tokens[span.first..span.end];
+                let (groups, occurrences) = self.lexicon.value_groups(value, span.attribute);
                 candidates.push(Candidate {
                     attribute: span.attribute,
                     column,
                     start: text.tokens[span.first].start,
                     end: text.tokens[span.end - 1].end,
+                    tokens: span.end - span.first,
                     probability: span.probability,
+                    groups,
+                    occurrences,
                 });
             }
         }
-        candidates
+        RowCandidates {
+            candidates,
+            set: position,
+        }
     }
 }
 
+/// Candidates of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowCandidates {
+    pub candidates: Vec<Candidate>,
+    /// Position of the label set of the row.
+    pub set: usize,
+}
+
+/// By label set and attribute: the share of labelled rows with a value.
+fn value_rates(corpus: &Corpus, rows: &[&CorpusRow]) -> Vec<Vec<f32>> {
+    let mut counts =
+        vec![vec![(0_u32, 0_u32); corpus.attributes]; corpus.contexts.contexts.len() + 1];
+    for row in rows {
+        for set in std::iter::once(0).chain(row.context.map(|at| at + 1)) {
+            for (count, values) in counts[set].iter_mut().zip(&row.values) {
+                if let Some(values) = values {
+                    *count = (count.0 + 1, count.1 + u32::from(!values.is_empty()));
+                }
+            }
+        }
+    }
+    let rate = |(rows, valued): (u32, u32)| valued as f32 / rows.max(1) as f32;
+    counts
+        .into_iter()
+        .map(|set| set.into_iter().map(rate).collect())
+        .collect()
+}
+
 /// Label sets of a core, with their transition factors.
-pub struct Decoder {
+pub struct DecoderSets {
     sets: Vec<LabelSet>,
     factors: Vec<TransitionFactors>,
 }
 
-impl Decoder {
+impl DecoderSets {
     pub fn new(core: &ExtractorCore) -> Self {
         let sets = label_sets(core.attributes, &core.contexts);
-        let factors = sets
-            .iter()
-            .map(|set| core.weights.transitions(set))
-            .collect();
+        let factors = sets.iter().map(|set| core.weights.factors(set)).collect();
         Self { sets, factors }
     }
 }
 
-fn other_words(texts: &[Option<SourceText<'_>>], column: usize) -> HashSet<u64> {
-    let others = texts.iter().enumerate().filter(|(at, _)| *at != column);
-    let others = others.filter_map(|(_, text)| text.as_ref());
-    others.flat_map(|text| text.words.iter().copied()).collect()
+/// Buffers of a decoder.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    lattice: Lattice,
+    tokens: FeatureRows,
 }
 
-/// By text and token: the features of a row of the corpus.
-fn corpus_row_features(
+/// Adds the labelled sequences of a row.
+fn add_sequences(
+    corpus: &Corpus,
     row: &CorpusRow,
-    context: Option<u64>,
     lexicon: &ValueLexicon,
-    own: Option<&GroupValues>,
-) -> Vec<Vec<Vec<FeatureHash>>> {
-    let mut features = Vec::new();
+    index: &mut FeatureIndex,
+    sequences: &mut Vec<LabelledSequence>,
+) {
+    let context = row.context.map(|at| corpus.contexts.contexts[at].hash);
     for (column, text) in row.texts.iter().enumerate() {
-        let Some(text) = text else {
+        let Some(text) = text.as_ref().filter(|text| !text.tokens.is_empty()) else {
             continue;
         };
         let others = row.texts.iter().enumerate().filter(|(at, _)| *at != column);
         let others = others.filter_map(|(_, text)| text.as_ref());
-        let other_words = others.flat_map(|text| text.words.iter().copied()).collect();
-        let of_text = TextFeatures {
-            text: &text.text,
-            tokens: &text.tokens,
+        let features = TextFeatures {
+            tokens: &text.hashes,
             column,
             context,
-            other_words: &other_words,
+            other_words: &others.flat_map(|text| text.words.iter().copied()).collect(),
         };
-        features.push(of_text.features(lexicon, own));
+        let mut tokens = FeatureRows::default();
+        features.features(lexicon, Some(&corpus.groups[row.group]), |hashes| {
+            tokens.push(hashes.iter().map(|hash| index.add(*hash)));
+        });
+        sequences.push(LabelledSequence {
+            tokens,
+            labels: text.labels.clone(),
+            set: row.context.map_or(0, |at| at + 1),
+        });
     }
-    features
-}
-
-/// Order of the folds: a hash of the group and the seed.
-pub fn fold_of(group: usize, seed: u64, folds: usize) -> usize {
-    (mix(seed, group as u64) % folds as u64) as usize
 }

@@ -41,6 +41,14 @@ impl ValueCounts {
         self.missed += other.missed;
     }
 
+    /// The sum of counts.
+    pub fn total(counts: &[Self]) -> Self {
+        counts.iter().fold(Self::default(), |mut sum, counts| {
+            sum.merge(counts);
+            sum
+        })
+    }
+
     /// Precision, recall and F1; 0 without values.
     pub fn quality(&self) -> Quality {
         let share = |of: u64| self.right as f64 / of.max(1) as f64;

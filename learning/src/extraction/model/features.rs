@@ -1,10 +1,9 @@
 //! Features of the tokens of a text.
 
-use std::collections::HashSet;
-
-use super::hashing::{hash_chars, hash_text, mix};
+use super::hashing::{HashedSet, mix};
+use super::layout::{TokenLayout, layout};
 use super::lexicon::{GroupValues, LexiconMatch, ValueLexicon};
-use super::tokens::Token;
+use super::token_hashes::{NO_AFFIX, TokenHashes, lexicon_tokens};
 
 /// Hash of a feature.
 pub type FeatureHash = u64;
@@ -15,164 +14,175 @@ const EDGE: u64 = 0x1234_5678_9ABC_DEF1;
 /// Tokens before a token in which a cue such as `Color:` is looked for.
 const CUE_DISTANCE: usize = 6;
 
-/// Characters of a shape.
-const MAX_SHAPE: usize = 8;
-
 /// A text with what its features need.
 pub struct TextFeatures<'a> {
-    pub text: &'a str,
-    pub tokens: &'a [Token],
+    pub tokens: &'a [TokenHashes],
     /// Position of the text among those of the row.
     pub column: usize,
     /// Hash of the context of the row; `None` without one.
     pub context: Option<u64>,
     /// Words of the other texts of the row.
-    pub other_words: &'a HashSet<u64>,
-}
-
-/// Hashes of a token.
-struct TokenHashes {
-    word: u64,
-    shape: u64,
-    /// The word with each digit as 0.
-    digits: u64,
-    is_mark: bool,
-}
-
-/// Hashes of the words of a text.
-pub fn word_hashes(text: &str, tokens: &[Token]) -> HashSet<u64> {
-    let words = tokens.iter().map(|token| &text[token.start..token.end]);
-    words
-        .filter(|word| word.chars().any(char::is_alphanumeric))
-        .map(hash_text)
-        .collect()
-}
-
-fn token_hashes(word: &str) -> TokenHashes {
-    let shape = word.chars().take(MAX_SHAPE).map(|c| match c {
-        c if c.is_uppercase() => 'X',
-        c if c.is_alphabetic() => 'x',
-        c if c.is_numeric() => '9',
-        c => c,
-    });
-    let digits = word.chars().map(|c| match c {
-        c if c.is_numeric() => '0',
-        c if c.is_ascii() => c.to_ascii_lowercase(),
-        c => c.to_lowercase().next().unwrap_or(c),
-    });
-    TokenHashes {
-        word: hash_text(word),
-        shape: hash_chars(shape),
-        digits: hash_chars(digits),
-        is_mark: !word.chars().any(char::is_alphanumeric),
-    }
+    pub other_words: &'a HashedSet,
 }
 
 impl TextFeatures<'_> {
-    /// The features of each token. Values of `own` count one group less in the lexicon.
+    /// Calls `add` with the features of each token. Values of `own`, the group of the
+    /// text, count one group less in the lexicon.
     pub fn features(
         &self,
         lexicon: &ValueLexicon,
         own: Option<&GroupValues>,
-    ) -> Vec<Vec<FeatureHash>> {
-        let words: Vec<&str> = self
-            .tokens
-            .iter()
-            .map(|token| &self.text[token.start..token.end])
-            .collect();
-        let hashes: Vec<TokenHashes> = words.iter().map(|word| token_hashes(word)).collect();
-        let matches = lexicon.matches(self.text, self.tokens, own);
-        let of_tokens = lexicon_features(&matches, words.len());
-        let mut all = Vec::with_capacity(words.len());
+        mut add: impl FnMut(&mut Vec<FeatureHash>),
+    ) {
+        let matches = lexicon.matches(&lexicon_tokens(self.tokens), own);
+        let of_tokens = lexicon_features(&matches, self.tokens.len());
+        let layout = layout(self.tokens);
+        let mut features = Vec::with_capacity(128);
         let mut cue: Option<(usize, u64)> = None;
         for (at, lexical) in of_tokens.into_iter().enumerate() {
-            if words[at] == ":" && at > 0 {
-                cue = Some((at, hashes[at - 1].word));
+            if self.tokens[at].is_colon && at > 0 {
+                cue = Some((at, self.tokens[at - 1].word));
             }
             let near = cue.filter(|(of, _)| at > *of && at - of <= CUE_DISTANCE);
-            let mut features = self.token(at, &words, &hashes, near);
-            self.add_lexical(lexical, &mut features);
+            features.clear();
+            self.add_words(at, &mut features);
+            self.add_token(at, near, &mut features);
+            self.add_layout(at, &layout[at], &mut features);
+            self.add_context(at, &mut features);
+            self.add_lexical(at, lexical, lexicon, own, &mut features);
             features.sort_unstable();
             features.dedup();
-            all.push(features);
+            add(&mut features);
         }
-        all
     }
 
-    fn token(
-        &self,
-        at: usize,
-        words: &[&str],
-        hashes: &[TokenHashes],
-        cue: Option<(usize, u64)>,
-    ) -> Vec<FeatureHash> {
-        let n = words.len();
-        let hash = |offset: isize, of: fn(&TokenHashes) -> u64| {
-            let at = at.checked_add_signed(offset)?;
-            hashes.get(at).map(of)
-        };
-        let word = |offset: isize| hash(offset, |of| of.word).unwrap_or(EDGE);
-        let shape = |offset: isize| hash(offset, |of| of.shape).unwrap_or(EDGE);
-        let digits = |offset: isize| hash(offset, |of| of.digits).unwrap_or(EDGE);
-        let (here, column) = (&hashes[at], self.column as u64);
-        let mut features = Vec::with_capacity(64);
+    fn hash(&self, at: usize, offset: isize, of: fn(&TokenHashes) -> u64) -> u64 {
+        let at = at.checked_add_signed(offset);
+        at.and_then(|at| self.tokens.get(at)).map_or(EDGE, of)
+    }
+
+    /// Words and shapes around a token.
+    fn add_words(&self, at: usize, features: &mut Vec<FeatureHash>) {
+        let word = |offset: isize| self.hash(at, offset, |of| of.word);
+        let shape = |offset: isize| self.hash(at, offset, |of| of.shape);
+        let digits = |offset: isize| self.hash(at, offset, |of| of.digits);
         let mut add = |kind: u64, value: u64| features.push(mix(kind, value));
-        add(1, column);
-        add(2, here.word);
-        add(3, here.shape);
-        add(4, mix(column, at.min(5) as u64));
-        add(5, mix(column, (n - 1 - at).min(2) as u64));
+        add(2, word(0));
+        add(3, shape(0));
         for (kind, offset) in [(10, -3), (11, -2), (12, -1), (13, 1), (14, 2), (15, 3)] {
             add(kind, word(offset));
         }
         for (kind, offset) in [(20, -2), (21, -1), (22, 1), (23, 2)] {
             add(kind, shape(offset));
         }
-        add(30, mix(word(-1), here.word));
-        add(31, mix(here.word, word(1)));
-        add(32, mix(mix(word(-1), here.word), word(1)));
+        add(30, mix(word(-1), word(0)));
+        add(31, mix(word(0), word(1)));
+        add(32, mix(mix(word(-1), word(0)), word(1)));
         add(33, mix(word(-2), word(-1)));
         add(34, mix(word(1), word(2)));
-        add(35, mix(shape(-1), here.shape));
-        add(36, mix(here.shape, shape(1)));
-        add(37, mix(mix(shape(-1), here.shape), shape(1)));
-        add(38, here.digits);
-        add(39, mix(here.digits, digits(1)));
-        add(40, mix(digits(-1), here.digits));
-        add(41, mix(here.shape, word(1)));
-        add(42, mix(word(-1), here.shape));
-        let text = words[at];
+        add(35, mix(shape(-1), shape(0)));
+        add(36, mix(shape(0), shape(1)));
+        add(37, mix(mix(shape(-1), shape(0)), shape(1)));
+        add(38, digits(0));
+        add(39, mix(digits(0), digits(1)));
+        add(40, mix(digits(-1), digits(0)));
+        add(41, mix(shape(0), word(1)));
+        add(42, mix(word(-1), shape(0)));
+    }
+
+    /// Place, affixes and cue of a token.
+    fn add_token(&self, at: usize, cue: Option<(usize, u64)>, features: &mut Vec<FeatureHash>) {
+        let (here, column) = (&self.tokens[at], self.column as u64);
+        let mut add = |kind: u64, value: u64| features.push(mix(kind, value));
+        add(1, column);
+        add(4, mix(column, at.min(5) as u64));
+        add(5, mix(column, (self.tokens.len() - 1 - at).min(2) as u64));
+        let next_after_space = self
+            .tokens
+            .get(at + 1)
+            .is_none_or(|next| next.is_after_space);
+        add(
+            6,
+            u64::from(here.is_after_space) + 2 * u64::from(next_after_space),
+        );
+        if here.whole != here.word {
+            add(7, here.whole);
+            add(8, u64::from(here.begins_word));
+        }
         if !here.is_mark {
-            let chars: Vec<char> = text.chars().flat_map(char::to_lowercase).take(40).collect();
-            for length in 2..=4 {
-                if chars.len() > length {
-                    let (first, last) = (&chars[..length], &chars[chars.len() - length..]);
-                    add(50 + length as u64, hash_chars(first.iter().copied()));
-                    add(60 + length as u64, hash_chars(last.iter().copied()));
+            for (length, affix) in here.prefixes.iter().enumerate() {
+                if *affix != NO_AFFIX {
+                    add(50 + length as u64, *affix);
+                }
+            }
+            for (length, affix) in here.suffixes.iter().enumerate() {
+                if *affix != NO_AFFIX {
+                    add(60 + length as u64, *affix);
                 }
             }
             add(70, u64::from(self.other_words.contains(&here.word)));
-            let has_digit = text.chars().any(char::is_numeric);
-            let has_letter = text.chars().any(char::is_alphabetic);
-            let kind = u64::from(has_digit) + 2 * u64::from(has_letter);
-            add(71, mix(kind, text.chars().count().min(20) as u64));
+            add(71, here.kind);
         }
         if let Some((of, cue)) = cue {
             add(80, cue);
             add(81, mix(cue, (at - of) as u64));
         }
-        if let Some(context) = self.context {
-            add(90, mix(context, column));
-            add(91, mix(context, here.word));
-            add(92, mix(context, here.shape));
-            add(93, mix(mix(context, column), at.min(3) as u64));
-            add(94, mix(context, word(-1)));
-            add(95, mix(context, word(1)));
-        }
-        features
     }
 
-    fn add_lexical(&self, lexical: Vec<u64>, features: &mut Vec<FeatureHash>) {
+    /// Marks, dimensions and equal words around a token.
+    fn add_layout(&self, at: usize, layout: &TokenLayout, features: &mut Vec<FeatureHash>) {
+        let (here, column) = (&self.tokens[at], self.column as u64);
+        layout.features(here, column, |kind, value| features.push(mix(kind, value)));
+        if let Some(last) = self.tokens.last() {
+            features.push(mix(140, mix(last.word, column)));
+            features.push(mix(141, mix(last.word, mix(column, at.min(6) as u64))));
+            features.push(mix(142, mix(last.word, mix(column, here.shape))));
+        }
+        let has = |offset: isize| {
+            self.other_words
+                .contains(&self.hash(at, offset, |token| token.word))
+        };
+        let around = u64::from(has(-1)) + 2 * u64::from(has(0)) + 4 * u64::from(has(1));
+        features.push(mix(143, mix(around, column)));
+        features.push(mix(144, mix(around, here.collapsed)));
+        let collapsed = |offset: isize| self.hash(at, offset, |of| of.collapsed);
+        features.push(mix(
+            145,
+            mix(mix(collapsed(-2), collapsed(-1)), here.collapsed),
+        ));
+        features.push(mix(
+            146,
+            mix(mix(collapsed(2), collapsed(1)), here.collapsed),
+        ));
+        features.push(mix(
+            147,
+            mix(mix(collapsed(-1), here.collapsed), collapsed(1)),
+        ));
+    }
+
+    /// Conjunctions with the context.
+    fn add_context(&self, at: usize, features: &mut Vec<FeatureHash>) {
+        let Some(context) = self.context else {
+            return;
+        };
+        let (here, column) = (&self.tokens[at], self.column as u64);
+        let mut add = |kind: u64, value: u64| features.push(mix(kind, mix(context, value)));
+        add(90, column);
+        add(91, here.word);
+        add(92, here.shape);
+        add(93, mix(column, at.min(3) as u64));
+        add(94, self.hash(at, -1, |of| of.word));
+        add(95, self.hash(at, 1, |of| of.word));
+    }
+
+    fn add_lexical(
+        &self,
+        at: usize,
+        lexical: Vec<u64>,
+        lexicon: &ValueLexicon,
+        own: Option<&GroupValues>,
+        features: &mut Vec<FeatureHash>,
+    ) {
         for one in lexical {
             features.push(mix(100, one));
             features.push(mix(101, mix(one, self.column as u64)));
@@ -180,7 +190,28 @@ impl TextFeatures<'_> {
                 features.push(mix(102, mix(one, context)));
             }
         }
+        lexicon.word_attributes(
+            self.tokens[at].word,
+            own,
+            |attribute, groups, occurrences| {
+                let attribute = u64::from(attribute);
+                features.push(mix(110, mix(attribute, share(groups, occurrences))));
+                if let Some(context) = self.context {
+                    features.push(mix(
+                        111,
+                        mix(attribute, mix(context, share(groups, occurrences))),
+                    ));
+                }
+            },
+        );
     }
+}
+
+/// Step of the share of occurrences.
+fn share(groups: u32, occurrences: u32) -> u64 {
+    let share = f64::from(groups) / (f64::from(occurrences) + 0.5);
+    let often = u64::from(groups > 1) + u64::from(groups > 4);
+    8 * often + (share * 5.0) as u64
 }
 
 /// By token: hashes of the places that it has in values of the lexicon.
@@ -192,17 +223,20 @@ fn lexicon_features(matches: &[LexiconMatch], tokens: usize) -> Vec<Vec<u64>> {
             2..=4 => 1,
             _ => 2,
         };
-        let tokens = features.iter_mut().enumerate();
-        for (at, features) in tokens.take(one.end).skip(one.first) {
-            let place = match (at == one.first, at + 1 == one.end) {
+        for (at, features) in features[one.first..one.end].iter_mut().enumerate() {
+            let place = match (at == 0, one.first + at + 1 == one.end) {
                 (true, true) => 0,
                 (true, false) => 1,
                 (false, true) => 2,
                 (false, false) => 3,
             };
-            let attribute = u64::from(one.attribute);
+            let attribute = 2 * u64::from(one.attribute) + u64::from(one.is_pattern);
             features.push(mix(mix(1, attribute), place));
             features.push(mix(mix(2, attribute), place * 3 + often));
+            features.push(mix(
+                mix(5, attribute),
+                place * 32 + share(one.groups, one.occurrences),
+            ));
             if one.is_unique {
                 features.push(mix(mix(3, attribute), place));
             }

@@ -1,5 +1,34 @@
 //! Hashes of words and features.
 
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Map from hashes, which are uniform already.
+pub type HashedMap<V> = HashMap<u64, V, BuildHasherDefault<KeyHasher>>;
+
+/// Set of hashes, which are uniform already.
+pub type HashedSet = HashSet<u64, BuildHasherDefault<KeyHasher>>;
+
+/// Hasher whose hash is the key.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes
+            .iter()
+            .for_each(|byte| self.0 = mix(self.0, u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
 /// Hash of a text in lower case, whose white space counts as single spaces.
 pub fn hash_text(text: &str) -> u64 {
     let mut hash = Fnv::default();

@@ -21,7 +21,7 @@ pub struct ExtractorMetadata {
     pub fingerprint: String,
     /// Quality of all attributes together.
     pub micro: Quality,
-    /// Values that are in no text of their row, the first ones.
+    /// Values that are in no text of their row, or only inside of words; the first ones.
     pub misaligned: Vec<MisalignedValue>,
     /// Features: `words` or `token_vectors`.
     pub features: String,
@@ -53,12 +53,12 @@ pub struct AttributeQuality {
     pub labelled: u64,
     /// Distinct values.
     pub values: u64,
-    /// Values that are in no text of their row.
+    /// Values that are in no text of their row, or only inside of words.
     pub misaligned: u64,
     pub quality: Quality,
 }
 
-/// Value that is in no text of its row.
+/// Value that is in no text of its row, or only inside of words.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MisalignedValue {
     pub attribute: String,

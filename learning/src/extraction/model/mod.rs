@@ -1,7 +1,10 @@
 //! Extractors that learn from labelled rows: a linear-chain CRF over words, with the
 //! values of other rows as a dictionary.
 
+mod aligned_rows;
 mod alignment;
+mod boosting;
+mod candidates;
 mod columns;
 mod context;
 mod core;
@@ -13,11 +16,16 @@ mod feature_index;
 mod features;
 mod format;
 mod hashing;
+mod held_out;
+mod layout;
 mod lexicon;
 mod metadata;
+mod ranking;
 mod spans;
+mod summary;
 #[cfg(test)]
 mod test_rows;
+mod token_hashes;
 mod tokens;
 mod trained_extractor;
 mod training;

@@ -1,50 +1,29 @@
 //! Choice of the values of a row from probable spans.
 
-use std::collections::BTreeMap;
+use super::candidates::{Candidate, RowValue};
+use crate::extraction::span::Span;
 
-use crate::extraction::span::{SourceTexts, Span};
-
-/// Probable span of a text.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Candidate {
-    pub attribute: usize,
-    pub column: usize,
-    /// Bytes of the text.
-    pub start: usize,
-    pub end: usize,
-    pub probability: f64,
-}
-
-/// The spans of values whose probability reaches `threshold`.
+/// The spans of values whose score reaches `threshold`. `scores` are those of `values`.
 ///
-/// A value's probability is that at least one of its places is right. Spans of one
-/// attribute do not overlap within a text: the more probable value stays.
+/// Spans of one attribute do not overlap within a text: the better value stays.
 pub fn choose_spans(
     candidates: &[Candidate],
-    texts: &SourceTexts<'_>,
-    threshold: f64,
+    values: &[RowValue],
+    scores: &[f32],
+    threshold: f32,
 ) -> Vec<Span> {
-    let value = |one: &Candidate| {
-        let text = texts.get(one.column).copied().flatten()?;
-        Some(text.get(one.start..one.end)?.trim().to_lowercase())
+    let valued = values
+        .iter()
+        .zip(scores)
+        .filter(|(_, score)| **score >= threshold);
+    let places = |(value, score): (&RowValue, &f32)| {
+        let score = *score;
+        let places = value.places.clone();
+        places
+            .into_iter()
+            .map(move |place| (score, &candidates[place]))
     };
-    // By attribute and value: the probability that all places are wrong.
-    let mut wrong: BTreeMap<(usize, String), f64> = BTreeMap::new();
-    let mut valued: Vec<(&Candidate, String)> = Vec::with_capacity(candidates.len());
-    for candidate in candidates {
-        let Some(value) = value(candidate) else {
-            continue;
-        };
-        *wrong
-            .entry((candidate.attribute, value.clone()))
-            .or_insert(1.0) *= 1.0 - candidate.probability;
-        valued.push((candidate, value));
-    }
-    let mut scored: Vec<(f64, &Candidate)> = valued
-        .into_iter()
-        .map(|(candidate, value)| (1.0 - wrong[&(candidate.attribute, value)], candidate))
-        .filter(|(score, _)| *score >= threshold)
-        .collect();
+    let mut scored: Vec<(f32, &Candidate)> = valued.flat_map(places).collect();
     scored.sort_by(|(a, one), (b, other)| {
         let place = |of: &Candidate| (of.attribute, of.column, of.start, of.end);
         b.total_cmp(a)
@@ -65,7 +44,7 @@ pub fn choose_spans(
                 column: candidate.column,
                 start: candidate.start,
                 end: candidate.end,
-                score: score as f32,
+                score,
                 normalized: None,
             });
         }
@@ -76,15 +55,16 @@ pub fn choose_spans(
 
 #[cfg(test)]
 mod tests {
+    use super::super::candidates::row_values;
     use super::*;
 
-    fn candidate(attribute: usize, start: usize, end: usize, probability: f64) -> Candidate {
+    fn candidate(attribute: usize, start: usize, end: usize, probability: f32) -> Candidate {
         Candidate {
             attribute,
-            column: 0,
             start,
             end,
             probability,
+            ..Candidate::default()
         }
     }
 
@@ -97,10 +77,12 @@ mod tests {
             candidate(0, 16, 20, 0.4),
             candidate(0, 0, 9, 0.35),
         ];
-        let spans = choose_spans(&candidates, &texts, 0.38);
+        let values = row_values(&candidates, &texts, &[0.5]);
+        let scores: Vec<f32> = values.iter().map(|value| value.probability).collect();
+        let spans = choose_spans(&candidates, &values, &scores, 0.38);
         let places: Vec<_> = spans.iter().map(|span| (span.start, span.end)).collect();
         assert_eq!(places, [(0, 3), (11, 14), (16, 20)]);
         assert!((spans[0].score - 0.51).abs() < 1e-6);
-        assert!(choose_spans(&candidates, &texts, 0.6).is_empty());
+        assert!(choose_spans(&candidates, &values, &scores, 0.6).is_empty());
     }
 }

@@ -1,35 +1,44 @@
 //! A trained extractor.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use semql_inference::parallel::parallel_for_each;
 use semql_inference::{Error, Result};
 
+use super::candidates::row_values;
 use super::context::context_hash;
-use super::core::{Decoder, ExtractorCore, SourceText};
-use super::crf::Lattice;
+use super::core::{Decoder, DecoderSets, ExtractorCore, SourceText};
 use super::metadata::ExtractorMetadata;
+use super::ranking::ValueRanking;
 use super::spans::choose_spans;
 use crate::extraction::extractor::Extractor;
 use crate::extraction::span::{SourceTexts, Span};
 
-/// Rows between two checks for cancellation.
-const CANCEL_INTERVAL: usize = 64;
+/// Rows of a task. Each begins with a check for cancellation.
+const CHUNK_ROWS: usize = 64;
 
 /// Extractor of `CREATE MODEL ... EXTRACT`.
 pub struct TrainedExtractor {
     pub metadata: ExtractorMetadata,
     pub(super) core: ExtractorCore,
-    /// Probability that a value must reach.
-    pub(super) threshold: f64,
-    decoder: Decoder,
+    pub(super) ranking: ValueRanking,
+    /// Score that a value must reach.
+    pub(super) threshold: f32,
+    sets: DecoderSets,
     attributes: Vec<String>,
     columns: Vec<String>,
 }
 
 impl TrainedExtractor {
-    pub(super) fn new(metadata: ExtractorMetadata, core: ExtractorCore, threshold: f64) -> Self {
+    pub(super) fn new(
+        metadata: ExtractorMetadata,
+        core: ExtractorCore,
+        ranking: ValueRanking,
+        threshold: f32,
+    ) -> Self {
         Self {
-            decoder: Decoder::new(&core),
+            sets: DecoderSets::new(&core),
             attributes: metadata
                 .attributes
                 .iter()
@@ -42,7 +51,26 @@ impl TrainedExtractor {
                 .collect(),
             metadata,
             core,
+            ranking,
             threshold,
+        }
+    }
+
+    fn extract_chunk(&self, rows: &[SourceTexts<'_>], spans: &mut [Vec<Span>]) {
+        let sources = self.source_columns();
+        let mut decoder = Decoder::default();
+        for (spans, row) in spans.iter_mut().zip(rows) {
+            let texts = row.iter().take(sources);
+            let texts: Vec<Option<SourceText>> = texts
+                .map(|text| text.map(|text| SourceText::new(text, self.core.splits)))
+                .collect();
+            let context = context_hash(row.iter().skip(sources).copied());
+            let found = self
+                .core
+                .candidates(&texts, context, &mut decoder, &self.sets);
+            let values = row_values(&found.candidates, row, &self.core.rates[found.set]);
+            let scores = self.ranking.scores(&values);
+            *spans = choose_spans(&found.candidates, &values, &scores, self.threshold);
         }
     }
 
@@ -74,23 +102,18 @@ impl Extractor for TrainedExtractor {
         rows: &[SourceTexts<'_>],
         is_cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Vec<Vec<Span>>> {
-        let sources = self.source_columns();
-        let mut lattice = Lattice::default();
-        let mut all = Vec::with_capacity(rows.len());
-        for (at, row) in rows.iter().enumerate() {
-            if at % CANCEL_INTERVAL == 0 && is_cancelled() {
-                return Err(Error::Interrupted);
+        let is_stopped = AtomicBool::new(false);
+        let mut all = vec![Vec::new(); rows.len()];
+        let chunks = all.chunks_mut(CHUNK_ROWS).zip(rows.chunks(CHUNK_ROWS));
+        parallel_for_each(chunks, |(spans, rows)| {
+            if is_stopped.load(Ordering::Relaxed) || is_cancelled() {
+                is_stopped.store(true, Ordering::Relaxed);
+                return;
             }
-            let texts: Vec<Option<SourceText<'_>>> = row
-                .iter()
-                .take(sources)
-                .map(|text| text.map(SourceText::new))
-                .collect();
-            let context = context_hash(row.iter().skip(sources).copied());
-            let candidates = self
-                .core
-                .candidates(&texts, context, &self.decoder, &mut lattice);
-            all.push(choose_spans(&candidates, row, self.threshold));
+            self.extract_chunk(rows, spans);
+        });
+        if is_stopped.into_inner() {
+            return Err(Error::Interrupted);
         }
         Ok(all)
     }

@@ -150,8 +150,10 @@ impl AttributePhrases {
     /// Whether the words around rule out a value.
     pub fn is_ruled_out(&self, text: &WordsOfText<'_>, first_word: usize, end_word: usize) -> bool {
         let after = || {
-            text.fillers_before(first_word)
-                .any(|end| self.not_after.binary_search(&end).is_ok() && text.is_joined(end))
+            text.fillers_before(first_word).any(|end| {
+                self.not_after.binary_search(&end).is_ok()
+                    && (text.is_joined(end) || text.is_labelled(end, true))
+            })
         };
         let before =
             || self.not_before.binary_search(&end_word).is_ok() && text.is_joined(end_word);

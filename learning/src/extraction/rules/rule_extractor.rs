@@ -259,6 +259,14 @@ mod tests {
                 ("pack_quantity", "Pack of 3", Some("3")),
             ],
         );
+        for text in [
+            "Holds up to 150 kg",
+            "Load capacity: 40 kg",
+            "supports 20 lb",
+        ] {
+            let found = features(&[Some(text)]);
+            assert!(found.iter().all(|(name, ..)| name != "weight"), "{text}");
+        }
         assert_features(&[Some("A Quiet Year - DVD")], &[]);
         assert_features(&[None, None], &[]);
         assert_features(&[], &[]);

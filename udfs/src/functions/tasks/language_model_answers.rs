@@ -1,6 +1,6 @@
 //! Answers of language models as answers of rows.
 
-use semql_language_models::{RowFailure, TaskAnswer};
+use semql_language_models::{RowFailure, TaskAnswer, is_of_whole_words};
 use semql_learning::extraction::{SourceTexts, Span};
 
 use super::answer::{RowAnswer, RowValue};
@@ -30,7 +30,8 @@ pub fn row_answers(
     answers.into_iter().zip(rows).map(answer).collect()
 }
 
-/// The first place of each value in the texts that no other value of its attribute has.
+/// The first place of each value in the texts that no other value of its attribute has,
+/// as whole words where there are such places.
 fn spans_of_values(values: &[Vec<String>], texts: &SourceTexts<'_>) -> Vec<Span> {
     let mut all = Vec::new();
     for (attribute, values) in values.iter().enumerate() {
@@ -40,13 +41,20 @@ fn spans_of_values(values: &[Vec<String>], texts: &SourceTexts<'_>) -> Vec<Span>
                 let mut others = spans.iter().filter(|other| other.column == column);
                 others.all(|other| end <= other.start || other.end <= start)
             };
-            let places = texts.iter().enumerate().flat_map(|(column, text)| {
-                let matches = text.unwrap_or_default().match_indices(value.as_str());
-                matches.map(move |(start, value)| (column, start, start + value.len()))
-            });
-            let mut places = places;
-            let place = places.find(|(column, start, end)| free(*column, *start, *end));
-            if let Some((column, start, end)) = place {
+            let places = || {
+                let texts = texts.iter().enumerate();
+                let places = texts.flat_map(|(column, text)| {
+                    let text = text.unwrap_or_default();
+                    let matches = text.match_indices(value.as_str());
+                    matches.map(move |(start, value)| {
+                        let end = start + value.len();
+                        (column, start, end, is_of_whole_words(text, start, end))
+                    })
+                });
+                places.filter(|(column, start, end, _)| free(*column, *start, *end))
+            };
+            let words = places().find(|(.., is_of_words)| *is_of_words);
+            if let Some((column, start, end, _)) = words.or_else(|| places().next()) {
                 spans.push(Span {
                     attribute,
                     column,
@@ -96,6 +104,15 @@ mod tests {
         // The first value of the list is the best one.
         let best = semql_learning::extraction::best_span(&spans, 0).unwrap();
         assert_eq!(best.value(&texts), Some("blue"));
+    }
+
+    #[test]
+    fn whole_words_come_before_parts_of_words() {
+        let texts = vec![Some("Fred's red hat")];
+        let spans = spans_of_values(&[vec!["red".to_string(); 3]], &texts);
+        let places: Vec<usize> = spans.iter().map(|span| span.start).collect();
+        assert_eq!(places, [1, 7]);
+        assert_eq!((spans[1].score, spans[0].score), (FIRST_SCORE, OTHER_SCORE));
     }
 
     #[test]

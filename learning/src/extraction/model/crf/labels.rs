@@ -3,6 +3,9 @@
 /// The label of tokens outside of values.
 pub const OUTSIDE: u16 = 0;
 
+/// Local label of a label that is not in a set.
+pub const NOT_IN_SET: u16 = u16::MAX;
+
 /// Label of the first token of a value.
 pub fn begin(attribute: usize) -> u16 {
     1 + 2 * attribute as u16
@@ -18,27 +21,29 @@ pub fn label_count(attributes: usize) -> usize {
     1 + 2 * attributes
 }
 
-/// Attributes that may occur in a sequence. Its labels are numbered by their position in
-/// the set.
+/// Attributes that may occur in a sequence. Its local labels are: outside, the begins of
+/// the attributes, their insides.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LabelSet {
     pub attributes: Vec<usize>,
-    /// By label of the model: its label in the set.
-    pub local: Vec<Option<u16>>,
-    /// By label of the set: its label of the model.
+    /// By label of the model: the local label, or [`NOT_IN_SET`].
+    pub local: Vec<u16>,
+    /// By local label: the label of the model.
     pub global: Vec<u16>,
 }
 
 impl LabelSet {
     /// The set of some of `all` attributes.
     pub fn new(attributes: Vec<usize>, all: usize) -> Self {
-        let mut local = vec![None; label_count(all)];
-        let mut global = vec![OUTSIDE];
-        local[OUTSIDE as usize] = Some(OUTSIDE);
-        for (position, attribute) in attributes.iter().enumerate() {
-            local[begin(*attribute) as usize] = Some(begin(position));
-            local[inside(*attribute) as usize] = Some(inside(position));
-            global.extend([begin(*attribute), inside(*attribute)]);
+        let begins = attributes.iter().map(|attribute| begin(*attribute));
+        let insides = attributes.iter().map(|attribute| inside(*attribute));
+        let global: Vec<u16> = std::iter::once(OUTSIDE)
+            .chain(begins)
+            .chain(insides)
+            .collect();
+        let mut local = vec![NOT_IN_SET; label_count(all)];
+        for (at, label) in global.iter().enumerate() {
+            local[*label as usize] = at as u16;
         }
         Self {
             attributes,
@@ -50,5 +55,23 @@ impl LabelSet {
     /// Number of labels of the set.
     pub fn len(&self) -> usize {
         self.global.len()
+    }
+
+    /// Number of labels that may follow any label: outside and the begins.
+    pub fn open_len(&self) -> usize {
+        1 + self.attributes.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_a_set_are_outside_begins_insides() {
+        let set = LabelSet::new(vec![2, 0], 3);
+        assert_eq!(set.global, [0, 5, 1, 6, 2]);
+        assert_eq!(set.local, [0, 2, 4, NOT_IN_SET, NOT_IN_SET, 1, 3]);
+        assert_eq!((set.len(), set.open_len()), (5, 3));
     }
 }

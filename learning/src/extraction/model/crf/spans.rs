@@ -1,6 +1,6 @@
 //! Probable spans of a sequence, with their exact probabilities.
 
-use super::labels::{LabelSet, begin, inside};
+use super::labels::LabelSet;
 use super::lattice::Lattice;
 use super::weights::TransitionFactors;
 
@@ -11,45 +11,42 @@ pub struct TokenSpan {
     pub first: usize,
     /// One after the last token.
     pub end: usize,
-    pub probability: f64,
+    pub probability: f32,
 }
 
 /// Tokens of the longest span.
-const MAX_SPAN: usize = 40;
+const MAX_SPAN: usize = 60;
 
 /// All spans with at least `min_probability`, in the order of their first tokens.
 pub fn probable_spans(
     lattice: &Lattice,
     set: &LabelSet,
     factors: &TransitionFactors,
-    min_probability: f64,
+    min_probability: f32,
 ) -> Vec<TokenSpan> {
-    let n = set.len();
+    let (n, open) = (set.len(), set.open_len());
     let length = lattice.scales.len();
     let mut spans = Vec::new();
     for first in 0..length {
         for (position, attribute) in set.attributes.iter().enumerate() {
-            let (b, i) = (begin(position) as usize, inside(position) as usize);
-            let mut path = lattice.forward[first * n + b];
-            if path * lattice.backward[first * n + b] < min_probability {
+            let (begin, inside) = (1 + position, open + position);
+            let mut path = lattice.forward[first * n + begin];
+            if path * lattice.backward[first * n + begin] < min_probability {
                 continue;
             }
-            let mut label = b;
+            let (mut label, mut factor) = (begin, factors.from_begin[position]);
             for end in first + 1..=length.min(first + MAX_SPAN) {
-                let last = end - 1;
-                // The mass that ends here: all that goes on, without the inside.
-                let on = match end < length {
+                let backward = lattice.backward[(end - 1) * n + label];
+                // The probability that the value goes on, and the share of it.
+                let (on, continued) = match end < length {
                     true => {
-                        lattice.emissions[end * n + i] * factors.into(i)[label]
-                            / lattice.scales[end]
+                        let at = end * n + inside;
+                        let on = lattice.emissions[at] * factor / lattice.scales[end];
+                        (on, on * lattice.backward[at])
                     }
-                    false => 0.0,
+                    false => (0.0, 0.0),
                 };
-                let continued = match end < length {
-                    true => on * lattice.backward[end * n + i],
-                    false => 0.0,
-                };
-                let probability = path * (lattice.backward[last * n + label] - continued);
+                let probability = path * (backward - continued);
                 if probability >= min_probability {
                     spans.push(TokenSpan {
                         attribute: *attribute,
@@ -58,11 +55,11 @@ pub fn probable_spans(
                         probability: probability.min(1.0),
                     });
                 }
-                path *= on;
-                label = i;
-                if end == length || path * lattice.backward[end * n + i] < min_probability {
+                if path * continued < min_probability {
                     break;
                 }
+                path *= on;
+                (label, factor) = (inside, factors.from_inside[position]);
             }
         }
     }

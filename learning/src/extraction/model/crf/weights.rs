@@ -16,14 +16,13 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Adds the weights of a token's features to the scores of the labels of a set.
-    pub fn add_scores(&self, features: &[u32], set: &LabelSet, scores: &mut [f64]) {
+    /// Adds the weights of a token's features to the scores, by label of the model.
+    pub fn add_scores(&self, features: &[u32], scores: &mut [f32]) {
         for feature in features {
             let range = self.range(*feature);
-            for at in range {
-                if let Some(local) = set.local[self.labels[at] as usize] {
-                    scores[local as usize] += f64::from(self.values[at]);
-                }
+            let labels = self.labels[range.clone()].iter();
+            for (label, value) in labels.zip(&self.values[range]) {
+                scores[*label as usize] += value;
             }
         }
     }
@@ -34,43 +33,43 @@ impl Weights {
         self.offsets[at] as usize..self.offsets[at + 1] as usize
     }
 
+    /// Position of the weight of a pair of labels.
+    pub fn transition_at(&self, from: u16, to: u16) -> usize {
+        from as usize * label_count(self.attributes) + to as usize
+    }
+
     /// Exponentials of the transition weights of a set.
-    pub fn transitions(&self, set: &LabelSet) -> TransitionFactors {
-        let (n, all) = (set.len(), label_count(self.attributes));
-        let mut to_from = vec![0.0; n * n];
-        for (from, from_global) in set.global.iter().enumerate() {
-            for (to, to_global) in set.global.iter().enumerate() {
-                if follows(from, to) {
-                    let weight =
-                        self.transitions[*from_global as usize * all + *to_global as usize];
-                    to_from[to * n + from] = f64::from(weight).exp();
-                }
-            }
+    pub fn factors(&self, set: &LabelSet) -> TransitionFactors {
+        let weight = |from: u16, to: u16| {
+            let weight = self.transitions[self.transition_at(from, to)];
+            weight.clamp(-MAX_TRANSITION, MAX_TRANSITION).exp()
+        };
+        let (open, attributes) = (set.open_len(), set.attributes.len());
+        let mut into_open = Vec::with_capacity(set.len() * open);
+        for from in &set.global {
+            into_open.extend(set.global[..open].iter().map(|to| weight(*from, *to)));
         }
-        TransitionFactors { n, to_from }
+        let inside = |position: usize| set.global[open + position];
+        let from_begin = (0..attributes).map(|at| weight(set.global[1 + at], inside(at)));
+        let from_inside = (0..attributes).map(|at| weight(inside(at), inside(at)));
+        TransitionFactors {
+            into_open,
+            from_begin: from_begin.collect(),
+            from_inside: from_inside.collect(),
+        }
     }
 }
 
-/// Whether label `to` may follow label `from`: the inside of a value follows its begin or
-/// inside.
-pub fn follows(from: usize, to: usize) -> bool {
-    to == 0 || to % 2 == 1 || from == to || from + 1 == to
-}
+/// Largest transition weight, which keeps the factors finite.
+const MAX_TRANSITION: f32 = 30.0;
 
 /// Exponentials of transition weights between the labels of a set.
+#[derive(Clone, Debug, Default)]
 pub struct TransitionFactors {
-    n: usize,
-    to_from: Vec<f64>,
-}
-
-impl TransitionFactors {
-    /// Factors into label `to`, by the label before.
-    pub fn into(&self, to: usize) -> &[f64] {
-        &self.to_from[to * self.n..][..self.n]
-    }
-
-    /// Number of labels.
-    pub fn len(&self) -> usize {
-        self.n
-    }
+    /// By label and open label, that is outside or a begin.
+    pub into_open: Vec<f32>,
+    /// By attribute of the set: from its begin to its inside.
+    pub from_begin: Vec<f32>,
+    /// By attribute of the set: from its inside to its inside.
+    pub from_inside: Vec<f32>,
 }
