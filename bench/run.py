@@ -22,7 +22,7 @@ from collections.abc import Callable
 import environment
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-SECTIONS = ("embed", "sql", "scale", "fast", "trained", "search", "groups", "cluster")
+SECTIONS = ("embed", "sql", "scale", "fast", "trained", "extractors", "search", "groups", "cluster")
 MODEL = "all-minilm-l6-v2"
 
 
@@ -79,6 +79,7 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
     """The report, and which sections failed."""
     import cluster
     import embed
+    import extractors
     import fast
     import groups
     import machine
@@ -116,6 +117,7 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
         synthetic=20_000 if quick else 1_000_000,
     )  # fmt: skip
     trained_bench = trained.Bench(semql, data, folder)
+    extractors_bench = extractors.Bench(semql, data, folder)
     search_bench = search.Bench(
         semql, data, folder,
         indexed=3_000 if quick else 100_000,
@@ -160,9 +162,10 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
     add("(d) Scaling", "scale", scale_bench.section)
     add("(e) Fast mode", "fast", fast_bench.section)
     add("(f) Trained classifiers", "trained", trained_bench.section)
-    add("(g) Search", "search", search_bench.section)
-    add("(h) Groups and maps", "groups", groups_bench.section)
-    add("(i) Cluster", "cluster", cluster_bench.section)
+    add("(g) Extractors", "extractors", extractors_bench.section)
+    add("(h) Search", "search", search_bench.section)
+    add("(i) Groups and maps", "groups", groups_bench.section)
+    add("(j) Cluster", "cluster", cluster_bench.section)
     return "\n\n".join(parts) + "\n", failed
 
 
