@@ -5,7 +5,7 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SEMQL  := $(TARGET)/release/semql
 
-.PHONY: demo test setup llama build cluster wheel bench reference clean
+.PHONY: demo test test-clients setup llama build cluster wheel bench reference clean
 
 ## Runs the product pipeline on the sample.
 demo: setup build
@@ -16,6 +16,13 @@ test:
 	@$(PYTHON) scripts/setup.py
 	@$(PYTHON) scripts/test_setup.py $(TARGET)
 	@CARGO=$(CARGO) TARGET=$(TARGET) bash scripts/test.sh
+
+## Runs real client programs against `semql serve`: drivers, notebooks, BI tools, dbt. The longer gate.
+## ARGS="--write-table" writes the results into docs/serve.md; ARGS="django" runs one.
+test-clients: build
+	@$(PYTHON) scripts/test_setup.py $(TARGET) debian
+	@$(PYTHON) scripts/client_setup.py $(TARGET)
+	@$(PYTHON) -B tests/clients/run.py --semql $(SEMQL) --environments $(TARGET)/test-clients $(ARGS)
 
 ## Installs ONNX Runtime and the default model, and verifies them.
 setup:

@@ -37,7 +37,7 @@ fn standard_input() -> Result<Script> {
     std::io::stdin().lock().read_to_end(&mut bytes)?;
     Ok(Script::new(
         "standard input",
-        decode(bytes, "standard input")?,
+        decode(&bytes, "standard input")?,
     ))
 }
 

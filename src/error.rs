@@ -35,6 +35,27 @@ pub enum ErrorKind {
     UndefinedColumn,
     UndefinedFunction,
     UndefinedObject,
+    UndefinedSchema,
+    UndefinedSavepoint,
+    UndefinedPreparedStatement,
+    DuplicatePreparedStatement,
+    DuplicateTable,
+    DuplicateColumn,
+    DuplicateSchema,
+    /// Other objects depend on the one to be changed.
+    DependentObjects,
+    NotNullViolation,
+    UniqueViolation,
+    CheckViolation,
+    /// A text is longer than its column allows.
+    TooLong,
+    DivisionByZero,
+    /// A number is too large for its type.
+    OutOfRange,
+    /// A text or another value is not one of the type it is cast to.
+    InvalidCast,
+    /// Another session has changed what a transaction changes.
+    ConcurrentChange,
     /// A setting or parameter cannot have this value.
     InvalidValue,
     NotSupported,

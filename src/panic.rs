@@ -50,15 +50,6 @@ pub async fn reported<F: Future>(future: F) -> Option<F::Output> {
     caught(future, false).await
 }
 
-/// Runs a decoder that may panic on untrusted data, without a report; `None` if
-/// it panicked.
-pub fn contained_now<T>(work: impl FnOnce() -> T) -> Option<T> {
-    let before = CONTAINED.replace(true);
-    let done = catch_unwind(AssertUnwindSafe(work));
-    CONTAINED.set(before);
-    done.ok()
-}
-
 async fn caught<F: Future>(future: F, silent: bool) -> Option<F::Output> {
     let mut future = std::pin::pin!(future);
     poll_fn(|context| {
@@ -96,8 +87,6 @@ mod tests {
             bytes[0]
         });
         assert_eq!(panicking.await, None);
-        assert_eq!(contained_now(|| 1), Some(1));
-        assert_eq!(contained_now(|| Vec::<u8>::new()[0]), None);
         assert!(!CONTAINED.get());
     }
 }

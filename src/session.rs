@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use datafusion::catalog::CatalogProviderList;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -15,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::Remote;
 use crate::dictionary::{self, Dictionary, load_dictionary};
 use crate::error::{Result, ShellError};
+use crate::functions::register_functions;
 use crate::policy::Policy;
+use crate::tables::{DefaultSchema, SessionCatalogs, SessionTables, SharedCatalogs};
 use crate::{settings, sources};
 
 /// Default path of the dictionary.
@@ -26,6 +29,9 @@ const MAX_NAMED_CONSUMERS: std::num::NonZeroUsize = match std::num::NonZeroUsize
     Some(three) => three,
     None => std::num::NonZeroUsize::MIN,
 };
+
+/// Time zone in which instants are shown.
+const DEFAULT_TIME_ZONE: &str = "UTC";
 
 /// Options of a session, from the command line.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +55,10 @@ pub struct Session {
     pub dictionary: Arc<Dictionary>,
     pub ai: Arc<semql_udfs::Runtime>,
     pub policy: Arc<Policy>,
+    /// Temporary tables and the transaction of this session.
+    pub tables: Arc<SessionTables>,
+    /// Catalogues that all sessions share, without what `tables` adds.
+    pub catalogs: Arc<dyn CatalogProviderList>,
     memory_limit: Option<usize>,
 }
 
@@ -71,7 +81,9 @@ impl Session {
             None => config(),
         };
         let ctx = SessionContext::new_with_config_rt(config, environment(options.memory_limit)?);
+        let memory = Arc::clone(ctx.state().catalog_list());
         let ctx = sources::install(ctx, Arc::clone(&policy))?;
+        register_functions(&ctx)?;
         semql_udfs::register_all(&ctx)?;
         if let Some(remote) = &options.remote {
             remote.install(&ctx).await?;
@@ -96,21 +108,33 @@ impl Session {
             ai.allow_model(options.settings.model);
         }
         ai.set_limits(policy.runtime_limits());
+        let tables = Arc::new(SessionTables::default());
+        let files = Arc::clone(ctx.state().catalog_list());
+        let catalogs: Arc<dyn CatalogProviderList> = Arc::new(SharedCatalogs::new(files, memory));
+        present_tables(&ctx, &catalogs, &tables);
         Ok(Self {
             ctx,
             dictionary,
             ai,
             policy,
+            tables,
+            catalogs,
             memory_limit: options.memory_limit,
         })
     }
 
     /// Creates a session that shares tables, functions, models and policy with
-    /// this one. Its settings start as a copy.
+    /// this one. Its settings start as a copy. It has its own temporary tables and
+    /// transactions.
     pub fn beside(&self) -> Self {
         let state = SessionStateBuilder::new_from_existing(self.ctx.state()).build();
+        let ctx = SessionContext::new_with_state(state);
+        let tables = Arc::new(self.tables.beside());
+        present_tables(&ctx, &self.catalogs, &tables);
         Self {
-            ctx: SessionContext::new_with_state(state),
+            ctx,
+            tables,
+            catalogs: Arc::clone(&self.catalogs),
             dictionary: Arc::clone(&self.dictionary),
             ai: Arc::clone(&self.ai),
             policy: Arc::clone(&self.policy),
@@ -134,6 +158,28 @@ impl Session {
         settings::assign(&self.ctx, &self.policy, key, value).await
     }
 
+    /// Publishes the changes of the transaction, and ends it.
+    ///
+    /// # Errors
+    /// Changes of other sessions that prevent it; the transaction ends without its
+    /// changes then.
+    pub async fn commit(&self) -> Result<()> {
+        Ok(self.tables.commit(self.catalogs.as_ref()).await?)
+    }
+
+    /// Takes back the changes of the transaction, and ends it.
+    pub fn rollback(&self) {
+        self.tables.rollback(self.catalogs.as_ref());
+    }
+
+    /// Takes back the changes since a savepoint.
+    ///
+    /// # Errors
+    /// A savepoint that does not exist.
+    pub fn rollback_to(&self, savepoint: &str) -> Result<()> {
+        Ok(self.tables.rollback_to(savepoint, self.catalogs.as_ref())?)
+    }
+
     /// Sets the token that cancels models, training and index building of the
     /// statements that are planned from now on.
     pub fn cancel_with(&self, token: CancellationToken) {
@@ -146,10 +192,34 @@ impl Session {
     }
 }
 
+/// Shows a session its temporary tables and its uncommitted changes.
+fn present_tables(
+    ctx: &SessionContext,
+    catalogs: &Arc<dyn CatalogProviderList>,
+    tables: &Arc<SessionTables>,
+) {
+    let state = ctx.state_ref();
+    let mut state = state.write();
+    let names = &state.config_options().catalog;
+    let default = DefaultSchema {
+        catalog: names.default_catalog.clone(),
+        schema: names.default_schema.clone(),
+    };
+    let own = SessionCatalogs::new(Arc::clone(catalogs), Arc::clone(tables), default);
+    let own = Arc::new(own);
+    state.register_catalog_list(Arc::clone(&own) as _);
+    let config = state.config_mut();
+    config.set_extension(Arc::clone(tables.versions()));
+    // The catalogue of Postgres lists the tables that the session sees.
+    config.set_extension(own);
+}
+
 fn config() -> SessionConfig {
     let mut config = SessionConfig::new().with_information_schema(true);
     // Parquet metadata holds descriptions and the provenance of vectors.
     config.options_mut().execution.parquet.skip_metadata = false;
+    // `timestamptz` is an instant.
+    config.options_mut().execution.time_zone = Some(DEFAULT_TIME_ZONE.to_string());
     // Errors can then name their line.
     config.options_mut().sql_parser.collect_spans = true;
     config

@@ -8,6 +8,7 @@ mod golden;
 mod groups;
 mod layers;
 mod linking;
+mod meaning;
 mod page;
 mod plans;
 mod release;

@@ -25,6 +25,8 @@ use semql_udfs::plan::{ComputedColumn, InferExec, VectorJoinExec};
 use semql_udfs::plan_serde::{self, CallContext};
 use semql_udfs::vector::NeighbourLimit;
 
+use crate::text_scan::TextScanNode;
+
 /// Prefix of semql's nodes, which no node of Ballista has.
 const NODE_PREFIX: &[u8] = b"semql\0";
 
@@ -41,7 +43,7 @@ pub struct Codec {
 /// Encoded operator.
 #[derive(Clone, PartialEq, Message)]
 struct SemqlNode {
-    #[prost(oneof = "NodeKind", tags = "1, 2")]
+    #[prost(oneof = "NodeKind", tags = "1, 2, 3")]
     kind: Option<NodeKind>,
 }
 
@@ -51,6 +53,8 @@ enum NodeKind {
     Infer(InferNode),
     #[prost(message, tag = "2")]
     VectorJoin(Box<VectorJoinNode>),
+    #[prost(message, tag = "3")]
+    TextScan(TextScanNode),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -216,6 +220,8 @@ impl PhysicalExtensionCodec for Codec {
             NodeKind::Infer(self.encode_infer(infer, &encoder)?)
         } else if let Some(join) = node.downcast_ref::<VectorJoinExec>() {
             NodeKind::VectorJoin(Box::new(self.encode_join(join, &encoder)?))
+        } else if let Some(scan) = TextScanNode::encode_scan(&node, self, converter)? {
+            NodeKind::TextScan(scan)
         } else {
             return self.ballista.try_encode(node, buf, converter);
         };
@@ -246,6 +252,7 @@ impl PhysicalExtensionCodec for Codec {
             (Some(NodeKind::VectorJoin(join)), [left, right]) => {
                 self.decode_join(*join, [left, right], &decoder)
             }
+            (Some(NodeKind::TextScan(scan)), []) => scan.decode_scan(&decoder.context, converter),
             _ => internal_err!(
                 "cannot decode a plan: unknown node with {} inputs",
                 inputs.len()

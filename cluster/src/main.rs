@@ -17,6 +17,7 @@ mod scheduler;
 mod secret;
 mod session;
 mod stage;
+mod text_scan;
 mod transport;
 
 use std::ffi::OsString;

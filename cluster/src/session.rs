@@ -48,6 +48,7 @@ pub fn state(config: SessionConfig, ai: &AiOptions) -> Result<SessionState> {
         .build();
     let ctx = SessionContext::new_with_state(state);
     // After DataFusion's functions, some of which they replace.
+    semql::register_functions(&ctx)?;
     semql_udfs::register_with(&ctx, Arc::clone(&ai.runtime))?;
     Ok(ctx.state())
 }

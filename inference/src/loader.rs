@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use parking_lot::Mutex;
 
-use crate::backend::{Backend, Device, OnnxBackend, OnnxOptions, TokenBatch};
+use crate::backend::{Backend, Device, OnnxBackend, OnnxOptions, PublishedHead, TokenBatch};
 use crate::cancellation::Cancellation;
 use crate::encoding::BackendFactory;
 use crate::error::{Error, Result};
 use crate::models::{
     ActivationRanges, GraphCache, GraphStyle, ModelSpec, Precision, PrecisionSetting,
-    QuantizationCheck, Tokenizer, calibration_texts, check_texts,
+    QuantizationCheck, calibration_texts, check_texts,
 };
 use crate::options::ModelOptions;
 use crate::vector::dot;
@@ -97,15 +97,26 @@ impl ModelLoader {
             && OnnxBackend::has_provider(Device::Cuda(0), self.library.as_deref())?)
     }
 
-    fn options(&self, device: Device, precision: Precision) -> OnnxOptions {
-        OnnxOptions {
+    fn options(
+        &self,
+        graphs: &GraphCache,
+        device: Device,
+        precision: Precision,
+    ) -> Result<OnnxOptions> {
+        let head = graphs.head()?.map(|graph| PublishedHead {
+            graph,
+            prefer_token_vectors: self.spec.known_pooling,
+            first_position: self.spec.config.first_position() as i64,
+            required: self.spec.needs_token_vectors(),
+        });
+        Ok(OnnxOptions {
             library: self.library.clone(),
             device,
             threads: self.threads,
-            pooling: self.spec.pooling,
+            head,
             precision,
             device_memory: self.device_memory,
-        }
+        })
     }
 
     fn open_gpu(&self, graphs: &GraphCache, device: Device) -> Result<OnnxBackend> {
@@ -131,7 +142,7 @@ impl ModelLoader {
         } else {
             graphs.float_graph(GraphStyle::Cuda, precision == Precision::Fp16)?
         };
-        OnnxBackend::open(&graph, &self.options(device, precision))
+        OnnxBackend::open(&graph, &self.options(graphs, device, precision)?)
     }
 
     fn open_cpu(&self, graphs: &GraphCache) -> Result<OnnxBackend> {
@@ -141,7 +152,7 @@ impl ModelLoader {
             Precision::Int8 => self.int8_graph(graphs)?,
             _ => graphs.float_graph(GraphStyle::Cpu, false)?,
         };
-        OnnxBackend::open(&graph, &self.options(Device::Cpu, precision))
+        OnnxBackend::open(&graph, &self.options(graphs, Device::Cpu, precision)?)
     }
 
     fn precision_on_cpu(
@@ -183,7 +194,8 @@ impl ModelLoader {
         }
         let batches = self.batches(&check_texts())?;
         let vectors = |graph: PathBuf, precision| -> Result<Vec<f32>> {
-            let mut backend = OnnxBackend::open(&graph, &self.options(Device::Cpu, precision))?;
+            let mut backend =
+                OnnxBackend::open(&graph, &self.options(graphs, Device::Cpu, precision)?)?;
             let mut vectors = Vec::new();
             for batch in &batches {
                 cancellation.check()?;
@@ -207,13 +219,13 @@ impl ModelLoader {
     fn int8_graph(&self, graphs: &GraphCache) -> Result<PathBuf> {
         graphs.int8_graph(|calibration| -> Result<ActivationRanges> {
             let batches = self.batches(&calibration_texts())?;
-            let options = self.options(Device::Cpu, Precision::Fp32);
+            let options = self.options(graphs, Device::Cpu, Precision::Fp32)?;
             OnnxBackend::measure_ranges(calibration, &batches, &options)
         })
     }
 
     fn batches(&self, texts: &[String]) -> Result<Vec<TokenBatch>> {
-        let tokenizer = Tokenizer::open(&self.folder, &self.spec)?;
+        let tokenizer = self.spec.open_tokenizer(&self.folder)?;
         let mut tokens = texts
             .iter()
             .map(|text| tokenizer.encode(text).map(|t| t.ids).map_err(Error::Setup))

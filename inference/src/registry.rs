@@ -337,7 +337,7 @@ impl ModelRegistry {
         let folder = self.fetch(&location, cancellation)?;
         cancellation.check()?;
         let spec = ModelSpec::read(&folder, location.entry)?;
-        let tokenizer = Tokenizer::open(&folder, &spec)?;
+        let tokenizer = spec.open_tokenizer(&folder)?;
         let loader = ModelLoader::new(folder, spec.clone(), options);
         let identity = Identity {
             variant: format!("{spec:?}|{}", loader.weights_identity()?),

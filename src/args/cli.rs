@@ -150,10 +150,42 @@ pub enum ScriptArg {
 pub fn parse_from(
     line: impl IntoIterator<Item = OsString>,
 ) -> Result<(Args, Vec<ScriptArg>), clap::Error> {
-    let matches = Args::command().try_get_matches_from(line)?;
+    let matches = Args::command().try_get_matches_from(with_attached_comments(line))?;
     let args = Args::from_arg_matches(&matches)?;
     let scripts = scripts_in_order(&args, &matches);
     Ok((args, scripts))
+}
+
+/// Options whose value is SQL.
+const SQL_OPTIONS: &[&str] = &["-c", "-qc", "--command"];
+
+/// Attaches SQL that starts with a comment to its option. `-c '-- text'` would be
+/// taken for an option otherwise.
+fn with_attached_comments(line: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut command = Args::command();
+    command.build();
+    let is_comment = |argument: &OsString| {
+        let Some(text) = argument.to_str().and_then(|text| text.strip_prefix("--")) else {
+            return false;
+        };
+        let name = text.split(|c: char| c.is_whitespace() || c == '=').next();
+        let mut options = command.get_arguments().filter_map(clap::Arg::get_long);
+        !text.is_empty() && !options.any(|option| Some(option) == name)
+    };
+    let mut attached: Vec<OsString> = Vec::new();
+    for argument in line {
+        let option = attached
+            .last_mut()
+            .filter(|last| SQL_OPTIONS.iter().any(|option| last.as_os_str() == *option));
+        match option {
+            Some(option) if is_comment(&argument) => {
+                option.push("=");
+                option.push(argument);
+            }
+            _ => attached.push(argument),
+        }
+    }
+    attached
 }
 
 fn scripts_in_order(args: &Args, matches: &ArgMatches) -> Vec<ScriptArg> {
@@ -191,6 +223,17 @@ mod tests {
             scripts,
             [command("A"), file("b.sql"), file("c.sql"), command("D")]
         );
+    }
+
+    #[test]
+    fn sql_may_start_with_a_comment() {
+        for option in ["-c", "-qc", "--command"] {
+            let (args, scripts) = parse(&[option, "-- one; = two", "--format", "csv"]).unwrap();
+            assert_eq!(scripts, [ScriptArg::Command("-- one; = two".into())]);
+            assert_eq!(args.format, Some(OutputFormat::Csv));
+        }
+        assert!(parse(&["-c", "--format", "csv"]).is_err());
+        assert!(parse(&["--unknown"]).is_err());
     }
 
     #[test]

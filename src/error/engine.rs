@@ -61,13 +61,19 @@ fn kind_of(error: &DataFusionError) -> ErrorKind {
         .chain(causes(error))
         .find_map(|layer| match layer.downcast_ref::<DataFusionError>() {
             Some(error) => kind_of_layer(error),
-            None => matches!(
-                layer.downcast_ref::<ArrowError>(),
-                Some(ArrowError::MemoryError(_))
-            )
-            .then_some(ErrorKind::OutOfMemory),
+            None => kind_of_arrow(layer.downcast_ref::<ArrowError>()?),
         })
         .unwrap_or(ErrorKind::Statement)
+}
+
+fn kind_of_arrow(error: &ArrowError) -> Option<ErrorKind> {
+    match error {
+        ArrowError::MemoryError(_) => Some(ErrorKind::OutOfMemory),
+        ArrowError::DivideByZero => Some(ErrorKind::DivisionByZero),
+        ArrowError::ArithmeticOverflow(_) => Some(ErrorKind::OutOfRange),
+        ArrowError::CastError(_) | ArrowError::ParseError(_) => Some(ErrorKind::InvalidCast),
+        _ => None,
+    }
 }
 
 fn kind_of_layer(error: &DataFusionError) -> Option<ErrorKind> {
@@ -80,6 +86,7 @@ fn kind_of_layer(error: &DataFusionError) -> Option<ErrorKind> {
             SchemaError::FieldNotFound { .. } => Some(ErrorKind::UndefinedColumn),
             _ => None,
         },
+        DataFusionError::ArrowError(inner, _) => kind_of_arrow(inner),
         DataFusionError::NotImplemented(_) => Some(ErrorKind::NotSupported),
         DataFusionError::ResourcesExhausted(_) => Some(ErrorKind::OutOfMemory),
         DataFusionError::Internal(_) | DataFusionError::ExecutionJoin(_) => {

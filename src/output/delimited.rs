@@ -2,50 +2,35 @@
 
 use std::io::Write;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::SchemaRef;
+use arrow::util::display::ArrayFormatter;
 
+use super::delimited_dialect::DelimitedDialect;
 use super::json::nested_as_json;
-use super::style::Style;
+use super::member_names::check_field_names;
 use super::target::ResultWriter;
-use super::value::Cells;
 use crate::error::Result;
 
 /// Bytes of text from which a batch is written in parts.
 const MAX_BUFFERED_BYTES: usize = 64 << 10;
 
-/// Writer of CSV and TSV.
+/// Writer of delimited text.
 pub struct DelimitedWriter<'a> {
     schema: SchemaRef,
+    dialect: DelimitedDialect,
     /// Whether the header is not yet written.
     header_pending: bool,
-    separator: char,
-    /// Appends a value to a line.
-    escape: fn(&str, &mut String),
     out: &'a mut dyn Write,
 }
 
 impl<'a> DelimitedWriter<'a> {
-    /// CSV by RFC 4180, with quotes only around values that need them. NULL is an
-    /// empty field, an empty text is `""`.
-    pub fn csv(schema: SchemaRef, style: &Style, out: &'a mut dyn Write) -> Self {
+    pub fn new(schema: SchemaRef, dialect: DelimitedDialect, out: &'a mut dyn Write) -> Self {
         Self {
             schema,
-            header_pending: style.header,
-            separator: ',',
-            escape: push_quoted,
-            out,
-        }
-    }
-
-    /// TSV: tabs and line ends inside values are written as `\t` and `\n`, a
-    /// backslash is doubled.
-    pub fn tsv(schema: SchemaRef, style: &Style, out: &'a mut dyn Write) -> Self {
-        Self {
-            schema,
-            header_pending: style.header,
-            separator: '\t',
-            escape: push_escaped,
+            header_pending: dialect.header,
+            dialect,
             out,
         }
     }
@@ -57,58 +42,89 @@ impl<'a> DelimitedWriter<'a> {
         let mut line = String::new();
         for (column, field) in self.schema.fields().iter().enumerate() {
             if column > 0 {
-                line.push(self.separator);
+                line.push(self.dialect.delimiter);
             }
-            (self.escape)(field.name(), &mut line);
+            self.dialect.push_value(field.name(), false, &mut line)?;
         }
-        line.push('\n');
+        self.dialect.end_line(&mut line);
         self.out.write_all(line.as_bytes())?;
         Ok(())
     }
 }
 
 /// Values of a column in one batch.
-enum ColumnValues<'a> {
-    Plain(Cells<'a>),
-    /// Lists and structs as JSON, which other programs can parse.
+struct ColumnTexts<'a> {
+    values: TextSource<'a>,
+    /// Logical nulls: dictionaries and runs store theirs with the values.
+    nulls: Option<NullBuffer>,
+    is_number: bool,
+}
+
+enum TextSource<'a> {
+    Plain(ArrayFormatter<'a>),
+    /// Lists, structs and maps as JSON, which other programs can parse.
     Nested(Vec<Option<String>>),
+}
+
+impl<'a> ColumnTexts<'a> {
+    fn of(column: &'a ArrayRef, dialect: &'a DelimitedDialect) -> Result<Self> {
+        let data_type = column.data_type();
+        let values = if data_type.is_nested() {
+            TextSource::Nested(nested_as_json(column)?)
+        } else {
+            let options = dialect.formats.options();
+            TextSource::Plain(ArrayFormatter::try_new(column.as_ref(), &options)?)
+        };
+        Ok(Self {
+            values,
+            nulls: column.logical_nulls(),
+            is_number: data_type.is_numeric(),
+        })
+    }
+
+    /// Writes a value to `text`; `false` for NULL.
+    ///
+    /// # Errors
+    /// A value outside the range of its text.
+    fn write(&self, row: usize, text: &mut String) -> Result<bool> {
+        text.clear();
+        if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+            return Ok(false);
+        }
+        match &self.values {
+            TextSource::Plain(formatter) => formatter.value(row).write(text)?,
+            TextSource::Nested(texts) => match &texts[row] {
+                Some(json) => text.push_str(json),
+                None => return Ok(false),
+            },
+        }
+        Ok(true)
+    }
 }
 
 impl ResultWriter for DelimitedWriter<'_> {
     fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
+        check_field_names(self.schema.fields())?;
         self.write_header()?;
         let columns = batch
             .columns()
             .iter()
-            .map(|column| {
-                Ok(if column.data_type().is_nested() {
-                    ColumnValues::Nested(nested_as_json(column)?)
-                } else {
-                    ColumnValues::Plain(Cells::of(column)?)
-                })
-            })
+            .map(|column| ColumnTexts::of(column, &self.dialect))
             .collect::<Result<Vec<_>>>()?;
         let (mut text, mut value) = (String::new(), String::new());
         for row in 0..batch.num_rows() {
             for (number, column) in columns.iter().enumerate() {
                 if number > 0 {
-                    text.push(self.separator);
+                    text.push(self.dialect.delimiter);
                 }
-                match column {
-                    ColumnValues::Plain(cells) if cells.is_null(row) => {}
-                    ColumnValues::Plain(cells) => {
-                        value.clear();
-                        cells.write(row, &mut value)?;
-                        (self.escape)(&value, &mut text);
-                    }
-                    ColumnValues::Nested(texts) => {
-                        if let Some(json) = &texts[row] {
-                            (self.escape)(json, &mut text);
-                        }
-                    }
+                if column.write(row, &mut value)? {
+                    self.dialect
+                        .push_value(&value, column.is_number, &mut text)?;
+                } else {
+                    text.push_str(&self.dialect.null);
                 }
             }
-            text.push('\n');
+            self.dialect.end_line(&mut text);
             if text.len() >= MAX_BUFFERED_BYTES {
                 self.out.write_all(text.as_bytes())?;
                 text.clear();
@@ -123,37 +139,6 @@ impl ResultWriter for DelimitedWriter<'_> {
     }
 }
 
-fn push_quoted(value: &str, line: &mut String) {
-    // Some readers trim values without quotes.
-    let plain = !value.is_empty()
-        && !value.contains(['"', ',', '\n', '\r'])
-        && value.trim().len() == value.len();
-    if plain {
-        line.push_str(value);
-        return;
-    }
-    line.push('"');
-    for (part, text) in value.split('"').enumerate() {
-        if part > 0 {
-            line.push_str("\"\"");
-        }
-        line.push_str(text);
-    }
-    line.push('"');
-}
-
-fn push_escaped(value: &str, line: &mut String) {
-    for c in value.chars() {
-        match c {
-            '\\' => line.push_str("\\\\"),
-            '\t' => line.push_str("\\t"),
-            '\n' => line.push_str("\\n"),
-            '\r' => line.push_str("\\r"),
-            c => line.push(c),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -163,6 +148,7 @@ mod tests {
 
     use super::super::dispatch::writer;
     use super::super::format::OutputFormat;
+    use super::super::style::Style;
     use super::super::testing::rendered;
     use super::*;
 

@@ -3,6 +3,7 @@
 use arrow::datatypes::SchemaRef;
 
 use super::delimited::DelimitedWriter;
+use super::delimited_dialect::DelimitedDialect;
 use super::expanded::ExpandedWriter;
 use super::format::OutputFormat;
 use super::json::JsonWriter;
@@ -29,10 +30,16 @@ pub fn writer<'a>(
     match style.format {
         OutputFormat::Table if style.expanded => Box::new(ExpandedWriter::new(schema, style, out)),
         OutputFormat::Table => Box::new(TableWriter::new(schema, style, out)),
-        OutputFormat::Csv => Box::new(DelimitedWriter::csv(schema, &style, out)),
-        OutputFormat::Tsv => Box::new(DelimitedWriter::tsv(schema, &style, out)),
-        OutputFormat::Json => Box::new(JsonWriter::array(out)),
-        OutputFormat::Ndjson => Box::new(JsonWriter::lines(out)),
+        OutputFormat::Csv => {
+            let dialect = DelimitedDialect::csv(style.header);
+            Box::new(DelimitedWriter::new(schema, dialect, out))
+        }
+        OutputFormat::Tsv => {
+            let dialect = DelimitedDialect::tsv(style.header);
+            Box::new(DelimitedWriter::new(schema, dialect, out))
+        }
+        OutputFormat::Json => Box::new(JsonWriter::array(schema, out)),
+        OutputFormat::Ndjson => Box::new(JsonWriter::lines(schema, out)),
         OutputFormat::Markdown => Box::new(MarkdownWriter::new(schema, out)),
     }
 }

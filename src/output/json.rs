@@ -4,15 +4,18 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::datatypes::{Field, Schema};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::json::WriterBuilder;
 use arrow::json::writer::LineDelimited;
 
+use super::json_values::JsonValues;
+use super::member_names::check_member_names;
 use super::target::ResultWriter;
 use crate::error::Result;
 
 /// Writer of JSON and NDJSON.
 pub struct JsonWriter<'a> {
+    schema: SchemaRef,
     out: &'a mut dyn Write,
     /// Whether the objects are elements of one array.
     array: bool,
@@ -20,16 +23,18 @@ pub struct JsonWriter<'a> {
 }
 
 impl<'a> JsonWriter<'a> {
-    pub fn array(out: &'a mut dyn Write) -> Self {
+    pub fn array(schema: SchemaRef, out: &'a mut dyn Write) -> Self {
         Self {
+            schema,
             out,
             array: true,
             rows: 0,
         }
     }
 
-    pub fn lines(out: &'a mut dyn Write) -> Self {
+    pub fn lines(schema: SchemaRef, out: &'a mut dyn Write) -> Self {
         Self {
+            schema,
             out,
             array: false,
             rows: 0,
@@ -39,6 +44,7 @@ impl<'a> JsonWriter<'a> {
 
 impl ResultWriter for JsonWriter<'_> {
     fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
+        check_member_names(&self.schema)?;
         let lines = json_lines(batch)?;
         if !self.array {
             self.out.write_all(&lines)?;
@@ -57,6 +63,7 @@ impl ResultWriter for JsonWriter<'_> {
     }
 
     fn finish(&mut self) -> Result<()> {
+        check_member_names(&self.schema)?;
         if self.array {
             self.out
                 .write_all(if self.rows == 0 { b"[]\n" } else { b"\n]\n" })?;
@@ -66,10 +73,14 @@ impl ResultWriter for JsonWriter<'_> {
 }
 
 /// JSON objects of the rows, one per line; NULL is written as null.
-fn json_lines(batch: &RecordBatch) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// A value that has no JSON.
+pub fn json_lines(batch: &RecordBatch) -> Result<Vec<u8>> {
     let mut lines = Vec::new();
     let mut writer = WriterBuilder::new()
         .with_explicit_nulls(true)
+        .with_encoder_factory(Arc::new(JsonValues))
         .build::<_, LineDelimited>(&mut lines);
     writer.write(batch)?;
     writer.finish()?;
@@ -103,8 +114,8 @@ pub(super) fn nested_as_json(column: &ArrayRef) -> Result<Vec<Option<String>>> {
 mod tests {
     use arrow::array::{
         BinaryArray, BinaryViewArray, Decimal128Array, FixedSizeListArray, Float32Array,
-        Float64Array, Int64Array, ListArray, StringArray, StructArray, TimestampMicrosecondArray,
-        UInt64Array,
+        Float64Array, Float64Builder, Int32Builder, Int64Array, ListArray, MapBuilder, StringArray,
+        StructArray, TimestampMicrosecondArray, UInt64Array,
     };
     use arrow::datatypes::{DataType, Int32Type};
 
@@ -143,7 +154,7 @@ mod tests {
         let text = rendered(&batch(), &style);
         let rows: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(rows[0]["n"], 9_007_199_254_740_993_i64);
-        assert_eq!(rows[0]["x"], serde_json::Value::Null);
+        assert_eq!(rows[0]["x"], "NaN");
         assert_eq!(rows[1]["list"], serde_json::Value::Null);
         assert_eq!(rows.as_array().unwrap().len(), 2);
         assert_eq!(rendered(&batch().slice(0, 0), &style), "[]\n");
@@ -211,10 +222,44 @@ mod tests {
         );
         let expected = concat!(
             r#"{"big":18446744073709551615,"decimal":12.50,"bytes":"00ff","view":"01","#,
-            r#""vector":[0.5,null],"record":{"n":null},"at":"1970-01-01T00:00:01.500"}"#,
+            r#""vector":[0.5,"Infinity"],"record":{"n":null},"at":"1970-01-01T00:00:01.500"}"#,
             "\n"
         );
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_name_that_occurs_twice_is_refused() {
+        let twice = RecordBatch::try_from_iter([
+            ("a", Arc::new(Int64Array::from(vec![1])) as ArrayRef),
+            ("a", Arc::new(Int64Array::from(vec![2])) as ArrayRef),
+        ])
+        .unwrap();
+        for rows in [0, 1] {
+            let mut out = Vec::new();
+            let mut json = JsonWriter::lines(twice.schema(), &mut out);
+            let error = json.batch(&twice.slice(0, rows)).unwrap_err();
+            assert!(error.message.contains("'a'"), "{error}");
+            assert!(json.finish().is_err());
+            assert!(out.is_empty());
+        }
+    }
+
+    #[test]
+    fn keys_of_maps_are_texts() {
+        let mut maps = MapBuilder::new(None, Int32Builder::new(), Float64Builder::new());
+        maps.keys().append_value(1);
+        maps.values().append_value(f64::NEG_INFINITY);
+        maps.keys().append_value(-2);
+        maps.values().append_null();
+        maps.append(true).unwrap();
+        maps.append(false).unwrap();
+        let column: ArrayRef = Arc::new(maps.finish());
+        let texts = nested_as_json(&column).unwrap();
+        assert_eq!(
+            texts,
+            [Some("{\"1\":\"-Infinity\",\"-2\":null}".to_string()), None]
+        );
     }
 
     #[test]
@@ -222,7 +267,7 @@ mod tests {
         let mut out = Vec::new();
         let batch = batch();
         {
-            let mut json = JsonWriter::array(&mut out);
+            let mut json = JsonWriter::array(batch.schema(), &mut out);
             for batch in [batch.slice(0, 0), batch.slice(0, 1), batch.slice(1, 1)] {
                 json.batch(&batch).unwrap();
             }

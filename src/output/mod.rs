@@ -1,21 +1,24 @@
 //! Formats of results, the pager and the progress line.
 
 mod chart;
-mod delimited;
+pub mod delimited;
+pub mod delimited_dialect;
 mod dispatch;
 mod expanded;
 mod format;
 mod grid;
 mod head_tail;
-mod json;
+pub mod json;
+mod json_values;
 mod layout;
 mod markdown;
+pub mod member_names;
 mod pager;
 pub mod progress;
 pub mod sink;
 mod style;
 mod table;
-mod target;
+pub mod target;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

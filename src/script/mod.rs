@@ -8,6 +8,7 @@ pub mod variables;
 use std::path::{Path, PathBuf};
 
 use crate::error::{ExitCode, Result, ShellError, io_reason};
+use crate::text_encoding::TextDecoder;
 
 pub use arguments::words;
 pub use cursor::Cursor;
@@ -50,7 +51,7 @@ impl Script {
         Ok(Self {
             name: shown.to_string(),
             folder: path.parent().map(Path::to_path_buf),
-            text: decode(bytes, &shown.to_string())?,
+            text: decode(&bytes, &shown.to_string())?,
         })
     }
 
@@ -84,20 +85,20 @@ impl Script {
     }
 }
 
-/// Decodes the text of a file and removes its byte order mark.
+/// Decodes the text of a file, in UTF-8 or UTF-16, and removes its byte order mark.
 ///
 /// # Errors
-/// If the bytes are not UTF-8; the message names the line.
-pub fn decode(bytes: Vec<u8>, name: &str) -> Result<String> {
-    let text = String::from_utf8(bytes).map_err(|error| {
+/// If the bytes are in another encoding; the message names the line.
+pub fn decode(bytes: &[u8], name: &str) -> Result<String> {
+    let named = |why| ShellError::usage(format!("{name} {why}"));
+    let mut decoder = TextDecoder::default();
+    let mut text = decoder.decode(bytes).map_err(named)?;
+    text.extend(decoder.finish().map_err(named)?);
+    String::from_utf8(text).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
         ShellError::usage(format!(
             "{name}:{line}: the text is not UTF-8; convert it first, for example with iconv"
         ))
-    })?;
-    Ok(text
-        .strip_prefix('\u{feff}')
-        .map(str::to_string)
-        .unwrap_or(text))
+    })
 }

@@ -5,11 +5,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use datafusion::common::config::ConfigOptions;
 use pgwire::api::ClientInfo;
 use pgwire::error::PgWireResult;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::cancel::{CancelHandle, CancelToken, Registration};
+use super::catalog::ClientContext;
+use super::copy::PendingCopy;
 use super::cursor::Cursors;
 use super::errors::{self, SqlState};
 use super::log::StatementLog;
@@ -28,8 +31,10 @@ pub struct Connection {
     pub id: u64,
     pub peer: SocketAddr,
     pub cancel: Arc<CancelHandle>,
-    pub settings: Mutex<ClientSettings>,
+    pub settings: Arc<Mutex<ClientSettings>>,
     pub cursors: Mutex<Cursors>,
+    /// `COPY ... FROM STDIN` that waits for rows.
+    pub copy: Mutex<Option<PendingCopy>>,
     transaction: Mutex<Option<Access>>,
     slot: Mutex<Option<OwnedSemaphorePermit>>,
     /// Session that the client gets once it has authenticated.
@@ -39,10 +44,20 @@ pub struct Connection {
     unauthenticated: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
+/// Settings of a client at its start.
+struct InitialSettings {
+    client: ClientSettings,
+    engine: ConfigOptions,
+}
+
 /// State of a client that has authenticated.
 struct AuthenticatedSession {
     session: Arc<Session>,
     user: String,
+    /// What the functions of the catalogue know about the client.
+    context: ClientContext,
+    /// Settings at the start, to which `RESET ALL` returns.
+    initial: InitialSettings,
     _registration: Registration,
 }
 
@@ -58,8 +73,9 @@ impl Connection {
             id,
             peer,
             cancel: Arc::default(),
-            settings: Mutex::default(),
+            settings: Arc::default(),
             cursors: Mutex::default(),
+            copy: Mutex::default(),
             transaction: Mutex::default(),
             slot: Mutex::default(),
             prepared: Mutex::default(),
@@ -133,9 +149,22 @@ impl Connection {
         self.server
             .metrics
             .connection_attempt(ConnectionOutcome::Authenticated);
+        let context = ClientContext {
+            user: user.clone(),
+            pid,
+            peer: self.peer,
+            settings: Arc::clone(&self.settings),
+        };
+        describe_client(&session, &context);
+        let initial = InitialSettings {
+            client: lock(&self.settings).clone(),
+            engine: session.ctx.state().config_options().as_ref().clone(),
+        };
         *lock(&self.authenticated) = Some(AuthenticatedSession {
             session,
             user,
+            context,
+            initial,
             _registration: registration,
         });
         lock(&self.unauthenticated).take();
@@ -179,11 +208,24 @@ impl Connection {
     /// Resets session, settings, cursors and transaction.
     pub fn reset(&self) {
         if let Some(authenticated) = &mut *lock(&self.authenticated) {
+            authenticated.session.rollback();
             authenticated.session = Arc::new(self.server.session.beside());
+            describe_client(&authenticated.session, &authenticated.context);
         }
         *lock(&self.settings) = ClientSettings::default();
         *lock(&self.cursors) = Cursors::default();
         *lock(&self.transaction) = None;
+    }
+
+    /// Resets all settings to those at the start of the connection.
+    pub fn reset_settings(&self) {
+        let authenticated = lock(&self.authenticated);
+        let Some(authenticated) = &*authenticated else {
+            return;
+        };
+        let state = authenticated.session.ctx.state_ref();
+        *state.write().config_mut().options_mut() = authenticated.initial.engine.clone();
+        *lock(&self.settings) = authenticated.initial.client.clone();
     }
 
     /// Sets the access of the transaction; `None` is the default of the session.
@@ -225,9 +267,18 @@ impl Connection {
     }
 }
 
+/// Makes the client known to functions of the session's statements.
+fn describe_client(session: &Session, context: &ClientContext) {
+    let state = session.ctx.state_ref();
+    let mut state = state.write();
+    let options = state.config_mut().options_mut();
+    options.extensions.insert(context.clone());
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
-        if self.is_authenticated() {
+        if let Some(authenticated) = &*lock(&self.authenticated) {
+            authenticated.session.rollback();
             self.server.metrics.disconnected();
             tracing::info!(connection = self.id, "disconnected");
         }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use pgwire::api::PgWireServerHandlers;
 use pgwire::api::auth::StartupHandler;
 use pgwire::api::cancel::CancelHandler;
+use pgwire::api::copy::CopyHandler;
 use pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
 
 use super::cancel::CancelRegistry;
 use super::connection::Connection;
-use super::protocol::{ExtendedQueries, SimpleQueries};
+use super::protocol::{CopyMessages, ExtendedQueries, SimpleQueries};
 use super::startup::Authenticator;
 
 /// Handlers of one connection.
@@ -17,6 +18,7 @@ pub struct Handlers {
     authenticator: Arc<Authenticator>,
     simple: Arc<SimpleQueries>,
     extended: Arc<ExtendedQueries>,
+    copies: Arc<CopyMessages>,
     cancels: Arc<CancelRegistry>,
 }
 
@@ -27,6 +29,7 @@ impl Handlers {
             authenticator: Arc::new(Authenticator::new(connection())),
             simple: Arc::new(SimpleQueries::new(connection())),
             extended: Arc::new(ExtendedQueries::new(connection())),
+            copies: Arc::new(CopyMessages::new(connection())),
             cancels: Arc::clone(&connection().server.cancels),
         }
     }
@@ -43,6 +46,10 @@ impl PgWireServerHandlers for Handlers {
 
     fn extended_query_handler(&self) -> Arc<impl ExtendedQueryHandler> {
         Arc::clone(&self.extended)
+    }
+
+    fn copy_handler(&self) -> Arc<impl CopyHandler> {
+        Arc::clone(&self.copies)
     }
 
     fn cancel_handler(&self) -> Arc<impl CancelHandler> {

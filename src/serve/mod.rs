@@ -5,8 +5,8 @@
 //! `startup`, which authenticates with `passwords` and `tls`, and to `protocol`.
 //! `execute` runs a statement, which `cancel` can end; `dialect` rewrites queries
 //! on the `catalog`. `state` is that of the server, `connection` that of one
-//! client. `parameters`, `rows`, `cursor` and `copy` translate values; `settings`
-//! has those of Postgres, `errors` the SQLSTATEs.
+//! client. `parameters`, `rows`, `cursor` and `copy` carry rows, whose values have
+//! the forms of `values`. `settings` has those of Postgres, `errors` the SQLSTATEs.
 
 mod address;
 mod cancel;
@@ -30,6 +30,7 @@ mod settings;
 mod startup;
 mod state;
 mod tls;
+mod values;
 
 use std::sync::Arc;
 

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow_pg::datatypes::{arrow_schema_to_pg_fields, encode_recordbatch, field_into_pg_type};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::stream::{self, BoxStream};
-use futures::{StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use pgwire::api::portal::Format;
 use pgwire::api::results::{FieldInfo, QueryResponse};
 use pgwire::error::PgWireResult;
+use pgwire::messages::data::DataRow;
 
 use super::errors;
+use super::values::{RowEncoder, type_modifier, type_size, wire_type};
+use crate::dialect::{ColumnName, client_names};
 use crate::error::{Result, ShellError};
 use crate::output::value::Cells;
 
@@ -107,14 +109,14 @@ impl ClientRows {
     /// Response in the formats that the client requested.
     ///
     /// # Errors
-    /// A column without a type of Postgres, which [`ClientRows::of`] rules out.
+    /// As [`fields`].
     pub fn response(self, format: &Format) -> PgWireResult<QueryResponse> {
         let fields = fields(&self.schema, format)?;
         let tag = self.tag.clone();
         let rows = self.into_batches().map({
             let fields = Arc::clone(&fields);
             move |batch| match batch {
-                Ok(batch) => stream::iter(encode_recordbatch(Arc::clone(&fields), batch)).boxed(),
+                Ok(batch) => encoded(&batch, &fields).boxed(),
                 Err(error) => stream::iter([Err(error)]).boxed(),
             }
         });
@@ -147,23 +149,64 @@ impl FetchedRows {
     }
 }
 
+/// Rows of a batch as messages.
+fn encoded(
+    batch: &RecordBatch,
+    fields: &Arc<Vec<FieldInfo>>,
+) -> impl Stream<Item = PgWireResult<DataRow>> + Send + use<> {
+    let (encoder, failed) = match RowEncoder::new(batch) {
+        Ok(encoder) => (Some(encoder), None),
+        Err(error) => (None, Some(Err(errors::wire(error)))),
+    };
+    let fields = Arc::clone(fields);
+    let rows = encoder.into_iter().flat_map(move |encoder| {
+        let fields = Arc::clone(&fields);
+        let rows = 0..encoder.rows();
+        rows.map(move |row| encoder.data_row(row, &fields).map_err(errors::wire))
+    });
+    stream::iter(failed.into_iter().chain(rows))
+}
+
 /// Columns in the types of Postgres.
 ///
 /// # Errors
-/// As [`ClientRows::response`].
+/// A type that Postgres lacks, which [`presentable`] rules out.
 pub fn fields(schema: &Schema, format: &Format) -> PgWireResult<Arc<Vec<FieldInfo>>> {
-    arrow_schema_to_pg_fields(schema, format, None).map(Arc::new)
+    let fields = schema.fields().iter().enumerate();
+    let fields = fields.map(|(at, field)| {
+        let wire = wire_type(field).ok_or_else(errors::internal)?;
+        let (size, modifier) = (type_size(&wire), type_modifier(field.data_type()));
+        let info = FieldInfo::new(
+            field.name().clone(),
+            None,
+            None,
+            wire,
+            format.format_for(at),
+        );
+        Ok(info.with_type_size(size).with_type_modifier(modifier))
+    });
+    fields.collect::<PgWireResult<Vec<_>>>().map(Arc::new)
+}
+
+/// Gives columns the names that they have in Postgres.
+pub fn named(schema: &Schema, names: &[ColumnName]) -> Schema {
+    let planned: Vec<&str> = schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
+    let names = client_names(names, &planned);
+    let fields = schema.fields().iter().zip(names);
+    let fields = fields.map(|(field, name)| field.as_ref().clone().with_name(name));
+    Schema::new(fields.collect::<Vec<_>>())
 }
 
 /// Replaces types that Postgres lacks with text.
 pub fn presentable(schema: &Schema) -> SchemaRef {
-    let fields = schema
-        .fields()
-        .iter()
-        .map(|field| match field_into_pg_type(field) {
-            Ok(_) => Arc::clone(field),
-            Err(_) => Arc::new(Field::new(field.name(), DataType::Utf8, true)),
-        });
+    let fields = schema.fields().iter().map(|field| match wire_type(field) {
+        Some(_) => Arc::clone(field),
+        None => Arc::new(Field::new(field.name(), DataType::Utf8, true)),
+    });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
@@ -203,7 +246,8 @@ fn as_text(column: &ArrayRef) -> Result<ArrayRef> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{DurationSecondArray, Int64Array};
+    use arrow::array::{Int64Array, MapBuilder, StringBuilder};
+    use pgwire::api::Type;
 
     fn numbers(values: &[i64]) -> RecordBatch {
         let column: ArrayRef = Arc::new(Int64Array::from(values.to_vec()));
@@ -223,11 +267,17 @@ mod tests {
 
     #[test]
     fn types_that_postgres_lacks_are_text() {
-        let column: ArrayRef = Arc::new(DurationSecondArray::from(vec![Some(60), None]));
-        let batch = RecordBatch::try_from_iter([("d", column)]).unwrap();
+        let mut builder = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+        builder.keys().append_value("a");
+        builder.values().append_value("b");
+        builder.append(true).unwrap();
+        builder.append(false).unwrap();
+        let column: ArrayRef = Arc::new(builder.finish());
+        let batch = RecordBatch::try_from_iter([("m", column)]).unwrap();
         let schema = presentable(&batch.schema());
         let shown = present(&batch, &schema).unwrap();
-        fields(&shown.schema(), &Format::UnifiedText).unwrap();
+        let fields = fields(&shown.schema(), &Format::UnifiedText).unwrap();
+        assert_eq!(fields[0].datatype(), &Type::TEXT);
         assert_eq!(shown.column(0).null_count(), 1);
     }
 }

@@ -92,6 +92,8 @@ const SETTINGS: &[ClientSetting] = &[
     ),
     setting("bytea_output", "hex", Allowed::Prefixes(&["HEX"])),
     setting("client_min_messages", "notice", Allowed::Any),
+    setting("default_table_access_method", "heap", Allowed::ReadOnly),
+    setting("default_tablespace", "", Allowed::ReadOnly),
     setting(
         "default_transaction_isolation",
         "read committed",
@@ -107,7 +109,9 @@ const SETTINGS: &[ClientSetting] = &[
     ),
     setting("integer_datetimes", "on", Allowed::ReadOnly),
     setting("lock_timeout", "0", Allowed::Any),
+    setting("jit", "off", Allowed::Any),
     setting("max_identifier_length", "63", Allowed::ReadOnly),
+    setting("max_index_keys", "32", Allowed::ReadOnly),
     setting(
         "row_security",
         "on",
@@ -131,7 +135,7 @@ fn find(name: &str) -> Option<&'static ClientSetting> {
 }
 
 /// Settings that a client has changed.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ClientSettings(HashMap<&'static str, String>);
 
 /// Change of a setting.
@@ -140,7 +144,26 @@ pub struct SettingChange {
     pub report: Option<(&'static str, String)>,
 }
 
+/// Setting of Postgres with its value.
+pub struct SettingValue {
+    pub name: &'static str,
+    pub value: String,
+    pub default: &'static str,
+    pub read_only: bool,
+}
+
 impl ClientSettings {
+    /// All settings of Postgres.
+    pub fn all(&self) -> Vec<SettingValue> {
+        let settings = SETTINGS.iter().map(|setting| SettingValue {
+            name: setting.name,
+            value: self.get(setting).to_string(),
+            default: setting.default,
+            read_only: matches!(setting.values, Allowed::ReadOnly),
+        });
+        settings.collect()
+    }
+
     /// Sets a value, or the default for `None`. Gives `None` for a name that is
     /// not a setting of Postgres.
     ///

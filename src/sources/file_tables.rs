@@ -5,14 +5,13 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use datafusion::catalog::{DynamicFileCatalog, TableProvider, UrlTableFactory};
-use datafusion::common::TableReference;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::SessionContext;
 
-use super::files::{self, FormatCache};
 use super::location::is_location;
+use super::location_table::{self, FormatCache};
 use super::remote::ObjectStores;
 use crate::error::Result;
 use crate::policy::Policy;
@@ -50,15 +49,20 @@ pub fn install(ctx: SessionContext, policy: Arc<Policy>) -> Result<SessionContex
     Ok(ctx)
 }
 
-/// Registers the files at `location` (a path, a folder, a pattern or a URL) as
-/// the table `name`.
+/// Registers the files at `location` as the table `name`.
+#[cfg(test)]
+pub async fn register_table(ctx: &SessionContext, name: &str, location: &str) -> Result<()> {
+    let table = open_table(ctx, location).await?;
+    ctx.register_table(name, table)?;
+    Ok(())
+}
+
+/// Opens the files at `location` (a path, a folder, a pattern or a URL) as a table.
 ///
 /// # Errors
 /// No files, an unknown format, or files that cannot be read.
-pub async fn register_table(ctx: &SessionContext, name: &str, location: &str) -> Result<()> {
-    let table = files::open(&ctx.state(), &FormatCache::default(), location).await?;
-    ctx.register_table(TableReference::bare(name), table)?;
-    Ok(())
+pub async fn open_table(ctx: &SessionContext, location: &str) -> Result<Arc<dyn TableProvider>> {
+    location_table::open(&ctx.state(), &FormatCache::default(), location).await
 }
 
 type CurrentState = Box<dyn Fn() -> Option<SessionState> + Send + Sync>;
@@ -112,7 +116,7 @@ impl UrlTableFactory for FileTables {
         self.policy
             .check_read_location(name)
             .map_err(|error| DataFusionError::External(Box::new(error)))?;
-        files::open(&state, &self.formats, name)
+        location_table::open(&state, &self.formats, name)
             .await
             .map(Some)
             .map_err(|error| DataFusionError::External(Box::new(error)))

@@ -1,126 +1,73 @@
-//! Tables over the files of a location.
+//! Formats and columns of the files of a location.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::catalog::TableProvider;
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::config::{CsvOptions, JsonOptions};
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::arrow::ArrowFormat;
 use datafusion::datasource::file_format::csv::CsvFormat;
 use datafusion::datasource::file_format::json::JsonFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig};
 use datafusion::execution::context::SessionState;
-use object_store::ObjectMeta;
+use futures::{StreamExt, TryStreamExt};
 
+use super::column_merge::{FileColumns, merge_columns};
+use super::common_type::common_type;
+use super::csv::CsvReading;
+use super::csv_files::{CsvColumns, CsvTypes, columns_of};
 use super::format::FormatKind;
-use super::json_reader::SequentialJsonFormat;
-use super::located_files::LocatedFiles;
-use super::location::local_path;
+use super::json;
+use super::located_files::{LocatedFile, LocatedFiles};
 use super::sample::{self, MAX_SAMPLED_FILES, Sample};
-use super::{csv, json, local_files, remote_files};
+use super::scan_group::{ColumnLookup, ScanGroup, add_to_group};
+use super::text_scan::{TextForm, TextFormat};
 use crate::error::{Result, ShellError};
 
-/// Maximum number of locations in the cache of formats.
-const MAX_CACHED_FORMATS: usize = 256;
+/// Maximum number of files whose columns are read at once.
+const MAX_CONCURRENT_FILES: usize = 16;
 
-/// Format and columns of the files of a location.
+/// Groups of the files of a location, and the columns of all of them.
 #[derive(Clone, Debug)]
-struct DetectedFormat {
-    format: Arc<dyn FileFormat>,
-    schema: SchemaRef,
+pub struct DetectedFiles {
+    pub groups: Vec<ScanGroup>,
+    pub schema: SchemaRef,
 }
 
-/// Cache of detected formats, with the files that they were detected in. Changed
-/// files are sampled again.
-#[derive(Default)]
-pub struct FormatCache(Mutex<HashMap<String, (Vec<ObjectMeta>, DetectedFormat)>>);
-
-impl FormatCache {
-    fn get(&self, location: &str, files: &[ObjectMeta]) -> Option<DetectedFormat> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (known_files, format) = known.get(location)?;
-        (known_files == files).then(|| format.clone())
-    }
-
-    fn insert(&self, location: &str, files: Vec<ObjectMeta>, format: DetectedFormat) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MAX_CACHED_FORMATS {
-            known.clear();
+impl DetectedFiles {
+    /// Files that one scan reads.
+    fn of_one_group(
+        found: &LocatedFiles,
+        format: Arc<dyn FileFormat>,
+        lookup: ColumnLookup,
+        schema: Schema,
+    ) -> Self {
+        let schema = Arc::new(schema);
+        let group = ScanGroup {
+            format,
+            schema: Arc::clone(&schema),
+            lookup,
+            files: (0..found.files.len()).collect(),
+        };
+        Self {
+            groups: vec![group],
+            schema,
         }
-        known.insert(location.to_string(), (files, format));
     }
-}
-
-/// Opens the files at `location` as a table.
-///
-/// # Errors
-/// No files, an unknown format, or a file that cannot be read.
-pub async fn open(
-    state: &SessionState,
-    formats: &FormatCache,
-    location: &str,
-) -> Result<Arc<dyn TableProvider>> {
-    let found = match local_path(location)? {
-        Some(path) => local_files::find(state, location, &path).await?,
-        None => remote_files::find(state, location).await?,
-    };
-    let detected = match formats.get(location, &found.files) {
-        Some(detected) => detected,
-        None => {
-            let detected = detect(state, location, &found).await?;
-            formats.insert(location, found.files.clone(), detected.clone());
-            detected
-        }
-    };
-    let mut options = ListingOptions::new(detected.format).with_file_extension("");
-    if found.partitioned {
-        options = options
-            .with_file_extension(found.format.suffix.as_str())
-            .with_table_partition_cols(partition_columns(location, &found)?);
-    }
-    let config = ListingTableConfig::new_with_multi_paths(found.urls)
-        .with_listing_options(options)
-        .with_schema(detected.schema);
-    let statistics = state.runtime_env().cache_manager.get_file_statistic_cache();
-    Ok(Arc::new(
-        ListingTable::try_new(config)?.with_cache(statistics),
-    ))
-}
-
-/// Columns in the names of folders.
-fn partition_columns(location: &str, found: &LocatedFiles) -> Result<Vec<(String, DataType)>> {
-    let root = found.urls[0].prefix();
-    let keys = |file: &ObjectMeta| -> Vec<String> {
-        let below = file
-            .location
-            .as_ref()
-            .strip_prefix(root.as_ref())
-            .unwrap_or_default();
-        let folders = below
-            .split('/')
-            .filter_map(|part| Some(part.split_once('=')?.0.to_string()));
-        folders.collect()
-    };
-    let first = keys(&found.files[0]);
-    if let Some(other) = found.files.iter().find(|file| keys(file) != first) {
-        return Err(ShellError::query(format!(
-            "'{location}' mixes files in folders named key=value with others: '{}' and '{}'",
-            found.files[0].location, other.location
-        )));
-    }
-    let text = DataType::Dictionary(Box::new(DataType::UInt16), Box::new(DataType::Utf8));
-    Ok(first.into_iter().map(|key| (key, text.clone())).collect())
 }
 
 /// Detects the format of files by their names and content.
-async fn detect(
+///
+/// # Errors
+/// A file that cannot be read; files that cannot be one table.
+pub async fn detect(
     state: &SessionState,
     location: &str,
     found: &LocatedFiles,
-) -> Result<DetectedFormat> {
+) -> Result<DetectedFiles> {
+    if found.files.iter().all(|file| file.meta.size == 0) {
+        return Err(no_content(location));
+    }
     match found.format.format.kind {
         FormatKind::Parquet => detect_parquet(state, location, found).await,
         FormatKind::Csv { delimiter, sniff } => detect_csv(location, found, delimiter, sniff).await,
@@ -129,30 +76,15 @@ async fn detect(
     }
 }
 
-/// Name of a file for messages: the location, if the file is the only one.
-fn name_of(location: &str, found: &LocatedFiles, file: &ObjectMeta) -> String {
-    if found.files.len() == 1 {
-        return location.to_string();
-    }
-    let local = found.urls.first().is_some_and(|url| url.scheme() == "file");
-    format!("{}{}", if local { "/" } else { "" }, file.location)
+fn no_content(location: &str) -> ShellError {
+    ShellError::query(format!("'{location}' is empty"))
 }
 
-async fn samples(location: &str, found: &LocatedFiles) -> Result<Vec<Sample>> {
-    // Writers leave empty files among others. An empty file alone has no columns.
-    let filled: Vec<&ObjectMeta> = found.files.iter().filter(|file| file.size > 0).collect();
-    if filled.is_empty() {
-        return Err(ShellError::query(format!("'{location}' is empty")));
-    }
-    let count = filled.len().min(MAX_SAMPLED_FILES);
-    let is_local = found.urls.first().is_some_and(|url| url.scheme() == "file");
-    let mut samples = Vec::with_capacity(count);
-    for file in &filled[..count] {
-        let name = name_of(location, found, file);
-        let compression = found.format.compression;
-        samples.push(sample::read(&found.store, file, compression, count, &name, is_local).await?);
-    }
-    Ok(samples)
+async fn sample_of(location: &str, found: &LocatedFiles, file: &LocatedFile) -> Result<Sample> {
+    let name = found.name_of(location, file);
+    let (compression, count) = (found.format.compression, found.files.len());
+    let local = found.are_local();
+    sample::read(&found.store, &file.meta, compression, count, &name, local).await
 }
 
 async fn detect_csv(
@@ -160,30 +92,94 @@ async fn detect_csv(
     found: &LocatedFiles,
     delimiter: u8,
     sniff: bool,
-) -> Result<DetectedFormat> {
-    let samples = samples(location, found).await?;
-    let dialect = csv::sniff_dialect(&samples[0], delimiter, sniff);
-    let mut schema = csv::infer_schema(&samples[0], dialect)?;
-    for sample in &samples[1..] {
-        let next = csv::infer_schema(sample, dialect)?;
-        schema = csv::merge_schemas(&schema, &samples[0].name, &next, &sample.name)?;
+) -> Result<DetectedFiles> {
+    let mut samples = futures::stream::iter(found.files.clone())
+        .map(|file| async move { sample_of(location, found, &file).await })
+        .buffered(MAX_CONCURRENT_FILES);
+    // A sample of a file is dropped when its columns are known.
+    let mut files: Vec<CsvColumns> = Vec::with_capacity(found.files.len());
+    let (mut numbers, mut next) = (Vec::with_capacity(found.files.len()), 0);
+    while let Some(sample) = samples.try_next().await? {
+        // A packed file may have no content.
+        if !sample.bytes.is_empty() {
+            let like = files.first();
+            files.push(columns_of(&sample, delimiter, sniff, like)?);
+            numbers.push(next);
+        }
+        next += 1;
     }
-    let options = CsvOptions::default()
-        .with_has_header(true)
-        .with_delimiter(dialect.delimiter)
-        .with_escape(dialect.escape)
-        // Correctness before speed: a parallel reader would cut quoted line ends.
-        .with_newlines_in_values(true)
-        .with_file_compression_type(found.format.compression.into());
-    Ok(DetectedFormat {
-        format: Arc::new(CsvFormat::default().with_options(options)),
-        schema: Arc::new(schema),
+    if files.is_empty() {
+        return Err(no_content(location));
+    }
+    let types = CsvTypes::of(&files);
+    let columns: Vec<FileColumns> = files
+        .iter()
+        .zip(&numbers)
+        .map(|(columns, number)| FileColumns {
+            name: found.name_of(location, &found.files[*number]),
+            schema: types.columns(columns).0,
+        })
+        .collect();
+    let merged = merge_columns(location, &columns, common_type)?;
+    let mut groups: Vec<(CsvReading, Vec<ScanGroup>)> = Vec::new();
+    for (file, number) in files.iter().zip(&numbers) {
+        let (schema, reading) = types.columns(file);
+        let position = groups.iter().position(|(known, _)| *known == reading);
+        let position = position.unwrap_or_else(|| {
+            groups.push((reading.clone(), Vec::new()));
+            groups.len() - 1
+        });
+        let format = text_format(found, TextForm::Csv(reading));
+        add_to_group(
+            &mut groups[position].1,
+            &format,
+            ColumnLookup::ByPosition,
+            Arc::new(schema),
+            *number,
+        );
+    }
+    Ok(DetectedFiles {
+        groups: groups.into_iter().flat_map(|(_, groups)| groups).collect(),
+        schema: Arc::new(merged),
     })
 }
 
-async fn detect_json(location: &str, found: &LocatedFiles) -> Result<DetectedFormat> {
-    let samples = samples(location, found).await?;
-    let array = json::is_array(&samples[0]);
+/// Format that reads text in `form`, and writes the engine's.
+fn text_format(found: &LocatedFiles, form: TextForm) -> Arc<dyn FileFormat> {
+    let compression = found.format.compression;
+    let written: Arc<dyn FileFormat> = match &form {
+        TextForm::Csv(reading) => {
+            let options = CsvOptions::default()
+                .with_has_header(true)
+                .with_delimiter(reading.dialect.delimiter)
+                .with_escape(reading.dialect.escape)
+                .with_file_compression_type(compression.into());
+            Arc::new(CsvFormat::default().with_options(options))
+        }
+        TextForm::JsonLines | TextForm::JsonArray => {
+            let options = JsonOptions {
+                newline_delimited: form == TextForm::JsonLines,
+                compression: compression.into(),
+                ..JsonOptions::default()
+            };
+            Arc::new(JsonFormat::default().with_options(options))
+        }
+    };
+    Arc::new(TextFormat::new(written, compression, form))
+}
+
+async fn detect_json(location: &str, found: &LocatedFiles) -> Result<DetectedFiles> {
+    let sampled = found.files[..found.files.len().min(MAX_SAMPLED_FILES)].to_vec();
+    let mut samples: Vec<Sample> = futures::stream::iter(sampled)
+        .map(|file| async move { sample_of(location, found, &file).await })
+        .buffered(MAX_CONCURRENT_FILES)
+        .try_collect()
+        .await?;
+    samples.retain(|sample| !sample.bytes.is_empty());
+    let array = match samples.first() {
+        Some(sample) => json::is_array(sample),
+        None => return Err(no_content(location)),
+    };
     if let Some(other) = samples
         .iter()
         .find(|sample| json::is_array(sample) != array)
@@ -193,128 +189,92 @@ async fn detect_json(location: &str, found: &LocatedFiles) -> Result<DetectedFor
             samples[0].name, other.name
         )));
     }
-    let options = JsonOptions {
-        newline_delimited: !array,
-        compression: found.format.compression.into(),
-        ..JsonOptions::default()
+    let schema = json::infer_schema(&samples)?;
+    let form = match array {
+        true => TextForm::JsonArray,
+        false => TextForm::JsonLines,
     };
-    let (schema, mixed) = json::infer_schema(&samples)?;
-    let lines = JsonFormat::default().with_options(options);
-    let format: Arc<dyn FileFormat> = if array || mixed {
-        Arc::new(SequentialJsonFormat::new(lines, array))
-    } else {
-        Arc::new(lines)
-    };
-    Ok(DetectedFormat {
+    let format = text_format(found, form);
+    // A reader of JSON finds members by their names.
+    Ok(DetectedFiles::of_one_group(
+        found,
         format,
-        schema: Arc::new(schema),
-    })
+        ColumnLookup::ByName,
+        schema,
+    ))
 }
 
 async fn detect_parquet(
     state: &SessionState,
     location: &str,
     found: &LocatedFiles,
-) -> Result<DetectedFormat> {
+) -> Result<DetectedFiles> {
     let options = state.default_table_options().parquet;
-    let format = ParquetFormat::default().with_options(options.clone());
-    let schema = if let [file] = found.files.as_slice() {
-        infer(state, &format, location, found, file).await?
-    } else {
-        // The metadata of the files may differ. The table takes that of the first.
-        let bare = ParquetFormat::default()
-            .with_options(options)
-            .with_skip_metadata(true);
-        let first = infer(state, &format, location, found, &found.files[0]).await?;
-        match bare.infer_schema(state, &found.store, &found.files).await {
-            Ok(merged) => with_metadata_of(&merged, &first),
-            Err(error) => {
-                for file in &found.files {
-                    infer(state, &bare, location, found, file).await?;
-                }
-                return Err(ShellError::query(format!(
-                    "the files of '{location}' cannot be read together: {}",
-                    ShellError::from(error).message
-                )));
-            }
-        }
-    };
-    Ok(DetectedFormat {
-        format: Arc::new(format),
-        schema,
-    })
-}
-
-async fn infer(
-    state: &SessionState,
-    format: &ParquetFormat,
-    location: &str,
-    found: &LocatedFiles,
-    file: &ObjectMeta,
-) -> Result<SchemaRef> {
-    let name = name_of(location, found, file);
-    if file.size == 0 {
-        return Err(ShellError::query(format!("'{name}' is empty")));
-    }
-    let inferred = format
-        .infer_schema(state, &found.store, std::slice::from_ref(file))
-        .await;
-    inferred.map_err(|error| {
-        let error = ShellError::from(error);
-        ShellError {
-            message: format!(
-                "'{name}' is not a whole Parquet file; it may have been copied or downloaded only in part, \
-                 or be another format ({})",
-                error.message
-            ),
-            ..error
-        }
-    })
-}
-
-/// Copies the metadata of the fields of `first` to fields of the same name.
-fn with_metadata_of(merged: &Schema, first: &Schema) -> SchemaRef {
-    let fields: Vec<Field> = merged
-        .fields()
-        .iter()
-        .map(|field| match first.field_with_name(field.name()) {
-            Ok(known) => field
-                .as_ref()
-                .clone()
-                .with_metadata(known.metadata().clone()),
-            Err(_) => field.as_ref().clone(),
-        })
-        .collect();
-    Arc::new(Schema::new(fields))
+    let format: Arc<dyn FileFormat> = Arc::new(ParquetFormat::default().with_options(options));
+    let what = "is not a whole Parquet file; it may have been copied or downloaded only in part, \
+                or be another format";
+    grouped(state, location, found, format, ColumnLookup::ByName, what).await
 }
 
 async fn detect_arrow(
     state: &SessionState,
     location: &str,
     found: &LocatedFiles,
-) -> Result<DetectedFormat> {
-    let format = ArrowFormat;
-    for file in &found.files {
-        let name = name_of(location, found, file);
-        if file.size == 0 {
-            return Err(ShellError::query(format!("'{name}' is empty")));
-        }
-        let inferred = format
-            .infer_schema(state, &found.store, std::slice::from_ref(file))
-            .await;
-        inferred.map_err(|error| {
-            let error = ShellError::from(error);
-            ShellError::query(format!(
-                "'{name}' is not a whole Arrow file ({})",
-                error.message
-            ))
-        })?;
-    }
-    let schema = format
-        .infer_schema(state, &found.store, &found.files)
+) -> Result<DetectedFiles> {
+    let format: Arc<dyn FileFormat> = Arc::new(ArrowFormat);
+    let what = "is not a whole Arrow file";
+    grouped(
+        state,
+        location,
+        found,
+        format,
+        ColumnLookup::ByPosition,
+        what,
+    )
+    .await
+}
+
+/// Groups files that state their columns. `what` says what a file is that cannot be
+/// read.
+async fn grouped(
+    state: &SessionState,
+    location: &str,
+    found: &LocatedFiles,
+    format: Arc<dyn FileFormat>,
+    lookup: ColumnLookup,
+    what: &str,
+) -> Result<DetectedFiles> {
+    let format = &format;
+    let schemas: Vec<SchemaRef> = futures::stream::iter(found.files.clone())
+        .map(|file| async move {
+            let inferred = format
+                .infer_schema(state, &found.store, std::slice::from_ref(&file.meta))
+                .await;
+            inferred.map_err(|error| {
+                let error = ShellError::from(error);
+                let name = found.name_of(location, &file);
+                ShellError {
+                    message: format!("'{name}' {what} ({})", error.message),
+                    ..error
+                }
+            })
+        })
+        .buffered(MAX_CONCURRENT_FILES)
+        .try_collect()
         .await?;
-    Ok(DetectedFormat {
-        format: Arc::new(format),
-        schema,
+    let mut groups: Vec<ScanGroup> = Vec::new();
+    for (number, schema) in schemas.into_iter().enumerate() {
+        add_to_group(&mut groups, format, lookup, schema, number);
+    }
+    let columns: Vec<FileColumns> = groups
+        .iter()
+        .map(|group| FileColumns {
+            name: found.name_of(location, &found.files[group.files[0]]),
+            schema: group.schema.as_ref().clone(),
+        })
+        .collect();
+    Ok(DetectedFiles {
+        schema: Arc::new(merge_columns(location, &columns, common_type)?),
+        groups,
     })
 }

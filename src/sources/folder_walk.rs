@@ -7,6 +7,7 @@ use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 use super::data_files::{MAX_LISTED_FILES, is_data_file};
+use super::partition_values::holds_value;
 use crate::error::{Result, ShellError};
 
 /// Maximum depth of nested folders that are entered.
@@ -28,7 +29,7 @@ impl WalkDepth {
         match self {
             Self::Folders(more) => more.checked_sub(1).map(Self::Folders),
             Self::Any => Some(self),
-            Self::Partitions => name.contains('=').then_some(self),
+            Self::Partitions => holds_value(name).then_some(self),
         }
     }
 }

@@ -1,140 +1,63 @@
 //! Columns of JSON files: one object on each line, or all in one array.
 
-use arrow::datatypes::{DataType, Field, Fields, Schema};
-use arrow::error::ArrowError;
-use arrow::json::reader::infer_json_schema_from_iterator;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
+use arrow::datatypes::Schema;
+use serde::de::IgnoredAny;
 
+use super::json_types::JsonMembers;
 use super::sample::{Sample, check_text};
 use crate::error::{Result, ShellError};
-
-/// Number of objects that determine the order of columns.
-const ORDERING_OBJECTS: usize = 100;
-
-/// Objects of the samples.
-#[derive(Default)]
-struct SampledObjects {
-    values: Vec<Value>,
-    /// Names of members in order of first occurrence.
-    order: Vec<String>,
-}
-
-impl SampledObjects {
-    /// Adds an object; `text` starts with it.
-    fn push(&mut self, value: Value, text: &[u8]) {
-        if self.values.len() < ORDERING_OBJECTS
-            && let Some(Ok(MemberNames(keys))) = serde_json::Deserializer::from_slice(text)
-                .into_iter()
-                .next()
-        {
-            for key in keys {
-                if !self.order.contains(&key) {
-                    self.order.push(key);
-                }
-            }
-        }
-        self.values.push(value);
-    }
-}
-
-/// Names of an object's members in their order, which a parsed value loses.
-struct MemberNames(Vec<String>);
-
-impl<'de> Deserialize<'de> for MemberNames {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = MemberNames;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MemberNames, A::Error> {
-                let mut keys = Vec::new();
-                while let Some((key, _)) = map.next_entry::<String, IgnoredAny>()? {
-                    keys.push(key);
-                }
-                Ok(MemberNames(keys))
-            }
-        }
-        deserializer.deserialize_map(Members)
-    }
-}
 
 /// Whether the objects are in an array.
 pub fn is_array(sample: &Sample) -> bool {
     sample.bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
-/// Infers the columns of all sampled files, and whether a column mixes text with
-/// numbers or Boolean values. Such a column is text.
+/// Infers the columns of all sampled files.
 ///
 /// # Errors
 /// Text that is not UTF-8 or not JSON, with its line; other values than objects;
 /// no objects.
-pub fn infer_schema(samples: &[Sample]) -> Result<(Schema, bool)> {
-    let mut objects = SampledObjects::default();
+pub fn infer_schema(samples: &[Sample]) -> Result<Schema> {
+    let mut members = JsonMembers::default();
     for sample in samples {
         check_text(sample)?;
         if is_array(sample) {
-            read_elements(sample, &mut objects)?;
+            read_elements(sample, &mut members)?;
         } else {
-            read_lines(sample, &mut objects)?;
+            read_lines(sample, &mut members)?;
             for line in sample
                 .pieces
                 .iter()
                 .flat_map(|piece| piece.split(|byte| *byte == b'\n'))
             {
-                if let Ok(value @ Value::Object(_)) = serde_json::from_slice(line) {
-                    objects.push(value, line);
+                if let Ok(Some(object)) = parse_object(line.trim_ascii()) {
+                    members.add_object(object).map_err(|why| {
+                        ShellError::query(format!("a line of '{}' {why}", sample.name))
+                    })?;
                 }
             }
         }
     }
     let name = samples.first().map_or("", |sample| sample.name.as_str());
-    if objects.values.is_empty() {
+    if members.is_empty() {
         return Err(ShellError::query(format!(
             "'{name}' has no objects, so its columns are unknown"
         )));
     }
-    let values = objects.values.iter().map(Ok::<_, ArrowError>);
-    let inferred = infer_json_schema_from_iterator(values)
-        .map_err(|error| ShellError::query(format!("cannot make columns of '{name}': {error}")))?;
-    let mut fields: Vec<_> = known_fields(inferred.fields()).iter().cloned().collect();
-    fields.sort_by_key(|field| {
-        let position = objects.order.iter().position(|name| name == field.name());
-        position.unwrap_or(objects.order.len())
-    });
-    let schema = Schema::new(fields);
-    let mixed = objects
-        .values
-        .iter()
-        .any(|object| schema.fields().iter().any(|field| is_mixed(object, field)));
-    Ok((schema, mixed))
+    let fields = members
+        .fields()
+        .map_err(|why| ShellError::query(format!("'{name}' {why}")))?;
+    Ok(Schema::new(fields))
 }
 
-/// Whether `field` is text and its value in `object` is not.
-fn is_mixed(object: &Value, field: &Field) -> bool {
-    let value = object.get(field.name());
-    value.is_some_and(|value| is_mixed_value(value, field.data_type()))
+/// Text of an object; `None` for another valid value.
+fn parse_object(text: &[u8]) -> Result<Option<&str>, serde_json::Error> {
+    serde_json::from_slice::<IgnoredAny>(text)?;
+    let object = std::str::from_utf8(text).ok();
+    Ok(object.filter(|object| object.starts_with('{')))
 }
 
-fn is_mixed_value(value: &Value, data_type: &DataType) -> bool {
-    match (data_type, value) {
-        (DataType::Utf8, Value::Number(_) | Value::Bool(_)) => true,
-        (DataType::List(item), Value::Array(values)) => values
-            .iter()
-            .any(|value| is_mixed_value(value, item.data_type())),
-        (DataType::Struct(fields), Value::Object(_)) => {
-            fields.iter().any(|field| is_mixed(value, field))
-        }
-        _ => false,
-    }
-}
-
-fn read_lines(sample: &Sample, objects: &mut SampledObjects) -> Result<()> {
+fn read_lines(sample: &Sample, members: &mut JsonMembers) -> Result<()> {
     let mut rest = sample.bytes.as_slice();
     let mut number = 0;
     while !rest.is_empty() {
@@ -146,9 +69,11 @@ fn read_lines(sample: &Sample, objects: &mut SampledObjects) -> Result<()> {
         if line.is_empty() || (end.is_none() && !sample.whole) {
             continue;
         }
-        match serde_json::from_slice(line) {
-            Ok(value @ Value::Object(_)) => objects.push(value, line),
-            Ok(_) => {
+        match parse_object(line) {
+            Ok(Some(object)) => members
+                .add_object(object)
+                .map_err(|why| fault(sample, number, &why))?,
+            Ok(None) => {
                 return Err(fault(
                     sample,
                     number,
@@ -177,15 +102,16 @@ fn read_lines(sample: &Sample, objects: &mut SampledObjects) -> Result<()> {
 
 /// Whether the sample starts with an object of several lines.
 fn is_pretty_printed(sample: &Sample) -> bool {
-    let mut values = serde_json::Deserializer::from_slice(&sample.bytes).into_iter::<Value>();
+    let mut values = serde_json::Deserializer::from_slice(&sample.bytes).into_iter::<IgnoredAny>();
+    let starts_with_object = sample.bytes.trim_ascii_start().starts_with(b"{");
     match values.next() {
-        Some(Ok(value)) => value.is_object(),
+        Some(Ok(IgnoredAny)) => starts_with_object,
         Some(Err(error)) => error.is_eof() && !sample.whole,
         None => false,
     }
 }
 
-fn read_elements(sample: &Sample, objects: &mut SampledObjects) -> Result<()> {
+fn read_elements(sample: &Sample, members: &mut JsonMembers) -> Result<()> {
     let start = sample
         .bytes
         .iter()
@@ -209,10 +135,16 @@ fn read_elements(sample: &Sample, objects: &mut SampledObjects) -> Result<()> {
             Some(_) => {}
         }
         let mut values =
-            serde_json::Deserializer::from_slice(&sample.bytes[at..]).into_iter::<Value>();
-        match values.next() {
-            Some(Ok(value @ Value::Object(_))) => objects.push(value, &sample.bytes[at..]),
-            Some(Ok(_)) => {
+            serde_json::Deserializer::from_slice(&sample.bytes[at..]).into_iter::<IgnoredAny>();
+        let next = values.next();
+        let value = &sample.bytes[at..at + values.byte_offset()];
+        match next {
+            Some(Ok(IgnoredAny)) if value.starts_with(b"{") => {
+                members
+                    .add_object(&String::from_utf8_lossy(value))
+                    .map_err(|why| fault(sample, line_of(sample, at), &why))?;
+            }
+            Some(Ok(IgnoredAny)) => {
                 return Err(fault(
                     sample,
                     line_of(sample, at),
@@ -241,26 +173,10 @@ fn fault(sample: &Sample, line: usize, what: &str) -> ShellError {
     ShellError::query(format!("'{}' line {line} {what}", sample.name))
 }
 
-/// Makes members text whose sampled values are all null. Text in later rows would
-/// fail otherwise.
-fn known_fields(fields: &Fields) -> Fields {
-    fields
-        .iter()
-        .map(|field| Field::new(field.name(), known_type(field.data_type()), true))
-        .collect()
-}
-
-fn known_type(data_type: &DataType) -> DataType {
-    match data_type {
-        DataType::Null => DataType::Utf8,
-        DataType::List(item) => DataType::new_list(known_type(item.data_type()), true),
-        DataType::Struct(fields) => DataType::Struct(known_fields(fields)),
-        known => known.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use arrow::datatypes::DataType;
+
     use super::*;
 
     fn sample(text: &str, whole: bool) -> Sample {
@@ -273,15 +189,7 @@ mod tests {
     }
 
     fn of(text: &str, whole: bool) -> Result<Schema> {
-        infer_schema(&[sample(text, whole)]).map(|(schema, _)| schema)
-    }
-
-    #[test]
-    fn a_mix_of_text_and_numbers_is_detected_at_any_depth() {
-        let mixed = |text: &str| infer_schema(&[sample(text, true)]).unwrap().1;
-        assert!(mixed("{\"a\":1}\n{\"a\":\"x\"}\n"));
-        assert!(mixed("{\"a\":{\"b\":[1,\"x\"]}}\n"));
-        assert!(!mixed("{\"a\":1,\"b\":\"x\"}\n{\"a\":2.5,\"b\":null}\n"));
+        infer_schema(&[sample(text, whole)])
     }
 
     #[test]

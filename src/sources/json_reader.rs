@@ -1,276 +1,179 @@
-//! Sequential reader of JSON that the engine's reader cannot read: long arrays,
-//! which it would split, and columns that mix text with numbers.
-
-use std::fmt;
-use std::sync::Arc;
+//! Batches of JSON: objects one after the other, or in one array.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::Decoder;
-use async_trait::async_trait;
-use bytes::{Buf, Bytes};
-use datafusion::catalog::Session;
-use datafusion::common::Statistics;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::datasource::file_format::FileFormat;
-use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
-use datafusion::datasource::file_format::json::JsonFormat;
-use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{
-    FileOpenFuture, FileOpener, FileScanConfig, FileSinkConfig, FileSource,
-};
-use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
-use datafusion::datasource::table_schema::TableSchema;
-use datafusion::error::{DataFusionError, Result};
-use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_expr::{LexRequirement, PhysicalExpr};
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use datafusion::physical_plan::{ExecutionPlan, apply_expression_roots};
-use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
-use object_store::{GetOptions, ObjectMeta, ObjectStore};
+use serde::de::IgnoredAny;
 
-use crate::error::ShellError;
+use super::batch_decoder::BatchDecoder;
+use crate::error::{Result, ShellError};
 
-/// Rows of a batch, unless the engine sets another number.
-const DEFAULT_BATCH_ROWS: usize = 8192;
+/// Maximum number of bytes that are read at once: what follows the end of a batch is
+/// read again.
+const MAX_READ_BYTES: usize = 64 << 10;
 
-/// Format of JSON files that are read from start to end. Numbers in columns of
-/// text become text.
-#[derive(Debug)]
-pub struct SequentialJsonFormat {
-    /// Format for everything except reading.
-    inner: JsonFormat,
-    array: bool,
-}
-
-impl SequentialJsonFormat {
-    pub fn new(inner: JsonFormat, array: bool) -> Self {
-        Self { inner, array }
-    }
-}
-
-#[async_trait]
-impl FileFormat for SequentialJsonFormat {
-    fn get_ext(&self) -> String {
-        self.inner.get_ext()
-    }
-
-    fn get_ext_with_compression(&self, compression: &FileCompressionType) -> Result<String> {
-        self.inner.get_ext_with_compression(compression)
-    }
-
-    fn compression_type(&self) -> Option<FileCompressionType> {
-        self.inner.compression_type()
-    }
-
-    async fn infer_schema(
-        &self,
-        state: &dyn Session,
-        store: &Arc<dyn ObjectStore>,
-        files: &[ObjectMeta],
-    ) -> Result<SchemaRef> {
-        self.inner.infer_schema(state, store, files).await
-    }
-
-    async fn infer_stats(
-        &self,
-        state: &dyn Session,
-        store: &Arc<dyn ObjectStore>,
-        schema: SchemaRef,
-        file: &ObjectMeta,
-    ) -> Result<Statistics> {
-        self.inner.infer_stats(state, store, schema, file).await
-    }
-
-    async fn create_physical_plan(
-        &self,
-        state: &dyn Session,
-        config: FileScanConfig,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.inner.create_physical_plan(state, config).await
-    }
-
-    async fn create_writer_physical_plan(
-        &self,
-        input: Arc<dyn ExecutionPlan>,
-        state: &dyn Session,
-        config: FileSinkConfig,
-        order: Option<LexRequirement>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let writer = self
-            .inner
-            .create_writer_physical_plan(input, state, config, order);
-        writer.await
-    }
-
-    fn file_source(&self, table_schema: TableSchema) -> Arc<dyn FileSource> {
-        Arc::new(SequentialJsonSource {
-            projection: SplitProjection::unprojected(&table_schema),
-            table_schema,
-            batch_size: DEFAULT_BATCH_ROWS,
-            metrics: ExecutionPlanMetricsSet::new(),
-            array: self.array,
-        })
-    }
-}
-
-#[derive(Clone)]
-struct SequentialJsonSource {
-    table_schema: TableSchema,
-    projection: SplitProjection,
-    batch_size: usize,
-    metrics: ExecutionPlanMetricsSet,
-    array: bool,
-}
-
-impl FileSource for SequentialJsonSource {
-    fn create_file_opener(
-        &self,
-        store: Arc<dyn ObjectStore>,
-        config: &FileScanConfig,
-        _partition: usize,
-    ) -> Result<Arc<dyn FileOpener>> {
-        let schema = self.table_schema.file_schema();
-        let opener = SequentialJsonOpener {
-            schema: Arc::new(schema.project(&self.projection.file_indices)?),
-            batch_size: self.batch_size,
-            compression: config.file_compression_type,
-            array: self.array,
-            store,
-        };
-        ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), schema)
-    }
-
-    fn table_schema(&self) -> &TableSchema {
-        &self.table_schema
-    }
-
-    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
-        Arc::new(Self {
-            batch_size,
-            ..self.clone()
-        })
-    }
-
-    fn try_pushdown_projection(
-        &self,
-        projection: &ProjectionExprs,
-    ) -> Result<Option<Arc<dyn FileSource>>> {
-        let merged = self.projection.source.try_merge(projection)?;
-        let projection = SplitProjection::new(self.table_schema.file_schema(), &merged);
-        Ok(Some(Arc::new(Self {
-            projection,
-            ..self.clone()
-        })))
-    }
-
-    fn projection(&self) -> Option<&ProjectionExprs> {
-        Some(&self.projection.source)
-    }
-
-    fn metrics(&self) -> &ExecutionPlanMetricsSet {
-        &self.metrics
-    }
-
-    fn file_type(&self) -> &str {
-        "json"
-    }
-
-    fn supports_repartitioning(&self) -> bool {
-        false
-    }
-
-    fn apply_expressions(
-        &self,
-        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        apply_expression_roots(self.projection.source.iter(), f)
-    }
-}
-
-struct SequentialJsonOpener {
-    schema: SchemaRef,
-    batch_size: usize,
-    compression: FileCompressionType,
-    array: bool,
-    store: Arc<dyn ObjectStore>,
-}
-
-impl FileOpener for SequentialJsonOpener {
-    fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
-        let decoder = ReaderBuilder::new(Arc::clone(&self.schema))
-            .with_batch_size(self.batch_size)
-            .with_coerce_primitive(true)
-            .build_decoder()?;
-        let store = Arc::clone(&self.store);
-        let (compression, array) = (self.compression, self.array);
-        Ok(Box::pin(async move {
-            let location = file.object_meta.location;
-            let got = store.get_opts(&location, GetOptions::default()).await?;
-            let bytes = got.into_stream().map_err(DataFusionError::from).boxed();
-            let bytes = compression.convert_stream(bytes)?;
-            let bytes = if array {
-                unwrap_array(bytes, location.to_string())
-            } else {
-                bytes
-            };
-            Ok(decode(bytes, decoder))
-        }))
-    }
-}
-
-fn decode(
-    bytes: BoxStream<'static, Result<Bytes>>,
+/// Incremental reader of JSON objects. Numbers in columns of text become text.
+pub struct JsonDecoder {
     decoder: Decoder,
-) -> BoxStream<'static, Result<RecordBatch>> {
-    let start = (bytes, decoder, Bytes::new());
-    futures::stream::try_unfold(start, |(mut bytes, mut decoder, mut left)| async move {
-        loop {
-            if left.is_empty() {
-                match bytes.try_next().await? {
-                    Some(more) => left = more,
-                    None => break,
+    schema: SchemaRef,
+    /// Set if the objects are in an array.
+    array: Option<ArrayUnwrapper>,
+    /// Text since the last batch, to find the line of an error.
+    text: Vec<u8>,
+    /// Number of line feeds before `text`.
+    lines_before: usize,
+    /// Offset of the first byte in its file.
+    offset: u64,
+    /// Name of the file for messages.
+    name: String,
+    full: bool,
+}
+
+impl JsonDecoder {
+    /// Reader of the columns of `schema`. `offset` is the offset of the first byte in
+    /// its file.
+    ///
+    /// # Errors
+    /// Types that JSON has no values for.
+    pub fn try_new(
+        schema: SchemaRef,
+        batch_rows: usize,
+        array: bool,
+        offset: u64,
+        name: String,
+    ) -> Result<Self> {
+        Ok(Self {
+            decoder: arrow_decoder(&schema, batch_rows)?,
+            schema,
+            array: array.then(ArrayUnwrapper::default),
+            text: Vec::new(),
+            lines_before: 0,
+            offset,
+            name,
+            full: false,
+        })
+    }
+
+    /// Error with the line on which the text since the last batch is wrong.
+    fn locate(&self, error: &ArrowError) -> ShellError {
+        let (line, why) = syntax_fault(&self.text)
+            .or_else(|| type_fault(&self.text, &self.schema))
+            .unwrap_or_else(|| (0, error.to_string()));
+        let line = self.lines_before + line + 1;
+        let place = match self.offset {
+            0 => format!("line {line}"),
+            offset => format!("line {line} after byte {offset}"),
+        };
+        ShellError::query(format!("'{}' {place}: {why}", self.name))
+    }
+}
+
+impl BatchDecoder for JsonDecoder {
+    fn decode(&mut self, bytes: &[u8]) -> Result<usize> {
+        let bytes = &bytes[..bytes.len().min(MAX_READ_BYTES)];
+        let before = self.text.len();
+        let restart = self.array.clone();
+        match &mut self.array {
+            Some(array) => self
+                .text
+                .extend(bytes.iter().map(|byte| array.convert(*byte))),
+            None => self.text.extend_from_slice(bytes),
+        }
+        let read = match self.decoder.decode(&self.text[before..]) {
+            Ok(read) => read,
+            Err(error) => return Err(self.locate(&error)),
+        };
+        self.full = read < bytes.len();
+        if self.full {
+            self.text.truncate(before + read);
+            // The rest is converted again with the next batch.
+            self.array = restart;
+            if let Some(array) = &mut self.array {
+                for byte in &bytes[..read] {
+                    array.convert(*byte);
                 }
             }
-            let taken = decoder.decode(&left)?;
-            left.advance(taken);
-            // The decoder stops at the end of a batch.
-            if !left.is_empty() {
-                break;
-            }
         }
-        let batch = decoder.flush()?;
-        Ok(batch.map(|batch| (batch, (bytes, decoder, left))))
-    })
-    .boxed()
+        Ok(read)
+    }
+
+    fn is_full(&self) -> bool {
+        self.full
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        if self.array.as_ref().is_some_and(|array| array.depth > 0) {
+            return Err(ShellError::query(format!(
+                "'{}' ends within its array; it is incomplete",
+                self.name
+            )));
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<Option<RecordBatch>> {
+        self.full = false;
+        let batch = match self.decoder.flush() {
+            Ok(batch) => batch,
+            Err(error) => return Err(self.locate(&error)),
+        };
+        self.lines_before += count_lines(&self.text);
+        self.text.clear();
+        Ok(batch)
+    }
 }
 
-/// Converts the text of an array to its elements, one after the other.
-fn unwrap_array(
-    bytes: BoxStream<'static, Result<Bytes>>,
-    name: String,
-) -> BoxStream<'static, Result<Bytes>> {
-    let start = (bytes, ArrayUnwrapper::default(), name);
-    futures::stream::try_unfold(start, |(mut bytes, mut unwrap, name)| async move {
-        match bytes.try_next().await? {
-            Some(chunk) => {
-                let inside: Vec<u8> = chunk.iter().map(|byte| unwrap.convert(*byte)).collect();
-                Ok(Some((Bytes::from(inside), (bytes, unwrap, name))))
-            }
-            None if unwrap.depth > 0 => Err(DataFusionError::External(Box::new(
-                ShellError::query(format!("'{name}' ends within its array; it is incomplete")),
-            ))),
-            None => Ok(None),
-        }
-    })
-    .boxed()
+fn arrow_decoder(schema: &SchemaRef, batch_rows: usize) -> Result<Decoder> {
+    Ok(ReaderBuilder::new(SchemaRef::clone(schema))
+        .with_batch_size(batch_rows.max(1))
+        .with_coerce_primitive(true)
+        .build_decoder()?)
 }
 
-/// Replaces the outer brackets of an array, and the commas between its elements,
-/// by line feeds.
-#[derive(Default)]
+fn count_lines(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// Number of lines before the first fault of syntax in a sequence of objects, and the
+/// fault.
+fn syntax_fault(text: &[u8]) -> Option<(usize, String)> {
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
+    let error = values.find_map(std::result::Result::err)?;
+    let why = error.to_string();
+    let why = why.split(" at line ").next().unwrap_or(&why);
+    Some((
+        error.line().saturating_sub(1),
+        format!("not valid JSON: {why} (column {})", error.column()),
+    ))
+}
+
+/// Number of lines before the first object that does not have the types of the
+/// columns, and the reason.
+fn type_fault(text: &[u8], schema: &SchemaRef) -> Option<(usize, String)> {
+    let mut decoder = arrow_decoder(schema, 1).ok()?;
+    let mut at = 0;
+    while at < text.len() {
+        let start = at + text[at..].iter().position(|b| !b.is_ascii_whitespace())?;
+        let decoded = decoder.decode(&text[at..]).and_then(|read| {
+            at += read.max(1);
+            decoder.flush()
+        });
+        if let Err(error) = decoded {
+            let why = match error {
+                ArrowError::JsonError(why) | ArrowError::ParseError(why) => why,
+                other => other.to_string(),
+            };
+            return Some((count_lines(&text[..start]), why));
+        }
+    }
+    None
+}
+
+/// Replaces the outer brackets of an array, and the commas between its elements, by
+/// spaces.
+#[derive(Clone, Default)]
 struct ArrayUnwrapper {
     depth: usize,
     in_string: bool,
@@ -301,19 +204,43 @@ impl ArrayUnwrapper {
             b',' => self.depth == 1,
             _ => false,
         };
-        if outer { b'\n' } else { byte }
-    }
-}
-
-impl fmt::Debug for SequentialJsonSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SequentialJsonSource")
+        if outer { b' ' } else { byte }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::datatypes::{DataType, Field, Schema};
+
     use super::*;
+
+    fn decoder(array: bool, batch_rows: usize) -> JsonDecoder {
+        let schema = Schema::new(vec![
+            Field::new("a", DataType::UInt64, true),
+            Field::new("b", DataType::Utf8, true),
+        ]);
+        JsonDecoder::try_new(Arc::new(schema), batch_rows, array, 0, "x.json".into()).unwrap()
+    }
+
+    /// Number of rows of each batch.
+    fn read(decoder: &mut JsonDecoder, text: &str, step: usize) -> Result<Vec<usize>> {
+        let mut rows = Vec::new();
+        for piece in text.as_bytes().chunks(step) {
+            let mut left = piece;
+            while !left.is_empty() {
+                let read = decoder.decode(left)?;
+                left = &left[read..];
+                if decoder.is_full() {
+                    rows.extend(decoder.flush()?.map(|batch| batch.num_rows()));
+                }
+            }
+        }
+        decoder.finish()?;
+        rows.extend(decoder.flush()?.map(|batch| batch.num_rows()));
+        Ok(rows)
+    }
 
     #[test]
     fn only_the_outer_array_is_unwrapped() {
@@ -323,8 +250,47 @@ mod tests {
         let inside = String::from_utf8(inside).unwrap();
         assert_eq!(
             inside.trim(),
-            "{\"a\":[1,2],\"b\":\"x],\\\"[\"}\n {\"a\":{}}"
+            "{\"a\":[1,2],\"b\":\"x],\\\"[\"}  {\"a\":{}}"
         );
         assert_eq!(unwrap.depth, 0);
+    }
+
+    #[test]
+    fn pieces_of_any_size_give_the_same_batches() {
+        let array = "[{\"a\":1,\"b\":\"],[\"},\n{\"a\":18446744073709551615},{\"b\":2}]";
+        let lines = "{\"a\":1,\"b\":\"],[\"}\n{\"a\":18446744073709551615}\n{\"b\":2}";
+        for step in [1, 2, 7, 1000] {
+            assert_eq!(read(&mut decoder(true, 2), array, step).unwrap(), [2, 1]);
+            assert_eq!(read(&mut decoder(false, 2), lines, step).unwrap(), [2, 1]);
+        }
+    }
+
+    #[test]
+    fn faults_name_file_and_line() {
+        for (array, text, parts) in [
+            (
+                false,
+                "{\"a\":1}\n\n{\"a\":2}\n{\"a\":}\n",
+                ["line 4", "not valid JSON"],
+            ),
+            (
+                false,
+                "{\"a\":1}\n{\"a\":2}\n{\"a\":\"x\"}\n",
+                ["line 3", "'a'"],
+            ),
+            (
+                true,
+                "[{\"a\":1},\n{\"a\":2},\n{\"a\":-1}]",
+                ["line 3", "'a'"],
+            ),
+            (true, "[{\"a\":1}", ["array", "incomplete"]),
+        ] {
+            for step in [1, 1000] {
+                let error = read(&mut decoder(array, 2), text, step).unwrap_err();
+                for part in parts.iter().chain(&["'x.json'"]) {
+                    assert!(error.message.contains(part), "{text} {step}: {error}");
+                }
+            }
+        }
     }
 }

@@ -16,7 +16,7 @@ use super::data_files::{FileSelection, common_format, is_data_file};
 use super::folder_walk::{WalkDepth, list_files};
 use super::format::{self, NamedFormat};
 use super::glob::{self, Glob};
-use super::located_files::LocatedFiles;
+use super::located_files::{LocatedFile, LocatedFiles};
 use super::location::not_a_path;
 use super::missing_file::missing_file;
 use super::store_errors::read_error;
@@ -31,34 +31,30 @@ const MAX_CONCURRENT_HEADS: usize = 16;
 /// There are no files, none of a known format, or several formats.
 pub async fn find(state: &SessionState, location: &str, path: &Path) -> Result<LocatedFiles> {
     let LocalFiles {
-        mut urls,
+        urls,
+        names,
         format,
-        partitions,
     } = list_on_blocking_thread(location, path).await?;
     let Some(first) = urls.first() else {
         return Err(ShellError::query(format!("there is no file '{location}'")));
     };
     let store = state.runtime_env().object_store(first)?;
-    let files = heads(location, &store, &urls).await?;
-    let partitioned = partitions.is_some();
-    if let Some(folder) = partitions {
-        urls = vec![folder];
-    }
+    let metas = heads(location, &store, &urls).await?;
+    let files = metas.into_iter().zip(urls).zip(names);
+    let files = files.map(|((meta, url), path)| LocatedFile { meta, url, path });
     Ok(LocatedFiles {
         store,
-        files,
-        urls,
+        files: files.collect(),
         format,
-        partitioned,
     })
 }
 
 /// Files of a location on this machine, all of one format.
 struct LocalFiles {
     urls: Vec<ListingTableUrl>,
+    /// Paths of the files below their folder.
+    names: Vec<String>,
     format: NamedFormat,
-    /// The folder, if names of folders within it hold columns.
-    partitions: Option<ListingTableUrl>,
 }
 
 /// Lists the files of a location on a thread for blocking work. Dropping the
@@ -113,18 +109,10 @@ fn list_local(location: &str, path: &Path, cancelled: &CancellationToken) -> Res
     for name in &names {
         urls.push(file_url(location, &root.join(name))?);
     }
-    let partitioned = path.is_dir() && names.iter().any(|name| name.contains('/'));
-    let partitions = match partitioned {
-        true => {
-            let url = Url::from_directory_path(&root).map_err(|()| not_a_path(location))?;
-            Some(ListingTableUrl::try_new(url, None)?)
-        }
-        false => None,
-    };
     Ok(LocalFiles {
         urls,
+        names,
         format,
-        partitions,
     })
 }
 

@@ -12,10 +12,14 @@ use url::Url;
 use super::data_files::{FileSelection, MAX_LISTED_FILES, common_format, is_data_file};
 use super::format::{self, NamedFormat};
 use super::glob::{self, Glob};
-use super::located_files::LocatedFiles;
+use super::located_files::{LocatedFile, LocatedFiles};
 use super::location::parse_url;
+use super::partition_values::holds_value;
 use super::store_errors::read_error;
 use crate::error::{Result, ShellError};
+
+/// An object, with its path below the folder of the location.
+type NamedObject = (String, ObjectMeta);
 
 /// Finds the files at the URL `location`.
 ///
@@ -26,23 +30,19 @@ pub async fn find(state: &SessionState, location: &str) -> Result<LocatedFiles> 
     let base = store_url(&url);
     let root = ListingTableUrl::try_new(base.clone(), None)?;
     let store = state.runtime_env().object_store(&root)?;
-    let (files, format) = match url.scheme() {
+    let (found, format) = match url.scheme() {
         "http" | "https" => web_file(location, &url, &store).await?,
         _ => stored_files(location, &url, &store).await?,
     };
-    let mut urls = Vec::with_capacity(files.len());
-    for file in &files {
-        urls.push(ListingTableUrl::try_new(
-            object_url(&base, &file.location),
-            None,
-        )?);
+    let mut files = Vec::with_capacity(found.len());
+    for (path, meta) in found {
+        let url = ListingTableUrl::try_new(object_url(&base, &meta.location), None)?;
+        files.push(LocatedFile { meta, url, path });
     }
     Ok(LocatedFiles {
         store,
         files,
-        urls,
         format,
-        partitioned: false,
     })
 }
 
@@ -52,7 +52,7 @@ async fn web_file(
     location: &str,
     url: &Url,
     store: &Arc<dyn ObjectStore>,
-) -> Result<(Vec<ObjectMeta>, NamedFormat)> {
+) -> Result<(Vec<NamedObject>, NamedFormat)> {
     let path = web_path(location, url)?;
     if path.contains('*') {
         return Err(ShellError::query(format!(
@@ -65,7 +65,8 @@ async fn web_file(
     let object = ObjectPath::parse(&path).map_err(|error| bad_path(location, &error))?;
     let meta = store.head(&object).await;
     let meta = meta.map_err(|error| read_error(location, &error))?;
-    Ok((vec![meta], format))
+    // The path of a URL is that of a server, not of a partition.
+    Ok((vec![(String::new(), meta)], format))
 }
 
 /// Files in a store that lists its content.
@@ -73,42 +74,46 @@ async fn stored_files(
     location: &str,
     url: &Url,
     store: &Arc<dyn ObjectStore>,
-) -> Result<(Vec<ObjectMeta>, NamedFormat)> {
+) -> Result<(Vec<NamedObject>, NamedFormat)> {
     let path = object_path(location, url)?;
-    let (names, files, selection) = if glob::is_pattern(&path) {
+    let (files, selection) = if glob::is_pattern(&path) {
         let (folder, pattern) = glob::split(&path);
         let glob =
             Glob::new(pattern).map_err(|why| ShellError::query(format!("'{location}' {why}")))?;
         let folder = ObjectPath::parse(folder).map_err(|error| bad_path(location, &error))?;
         let found = list_matching(location, store, &folder, |name| glob.matches(name)).await?;
-        let (names, files): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-        (names, files, FileSelection::Pattern)
+        (found, FileSelection::Pattern)
     } else {
         let object = ObjectPath::parse(&path).map_err(|error| bad_path(location, &error))?;
         match store.head(&object).await {
             Ok(meta) => {
-                let name = path.split('?').next().unwrap_or(&path).to_string();
-                (vec![name], vec![meta], FileSelection::Pattern)
+                let name = path.split('?').next().unwrap_or(&path);
+                let name = name.rsplit('/').next().unwrap_or(name).to_string();
+                (vec![(name, meta)], FileSelection::Pattern)
             }
             Err(object_store::Error::NotFound { .. }) => {
-                let direct = |name: &str| !name.is_empty() && !name.contains('/');
-                let found = list_matching(location, store, &object, direct).await?;
+                let below = |name: &str| !name.is_empty() && is_below_partitions(name);
+                let found = list_matching(location, store, &object, below).await?;
                 if found.is_empty() {
                     return Err(ShellError::query(format!(
                         "there is no file or folder '{location}'"
                     )));
                 }
-                let (names, files): (Vec<_>, Vec<_>) = found
-                    .into_iter()
-                    .filter(|(name, _)| is_data_file(name))
-                    .unzip();
-                (names, files, FileSelection::Folder)
+                let data = found.into_iter().filter(|(name, _)| is_data_file(name));
+                (data.collect(), FileSelection::Folder)
             }
             Err(error) => return Err(read_error(location, &error)),
         }
     };
+    let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
     let format = common_format(location, &names, selection)?;
     Ok((files, format))
+}
+
+/// Whether a relative path has no folders but those that hold values of columns.
+fn is_below_partitions(path: &str) -> bool {
+    let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
+    folders.is_empty() || folders.split('/').all(holds_value)
 }
 
 /// Lists the files below a prefix whose relative names are `wanted`, with these
@@ -118,7 +123,7 @@ async fn list_matching(
     store: &Arc<dyn ObjectStore>,
     folder: &ObjectPath,
     wanted: impl Fn(&str) -> bool,
-) -> Result<Vec<(String, ObjectMeta)>> {
+) -> Result<Vec<NamedObject>> {
     let mut metas: Vec<ObjectMeta> = store
         .list(Some(folder))
         .take(MAX_LISTED_FILES + 1)
@@ -195,6 +200,16 @@ mod tests {
         let url = Url::parse("https://h/a%20b/c.csv?sig=x/y").unwrap();
         assert_eq!(web_path("", &url).unwrap(), "a%20b/c.csv?sig=x%2Fy");
         assert!(web_path("", &Url::parse("https://h/").unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_folder_holds_its_files_and_those_of_its_partitions() {
+        for path in ["a.csv", "k=1/a.csv", "k=1/j=x/a.csv"] {
+            assert!(is_below_partitions(path), "{path}");
+        }
+        for path in ["x/a.csv", "k=1/x/a.csv", "=1/a.csv"] {
+            assert!(!is_below_partitions(path), "{path}");
+        }
     }
 
     #[test]

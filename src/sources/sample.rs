@@ -1,4 +1,4 @@
-//! Samples of files, unpacked, from which dialect and types are inferred.
+//! Samples of files, unpacked and in UTF-8, from which dialect and types are inferred.
 
 use std::io::Read;
 use std::ops::Range;
@@ -9,6 +9,7 @@ use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
 
 use super::store_errors::read_error;
 use crate::error::{Result, ShellError};
+use crate::text_encoding::{TextDecoder, TextEncoding, detect_encoding};
 
 /// Maximum number of bytes sampled for a location, all its files together. The
 /// types of a smaller file are exact.
@@ -27,7 +28,8 @@ const PIECES: u64 = 16;
 /// Maximum size of a piece.
 const MAX_PIECE_BYTES: u64 = 64 << 10;
 
-/// Start of a file, unpacked.
+/// Start of a file, unpacked, without a byte order mark. Text in UTF-16 is converted
+/// to UTF-8.
 pub struct Sample {
     pub bytes: Vec<u8>,
     /// Pieces of whole lines from the rest of the file, the last one from its end.
@@ -40,10 +42,11 @@ pub struct Sample {
 }
 
 /// Reads a sample of one of `files` files. `name` is its name in messages, and
-/// `random_access` means that reading pieces is cheap.
+/// `random_access` means that reading pieces is cheap. The sample of a packed file
+/// without content is empty.
 ///
 /// # Errors
-/// A file that cannot be read, is empty, or cannot be unpacked.
+/// A file that cannot be read, has no bytes, cannot be unpacked, or is not valid UTF-16.
 pub async fn read(
     store: &Arc<dyn ObjectStore>,
     file: &ObjectMeta,
@@ -62,7 +65,8 @@ pub async fn read(
     let raw_whole = raw_end == file.size;
     if compression == FileCompressionType::UNCOMPRESSED {
         let mut pieces = Vec::new();
-        if random_access && !raw_whole {
+        let is_utf8 = detect_encoding(&raw).0 == TextEncoding::Utf8;
+        if random_access && is_utf8 && !raw_whole {
             for turn in 1..=PIECES {
                 let end = raw_end + (file.size - raw_end) / PIECES * turn;
                 let end = if turn == PIECES { file.size } else { end };
@@ -74,22 +78,30 @@ pub async fn read(
             }
         }
         return Ok(Sample {
-            bytes: raw,
+            bytes: decode(&name, &raw, raw_whole)?,
             pieces,
             whole: raw_whole,
             name,
         });
     }
     let (bytes, whole) = unpack(&name, raw, raw_whole, compression, limit)?;
-    if bytes.is_empty() {
-        return Err(ShellError::query(format!("'{name}' is empty")));
-    }
     Ok(Sample {
-        bytes,
+        bytes: decode(&name, &bytes, whole)?,
         pieces: Vec::new(),
         whole,
         name,
     })
+}
+
+/// Text in UTF-8, as far as the bytes reach.
+fn decode(name: &str, bytes: &[u8], whole: bool) -> Result<Vec<u8>> {
+    let named = |why| ShellError::query(format!("'{name}' {why}"));
+    let mut decoder = TextDecoder::default();
+    let mut text = decoder.decode(bytes).map_err(named)?;
+    if whole {
+        text.extend(decoder.finish().map_err(named)?);
+    }
+    Ok(text)
 }
 
 async fn read_range(
@@ -167,14 +179,9 @@ pub fn check_text(sample: &Sample) -> Result<()> {
         .iter()
         .filter(|byte| **byte == b'\n')
         .count();
-    let what = match sample.bytes.get(..2) {
-        Some([0xff, 0xfe] | [0xfe, 0xff]) => {
-            "it looks like UTF-16; convert it with: iconv -f UTF-16 -t UTF-8"
-        }
-        _ => "convert it with, for instance: iconv -f WINDOWS-1252 -t UTF-8",
-    };
     Err(ShellError::query(format!(
-        "'{}' is not valid UTF-8 at line {line} (byte 0x{:02X}); {what}",
+        "'{}' is not valid UTF-8 at line {line} (byte 0x{:02X}); \
+         convert it with, for instance: iconv -f WINDOWS-1252 -t UTF-8",
         sample.name, sample.bytes[at]
     )))
 }

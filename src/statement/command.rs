@@ -53,9 +53,16 @@ pub(super) fn command_of(statement: EngineStatement) -> Result<StatementCommand>
         Ast::Rollback {
             savepoint: None, ..
         } => ConnectionCommand::End { tag: "ROLLBACK" },
-        Ast::Rollback { .. } => ConnectionCommand::RollbackTo,
-        Ast::Savepoint { .. } => ConnectionCommand::Savepoint { tag: "SAVEPOINT" },
-        Ast::ReleaseSavepoint { .. } => ConnectionCommand::Savepoint { tag: "RELEASE" },
+        Ast::Rollback {
+            savepoint: Some(name),
+            ..
+        } => ConnectionCommand::RollbackTo {
+            savepoint: folded(name),
+        },
+        Ast::Savepoint { name } => ConnectionCommand::Savepoint { name: folded(name) },
+        Ast::ReleaseSavepoint { name } => ConnectionCommand::Release {
+            savepoint: folded(name),
+        },
         Ast::Close { cursor } => ConnectionCommand::Close {
             name: match cursor {
                 CloseCursor::All => None,
@@ -63,9 +70,6 @@ pub(super) fn command_of(statement: EngineStatement) -> Result<StatementCommand>
             },
         },
         Ast::Discard { .. } => ConnectionCommand::DiscardAll,
-        Ast::Deallocate { ref name, .. } if name.value.eq_ignore_ascii_case("all") => {
-            ConnectionCommand::Ignored { tag: "DEALLOCATE" }
-        }
         Ast::Declare { stmts } => declare(stmts)?,
         other => {
             let statement = EngineStatement::Statement(Box::new(other));
@@ -88,6 +92,9 @@ fn declare(mut declared: Vec<Declare>) -> Result<ConnectionCommand> {
     if cursor.scroll == Some(true) {
         return Err(not_supported("a SCROLL cursor"));
     }
+    if cursor.binary == Some(true) {
+        return Err(not_supported("a BINARY cursor"));
+    }
     let (Some(name), true, Some(query)) = (
         cursor.names.pop(),
         cursor.names.is_empty(),
@@ -102,6 +109,7 @@ fn declare(mut declared: Vec<Declare>) -> Result<ConnectionCommand> {
             "DECLARE CURSOR",
             StatementCommand::Engine(Box::new(query)),
         )),
+        hold: cursor.hold == Some(true),
     })
 }
 

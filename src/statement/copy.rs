@@ -7,9 +7,11 @@
 //! same target removes.
 
 mod figure;
+mod partition_text;
 mod refresh;
 mod request;
 mod staging;
+mod text_sink;
 mod values;
 
 use std::collections::HashMap;
@@ -21,6 +23,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef, UInt64Type};
 use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileOutputMode, FileSinkConfig};
+use datafusion::datasource::sink::DataSinkExec;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
@@ -32,14 +35,16 @@ use url::Url;
 use super::context::StatementContext;
 use super::outcome::Outcome;
 use super::plan_start::start_plan;
-use super::query::rows;
+use super::row_count::rows;
 use crate::dictionary::annotate::annotate;
 use crate::error::{Result, ShellError};
 use crate::session::Session;
 use crate::sources::format::{self, Format, FormatKind};
 use crate::sources::location::local_path;
-use request::{check_columns, options, remote_target, source};
+use partition_text::with_partition_texts;
+use request::{check_columns, options, partition_columns, remote_target, source};
 use staging::{Staging, invalidate_caches};
+use text_sink::TextSink;
 
 /// Runs the statement, and returns the number of copied rows.
 ///
@@ -62,9 +67,10 @@ pub async fn run(context: &StatementContext, statement: &CopyToStatement) -> Res
         let refreshed = refresh::reuse(session, input, &statement.target).await?;
         (input, note) = refreshed;
     }
+    check_columns(statement, input.schema().inner())?;
+    let input = with_partition_texts(input, &partition_columns(statement)?)?;
     let input = state.create_physical_plan(&input).await?;
     let schema = described(session, statement, input.schema());
-    check_columns(statement, &schema)?;
     let copied = match local_path(&statement.target)? {
         Some(path) => local(context, &state, statement, &target, &path, input, schema).await?,
         None => {
@@ -273,7 +279,7 @@ async fn write(
         None => format.get_ext(),
     };
     let place = ListingTableUrl::try_new(url, None)?;
-    let by = statement.partitioned_by.iter();
+    let by = partition_columns(statement)?.into_iter();
     let config = FileSinkConfig {
         original_url: statement.target.clone(),
         object_store_url: place.object_store(),
@@ -281,7 +287,7 @@ async fn write(
         file_group: FileGroup::default(),
         output_schema: schema,
         // The engine reads the types from the rows.
-        table_partition_cols: by.map(|column| (column.clone(), DataType::Null)).collect(),
+        table_partition_cols: by.map(|column| (column, DataType::Null)).collect(),
         insert_op: InsertOp::Append,
         keep_partition_by_columns: state.config_options().execution.keep_partition_by_columns,
         file_extension: extension.trim_start_matches('.').to_string(),
@@ -294,9 +300,15 @@ async fn write(
             (Some(ordering), _) => Arc::new(SortPreservingMergeExec::new(ordering.clone(), input)),
             (None, _) => Arc::new(CoalescePartitionsExec::new(input)),
         };
-    let plan = format
-        .create_writer_physical_plan(input, state, config, ordering.map(Into::into))
-        .await?;
+    let ordering = ordering.map(Into::into);
+    let plan: Arc<dyn ExecutionPlan> = match TextSink::of(format.as_ref(), &config) {
+        Some(sink) => Arc::new(DataSinkExec::new(input, Arc::new(sink), ordering)),
+        None => {
+            format
+                .create_writer_physical_plan(input, state, config, ordering)
+                .await?
+        }
+    };
     start_plan(&*context.observer, &plan);
     let counted = collect(plan, state.task_ctx()).await;
     context.observer.progress_ended();

@@ -4,17 +4,21 @@
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{
-    CopySource, CopyTarget, FetchDirection, Statement as Ast, TableFactor,
+    CopyLegacyOption, CopyOption, CopySource, CopyTarget, FetchDirection, Statement as Ast,
+    TableFactor,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 use semql_udfs::create_model::CreateModel;
 
-use super::index_syntax::{CreateIndex, DropIndex};
+use super::definition_syntax;
+use super::index_syntax::CreateIndex;
 use super::language_model_syntax::CreateLanguageModel;
 use super::model_syntax::{DropModel, ExportModel};
-use super::parsed::{ConnectionCommand, CopyOut, DescribeSource, Statement, StatementCommand};
+use super::parsed::{
+    ConnectionCommand, CopyIn, CopyOut, DescribeSource, Statement, StatementCommand,
+};
 use super::syntax::{Parsed, all_of, folded, name, reference, select, table, with_usage};
 use crate::error::{ErrorKind, Result, ShellError};
 
@@ -56,7 +60,7 @@ const EXTENSIONS: &[Extension] = &[
     },
     Extension {
         words: &["CREATE", "INDEX"],
-        read: |parser| CreateIndex::parse(parser).map(StatementCommand::CreateIndex),
+        read: definition_syntax::create_index,
     },
     Extension {
         words: &["CREATE", "OR", "REPLACE", "INDEX"],
@@ -64,7 +68,7 @@ const EXTENSIONS: &[Extension] = &[
     },
     Extension {
         words: &["DROP", "INDEX"],
-        read: |parser| DropIndex::parse(parser).map(StatementCommand::DropIndex),
+        read: definition_syntax::drop_index,
     },
     Extension {
         words: &["DROP", "MODEL"],
@@ -73,6 +77,10 @@ const EXTENSIONS: &[Extension] = &[
     Extension {
         words: &["EXPORT", "MODEL"],
         read: |parser| ExportModel::parse(parser).map(StatementCommand::ExportModel),
+    },
+    Extension {
+        words: &["ALTER", "VIEW"],
+        read: definition_syntax::alter_view,
     },
     Extension {
         words: &["SHOW", "INDEXES"],
@@ -294,7 +302,7 @@ fn fetch(parser: &mut Parser<'_>, shown: bool) -> Parsed<StatementCommand> {
     }))
 }
 
-/// Reads `COPY ... TO STDOUT` and refuses `FROM STDIN`; `None` for a copy into a
+/// Reads `COPY ... TO STDOUT` and `COPY ... FROM STDIN`; `None` for a copy into a
 /// file.
 fn copy_with_client(parser: &mut Parser<'_>) -> Result<Option<StatementCommand>> {
     let with_client = parser
@@ -317,10 +325,7 @@ fn copy_with_client(parser: &mut Parser<'_>) -> Result<Option<StatementCommand>>
         return Ok(None);
     };
     if !to {
-        return Err(ShellError::of_kind(
-            ErrorKind::NotSupported,
-            "COPY ... FROM STDIN is not supported; put the data into a file and query the file",
-        ));
+        return copy_from_client(source, options, legacy_options).map(Some);
     }
     let query = match source {
         CopySource::Query(query) => query,
@@ -338,5 +343,37 @@ fn copy_with_client(parser: &mut Parser<'_>) -> Result<Option<StatementCommand>>
     };
     Ok(Some(StatementCommand::Connection(
         ConnectionCommand::CopyOut(Box::new(copy)),
+    )))
+}
+
+/// `COPY table FROM STDIN`.
+fn copy_from_client(
+    source: CopySource,
+    options: Vec<CopyOption>,
+    legacy_options: Vec<CopyLegacyOption>,
+) -> Result<StatementCommand> {
+    let CopySource::Table {
+        table_name,
+        columns,
+    } = source
+    else {
+        return Err(ShellError::of_kind(
+            ErrorKind::Syntax,
+            "COPY ... FROM STDIN writes into a table, not into a query",
+        ));
+    };
+    let query = select(&table_name, columns).map_err(DataFusionError::from)?;
+    let ast = EngineStatement::Statement(Box::new(Ast::Query(query)));
+    let copy = CopyIn {
+        table: table_name,
+        columns: Statement::new(
+            "COPY ... FROM STDIN",
+            StatementCommand::Engine(Box::new(ast)),
+        ),
+        options,
+        legacy_options,
+    };
+    Ok(StatementCommand::Connection(ConnectionCommand::CopyIn(
+        Box::new(copy),
     )))
 }

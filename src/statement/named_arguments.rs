@@ -7,15 +7,16 @@
 use std::ops::ControlFlow;
 
 use datafusion::error::DataFusionError;
-use datafusion::sql::parser::{CopyToSource, Statement as EngineStatement};
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, Array, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Subscript,
-    Value, VisitMut, VisitorMut,
+    Value, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::ParserError;
 
-use super::parsed::{ConnectionCommand, DescribeSource, StatementCommand};
+use super::parsed::StatementCommand;
 use super::syntax::Parsed;
+use super::syntax_trees;
+use crate::dialect::qualify_column;
 use crate::error::Result;
 
 /// Functions with texts, then a list of attributes, then a model.
@@ -29,40 +30,9 @@ const PARAMETERS: [&str; 2] = ["attributes", "model"];
 /// # Errors
 /// An unknown name, or one that is given twice.
 pub fn resolve(command: &mut StatementCommand) -> Result<()> {
-    let mut resolver = Resolver;
-    let flow = match command {
-        StatementCommand::Engine(statement) => engine(statement, &mut resolver),
-        StatementCommand::Explain(explain) => engine(&mut explain.statement, &mut resolver),
-        StatementCommand::CopyTo(copy) => match &mut copy.source {
-            CopyToSource::Query(query) => query.visit(&mut resolver),
-            CopyToSource::Relation(_) => ControlFlow::Continue(()),
-        },
-        StatementCommand::Describe(DescribeSource::Query(query))
-        | StatementCommand::Summarize(query) => query.visit(&mut resolver),
-        StatementCommand::CreateModel(create) => create.query.visit(&mut resolver),
-        StatementCommand::Connection(ConnectionCommand::Declare { query, .. }) => {
-            return resolve(&mut query.command);
-        }
-        StatementCommand::Connection(ConnectionCommand::CopyOut(copy)) => {
-            return resolve(&mut copy.query.command);
-        }
-        _ => ControlFlow::Continue(()),
-    };
-    match flow {
+    match syntax_trees::visit(command, &mut Resolver) {
         ControlFlow::Break(error) => Err(DataFusionError::from(error).into()),
         ControlFlow::Continue(()) => Ok(()),
-    }
-}
-
-fn engine(statement: &mut EngineStatement, resolver: &mut Resolver) -> ControlFlow<ParserError> {
-    match statement {
-        EngineStatement::Statement(ast) => ast.visit(resolver),
-        EngineStatement::Explain(explain) => engine(&mut explain.statement, resolver),
-        EngineStatement::CopyTo(copy) => match &mut copy.source {
-            CopyToSource::Query(query) => query.visit(resolver),
-            CopyToSource::Relation(_) => ControlFlow::Continue(()),
-        },
-        _ => ControlFlow::Continue(()),
     }
 }
 
@@ -72,6 +42,7 @@ impl VisitorMut for Resolver {
     type Break = ParserError;
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<ParserError> {
+        qualify_column(expr);
         let resolved = match expr {
             Expr::Function(function) => positional(function),
             Expr::CompoundFieldAccess { access_chain, .. } => {

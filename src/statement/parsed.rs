@@ -3,9 +3,11 @@
 use datafusion::common::TableReference;
 use datafusion::sql::parser::{CopyToStatement, ExplainStatement, Statement as EngineStatement};
 use datafusion::sql::sqlparser::ast::{
-    CopyLegacyOption, CopyOption, Query, SetExpr, Statement as Ast,
+    CopyLegacyOption, CopyOption, ObjectName, Query, SetExpr, Statement as Ast,
 };
 use semql_udfs::create_model::CreateModel;
+
+use crate::dialect::ColumnName;
 
 use super::index_syntax::{CreateIndex, DropIndex};
 use super::language_model_syntax::CreateLanguageModel;
@@ -16,6 +18,8 @@ use super::model_syntax::{DropModel, ExportModel};
 pub struct Statement {
     pub text: String,
     pub command: StatementCommand,
+    /// Names that Postgres gives to the columns of a query; empty for all other statements.
+    pub column_names: Vec<ColumnName>,
 }
 
 /// Command of a statement.
@@ -52,6 +56,12 @@ pub enum StatementCommand {
     ExportModel(ExportModel),
     CreateIndex(CreateIndex),
     DropIndex(DropIndex),
+    /// `ALTER VIEW ... RENAME TO`.
+    RenameView {
+        name: ObjectName,
+        to: ObjectName,
+        if_exists: bool,
+    },
     /// Runs in a connection of the server.
     Connection(ConnectionCommand),
 }
@@ -76,10 +86,15 @@ pub enum ConnectionCommand {
     End {
         tag: &'static str,
     },
-    RollbackTo,
-    /// `SAVEPOINT`, `RELEASE`.
+    RollbackTo {
+        savepoint: String,
+    },
     Savepoint {
-        tag: &'static str,
+        name: String,
+    },
+    /// `RELEASE SAVEPOINT`.
+    Release {
+        savepoint: String,
     },
     SetTransaction {
         access: Option<Access>,
@@ -91,6 +106,8 @@ pub enum ConnectionCommand {
     Declare {
         name: String,
         query: Box<Statement>,
+        /// Whether the cursor outlives its transaction, `WITH HOLD`.
+        hold: bool,
     },
     Fetch {
         name: String,
@@ -104,6 +121,7 @@ pub enum ConnectionCommand {
         name: Option<String>,
     },
     CopyOut(Box<CopyOut>),
+    CopyIn(Box<CopyIn>),
     DiscardAll,
     /// Accepted without effect: `UNLISTEN`, `SET CONSTRAINTS`.
     Ignored {
@@ -126,6 +144,16 @@ pub struct CopyOut {
     pub legacy_options: Vec<CopyLegacyOption>,
 }
 
+/// `COPY table FROM STDIN`.
+#[derive(Clone, Debug)]
+pub struct CopyIn {
+    pub table: ObjectName,
+    /// A query with the columns that get values.
+    pub columns: Statement,
+    pub options: Vec<CopyOption>,
+    pub legacy_options: Vec<CopyLegacyOption>,
+}
+
 /// Side effect of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
@@ -142,6 +170,15 @@ impl Statement {
         Self {
             text: text.into(),
             command,
+            column_names: Vec::new(),
+        }
+    }
+
+    /// The statement with the names of its columns.
+    pub fn with_column_names(self, column_names: Vec<ColumnName>) -> Self {
+        Self {
+            column_names,
+            ..self
         }
     }
 
@@ -164,10 +201,12 @@ impl Statement {
             | StatementCommand::DropModel(_)
             | StatementCommand::ExportModel(_)
             | StatementCommand::CreateIndex(_)
-            | StatementCommand::DropIndex(_) => Effect::Writes,
+            | StatementCommand::DropIndex(_)
+            | StatementCommand::RenameView { .. } => Effect::Writes,
             StatementCommand::Connection(command) => match command {
                 ConnectionCommand::Declare { query, .. } => query.effect().max(Effect::Settings),
                 ConnectionCommand::CopyOut(copy) => copy.query.effect(),
+                ConnectionCommand::CopyIn(_) => Effect::Writes,
                 _ => Effect::Settings,
             },
         }
@@ -193,20 +232,37 @@ impl Statement {
             StatementCommand::ExportModel(_) => "EXPORT MODEL",
             StatementCommand::CreateIndex(_) => "CREATE INDEX",
             StatementCommand::DropIndex(_) => "DROP INDEX",
+            StatementCommand::RenameView { .. } => "ALTER VIEW",
             StatementCommand::Connection(command) => match command {
                 ConnectionCommand::Begin { tag, .. }
                 | ConnectionCommand::End { tag }
-                | ConnectionCommand::Savepoint { tag }
                 | ConnectionCommand::Ignored { tag } => tag,
-                ConnectionCommand::RollbackTo => "ROLLBACK",
+                ConnectionCommand::RollbackTo { .. } => "ROLLBACK",
+                ConnectionCommand::Savepoint { .. } => "SAVEPOINT",
+                ConnectionCommand::Release { .. } => "RELEASE",
                 ConnectionCommand::SetTransaction { .. } | ConnectionCommand::SetRole(_) => "SET",
                 ConnectionCommand::Declare { .. } => "DECLARE CURSOR",
                 ConnectionCommand::Fetch { shown: true, .. } => "FETCH",
                 ConnectionCommand::Fetch { shown: false, .. } => "MOVE",
                 ConnectionCommand::Close { .. } => "CLOSE CURSOR",
-                ConnectionCommand::CopyOut(_) => "COPY",
+                ConnectionCommand::CopyOut(_) | ConnectionCommand::CopyIn(_) => "COPY",
                 ConnectionCommand::DiscardAll => "DISCARD ALL",
             },
+        }
+    }
+
+    /// Command tag of a statement that has run. As in Postgres, that of `CREATE
+    /// TABLE ... AS` counts the rows of its query.
+    pub fn completion_tag(&self) -> &'static str {
+        match &self.command {
+            StatementCommand::Engine(statement) => match statement.as_ref() {
+                EngineStatement::Statement(ast) => match ast.as_ref() {
+                    Ast::CreateTable(create) if create.query.is_some() => "SELECT",
+                    _ => self.tag(),
+                },
+                _ => self.tag(),
+            },
+            _ => self.tag(),
         }
     }
 
@@ -294,6 +350,13 @@ fn tag_of_engine(statement: &EngineStatement) -> &'static str {
 fn tag_of(ast: &Ast) -> &'static str {
     use datafusion::sql::sqlparser::ast::ObjectType;
     match ast {
+        Ast::Query(query) => match query.body.as_ref() {
+            SetExpr::Insert(inner)
+            | SetExpr::Update(inner)
+            | SetExpr::Delete(inner)
+            | SetExpr::Merge(inner) => tag_of(inner),
+            _ => "SELECT",
+        },
         Ast::Insert(_) => "INSERT",
         Ast::Update(_) => "UPDATE",
         Ast::Delete(_) => "DELETE",
@@ -308,10 +371,15 @@ fn tag_of(ast: &Ast) -> &'static str {
         Ast::Drop { object_type, .. } => match object_type {
             ObjectType::View => "DROP VIEW",
             ObjectType::Schema => "DROP SCHEMA",
+            ObjectType::Index => "DROP INDEX",
             ObjectType::Database => "DROP DATABASE",
             _ => "DROP TABLE",
         },
         Ast::AlterTable(_) => "ALTER TABLE",
+        Ast::CreateIndex(_) => "CREATE INDEX",
+        Ast::Comment { .. } => "COMMENT",
+        Ast::Grant(_) => "GRANT",
+        Ast::Revoke(_) => "REVOKE",
         Ast::Prepare { .. } => "PREPARE",
         Ast::Deallocate { .. } => "DEALLOCATE",
         Ast::Set(_) => "SET",

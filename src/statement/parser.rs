@@ -4,15 +4,19 @@
 //! the readers of [`extensions`](super::extensions), all others by the engine's
 //! parser. No other code inspects the text of a statement.
 
+use std::ops::ControlFlow;
+
 use datafusion::error::DataFusionError;
-use datafusion::sql::parser::{DFParser, DFParserBuilder};
-use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect, PostgreSqlDialect};
+use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement as EngineStatement};
+use datafusion::sql::sqlparser::ast::Statement as Ast;
+use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::command::command_of;
 use super::parsed::{Statement, StatementCommand};
-use super::{depth, extensions, limits, named_arguments, unknown_statement};
+use super::{depth, extensions, limits, named_arguments, syntax_trees, unknown_statement};
+use crate::dialect::{ColumnName, SemqlDialect, StatementRewriter, column_names};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::script::Cursor;
 
@@ -27,11 +31,11 @@ const MAX_NESTING: usize = 100;
 /// # Errors
 /// Syntax, with the line; text that is too large or nested too deeply.
 pub fn parse(text: &str) -> Result<Vec<Statement>> {
-    parse_in(&GenericDialect {}, text)
+    parse_in(&SemqlDialect, text)
 }
 
-/// Parses a text from a client of Postgres: as [`parse`] does, and in the dialect
-/// of Postgres where that fails.
+/// Parses a text from a client of Postgres: as [`parse`] does, and with the clauses
+/// of Postgres where that fails. Operators have the same meaning in both.
 ///
 /// # Errors
 /// As [`parse`].
@@ -87,6 +91,32 @@ fn parse_in(dialect: &dyn Dialect, text: &str) -> Result<Vec<Statement>> {
         .map_err(|error| unknown_statement::diagnose(first, error))
 }
 
+/// Names of the columns of a query, before its expressions are rewritten.
+fn names_of(command: &StatementCommand) -> Vec<ColumnName> {
+    match command {
+        StatementCommand::Engine(statement) => match statement.as_ref() {
+            EngineStatement::Statement(ast) => match ast.as_ref() {
+                Ast::Query(query) => column_names(query),
+                Ast::Prepare { statement, .. } => match statement.as_ref() {
+                    Ast::Query(query) => column_names(query),
+                    _ => Vec::new(),
+                },
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// Gives the expressions of a command the meaning they have in Postgres.
+fn give_meaning(command: &mut StatementCommand) -> Result<()> {
+    match syntax_trees::visit(command, &mut StatementRewriter::default()) {
+        ControlFlow::Break(error) => Err(DataFusionError::from(error).into()),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
 /// Refuses a command of the prompt in place of a statement.
 fn check_no_command(tokens: &[TokenWithSpan]) -> Result<()> {
     let mut tokens = tokens.iter().map(|token| &token.token);
@@ -117,6 +147,8 @@ impl<'a> StatementParser<'a> {
             let mut command = self.command()?;
             limits::check(&command)?;
             named_arguments::resolve(&mut command)?;
+            let column_names = names_of(&command);
+            give_meaning(&mut command)?;
             let behind = self.inner().peek_token();
             let end = match behind.token {
                 Token::EOF => text.len(),
@@ -129,7 +161,8 @@ impl<'a> StatementParser<'a> {
                     };
                 }
             };
-            statements.push(Statement::new(text[start..end].trim_end(), command));
+            let statement = Statement::new(text[start..end].trim_end(), command);
+            statements.push(statement.with_column_names(column_names));
         }
     }
 

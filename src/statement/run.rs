@@ -3,7 +3,10 @@
 use super::context::StatementContext;
 use super::outcome::Outcome;
 use super::parsed::{Effect, Statement, StatementCommand};
-use super::{copy, describe, index, language_model, model, query, show, summarize};
+use super::{
+    copy, definitions, describe, index, language_model, model, prepared_statements, query, show,
+    summarize, transaction,
+};
 use crate::error::{ErrorKind, Result, ShellError};
 
 /// Runs one statement.
@@ -15,6 +18,9 @@ pub async fn run(context: &StatementContext, statement: &Statement) -> Result<Ou
     let session = &context.session;
     if statement.effect() == Effect::Writes {
         session.policy.check_write(statement.tag())?;
+    }
+    if let Some(command) = prepared_statements::of(statement) {
+        return prepared_statements::run(context, statement, command).await;
     }
     match &statement.command {
         StatementCommand::Engine(_)
@@ -41,10 +47,18 @@ pub async fn run(context: &StatementContext, statement: &Statement) -> Result<Ou
         StatementCommand::ExportModel(export) => model::export(session, export),
         StatementCommand::CreateIndex(create) => index::create(context, create).await,
         StatementCommand::DropIndex(drop) => index::drop(session, drop).await,
+        StatementCommand::RenameView {
+            name,
+            to,
+            if_exists,
+        } => definitions::rename_view(session, name, to, *if_exists).await,
+        StatementCommand::Connection(command) if transaction::is_transaction(command) => {
+            transaction::run(session, command).await
+        }
         StatementCommand::Connection(_) => Err(ShellError::of_kind(
             ErrorKind::NotSupported,
             format!(
-                "{} needs a connection to `semql serve`; there are no transactions and cursors here",
+                "{} needs a connection to `semql serve`; there are no cursors here",
                 statement.tag()
             ),
         )),

@@ -3,15 +3,18 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::scalar::ScalarValue;
 use tokio_util::sync::CancellationToken;
 
 use super::context::StatementContext;
 use super::observer::{StatementObserver, Unobserved};
 use super::outcome::Outcome;
+use super::parameters::PreparedPlan;
 use super::parsed::Statement;
 use super::{parser, query, run};
 use crate::error::{Result, ShellError};
@@ -112,27 +115,59 @@ impl StatementRunner {
         })
     }
 
-    /// Plans a statement without values for its parameters; `None` if it has no
+    /// Plans a statement whose parameters get their values later; `None` if it has no
     /// plan.
     ///
     /// # Errors
-    /// Planning; the cancellation.
-    pub async fn plan(&self, statement: Statement) -> Result<Option<LogicalPlan>> {
+    /// As [`PreparedPlan::prepare`]; the cancellation.
+    pub async fn prepare(
+        &self,
+        statement: Statement,
+        declared: Vec<Option<DataType>>,
+    ) -> Result<Option<PreparedPlan>> {
         let (scope, session) = (self.begin(), Arc::clone(self.session()));
-        let plan = self.supervise(
-            &scope,
-            async move { query::plan_of(&session, &statement).await },
-        );
-        let plan = plan.await?;
+        let prepared = self.supervise(&scope, async move {
+            PreparedPlan::prepare(&session, &statement, &declared).await
+        });
+        let prepared = prepared.await?;
         scope.complete();
-        Ok(plan)
+        Ok(prepared)
     }
 
-    /// Runs the plan of a statement, as [`run`](Self::run) does.
+    /// Runs a prepared statement with these values, as [`run`](Self::run) does.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
-    pub async fn run_plan(&self, plan: LogicalPlan) -> Result<Outcome> {
+    /// As [`PreparedPlan::bind`] and [`run`](Self::run).
+    pub async fn run_prepared(
+        &self,
+        prepared: Arc<PreparedPlan>,
+        values: Vec<ScalarValue>,
+    ) -> Result<Outcome> {
+        let (scope, context) = (self.begin(), self.context.clone());
+        let outcome = self.supervise(&scope, async move {
+            let plan = prepared.bind(&context.session, values).await?;
+            query::run_plan(&context, plan).await
+        });
+        let outcome = outcome.await?;
+        Ok(self.supervised(outcome, scope))
+    }
+
+    /// Runs an INSERT with other rows in place of its parameters.
+    ///
+    /// # Errors
+    /// As [`PreparedPlan::with_rows`] and [`run`](Self::run).
+    pub async fn run_rows(
+        &self,
+        prepared: Arc<PreparedPlan>,
+        schema: SchemaRef,
+        batches: Vec<RecordBatch>,
+    ) -> Result<Outcome> {
+        let plan = prepared.with_rows(schema, batches)?;
+        self.run_plan(plan).await
+    }
+
+    /// Runs a plan, as [`run`](Self::run) does.
+    async fn run_plan(&self, plan: LogicalPlan) -> Result<Outcome> {
         let (scope, context) = (self.begin(), self.context.clone());
         let outcome = self.supervise(&scope, async move { query::run_plan(&context, plan).await });
         let outcome = outcome.await?;

@@ -51,6 +51,20 @@ pub fn table_in(text: &str) -> Result<TableReference> {
     Ok(table)
 }
 
+/// Reads a statement of the program itself.
+pub(super) fn statement_in(text: &str) -> Result<Ast> {
+    let parser = Parser::new(&GenericDialect {}).try_with_sql(text);
+    let statement = parser.and_then(|mut parser| parser.parse_statement());
+    Ok(statement.map_err(DataFusionError::from)?)
+}
+
+/// Reads a query of the program itself.
+pub(super) fn query_in(text: &str) -> Result<Box<Query>> {
+    let parser = Parser::new(&GenericDialect {}).try_with_sql(text);
+    let query = parser.and_then(|mut parser| parser.parse_query());
+    Ok(query.map_err(DataFusionError::from)?)
+}
+
 /// Reads the name of a table or a 'file'.
 pub(super) fn table(parser: &mut Parser<'_>) -> Parsed<TableReference> {
     reference(&parser.parse_object_name(true)?)

@@ -109,8 +109,10 @@ async fn a_prepared_explain_returns_the_same_rows() {
         run(&runner, sql).await.unwrap();
     }
     let sql = "EXPLAIN SELECT embed(a) FROM t";
-    let plan = runner.plan(parse_one(sql).unwrap()).await.unwrap().unwrap();
-    let Outcome::Rows { stream, .. } = runner.run_plan(plan).await.unwrap() else {
+    let prepared = runner.prepare(parse_one(sql).unwrap(), Vec::new());
+    let prepared = Arc::new(prepared.await.unwrap().unwrap());
+    let outcome = runner.run_prepared(prepared, Vec::new()).await.unwrap();
+    let Outcome::Rows { stream, .. } = outcome else {
         panic!("no rows");
     };
     let batches: Vec<RecordBatch> = stream.try_collect().await.unwrap();

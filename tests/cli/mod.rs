@@ -9,6 +9,7 @@ mod errors;
 mod explore;
 mod extractors;
 mod figures;
+mod file_sets;
 mod index;
 mod install;
 mod interrupt;
@@ -18,7 +19,9 @@ mod output;
 mod refresh;
 mod repl;
 mod review;
+mod round_trips;
 mod sources;
+mod text_files;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -74,7 +74,7 @@ fn json_and_csv_keep_values_of_every_type() {
         [1.5, NULL] AS list, named_struct('a', 1, 'b', 'it''s') AS record, \
         DATE '2024-02-29' AS day, 12.50::DECIMAL(10,2) AS price, true AS yes";
     let expected = concat!(
-        r#"{"nan":null,"big":9007199254740993,"bytes":"00ff","list":[1.5,null],"#,
+        r#"{"nan":"NaN","big":9007199254740993,"bytes":"00ff","list":[1.5,null],"#,
         r#""record":{"a":1,"b":"it's"},"day":"2024-02-29","price":12.50,"yes":true}"#,
         "\n"
     );
@@ -84,6 +84,29 @@ fn json_and_csv_keep_values_of_every_type() {
         "2024-02-29,12.50,true"
     );
     assert_eq!(formatted("csv", sql).lines().nth(1), Some(row));
+}
+
+#[test]
+fn json_refuses_two_members_of_one_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for sql in [
+        "SELECT * FROM (SELECT 1 AS id) a, (SELECT 2 AS id) b",
+        "SELECT 1 AS n, named_struct('id', 1, 'id', 2) AS s",
+    ] {
+        for format in ["json", "ndjson"] {
+            let done = semql(folder.path(), &["-q", "--format", format, "-c", sql]);
+            assert_eq!(done.code, Some(1), "{sql}: {}", done.out);
+            assert!(done.err.contains("'id'"), "{}", done.err);
+            assert_eq!(done.out, "");
+        }
+        for target in ["x.jsonl", "x.json", "x.parquet"] {
+            let copy = format!("COPY ({sql}) TO '{target}'");
+            let done = semql(folder.path(), &["-q", "-c", &copy]);
+            assert_eq!(done.code, Some(1), "{copy}");
+            assert!(done.err.contains("'id'"), "{}", done.err);
+            assert!(!folder.path().join(target).exists());
+        }
+    }
 }
 
 #[test]

@@ -183,7 +183,7 @@ fn the_graphs_for_other_devices_give_the_same_vectors() {
             library: None,
             device: Device::Cpu,
             threads: 1,
-            pooling: spec.pooling,
+            head: None,
             precision: Precision::Fp32,
             device_memory: None,
         };

@@ -1,13 +1,17 @@
-"""Tests of `semql serve` with psycopg and SQLAlchemy: clients.py PART PORT."""
+"""Tests of `semql serve` with psycopg, asyncpg, pg8000 and SQLAlchemy: clients.py PART PORT."""
 
+import asyncio
 import collections
 import datetime
+import decimal
 import os
 import socket
 import sys
 import threading
 import time
 
+import asyncpg
+import pg8000.native
 import psycopg
 import sqlalchemy
 
@@ -83,6 +87,142 @@ def values(port: int) -> None:
         assert connection.execute("SELECT 1 WHERE false").fetchall() == []
         assert connection.execute("SUMMARIZE shop").rowcount == 3
         assert [row[0] for row in connection.execute("DESCRIBE shop", prepare=True)] == ["id", "title", "price"]
+
+
+# Expressions with their values, in every type that the server sends.
+EXACT = [
+    ("CAST('0.00001234' AS DECIMAL(20, 8))", decimal.Decimal("0.00001234")),
+    ("CAST('-0.0099' AS DECIMAL(10, 4))", decimal.Decimal("-0.0099")),
+    ("CAST('100000000.000' AS DECIMAL(20, 3))", decimal.Decimal("100000000.000")),
+    ("CAST('10000' AS DECIMAL(10, 0))", decimal.Decimal("10000")),
+    ("CAST('0.00' AS DECIMAL(10, 2))", decimal.Decimal("0.00")),
+    ("CAST('1234567890123456789012345678.0001' AS DECIMAL(38, 4))", decimal.Decimal("1234567890123456789012345678.0001")),
+    ("arrow_cast('12345678901234567890123456789012345678901.5', 'Decimal256(50, 1)')",
+     decimal.Decimal("12345678901234567890123456789012345678901.5")),
+    ("arrow_cast(18446744073709551615, 'UInt64')", decimal.Decimal("18446744073709551615")),
+    ("arrow_cast(-128, 'Int8')", -128),
+    ("arrow_cast(1.5, 'Float16')", 1.5),
+    ("1e300::double", 1e300),
+    ("NULL::bigint", None),
+    ("arrow_cast(NULL, 'Interval(MonthDayNano)')", None),
+    ("INTERVAL '1 day 2 hours'", datetime.timedelta(days=1, hours=2)),
+    ("INTERVAL '-1 day'", datetime.timedelta(days=-1)),
+    ("DATE '0001-01-01'", datetime.date(1, 1, 1)),
+    ("DATE '9999-12-31'", datetime.date(9999, 12, 31)),
+    ("TIMESTAMP '1960-02-29 23:59:59.123456'", datetime.datetime(1960, 2, 29, 23, 59, 59, 123456)),
+    ("arrow_cast('2026-01-02T03:04:05Z', 'Timestamp(Nanosecond, Some(\"UTC\"))')",
+     datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)),
+    ("arrow_cast('10:00:00.00012', 'Time64(Microsecond)')", datetime.time(10, 0, 0, 120)),
+    ("x'00ff'", b"\x00\xff"),
+    ("[1, NULL, 3]", [1, None, 3]),
+    ("['a b', NULL, 'c\"d', '', 'NULL']", ["a b", None, 'c"d', "", "NULL"]),
+]  # fmt: skip
+
+
+def same(found: object, wanted: object, what: str) -> None:
+    assert found == wanted, f"{what}: {found!r} and not {wanted!r}"
+    if isinstance(wanted, decimal.Decimal):
+        assert found.as_tuple().exponent == wanted.as_tuple().exponent, f"{what}: another scale, {found!r}"
+
+
+def exact(port: int) -> None:
+    """Text and binary form have the same value, as result and as parameter."""
+    with connect(port, autocommit=True) as connection:
+        for binary in (False, True):
+            for sql, wanted in EXACT:
+                found = connection.execute(f"SELECT {sql}", binary=binary).fetchone()[0]
+                same(found, bytes(wanted) if isinstance(found, memoryview) else wanted, f"{sql}, binary {binary}")
+                if wanted is not None:
+                    cast = "%b" if binary else "%t"
+                    row = connection.execute(f"SELECT {cast} = {sql}", [wanted], binary=binary).fetchone()
+                    assert row == (True,), f"{sql}, binary {binary}, as a parameter: {row}"
+        assert connection.execute("SELECT %s::text[]", ['{"p", "r"}']).fetchone() == (["p", "r"],)
+    asyncio.run(exact_in_asyncpg(port))
+
+
+async def exact_in_asyncpg(port: int) -> None:
+    connection = await asyncpg.connect(**asyncpg_options(port))
+    for sql, wanted in EXACT:
+        same(await connection.fetchval(f"SELECT {sql}"), wanted, f"asyncpg, {sql}")
+    for number in ("0.00001234", "-10000", "99999999999999.9999"):
+        scale = len(number.partition(".")[2])
+        back = await connection.fetchval(f"SELECT CAST($1::DECIMAL(38, {scale}) AS VARCHAR)", decimal.Decimal(number))
+        assert decimal.Decimal(back) == decimal.Decimal(number), back
+    for sql, value, wanted in [
+        ("SELECT id FROM shop WHERE id = ANY($1) ORDER BY id", [1, 3, None], [1, 3]),
+        ("SELECT id FROM shop WHERE title = ANY($1)", ["tea pot"], [2]),
+        ("SELECT id FROM shop ORDER BY id LIMIT $1", 2, [1, 2]),
+        ("SELECT id FROM shop ORDER BY id OFFSET $1", 2, [3]),
+        ("SELECT value FROM generate_series(1, $1)", 3, [1, 2, 3]),
+        ("SELECT count(*) FROM shop WHERE ai_classify(title, $1) IS NOT NULL", ["shoes", "pens"], [3]),
+    ]:
+        rows = await connection.fetch(sql, value)
+        assert [row[0] for row in rows] == wanted, f"{sql}: {rows}"
+    await connection.close()
+
+
+def asyncpg_options(port: int) -> dict:
+    return {"host": "127.0.0.1", "port": port, "user": "ada", "database": "datafusion", "ssl": False, "timeout": 20}
+
+
+def pool(port: int) -> None:
+    """Connections of a pool are clean when they come out again."""
+
+    async def main() -> None:
+        async with asyncpg.create_pool(min_size=1, max_size=1, **asyncpg_options(port)) as connections:
+            for _ in range(3):
+                async with connections.acquire() as connection:
+                    assert await connection.fetchval("SELECT title FROM shop WHERE id = $1", 2) == "tea pot"
+                    await connection.execute("SET ai.min_score = '0.9'")
+                    await connection.execute("SET application_name = 'mine'")
+            assert await connections.fetchval("SHOW ai.min_score") != "0.9"
+            assert await connections.fetchval("SHOW application_name") == ""
+
+    asyncio.run(main())
+    plain = pg8000.native.Connection("ada", host="127.0.0.1", port=port, database="datafusion", timeout=20)
+    found = plain.run("SELECT title FROM shop WHERE id > :low ORDER BY id LIMIT :n", low=1, n=1)
+    assert found == [["tea pot"]], found
+    plain.close()
+
+
+def copies(port: int) -> None:
+    """Rows go in and come out in every format, all of them or none."""
+    rows = [(1, "a\tb\\c\n", decimal.Decimal("2.25")), (2, None, None), (3, "", decimal.Decimal("-0.01")), (4, 'q,"x', None)]
+    with connect(port, autocommit=True) as connection:
+        cursor = connection.cursor()
+        for form in ("text", "csv", "binary"):
+            cursor.execute("CREATE TABLE copied (id BIGINT, note VARCHAR, price DECIMAL(10, 2))")
+            with cursor.copy(f"COPY copied FROM STDIN (FORMAT {form})") as copy:
+                copy.set_types(["int8", "text", "numeric"])
+                if form == "csv":
+                    copy.write('1,"a\tb\\c\n",2.25\n2,,\n3,"",-0.01\n4,"q,""x",\n')
+                else:
+                    for row in rows:
+                        copy.write_row(row)
+            assert cursor.statusmessage == "COPY 4", cursor.statusmessage
+            assert cursor.execute("SELECT * FROM copied ORDER BY id").fetchall() == rows, form
+            with cursor.copy(f"COPY (SELECT * FROM copied ORDER BY id) TO STDOUT (FORMAT {form})") as copy:
+                copy.set_types(["int8", "text", "numeric"])
+                if form == "csv":
+                    out = b"".join(bytes(data) for data in copy)
+                    assert out == b'1,"a\tb\\c\n",2.25\n2,,\n3,"",-0.01\n4,"q,""x",\n', out
+                else:
+                    assert list(copy.rows()) == rows, form
+            for wrong in ("5\tx\n", "5\tx\ty\tz\n", "x\tx\t1\n", "5\tx\t123456789.00\n"):
+                try:
+                    with cursor.copy("COPY copied FROM STDIN") as copy:
+                        copy.write("6\tgood\t1\n" + wrong)
+                    raise AssertionError(wrong)
+                except psycopg.DataError as error:
+                    assert "line 2" in str(error), error
+            try:
+                with cursor.copy("COPY copied FROM STDIN") as copy:
+                    copy.write("6\tgood\t1\n")
+                    raise KeyError("the client gives up")
+            except KeyError:
+                pass
+            assert cursor.execute("SELECT count(*) FROM copied").fetchone() == (4,), form
+            cursor.execute("DROP TABLE copied")
 
 
 def streams(port: int) -> None:
@@ -250,6 +390,9 @@ def load(port: int) -> None:
 PARTS = {
     "parameters": parameters,
     "values": values,
+    "exact": exact,
+    "pool": pool,
+    "copies": copies,
     "streams": streams,
     "sqlalchemy": sqlalchemy_,
     "cancel": cancel,

@@ -1,4 +1,4 @@
-//! psycopg and SQLAlchemy, in `clients.py`.
+//! psycopg, asyncpg, pg8000 and SQLAlchemy, in `clients.py`.
 
 use std::process::Command;
 
@@ -30,6 +30,21 @@ fn parameters_have_types() {
 #[test]
 fn values_have_python_types() {
     run("values", &[]);
+}
+
+#[test]
+fn text_and_binary_have_the_same_values() {
+    run("exact", &[]);
+}
+
+#[test]
+fn connections_of_a_pool_are_clean() {
+    run("pool", &[]);
+}
+
+#[test]
+fn copies_go_both_ways() {
+    run("copies", &["--allow-writes"]);
 }
 
 #[test]

@@ -42,6 +42,7 @@ use super::exec::ClusterExec;
 use super::repartition::repartition;
 use super::scheduler::SchedulerClient;
 use crate::codec::Codec;
+use crate::text_scan::file_scan;
 
 /// Maximum size in bytes of a table in memory that is sent with a plan.
 const MAX_TABLE_SIZE: usize = 4 << 20;
@@ -199,11 +200,6 @@ fn passes_rows_through(plan: &Arc<dyn ExecutionPlan>) -> bool {
 /// Whether a node has to run in this process.
 fn is_local(plan: &Arc<dyn ExecutionPlan>) -> bool {
     plan.is::<AnalyzeExec>() || plan.is::<ExplainExec>() || plan.is::<DataSinkExec>()
-}
-
-fn file_scan(plan: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
-    let exec = plan.downcast_ref::<DataSourceExec>()?;
-    exec.data_source().downcast_ref::<FileScanConfig>()
 }
 
 /// Reason for which the plan has to run in this process.

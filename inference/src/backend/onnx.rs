@@ -1,18 +1,18 @@
 //! Backend on ONNX Runtime.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ort::session::Session;
-use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::TensorRef;
 
-use super::providers::{has_provider, providers};
+use super::graph_signature::{EncoderSession, GraphSignature};
+use super::providers::has_provider;
 use super::runtime_library::environment;
+use super::session::{GraphFile, first_line, session_builder, threads};
 use super::session_pool::{self, PIECE_TOKENS};
 use super::{Backend, Device, OnnxOptions, TokenBatch};
 use crate::error::{Error, Result};
-use crate::models::{ActivationRanges, Pooling, Precision};
-use crate::vector::normalize;
+use crate::models::{ActivationRanges, Precision};
 
 /// Padded tokens of one batch on a GPU; enough to keep a large GPU busy.
 const GPU_BATCH_TOKENS: usize = 1 << 16;
@@ -21,10 +21,6 @@ const GPU_BATCH_TOKENS: usize = 1 << 16;
 /// does not leave the other cores idle for long.
 const PIECES_PER_SESSION: usize = 4;
 
-/// Environment variable with the path of a profile, without extension. ONNX
-/// Runtime records there which provider ran each node.
-const PROFILE_VARIABLE: &str = "SEMQL_ORT_PROFILE";
-
 /// Encoder graph in ONNX Runtime: one session per core on the CPU, one session
 /// on a GPU.
 ///
@@ -32,43 +28,12 @@ const PROFILE_VARIABLE: &str = "SEMQL_ORT_PROFILE";
 /// pooled `embedding`) and published exports, which return one vector per text
 /// or per token.
 pub struct OnnxBackend {
-    sessions: Vec<Session>,
+    sessions: Vec<EncoderSession>,
     device: Device,
     device_name: String,
     precision: Precision,
     signature: GraphSignature,
 }
-
-/// Inputs and output of a graph.
-struct GraphSignature {
-    inputs: Vec<GraphInput>,
-    output: String,
-    pooling: Pooling,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum GraphInput {
-    Ids,
-    Mask,
-    TokenTypes,
-    Positions,
-}
-
-const INPUTS: &[(&str, GraphInput)] = &[
-    ("input_ids", GraphInput::Ids),
-    ("attention_mask", GraphInput::Mask),
-    ("token_type_ids", GraphInput::TokenTypes),
-    ("position_ids", GraphInput::Positions),
-];
-
-/// Names of usable outputs in order of preference: pooled ones first.
-const OUTPUTS: &[&str] = &[
-    "embedding",
-    "sentence_embedding",
-    "sentence_embeddings",
-    "token_embeddings",
-    "last_hidden_state",
-];
 
 impl OnnxBackend {
     /// Opens `graph` on the device of `options`.
@@ -82,21 +47,28 @@ impl OnnxBackend {
             device => device,
         };
         let threads = threads(options.threads);
+        let file = GraphFile::read(graph)?;
         let count = match device {
-            Device::Cpu => {
-                let bytes = graph.metadata().map_or(0, |m| m.len());
-                session_pool::session_count(threads, bytes)
-            }
+            Device::Cpu => session_pool::session_count(threads, file.bytes()),
             _ => 1,
         };
         let sessions = (0..count)
-            .map(|_| open_session(graph, options, device, threads / count))
+            .map(|_| {
+                let head = options.head.as_ref().map(|head| {
+                    session_builder(options, Device::Cpu, threads / count)?
+                        .commit_from_memory(&head.graph)
+                        .map_err(|e| {
+                            let reason = first_line(&e.to_string());
+                            Error::Setup(format!("the pooling of the model failed: {reason}"))
+                        })
+                });
+                Ok(EncoderSession {
+                    graph: file.open(options, device, threads / count)?,
+                    head: head.transpose()?,
+                })
+            })
             .collect::<Result<Vec<_>>>()?;
-        let signature = GraphSignature {
-            inputs: inputs(&sessions[0], graph)?,
-            output: output(&sessions[0], graph)?,
-            pooling: options.pooling,
-        };
+        let signature = GraphSignature::new(&sessions[0].graph, graph, options.head.as_ref())?;
         Ok(Self {
             sessions,
             device,
@@ -181,114 +153,6 @@ pub fn run_floats(
     outputs.collect::<ort::Result<_>>().map_err(failed)
 }
 
-fn threads(setting: usize) -> usize {
-    match setting {
-        0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
-        threads => threads,
-    }
-}
-
-fn session_builder(
-    options: &OnnxOptions,
-    device: Device,
-    threads: usize,
-) -> Result<SessionBuilder> {
-    let environment = environment(options.library.as_deref())?;
-    let mut builder = Session::builder(environment)
-        // The environment of a host program may have default providers, but
-        // ai.device selects the device.
-        .and_then(|b| Ok(b.with_no_environment_execution_providers()?))
-        .and_then(|b| Ok(b.with_optimization_level(GraphOptimizationLevel::All)?))
-        .and_then(|b| Ok(b.with_intra_threads(threads)?))
-        .and_then(|b| Ok(b.with_inter_threads(1)?))
-        .map_err(|e| Error::Setup(format!("ONNX Runtime refused a session: {e}")))?;
-    if let Some(file) = std::env::var_os(PROFILE_VARIABLE).filter(|f| !f.is_empty()) {
-        builder = builder
-            .with_profiling(PathBuf::from(file))
-            .map_err(|e| Error::Setup(format!("ONNX Runtime refused to profile: {e}")))?;
-    }
-    let providers = providers(device, options);
-    if !providers.is_empty() {
-        builder = builder
-            .with_execution_providers(providers)
-            .map_err(|e| device_error(device, &e.to_string()))?;
-    }
-    Ok(builder)
-}
-
-fn open_session(
-    graph: &Path,
-    options: &OnnxOptions,
-    device: Device,
-    threads: usize,
-) -> Result<Session> {
-    let mut builder = session_builder(options, device, threads)?;
-    builder.commit_from_file(graph).map_err(|e| match device {
-        Device::Auto | Device::Cpu => Error::Setup(format!(
-            "the model graph {} could not be loaded: {}. \
-             If the file is damaged, delete it and run `semql setup` or fetch the model again",
-            graph.display(),
-            first_line(&e.to_string())
-        )),
-        Device::Cuda(_) | Device::TensorRt(_) => device_error(device, &e.to_string()),
-    })
-}
-
-fn device_error(device: Device, reason: &str) -> Error {
-    Error::Setup(format!(
-        "device {device} is not available: {}. Use SET ai.device = 'auto' or 'cpu', \
-         or install ONNX Runtime's GPU build with its CUDA libraries and point ai.onnxruntime at it",
-        first_line(reason)
-    ))
-}
-
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().trim().to_string()
-}
-
-fn inputs(session: &Session, graph: &Path) -> Result<Vec<GraphInput>> {
-    let names: Vec<&str> = session.inputs().iter().map(|input| input.name()).collect();
-    let known: Option<Vec<GraphInput>> = names
-        .iter()
-        .map(|name| {
-            INPUTS
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, input)| *input)
-        })
-        .collect();
-    match known {
-        Some(inputs) if inputs.contains(&GraphInput::Ids) => Ok(inputs),
-        _ => Err(Error::Setup(format!(
-            "{} is not a text encoder: its inputs are {}, and an encoder has input_ids and attention_mask, \
-             and optionally token_type_ids and position_ids",
-            graph.display(),
-            names.join(", ")
-        ))),
-    }
-}
-
-fn output(session: &Session, graph: &Path) -> Result<String> {
-    let names: Vec<&str> = session
-        .outputs()
-        .iter()
-        .map(|output| output.name())
-        .collect();
-    OUTPUTS
-        .iter()
-        .find(|wanted| names.contains(wanted))
-        .map(|name| name.to_string())
-        .or_else(|| (names.len() == 1).then(|| names[0].to_string()))
-        .ok_or_else(|| {
-            Error::Setup(format!(
-                "{} has the outputs {}, and semql needs one of {}",
-                graph.display(),
-                names.join(", "),
-                OUTPUTS.join(", ")
-            ))
-        })
-}
-
 impl Backend for OnnxBackend {
     fn device(&self) -> &str {
         &self.device_name
@@ -321,109 +185,5 @@ impl Backend for OnnxBackend {
             vectors.extend_from_slice(&part);
         }
         Ok(())
-    }
-}
-
-impl GraphSignature {
-    /// Runs `batch` in `session` and appends its vectors.
-    fn run(
-        &self,
-        session: &mut Session,
-        batch: &TokenBatch,
-        dims: usize,
-        vectors: &mut Vec<f32>,
-    ) -> Result<()> {
-        // Not a set-up error: the device may be out of memory, and a smaller batch may fit.
-        let failed = |e: ort::Error| {
-            Error::Failed(format!("inference failed: {}", first_line(&e.to_string())))
-        };
-        let shape = [batch.rows as i64, batch.width as i64];
-        let zeros = if self.inputs.contains(&GraphInput::TokenTypes) {
-            vec![0; batch.ids.len()]
-        } else {
-            Vec::new()
-        };
-        let positions: Vec<i64> = if self.inputs.contains(&GraphInput::Positions) {
-            (0..batch.rows)
-                .flat_map(|_| 0..batch.width as i64)
-                .collect()
-        } else {
-            Vec::new()
-        };
-        let mut bindings: Vec<(&str, ort::session::SessionInputValue<'_>)> =
-            Vec::with_capacity(self.inputs.len());
-        for (name, input) in INPUTS
-            .iter()
-            .filter(|(_, input)| self.inputs.contains(input))
-        {
-            let data: &[i64] = match input {
-                GraphInput::Ids => &batch.ids,
-                GraphInput::Mask => &batch.mask,
-                GraphInput::TokenTypes => &zeros,
-                GraphInput::Positions => &positions,
-            };
-            bindings.push((
-                name,
-                TensorRef::from_array_view((shape, data))
-                    .map_err(failed)?
-                    .into(),
-            ));
-        }
-        let outputs = session.run(bindings).map_err(failed)?;
-        let (shape, data) = outputs[self.output.as_str()]
-            .try_extract_tensor::<f32>()
-            .map_err(failed)?;
-        let start = vectors.len();
-        match shape[..] {
-            [rows, width] if rows as usize == batch.rows && width as usize == dims => {
-                vectors.extend_from_slice(data);
-            }
-            [rows, tokens, width]
-                if rows as usize == batch.rows
-                    && tokens as usize == batch.width
-                    && width as usize == dims =>
-            {
-                pool_tokens(data, batch, dims, self.pooling, vectors);
-            }
-            _ => {
-                return Err(Error::Setup(format!(
-                    "the graph returned a tensor of shape {:?} instead of {} rows of {dims} values; \
-                     config.json and the weights are of different models",
-                    &shape[..],
-                    batch.rows
-                )));
-            }
-        }
-        vectors[start..].chunks_exact_mut(dims).for_each(normalize);
-        Ok(())
-    }
-}
-
-/// Pools the token vectors of each text into one vector.
-fn pool_tokens(
-    tokens: &[f32],
-    batch: &TokenBatch,
-    dims: usize,
-    pooling: Pooling,
-    vectors: &mut Vec<f32>,
-) {
-    for row in 0..batch.rows {
-        let first = row * batch.width;
-        let mut pooled = vec![0f32; dims];
-        match pooling {
-            Pooling::Cls => pooled.copy_from_slice(&tokens[first * dims..(first + 1) * dims]),
-            Pooling::Mean => {
-                for at in first..first + batch.width {
-                    if batch.mask[at] == 1 {
-                        for (sum, value) in
-                            pooled.iter_mut().zip(&tokens[at * dims..(at + 1) * dims])
-                        {
-                            *sum += value;
-                        }
-                    }
-                }
-            }
-        }
-        vectors.extend_from_slice(&pooled);
     }
 }

@@ -1,6 +1,6 @@
 //! Catalogue of models with a short name.
 
-use super::Pooling;
+use super::PoolingMode;
 
 /// Facts of a published encoder, known before its files are downloaded.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct ModelEntry {
     pub revision: &'static str,
     /// Values in one vector.
     pub dims: usize,
-    pub pooling: Pooling,
+    pub pooling: PoolingMode,
     /// Maximum tokens of a text, including the two special ones.
     pub max_tokens: usize,
     /// Prefix of texts to compare, classify or cluster.
@@ -35,7 +35,7 @@ pub const CATALOGUE: &[ModelEntry] = &[
         repo: "sentence-transformers/all-MiniLM-L6-v2",
         revision: "c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
         dims: 384,
-        pooling: Pooling::Mean,
+        pooling: PoolingMode::Mean,
         max_tokens: 256,
         prefix: "",
         query_prefix: "",
@@ -48,7 +48,7 @@ pub const CATALOGUE: &[ModelEntry] = &[
         repo: "intfloat/e5-small-v2",
         revision: "ffb93f3bd4047442299a41ebb6fa998a38507c52",
         dims: 384,
-        pooling: Pooling::Mean,
+        pooling: PoolingMode::Mean,
         max_tokens: 512,
         prefix: "query: ",
         query_prefix: "query: ",
@@ -61,7 +61,7 @@ pub const CATALOGUE: &[ModelEntry] = &[
         repo: "spacemanidol/trec-product-search-e5-small-v2",
         revision: "main",
         dims: 384,
-        pooling: Pooling::Mean,
+        pooling: PoolingMode::Mean,
         max_tokens: 512,
         prefix: "query: ",
         query_prefix: "query: ",
@@ -74,7 +74,7 @@ pub const CATALOGUE: &[ModelEntry] = &[
         repo: "BAAI/bge-small-en-v1.5",
         revision: "5c38ec7c405ec4b44b94cc5a9bb96e735b38267a",
         dims: 384,
-        pooling: Pooling::Cls,
+        pooling: PoolingMode::Cls,
         max_tokens: 512,
         prefix: "",
         query_prefix: "Represent this sentence for searching relevant passages: ",
@@ -87,7 +87,7 @@ pub const CATALOGUE: &[ModelEntry] = &[
         repo: "intfloat/multilingual-e5-small",
         revision: "fd1525a9fd15316a2d503bf26ab031a61d056e98",
         dims: 384,
-        pooling: Pooling::Mean,
+        pooling: PoolingMode::Mean,
         max_tokens: 512,
         prefix: "query: ",
         query_prefix: "query: ",

@@ -1,18 +1,28 @@
 //! Tokenization of texts.
 
+mod options;
+mod vocabulary;
+
 use std::path::Path;
 
 use tokenizers::models::ModelWrapper;
-use tokenizers::models::wordpiece::WordPiece;
-use tokenizers::normalizers::BertNormalizer;
-use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
-use tokenizers::processors::bert::BertProcessing;
-use tokenizers::{AddedToken, Model};
+use tokenizers::{Model, TruncationDirection};
 
-use super::{ModelError, ModelSpec};
+use super::ModelError;
+use super::sentence_transformers::{TextSettings, TruncationSide};
 
-/// Special tokens of BERT, which are never split.
-const SPECIAL_TOKENS: &[&str] = &["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+/// What a tokenizer depends on besides its own files.
+pub struct TokenizerOptions<'a> {
+    /// Folder of the tokenizer.
+    pub folder: &'a Path,
+    /// Token ids of the model.
+    pub vocab_size: usize,
+    /// Maximum tokens of a text, including special ones.
+    pub max_tokens: usize,
+    /// Text before every text.
+    pub prefix: &'a str,
+    pub text: &'a TextSettings,
+}
 
 /// Token ids of one text, truncated to the limit of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +36,7 @@ pub struct Tokenized {
 pub struct Tokenizer {
     kind: TokenizerKind,
     max_tokens: usize,
+    side: TruncationSide,
     prefix: String,
 }
 
@@ -35,44 +46,56 @@ enum TokenizerKind {
     Words,
 }
 
+/// Token ids of a text, and how many special tokens are around it.
+struct TextTokens {
+    ids: Vec<u32>,
+    leading: usize,
+    trailing: usize,
+}
+
 impl Tokenizer {
-    /// Reads `tokenizer.json`, or the older `vocab.txt` of BERT models.
+    /// Reads `tokenizer.json`, or the older `vocab.txt` of BERT models. A limit or
+    /// padding in `tokenizer.json` does not apply: the options have the limit.
     ///
     /// # Errors
     /// A missing or damaged file, or one with more tokens than the vocabulary of
     /// the model (a tokenizer of another model).
-    pub fn open(folder: &Path, spec: &ModelSpec) -> Result<Self, ModelError> {
+    pub fn open(options: &TokenizerOptions<'_>) -> Result<Self, ModelError> {
+        let (folder, text) = (options.folder, options.text);
         let path = folder.join("tokenizer.json");
+        let corrupt = |e: tokenizers::Error| ModelError::corrupt(&path, e.to_string());
         let mut inner = if path.is_file() {
-            tokenizers::Tokenizer::from_file(&path).map_err(|e| ModelError::Corrupt {
-                path: path.clone(),
-                reason: e.to_string(),
-            })?
+            let mut inner = tokenizers::Tokenizer::from_file(&path).map_err(corrupt)?;
+            options::apply_bert_options(&mut inner, text).map_err(corrupt)?;
+            inner
         } else {
-            from_vocabulary(folder)?
+            vocabulary::open(folder, text)?
         };
+        if text.lower_case {
+            options::lower_texts(&mut inner).map_err(corrupt)?;
+        }
         let highest = inner.get_vocab(true).into_values().max().unwrap_or(0) as usize;
-        if highest >= spec.config.vocab_size {
-            return Err(ModelError::Corrupt {
+        if highest >= options.vocab_size {
+            return Err(ModelError::corrupt(
                 path,
-                reason: format!(
+                format!(
                     "it has token ids up to {highest}, but the vocabulary of the model has {}; \
                      it belongs to another model",
-                    spec.config.vocab_size
+                    options.vocab_size
                 ),
-            });
+            ));
         }
+        let stored = inner.get_truncation().map(|t| match t.direction {
+            TruncationDirection::Left => TruncationSide::Left,
+            TruncationDirection::Right => TruncationSide::Right,
+        });
         inner.with_padding(None);
-        inner
-            .with_truncation(None)
-            .map_err(|e| ModelError::Corrupt {
-                path,
-                reason: e.to_string(),
-            })?;
+        inner.with_truncation(None).map_err(corrupt)?;
         Ok(Self {
             kind: TokenizerKind::HuggingFace(Box::new(inner)),
-            max_tokens: spec.max_tokens,
-            prefix: spec.prefix.clone(),
+            max_tokens: options.max_tokens,
+            side: text.truncation_side.or(stored).unwrap_or_default(),
+            prefix: options.prefix.to_string(),
         })
     }
 
@@ -81,30 +104,41 @@ impl Tokenizer {
         Self {
             kind: TokenizerKind::Words,
             max_tokens: 64,
+            side: TruncationSide::Right,
             prefix: String::new(),
         }
     }
 
-    /// Token ids of `text` with special tokens, truncated to the limit.
+    /// Token ids of `text` with special tokens, truncated to the limit. The special
+    /// tokens around a text are kept.
     pub fn encode(&self, text: &str) -> Result<Tokenized, String> {
-        let mut ids = self.ids(text)?;
+        let TextTokens {
+            mut ids,
+            leading,
+            trailing,
+        } = self.tokens(text)?;
         let truncated = ids.len() > self.max_tokens;
         if truncated {
-            // The last token must be the separator.
-            let last = ids.last().copied();
-            ids.truncate(self.max_tokens);
-            if let (TokenizerKind::HuggingFace(_), Some(last), Some(end)) =
-                (&self.kind, last, ids.last_mut())
-            {
-                *end = last;
-            }
+            let excess = ids.len() - self.max_tokens;
+            let start = match self.side {
+                TruncationSide::Left => leading,
+                TruncationSide::Right => ids.len().saturating_sub(trailing + excess),
+            };
+            let start = start.min(self.max_tokens);
+            ids.drain(start..start + excess);
         }
         Ok(Tokenized { ids, truncated })
     }
 
     /// Number of tokens of `text` without truncation, including special ones.
     pub fn count(&self, text: &str) -> Result<usize, String> {
-        self.ids(text).map(|ids| ids.len())
+        self.tokens(text).map(|tokens| tokens.ids.len())
+    }
+
+    /// Tokens of the prefix with the special tokens before it.
+    pub fn prefix_tokens(&self) -> Result<usize, String> {
+        let tokens = self.tokens("")?;
+        Ok(tokens.ids.len() - tokens.trailing)
     }
 
     /// Size of the vocabulary; `None` without one.
@@ -136,16 +170,14 @@ impl Tokenizer {
     /// Input of the model for a text of one token: `token` with the prefix and
     /// the special tokens.
     pub fn single_token_input(&self, token: u32) -> Result<Vec<u32>, String> {
-        let mut ids = self.ids("")?;
-        let special = match &self.kind {
-            TokenizerKind::HuggingFace(_) => usize::from(!ids.is_empty()),
-            TokenizerKind::Words => 0,
-        };
-        ids.insert(ids.len() - special, token);
+        let TextTokens {
+            mut ids, trailing, ..
+        } = self.tokens("")?;
+        ids.insert(ids.len() - trailing, token);
         Ok(ids)
     }
 
-    fn ids(&self, text: &str) -> Result<Vec<u32>, String> {
+    fn tokens(&self, text: &str) -> Result<TextTokens, String> {
         match &self.kind {
             TokenizerKind::HuggingFace(inner) => {
                 let encoding = if self.prefix.is_empty() {
@@ -153,11 +185,22 @@ impl Tokenizer {
                 } else {
                     inner.encode_fast(format!("{}{text}", self.prefix), true)
                 };
-                encoding
-                    .map(|e| e.get_ids().to_vec())
-                    .map_err(|e| format!("tokenizing failed: {e}"))
+                let encoding = encoding.map_err(|e| format!("tokenizing failed: {e}"))?;
+                let special = encoding.get_special_tokens_mask();
+                let is_special = |mask: &&u32| **mask == 1;
+                let leading = special.iter().take_while(is_special).count();
+                let rest = special[leading..].iter().rev();
+                Ok(TextTokens {
+                    leading,
+                    trailing: rest.take_while(is_special).count(),
+                    ids: encoding.get_ids().to_vec(),
+                })
             }
-            TokenizerKind::Words => Ok(words(text)),
+            TokenizerKind::Words => Ok(TextTokens {
+                ids: words(text),
+                leading: 0,
+                trailing: 0,
+            }),
         }
     }
 }
@@ -175,52 +218,4 @@ fn words(text: &str) -> Vec<u32> {
         })
         .collect();
     if ids.is_empty() { vec![1] } else { ids }
-}
-
-/// BERT WordPiece tokenizer from `vocab.txt`.
-fn from_vocabulary(folder: &Path) -> Result<tokenizers::Tokenizer, ModelError> {
-    let path = folder.join("vocab.txt");
-    if !path.is_file() {
-        return Err(ModelError::Missing {
-            what: "tokenizer.json (or vocab.txt)".to_string(),
-            path: folder.to_path_buf(),
-            hint: "download the tokenizer from the repository of the model".to_string(),
-        });
-    }
-    let corrupt = |reason: String| ModelError::Corrupt {
-        path: path.clone(),
-        reason,
-    };
-    let model = WordPiece::from_file(&path.to_string_lossy())
-        .unk_token("[UNK]".to_string())
-        .build()
-        .map_err(|e| corrupt(e.to_string()))?;
-    let mut inner = tokenizers::Tokenizer::new(model);
-    let id = |token: &str| {
-        inner
-            .token_to_id(token)
-            .ok_or_else(|| corrupt(format!("it has no {token}")))
-    };
-    let (separator, first) = (id("[SEP]")?, id("[CLS]")?);
-    let lower = super::spec::read_json::<serde_json::Value>(&folder.join("tokenizer_config.json"))?
-        .and_then(|config| config["do_lower_case"].as_bool())
-        .unwrap_or(true);
-    inner
-        .with_normalizer(Some(BertNormalizer::new(true, true, None, lower)))
-        .map_err(|e| corrupt(e.to_string()))?;
-    let special = SPECIAL_TOKENS
-        .iter()
-        .filter(|token| inner.token_to_id(token).is_some());
-    let special: Vec<AddedToken> = special
-        .map(|token| AddedToken::from(*token, true))
-        .collect();
-    inner
-        .add_special_tokens(special)
-        .map_err(|e| corrupt(e.to_string()))?;
-    inner.with_pre_tokenizer(Some(BertPreTokenizer));
-    inner.with_post_processor(Some(BertProcessing::new(
-        ("[SEP]".to_string(), separator),
-        ("[CLS]".to_string(), first),
-    )));
-    Ok(inner)
 }

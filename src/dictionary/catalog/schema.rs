@@ -5,7 +5,6 @@
 //! and opening a session costs nothing for each table.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -20,7 +19,6 @@ use crate::dictionary::annotate::describe_provider;
 use crate::dictionary::data_stamp::DataStamp;
 use crate::dictionary::model::{Dictionary, DictionaryTable};
 use crate::dictionary::table_location::TableLocation;
-use crate::error::ShellError;
 use crate::sources;
 
 /// Returns the state of the session, unless it has ended.
@@ -35,8 +33,6 @@ pub struct DictionarySchema {
     built: Mutex<HashMap<String, BuiltTable>>,
     /// Tables of the dictionary that `DROP TABLE` removed in this session.
     dropped: Mutex<HashSet<String>>,
-    /// Number of the next temporary name.
-    next_name: AtomicU64,
 }
 
 /// A table, with the stamp of the files that it was built from.
@@ -66,7 +62,6 @@ impl DictionarySchema {
             session,
             built: Mutex::default(),
             dropped: Mutex::default(),
-            next_name: AtomicU64::new(0),
         }
     }
 
@@ -108,7 +103,7 @@ impl DictionarySchema {
             // A cached listing of a folder would hide the change.
             listings.clear();
         }
-        let opened = self.open(&ctx, &location.resolved).await;
+        let opened = sources::open_table(&ctx, &location.resolved).await;
         let provider = opened.map_err(|mut e| {
             // The exit code is kept: an unreachable host is an error of set-up.
             e.message = format!("table '{}': {}", table.name, e.message);
@@ -121,20 +116,6 @@ impl DictionarySchema {
         };
         lock(&self.built).insert(table.name.clone(), built);
         Ok(provider)
-    }
-
-    /// Opens a location as the session opens files, under a temporary name.
-    async fn open(
-        &self,
-        ctx: &SessionContext,
-        location: &str,
-    ) -> crate::error::Result<Arc<dyn TableProvider>> {
-        let turn = self.next_name.fetch_add(1, Ordering::Relaxed);
-        let name = format!("__dictionary_{turn}");
-        sources::register_table(ctx, &name, location).await?;
-        self.inner
-            .deregister_table(&name)?
-            .ok_or_else(|| ShellError::query("the table was removed while it was opened"))
     }
 }
 

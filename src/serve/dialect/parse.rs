@@ -1,20 +1,13 @@
 //! Parser for statements of clients.
 
-use std::sync::LazyLock;
-
 use datafusion::sql::parser::{ExplainStatement, Statement as EngineStatement};
-use datafusion::sql::sqlparser::ast::Statement as Ast;
-use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 
 use super::references::references_catalog;
-use super::rewrites::replace_functions;
+use super::rules;
 use crate::error::Result;
 use crate::statement::Statement;
 use crate::statement::parsed::{ConnectionCommand, StatementCommand};
 use crate::statement::parser;
-
-static POSTGRES_PARSER: LazyLock<PostgresCompatibilityParser> =
-    LazyLock::new(PostgresCompatibilityParser::new);
 
 /// Parses the statements of a client, and rewrites those about the catalogue.
 ///
@@ -27,9 +20,8 @@ pub fn parse(text: &str) -> Result<Vec<Statement>> {
 
 /// Statement in the SQL of the engine.
 fn rewritten(mut statement: Statement) -> Statement {
-    let text = statement.text.clone();
     match &mut statement.command {
-        StatementCommand::Engine(engine) => rewrite(engine, Some(&text)),
+        StatementCommand::Engine(engine) => rewrite(engine),
         StatementCommand::Explain(explain) => rewrite_explained(explain),
         StatementCommand::Connection(ConnectionCommand::Declare { query, .. }) => {
             rewrite_inner(query)
@@ -44,52 +36,24 @@ fn rewritten(mut statement: Statement) -> Statement {
 
 fn rewrite_inner(statement: &mut Statement) {
     if let StatementCommand::Engine(engine) = &mut statement.command {
-        rewrite(engine, None);
+        rewrite(engine);
     }
 }
 
 fn rewrite_explained(explain: &mut ExplainStatement) {
     match explain.statement.as_mut() {
         EngineStatement::Explain(inner) => rewrite_explained(inner),
-        engine => rewrite(engine, None),
+        engine => rewrite(engine),
     }
 }
 
-/// Rewrites a statement about the catalogue. `text` is that of the whole
-/// statement: the library has replacements for texts of well-known clients.
-fn rewrite(engine: &mut EngineStatement, text: Option<&str>) {
-    let EngineStatement::Statement(ast) = engine else {
-        return;
-    };
-    if !references_catalog(ast) {
-        return;
+/// Rewrites a statement about the catalogue.
+fn rewrite(engine: &mut EngineStatement) {
+    if let EngineStatement::Statement(ast) = engine
+        && references_catalog(ast)
+    {
+        rules::apply(ast);
     }
-    let known = text.and_then(|text| POSTGRES_PARSER.parse(&qualified(text)).ok());
-    let mut catalog = match known.map(<[Ast; 1]>::try_from) {
-        Some(Ok([ast])) => ast,
-        _ => POSTGRES_PARSER.rewrite(ast.as_ref().clone()),
-    };
-    replace_functions(&mut catalog);
-    **ast = catalog;
-}
-
-/// Adds the schema to `'pg_class'::regclass`, which the parser requires, and
-/// drops `::regproc`: the catalogue has functions as their names.
-fn qualified(sql: &str) -> String {
-    let sql = sql
-        .replace("'::regproc", "'")
-        .replace("'::pg_catalog.regproc", "'");
-    const NAME: &str = "'pg_";
-    let mut parts = sql.split(NAME);
-    let mut whole = parts.next().unwrap_or_default().to_string();
-    for part in parts {
-        let cast = part.split_once('\'').is_some_and(|(_, behind)| {
-            behind.starts_with("::regclass") || behind.starts_with("::pg_catalog.regclass")
-        });
-        whole.push_str(if cast { "'pg_catalog.pg_" } else { NAME });
-        whole.push_str(part);
-    }
-    whole
 }
 
 #[cfg(test)]
@@ -102,14 +66,6 @@ mod tests {
     use crate::random_cases::Random;
     use crate::session::{Session, SessionOptions};
     use crate::statement::{StatementRunner, query};
-
-    #[test]
-    fn tables_of_the_catalogue_are_qualified() {
-        let sql =
-            "SELECT 'pg_class'::regclass, 'pg_x', 'pg_type'::pg_catalog.regclass, 't'::regclass";
-        let with = "SELECT 'pg_catalog.pg_class'::regclass, 'pg_x', 'pg_catalog.pg_type'::pg_catalog.regclass, 't'::regclass";
-        assert_eq!(qualified(sql), with);
-    }
 
     fn is_rewritten(sql: &str) -> bool {
         let before = parser::parse_of_client(sql).unwrap().remove(0);

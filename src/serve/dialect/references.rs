@@ -2,29 +2,15 @@
 
 use std::ops::ControlFlow;
 
+use super::expressions::parts;
+use super::functions::CATALOG_REWRITES;
+use crate::serve::catalog::is_catalog_table;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, Expr, ObjectName, Statement as Ast, Visit, Visitor,
 };
-use datafusion_pg_catalog::pg_catalog::PG_CATALOG_TABLES;
-
-use super::rewrites::CATALOG_REWRITES;
 
 /// Schemas of the catalogue.
 const CATALOG_SCHEMAS: &[&str] = &["pg_catalog", "information_schema"];
-
-/// Functions of the catalogue that need no schema and no rewrite.
-const CATALOG_FUNCTIONS: &[&str] = &[
-    "current_schema",
-    "current_schemas",
-    "format_type",
-    "pg_get_expr",
-    "pg_get_userbyid",
-    "pg_table_is_visible",
-    "pg_get_constraintdef",
-    "pg_encoding_to_char",
-    "pg_backend_pid",
-    "pg_relation_is_publishable",
-];
 
 /// Whether a statement references relations, functions or types of the
 /// catalogue.
@@ -60,19 +46,13 @@ fn break_if(found: bool) -> ControlFlow<()> {
     }
 }
 
-/// The parts of a name, in lower case.
-fn parts(name: &ObjectName) -> Vec<String> {
-    let parts = name.0.iter().filter_map(|part| part.as_ident());
-    parts.map(|part| part.value.to_lowercase()).collect()
-}
-
 fn is_of(schemas: &[&str], name: &str) -> bool {
     schemas.contains(&name)
 }
 
 fn is_relation_of_catalog(name: &ObjectName) -> bool {
     match parts(name).as_slice() {
-        [table] => PG_CATALOG_TABLES.contains(&table.as_str()),
+        [table] => is_catalog_table(table),
         [.., schema, _] => is_of(CATALOG_SCHEMAS, schema),
         [] => false,
     }
@@ -81,11 +61,10 @@ fn is_relation_of_catalog(name: &ObjectName) -> bool {
 fn is_function_of_catalog(name: &ObjectName) -> bool {
     match parts(name).as_slice() {
         [function] => {
+            // This one is also ordinary SQL.
             let rewrites = CATALOG_REWRITES.iter().map(|(name, _)| *name);
-            // These two are also ordinary SQL.
-            let mut rewrites =
-                rewrites.filter(|name| !is_of(&["array", "generate_subscripts"], name));
-            rewrites.any(|name| name == function) || is_of(CATALOG_FUNCTIONS, function)
+            let mut rewrites = rewrites.filter(|name| *name != "generate_subscripts");
+            rewrites.any(|name| name == function)
         }
         [.., schema, _] => is_of(CATALOG_SCHEMAS, schema),
         [] => false,
@@ -101,6 +80,8 @@ fn is_type_of_catalog(data_type: &DataType) -> bool {
         "regnamespace",
         "regrole",
         "regoper",
+        "oid",
+        "name",
     ];
     match data_type {
         DataType::Regclass => true,

@@ -8,8 +8,8 @@ use super::transaction::TransactionEffect;
 use crate::serve::cancel::CancelToken;
 use crate::serve::connection::Connection;
 use crate::serve::copy::{self, CopyResponse};
-use crate::serve::cursor::Cursors;
 use crate::serve::errors::{self, SqlState};
+use crate::statement::Statement;
 use crate::statement::parsed::{Access, ConnectionCommand};
 use semql_udfs::inference::sync::lock;
 
@@ -20,14 +20,17 @@ impl Connection {
     /// As [`run`](Self::run).
     pub(super) async fn connection_command(
         &self,
+        statement: &Statement,
         command: &ConnectionCommand,
-        tag: &'static str,
         token: &CancelToken,
     ) -> PgWireResult<Response> {
+        let tag = statement.tag();
         match command {
             ConnectionCommand::Begin { access, .. } => {
                 self.check_access(*access)?;
                 self.set_access(*access);
+                lock(&self.cursors).begin_transaction();
+                self.session()?.tables.begin();
                 Ok(Response::Transaction(
                     TransactionEffect::Begin,
                     Tag::new(tag),
@@ -35,16 +38,36 @@ impl Connection {
             }
             ConnectionCommand::End { .. } => {
                 self.set_access(None);
-                Ok(Response::Transaction(TransactionEffect::End, Tag::new(tag)))
+                lock(&self.cursors).end_transaction(tag == "COMMIT");
+                let effect = TransactionEffect::End {
+                    commits: tag == "COMMIT",
+                };
+                Ok(Response::Transaction(effect, Tag::new(tag)))
             }
-            ConnectionCommand::RollbackTo => Ok(Response::Transaction(
-                TransactionEffect::RollbackTo,
-                Tag::new(tag),
-            )),
-            ConnectionCommand::Savepoint { .. } => Ok(Response::Transaction(
-                TransactionEffect::Unchanged,
-                Tag::new(tag),
-            )),
+            ConnectionCommand::RollbackTo { savepoint } => {
+                self.session()?
+                    .rollback_to(savepoint)
+                    .map_err(errors::wire)?;
+                Ok(Response::Transaction(
+                    TransactionEffect::RollbackTo,
+                    Tag::new(tag),
+                ))
+            }
+            ConnectionCommand::Savepoint { name } => {
+                self.session()?.tables.savepoint(name);
+                Ok(Response::Transaction(
+                    TransactionEffect::Unchanged,
+                    Tag::new(tag),
+                ))
+            }
+            ConnectionCommand::Release { savepoint } => {
+                let released = self.session()?.tables.release(savepoint);
+                released.map_err(|error| errors::wire(error.into()))?;
+                Ok(Response::Transaction(
+                    TransactionEffect::Unchanged,
+                    Tag::new(tag),
+                ))
+            }
             ConnectionCommand::SetTransaction { access, session } => {
                 self.check_access(*access)?;
                 match (access, session) {
@@ -70,18 +93,18 @@ impl Connection {
                 SqlState::NotSupported,
                 format!("cannot become '{role}': this server has no roles besides its users"),
             )),
-            ConnectionCommand::Declare { name, query } => {
+            ConnectionCommand::Declare { name, query, hold } => {
                 lock(&self.cursors).check_free(name)?;
                 let rows = self.rows(query, token).await?;
-                lock(&self.cursors).put(name.clone(), rows);
+                lock(&self.cursors).declare(name.clone(), rows, *hold);
                 Ok(Response::done(tag))
             }
             ConnectionCommand::Fetch { name, count, shown } => {
                 // The connection runs one statement at a time, so no other needs
                 // the cursor meanwhile.
-                let mut rows = lock(&self.cursors).take(name)?;
-                let fetched = token.unless_cancelled(rows.fetch(*count)).await;
-                lock(&self.cursors).put(name.clone(), rows);
+                let mut cursor = lock(&self.cursors).take(name)?;
+                let fetched = token.unless_cancelled(cursor.rows.fetch(*count)).await;
+                lock(&self.cursors).put(name.clone(), cursor);
                 let fetched = fetched?;
                 Ok(match shown {
                     true => Response::Rows(fetched.into_rows().tagged(tag)),
@@ -94,7 +117,7 @@ impl Connection {
             ConnectionCommand::Close { name } => {
                 match name {
                     Some(name) => drop(lock(&self.cursors).take(name)?),
-                    None => *lock(&self.cursors) = Cursors::default(),
+                    None => lock(&self.cursors).close_all(),
                 }
                 Ok(Response::done(tag))
             }
@@ -103,6 +126,10 @@ impl Connection {
                     copy::format(&copy.options, &copy.legacy_options).map_err(errors::wire)?;
                 let rows = self.rows(&copy.query, token).await?;
                 Ok(Response::Copy(CopyResponse { rows, format }))
+            }
+            ConnectionCommand::CopyIn(copy) => {
+                let copy = self.begin_copy(copy, &statement.text, token).await?;
+                Ok(Response::CopyIn(Box::new(copy)))
             }
             ConnectionCommand::DiscardAll => {
                 self.reset();

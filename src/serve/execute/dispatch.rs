@@ -12,6 +12,9 @@ use crate::statement::Statement;
 use crate::statement::parsed::StatementCommand;
 use semql_udfs::inference::sync::lock;
 
+/// Key of `RESET ALL`.
+const ALL: &str = "all";
+
 impl Connection {
     /// Executes a statement.
     ///
@@ -24,11 +27,14 @@ impl Connection {
     ) -> PgWireResult<Response> {
         match &statement.command {
             StatementCommand::Connection(command) => {
-                self.connection_command(command, statement.tag(), token)
-                    .await
+                self.connection_command(statement, command, token).await
             }
             StatementCommand::Set { key, value } => {
                 self.set(statement, key, value.as_deref(), token).await
+            }
+            StatementCommand::Reset { key } if key == ALL => {
+                self.reset_settings();
+                Ok(Response::done(statement.tag()))
             }
             StatementCommand::Reset { key } => self.set(statement, key, None, token).await,
             StatementCommand::Show { name, .. } => {

@@ -3,6 +3,7 @@
 //! to `run`, which runs it in the client's session.
 
 mod command;
+mod copy_input;
 mod dispatch;
 pub mod response;
 mod run;

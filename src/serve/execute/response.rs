@@ -9,15 +9,17 @@ use pgwire::error::PgWireResult;
 
 use super::transaction::TransactionEffect;
 use crate::error::{ErrorKind, Result, ShellError};
-use crate::serve::copy::CopyResponse;
+use crate::serve::copy::{CopyResponse, PendingCopy};
 use crate::serve::errors;
-use crate::serve::rows::ClientRows;
+use crate::serve::rows::{self, ClientRows};
 use crate::statement::{Outcome, Statement};
 
 /// Result of a statement.
 pub enum Response {
     Rows(ClientRows),
     Copy(CopyResponse),
+    /// The client sends the rows.
+    CopyIn(Box<PendingCopy>),
     Transaction(TransactionEffect, Tag),
     Done {
         tag: Tag,
@@ -39,10 +41,11 @@ impl Response {
     pub fn of_outcome(statement: &Statement, outcome: Outcome) -> Self {
         match outcome {
             Outcome::Rows { schema, stream } => {
+                let schema = rows::named(&schema, &statement.column_names);
                 Self::Rows(ClientRows::of(&schema, stream).tagged(statement.tag()))
             }
             Outcome::Done { rows, .. } => Self::Done {
-                tag: tag(statement.tag(), rows),
+                tag: tag(statement.completion_tag(), rows),
                 report: None,
             },
         }

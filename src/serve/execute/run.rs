@@ -1,6 +1,10 @@
 //! Statements in the client's session: checks, planning and execution.
 
-use datafusion::logical_expr::LogicalPlan;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::scalar::ScalarValue;
 use pgwire::error::PgWireResult;
 use tokio_util::sync::CancellationToken;
 
@@ -10,7 +14,8 @@ use crate::serve::cancel::{CancelReason, CancelToken};
 use crate::serve::connection::Connection;
 use crate::serve::errors::{self, SqlState};
 use crate::serve::rows::ClientRows;
-use crate::statement::{Effect, Statement, StatementRunner};
+use crate::statement::prepared_statements::executed;
+use crate::statement::{Effect, Outcome, PreparedPlan, Statement, StatementRunner};
 
 impl Connection {
     /// Refuses a statement before it is planned.
@@ -54,11 +59,14 @@ impl Connection {
         statement: &Statement,
         token: &CancelToken,
     ) -> PgWireResult<Response> {
-        self.check(statement)?;
         let (runner, cancellation) = self.runner()?;
+        // EXECUTE counts as the statement that it executes.
+        let named = executed(runner.session(), statement);
+        let counted = named.as_ref().map_or(statement, |named| &named.statement);
+        self.check(counted)?;
         let work = runner.run(statement.clone());
         let outcome = run_cancellable(token, &cancellation, work).await?;
-        Ok(Response::of_outcome(statement, outcome))
+        Ok(Response::of_outcome(counted, outcome))
     }
 
     /// Runner of one statement, and the token that cancels it.
@@ -69,35 +77,61 @@ impl Connection {
     }
 
     /// Plans a statement without values for its parameters; `None` if it has no
-    /// plan.
+    /// plan. `declared` has the types that the client gives.
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn plan(
+    pub async fn prepare_plan(
         &self,
         statement: &Statement,
+        declared: Vec<Option<DataType>>,
         token: &CancelToken,
-    ) -> PgWireResult<Option<LogicalPlan>> {
+    ) -> PgWireResult<Option<PreparedPlan>> {
         self.check(statement)?;
         let (runner, cancellation) = self.runner()?;
-        run_cancellable(token, &cancellation, runner.plan(statement.clone())).await
+        let work = runner.prepare(statement.clone(), declared);
+        run_cancellable(token, &cancellation, work).await
     }
 
-    /// Runs the plan of a statement.
+    /// Runs a prepared statement with values for its parameters.
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn run_plan(
+    pub async fn run_prepared(
         &self,
         statement: &Statement,
-        plan: LogicalPlan,
+        plan: Arc<PreparedPlan>,
+        values: Vec<ScalarValue>,
         token: &CancelToken,
     ) -> PgWireResult<Response> {
         self.check(statement)?;
         let (runner, cancellation) = self.runner()?;
-        let work = runner.run_plan(plan);
+        let work = runner.run_prepared(plan, values);
         let outcome = run_cancellable(token, &cancellation, work).await?;
         Ok(Response::of_outcome(statement, outcome))
+    }
+
+    /// Runs an INSERT with the rows of a client, and gives their number.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub(super) async fn run_rows(
+        &self,
+        statement: &Statement,
+        plan: Arc<PreparedPlan>,
+        schema: SchemaRef,
+        batches: Vec<RecordBatch>,
+        token: &CancelToken,
+    ) -> PgWireResult<usize> {
+        self.check(statement)?;
+        let (runner, cancellation) = self.runner()?;
+        let work = runner.run_rows(plan, schema, batches);
+        match run_cancellable(token, &cancellation, work).await? {
+            Outcome::Done { rows, .. } => {
+                Ok(usize::try_from(rows.unwrap_or(0)).unwrap_or(usize::MAX))
+            }
+            Outcome::Rows { .. } => Err(errors::internal()),
+        }
     }
 
     /// Runs a query.

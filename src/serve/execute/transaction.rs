@@ -1,8 +1,10 @@
 //! Transaction status of a connection.
 
+use pgwire::api::results::Tag;
 use pgwire::error::PgWireResult;
 use pgwire::messages::response::TransactionStatus;
 
+use crate::serve::connection::Connection;
 use crate::serve::errors::{self, SqlState};
 use crate::statement::Statement;
 use crate::statement::parsed::{ConnectionCommand, StatementCommand};
@@ -11,7 +13,10 @@ use crate::statement::parsed::{ConnectionCommand, StatementCommand};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionEffect {
     Begin,
-    End,
+    /// `COMMIT` or `ROLLBACK`.
+    End {
+        commits: bool,
+    },
     /// Back to a savepoint, also of a failed transaction.
     RollbackTo,
     Unchanged,
@@ -22,10 +27,36 @@ impl TransactionEffect {
     pub fn apply(self, status: TransactionStatus) -> TransactionStatus {
         match self {
             Self::Begin => status.to_in_transaction_state(),
-            Self::End => status.to_idle_state(),
+            Self::End { .. } => status.to_idle_state(),
             Self::RollbackTo if status == TransactionStatus::Idle => status,
             Self::RollbackTo => TransactionStatus::Transaction,
             Self::Unchanged => status,
+        }
+    }
+}
+
+impl Connection {
+    /// Ends the transaction of the session, and gives the tag of what was done:
+    /// COMMIT of a failed transaction rolls back.
+    ///
+    /// # Errors
+    /// Changes of other connections that prevent the COMMIT.
+    pub async fn end_transaction(
+        &self,
+        effect: TransactionEffect,
+        status: TransactionStatus,
+        tag: Tag,
+    ) -> PgWireResult<Tag> {
+        let TransactionEffect::End { commits } = effect else {
+            return Ok(tag);
+        };
+        let session = self.session()?;
+        match commits && status != TransactionStatus::Error {
+            true => session.commit().await.map(|()| tag).map_err(errors::wire),
+            false => {
+                session.rollback();
+                Ok(Tag::new("ROLLBACK"))
+            }
         }
     }
 }
@@ -37,7 +68,9 @@ impl TransactionEffect {
 pub fn check_status(status: TransactionStatus, statement: &Statement) -> PgWireResult<()> {
     let ends = matches!(
         statement.command,
-        StatementCommand::Connection(ConnectionCommand::End { .. } | ConnectionCommand::RollbackTo)
+        StatementCommand::Connection(
+            ConnectionCommand::End { .. } | ConnectionCommand::RollbackTo { .. }
+        )
     );
     match status {
         TransactionStatus::Error if !ends => Err(errors::error(

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::{Sink, SinkExt};
 use pgwire::api::portal::{Format, Portal, PortalExecutionState};
-use pgwire::api::query::{ExtendedQueryHandler, send_describe_response, send_ready_for_query};
-use pgwire::api::results::{DescribePortalResponse, Response as WireResponse};
+use pgwire::api::query::{ExtendedQueryHandler, send_ready_for_query};
+use pgwire::api::results::Response as WireResponse;
 use pgwire::api::store::{Entry, PortalStore};
 use pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, PgWireConnectionState};
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::extendedquery::{
-    Bind, BindComplete, Describe, Execute, PortalSuspended, Sync as PgSync, TARGET_TYPE_BYTE_PORTAL,
+    Bind, BindComplete, Describe, Execute, PortalSuspended, Sync as PgSync,
+    TARGET_TYPE_BYTE_PORTAL, TARGET_TYPE_BYTE_STATEMENT,
 };
 use pgwire::messages::response::{EmptyQueryResponse, TransactionStatus};
 
@@ -25,7 +26,7 @@ use crate::serve::connection::Connection;
 use crate::serve::errors;
 use crate::serve::execute::response::Response;
 use crate::serve::execute::transaction::{TransactionEffect, check_status};
-use crate::serve::rows;
+use crate::serve::parameters::wire_types;
 use semql_udfs::inference::sync::lock;
 
 /// Handler of the extended protocol for one connection.
@@ -53,6 +54,7 @@ impl ExtendedQueryHandler for ExtendedQueries {
     }
 
     /// Describes a statement or a portal; a cursor is a portal of the same name.
+    /// A statement without rows has no columns to describe.
     async fn on_describe<C>(&self, client: &mut C, message: Describe) -> PgWireResult<()>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
@@ -60,20 +62,37 @@ impl ExtendedQueryHandler for ExtendedQueries {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let cursor = match (message.target_type, &message.name) {
-            (TARGET_TYPE_BYTE_PORTAL, Some(name)) => {
-                lock(&self.connection.cursors).schema(name).ok()
+        let name = message.name.as_deref().unwrap_or(DEFAULT_NAME);
+        let schema = match message.target_type {
+            TARGET_TYPE_BYTE_STATEMENT => match client.portal_store().get_statement(name) {
+                Some(Entry::Value(stored)) => {
+                    let prepared = &stored.statement;
+                    let types = wire_types(prepared.parameters(), &stored.parameter_types);
+                    send::parameter_types(client, &types).await?;
+                    prepared.schema.clone()
+                }
+                Some(Entry::Empty) => {
+                    send::parameter_types(client, &[]).await?;
+                    None
+                }
+                None => return Err(PgWireError::StatementNotFound(name.to_owned())),
+            },
+            TARGET_TYPE_BYTE_PORTAL => {
+                let cursor = lock(&self.connection.cursors).schema(name).ok();
+                match (cursor, client.portal_store().get_portal(name)) {
+                    (Some(schema), _) => Some(schema),
+                    (None, Some(Entry::Value(portal))) => {
+                        let schema = portal.statement.statement.schema.clone();
+                        let format = &portal.result_column_format;
+                        return send::description(client, schema.as_deref(), format).await;
+                    }
+                    (None, Some(Entry::Empty)) => None,
+                    (None, None) => return Err(PgWireError::PortalNotFound(name.to_owned())),
+                }
             }
-            _ => None,
+            other => return Err(PgWireError::InvalidTargetType(other)),
         };
-        match cursor {
-            Some(schema) => {
-                let fields = rows::fields(&schema, &Format::UnifiedText)?;
-                let described = DescribePortalResponse::new(fields.as_ref().clone());
-                send_describe_response(client, &described).await
-            }
-            None => self._on_describe(client, message).await,
-        }
+        send::description(client, schema.as_deref(), &Format::UnifiedText).await
     }
 
     /// Binds values after checks of their number and formats: pgwire looks
@@ -91,7 +110,7 @@ impl ExtendedQueryHandler for ExtendedQueries {
         match client.portal_store().get_statement(name) {
             Some(Entry::Value(stored)) => {
                 let prepared = &stored.statement;
-                check_count(given, prepared.parameters.len())?;
+                check_count(given, prepared.parameters().len())?;
                 if let Some(schema) = &prepared.schema {
                     let columns = schema.fields().len();
                     check_formats("result", &message.result_column_format_codes, columns)?;
@@ -161,7 +180,9 @@ impl ExtendedQueryHandler for ExtendedQueries {
             Ok(rows) => log.done(rows),
             Err(error) => return Err(log.failed(error)),
         }
-        client.set_state(PgWireConnectionState::ReadyForQuery);
+        if !matches!(client.state(), PgWireConnectionState::CopyInProgress(_)) {
+            client.set_state(PgWireConnectionState::ReadyForQuery);
+        }
         Ok(())
     }
 
@@ -213,9 +234,13 @@ impl ExtendedQueries {
                     *state = PortalExecutionState::Suspended(response);
                 }
                 Response::Copy(copy) => return send::copy(client, copy, &token).await,
+                Response::CopyIn(copy) => {
+                    send::copy_in(client, &self.connection, *copy, true).await?;
+                    return Ok(0);
+                }
                 Response::Transaction(effect, tag) => {
-                    send::transaction(client, effect, tag).await?;
-                    if effect == TransactionEffect::End {
+                    send::transaction(client, &self.connection, effect, tag).await?;
+                    if matches!(effect, TransactionEffect::End { .. }) {
                         client.portal_store().rm_portal(DEFAULT_NAME);
                     }
                     return Ok(0);

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use async_trait::async_trait;
 use datafusion::logical_expr::LogicalPlan;
 use pgwire::api::portal::{Format, Portal};
@@ -18,20 +18,19 @@ use crate::serve::dialect;
 use crate::serve::errors;
 use crate::serve::execute::response::Response;
 use crate::serve::execute::transaction::check_status;
-use crate::serve::parameters::Parameters;
+use crate::serve::parameters;
 use crate::serve::rows;
 use crate::statement::parsed::{ConnectionCommand, StatementCommand};
-use crate::statement::{Effect, Statement};
+use crate::statement::prepared_statements::{PreparedStatementCommand, executed, of};
+use crate::statement::{Effect, PreparedPlan, Statement, StatementParameter, query};
 use semql_udfs::inference::sync::lock;
 
 /// A prepared statement.
 #[derive(Clone)]
 pub struct PreparedStatement {
     pub statement: Arc<Statement>,
-    /// Plan without values for its parameters; `None` for a statement without a
-    /// plan.
-    plan: Option<Arc<LogicalPlan>>,
-    pub parameters: Parameters,
+    /// `None` for a statement without a plan.
+    plan: Option<Arc<PreparedPlan>>,
     /// Columns of the rows; `None` for a statement without rows.
     pub schema: Option<SchemaRef>,
     /// Response of a statement that ran while it was prepared, to find its
@@ -47,13 +46,16 @@ impl StatementPreparer {
         Self(connection)
     }
 
-    async fn prepare(&self, statement: Statement) -> PgWireResult<PreparedStatement> {
+    async fn prepare(
+        &self,
+        statement: Statement,
+        declared: Vec<Option<DataType>>,
+    ) -> PgWireResult<PreparedStatement> {
         let connection = &self.0;
         let token = connection.begin();
         let mut prepared = PreparedStatement {
             statement: Arc::new(statement),
             plan: None,
-            parameters: Parameters::default(),
             schema: None,
             ready: Arc::default(),
         };
@@ -62,14 +64,23 @@ impl StatementPreparer {
             StatementCommand::Connection(ConnectionCommand::Fetch {
                 name, shown: true, ..
             }) => prepared.schema = Some(lock(&connection.cursors).schema(name)?),
+            StatementCommand::Connection(ConnectionCommand::Declare { query, .. }) => {
+                let plan = connection.prepare_plan(query, declared, &token).await?;
+                let plan = plan.filter(|plan| !plan.parameters().is_empty());
+                prepared.plan = plan.map(Arc::new);
+            }
             StatementCommand::Connection(_)
             | StatementCommand::Set { .. }
             | StatementCommand::Reset { .. } => {}
-            StatementCommand::Engine(_) | StatementCommand::Explain(_) => {
-                if let Some(plan) = connection.plan(&statement, &token).await? {
-                    prepared.parameters = Parameters::of(&plan).map_err(errors::wire)?;
-                    prepared.schema = columns_of(&plan);
+            StatementCommand::Engine(_) | StatementCommand::Explain(_)
+                if !is_explained_execution(&statement) =>
+            {
+                let plan = connection.prepare_plan(&statement, declared, &token);
+                if let Some(plan) = plan.await? {
+                    prepared.schema = columns_of(plan.plan(), &statement);
                     prepared.plan = Some(Arc::new(plan));
+                } else if let Some(named) = executed(connection.session()?.as_ref(), &statement) {
+                    prepared.schema = columns_of(named.plan.plan(), &named.statement);
                 }
             }
             _ if statement.effect() == Effect::Writes => connection.check(&statement)?,
@@ -86,19 +97,31 @@ impl StatementPreparer {
     }
 }
 
+/// Whether a statement is `EXPLAIN EXECUTE`.
+fn is_explained_execution(statement: &Statement) -> bool {
+    matches!(
+        of(statement),
+        Some(PreparedStatementCommand::Explain { .. })
+    )
+}
+
 /// Columns of a plan's rows; `None` if it gives none.
-fn columns_of(plan: &LogicalPlan) -> Option<SchemaRef> {
-    let rows = !matches!(
-        plan,
-        LogicalPlan::Ddl(_)
-            | LogicalPlan::Dml(_)
-            | LogicalPlan::Copy(_)
-            | LogicalPlan::Statement(_)
-    );
-    rows.then(|| rows::presentable(plan.schema().as_arrow()))
+fn columns_of(plan: &LogicalPlan, statement: &Statement) -> Option<SchemaRef> {
+    query::has_rows(plan).then(|| {
+        let schema = rows::named(plan.schema().as_arrow(), &statement.column_names);
+        rows::presentable(&schema)
+    })
 }
 
 impl PreparedStatement {
+    /// Parameters in order.
+    pub fn parameters(&self) -> &[StatementParameter] {
+        match &self.plan {
+            Some(plan) => plan.parameters(),
+            None => &[],
+        }
+    }
+
     /// Executes the statement with the values of a portal.
     ///
     /// # Errors
@@ -112,17 +135,27 @@ impl PreparedStatement {
         if let Some(response) = lock(&self.ready).take() {
             return Ok(response);
         }
-        let Some(plan) = &self.plan else {
-            return connection.execute(&self.statement, token).await;
-        };
-        let plan = plan.as_ref().clone();
-        let plan = match self.parameters.is_empty() {
-            true => plan,
-            false => plan
-                .replace_params_with_values(&self.parameters.values(portal)?)
-                .map_err(|error| errors::wire(ShellError::from(error)))?,
-        };
-        connection.run_plan(&self.statement, plan, token).await
+        match &self.plan {
+            Some(plan) => {
+                let values = parameters::values(portal, plan.parameters())?;
+                let plan = Arc::clone(plan);
+                let StatementCommand::Connection(ConnectionCommand::Declare { name, query, hold }) =
+                    &self.statement.command
+                else {
+                    return connection
+                        .run_prepared(&self.statement, plan, values, token)
+                        .await;
+                };
+                lock(&connection.cursors).check_free(name)?;
+                let response = connection.run_prepared(query, plan, values, token).await?;
+                let Response::Rows(rows) = response else {
+                    return Err(errors::internal());
+                };
+                lock(&connection.cursors).declare(name.clone(), rows, *hold);
+                Ok(Response::done(self.statement.tag()))
+            }
+            None => connection.execute(&self.statement, token).await,
+        }
     }
 }
 
@@ -134,7 +167,7 @@ impl QueryParser for StatementPreparer {
         &self,
         client: &C,
         sql: &str,
-        _: &[Option<Type>],
+        types: &[Option<Type>],
     ) -> PgWireResult<Option<PreparedStatement>>
     where
         C: ClientInfo + Unpin + Send + Sync,
@@ -148,7 +181,9 @@ impl QueryParser for StatementPreparer {
             (Some(statement), true) => {
                 check_status(client.transaction_status(), &statement)?;
                 let kind = statement.tag();
-                let prepared = self.prepare(statement).await;
+                let prepared = self
+                    .prepare(statement, parameters::declared_types(types))
+                    .await;
                 prepared.map(Some).map_err(|error| failed(kind, error))
             }
             (Some(_), false) => Err(errors::wire(ShellError::of_kind(
@@ -159,7 +194,7 @@ impl QueryParser for StatementPreparer {
     }
 
     fn get_parameter_types(&self, statement: &PreparedStatement) -> PgWireResult<Vec<Type>> {
-        statement.parameters.wire()
+        Ok(parameters::wire_types(statement.parameters(), &[]))
     }
 
     fn get_result_schema(

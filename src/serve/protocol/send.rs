@@ -2,17 +2,66 @@
 
 use std::fmt::Debug;
 
+use arrow::datatypes::Schema;
 use futures::{Sink, SinkExt, StreamExt};
-use pgwire::api::ClientInfo;
+use pgwire::api::portal::Format;
 use pgwire::api::query::send_execution_response;
 use pgwire::api::results::{QueryResponse, Tag};
+use pgwire::api::{ClientInfo, PgWireConnectionState, Type};
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
+use pgwire::messages::copy::CopyInResponse;
+use pgwire::messages::data::{NoData, ParameterDescription, RowDescription};
 use pgwire::messages::startup::ParameterStatus;
 
 use crate::serve::cancel::CancelToken;
-use crate::serve::copy::CopyResponse;
+use crate::serve::connection::Connection;
+use crate::serve::copy::{CopyResponse, PendingCopy};
 use crate::serve::execute::transaction::TransactionEffect;
+use crate::serve::rows;
+use semql_udfs::inference::sync::lock;
+
+/// Sends the types of the parameters of a statement.
+///
+/// # Errors
+/// A client that has gone.
+pub async fn parameter_types<C>(client: &mut C, types: &[Type]) -> PgWireResult<()>
+where
+    C: Sink<PgWireBackendMessage> + Unpin,
+    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+{
+    let types = types.iter().map(Type::oid).collect();
+    let description = ParameterDescription::new(types);
+    client
+        .feed(PgWireBackendMessage::ParameterDescription(description))
+        .await?;
+    Ok(())
+}
+
+/// Describes the columns of rows, or that there are no rows.
+///
+/// # Errors
+/// A client that has gone.
+pub async fn description<C>(
+    client: &mut C,
+    schema: Option<&Schema>,
+    format: &Format,
+) -> PgWireResult<()>
+where
+    C: Sink<PgWireBackendMessage> + Unpin,
+    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+{
+    let message = match schema {
+        Some(schema) => {
+            let fields = rows::fields(schema, format)?;
+            let fields = fields.iter().map(Into::into).collect();
+            PgWireBackendMessage::RowDescription(RowDescription::new(fields))
+        }
+        None => PgWireBackendMessage::NoData(NoData::new()),
+    };
+    client.feed(message).await?;
+    Ok(())
+}
 
 /// Sends the rows of COPY ... TO STDOUT and gives their number.
 ///
@@ -29,18 +78,52 @@ where
     Ok(rows)
 }
 
-/// Confirms a transaction statement and sets the transaction status.
+/// Asks the client for the rows of a copy, and keeps the copy for them.
 ///
 /// # Errors
 /// A client that has gone.
-pub async fn transaction<C>(client: &mut C, effect: TransactionEffect, tag: Tag) -> PgWireResult<()>
+pub async fn copy_in<C>(
+    client: &mut C,
+    connection: &Connection,
+    copy: PendingCopy,
+    is_extended: bool,
+) -> PgWireResult<()>
 where
     C: ClientInfo + Sink<PgWireBackendMessage> + Unpin,
     C::Error: Debug,
     PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
 {
-    send_execution_response(client, tag).await?;
-    client.set_transaction_status(effect.apply(client.transaction_status()));
+    let columns = copy.input.column_count();
+    let code = i8::from(copy.input.is_binary());
+    *lock(&connection.copy) = Some(copy);
+    let codes = vec![i16::from(code); columns];
+    let request = CopyInResponse::new(code, columns as i16, codes);
+    client
+        .send(PgWireBackendMessage::CopyInResponse(request))
+        .await?;
+    client.set_state(PgWireConnectionState::CopyInProgress(is_extended));
+    Ok(())
+}
+
+/// Ends a transaction, confirms the statement and sets the transaction status.
+///
+/// # Errors
+/// A COMMIT that other connections prevent; a client that has gone.
+pub async fn transaction<C>(
+    client: &mut C,
+    connection: &Connection,
+    effect: TransactionEffect,
+    tag: Tag,
+) -> PgWireResult<()>
+where
+    C: ClientInfo + Sink<PgWireBackendMessage> + Unpin,
+    C::Error: Debug,
+    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+{
+    let status = client.transaction_status();
+    let ended = connection.end_transaction(effect, status, tag).await;
+    client.set_transaction_status(effect.apply(status));
+    send_execution_response(client, ended?).await?;
     Ok(())
 }
 
@@ -101,7 +184,10 @@ where
     C: Sink<PgWireBackendMessage> + Unpin,
     PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
 {
-    let tag = Tag::new(tag).with_rows(rows);
+    let tag = match tag {
+        "INSERT" => Tag::new(tag).with_oid(0).with_rows(rows),
+        other => Tag::new(other).with_rows(rows),
+    };
     client
         .feed(PgWireBackendMessage::CommandComplete(tag.into()))
         .await?;

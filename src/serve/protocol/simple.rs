@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures::{Sink, SinkExt};
 use pgwire::api::portal::Format;
 use pgwire::api::query::{SimpleQueryHandler, send_ready_for_query};
-use pgwire::api::results::Response as WireResponse;
+use pgwire::api::results::{Response as WireResponse, Tag};
 use pgwire::api::store::PortalStore;
 use pgwire::api::{ClientInfo, ClientPortalStore, PgWireConnectionState};
 use pgwire::error::{PgWireError, PgWireResult};
@@ -19,10 +19,12 @@ use pgwire::messages::simplequery::Query;
 use super::send;
 use crate::serve::connection::Connection;
 use crate::serve::dialect;
-use crate::serve::errors;
+use crate::serve::errors::{self, SqlState};
 use crate::serve::execute::response::Response;
 use crate::serve::execute::transaction::check_status;
 use crate::statement::Statement;
+use crate::statement::parsed::{ConnectionCommand, StatementCommand};
+use crate::statement::prepared_statements::{PreparedStatementCommand, of};
 
 /// Handler of the simple protocol for one connection.
 pub struct SimpleQueries(Arc<Connection>);
@@ -61,12 +63,23 @@ impl SimpleQueryHandler for SimpleQueries {
                 ))
                 .await?;
         }
+        check_copies(&statements)?;
         for statement in &statements {
             let log = self.0.log(statement.tag(), &statement.text);
-            match self.answer(client, statement).await {
+            let answered = match deallocates(client, statement) {
+                true => send::done(client, Tag::new(statement.tag()), None)
+                    .await
+                    .map(|()| 0),
+                false => self.answer(client, statement).await,
+            };
+            match answered {
                 Ok(rows) => log.done(rows),
                 Err(error) => return Err(log.failed(error)),
             }
+        }
+        // The client sends rows first.
+        if matches!(client.state(), PgWireConnectionState::CopyInProgress(_)) {
+            return Ok(());
         }
         client.set_state(PgWireConnectionState::ReadyForQuery);
         send_ready_for_query(client, client.transaction_status()).await
@@ -81,6 +94,47 @@ impl SimpleQueryHandler for SimpleQueries {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         Err(errors::internal())
+    }
+}
+
+/// Removes the statement of the extended protocol that DEALLOCATE names, and returns
+/// whether there was one. Statements of SQL and of the protocol share their names in
+/// Postgres.
+fn deallocates<C>(client: &C, statement: &Statement) -> bool
+where
+    C: ClientInfo + ClientPortalStore,
+    C::PortalStore: PortalStore,
+{
+    let Some(PreparedStatementCommand::Deallocate { name: Some(name) }) = of(statement) else {
+        return false;
+    };
+    let store = client.portal_store();
+    if check_status(client.transaction_status(), statement).is_err()
+        || store.get_statement(&name).is_none()
+    {
+        return false;
+    }
+    store.rm_statement(&name);
+    true
+}
+
+/// Refuses statements behind `COPY ... FROM STDIN`, since the rows come next.
+fn check_copies(statements: &[Statement]) -> PgWireResult<()> {
+    let all_but_last = statements
+        .split_last()
+        .map_or(&[][..], |(_, others)| others);
+    let is_copy = |statement: &Statement| {
+        matches!(
+            statement.command,
+            StatementCommand::Connection(ConnectionCommand::CopyIn(_))
+        )
+    };
+    match all_but_last.iter().any(is_copy) {
+        false => Ok(()),
+        true => Err(errors::error(
+            SqlState::NotSupported,
+            "COPY ... FROM STDIN must be the last statement of its text",
+        )),
     }
 }
 
@@ -108,8 +162,12 @@ impl SimpleQueries {
                 Ok(count)
             }
             Response::Copy(copy) => send::copy(client, copy, &token).await,
+            Response::CopyIn(copy) => {
+                send::copy_in(client, &self.0, *copy, false).await?;
+                Ok(0)
+            }
             Response::Transaction(effect, tag) => {
-                send::transaction(client, effect, tag).await?;
+                send::transaction(client, &self.0, effect, tag).await?;
                 Ok(0)
             }
             Response::Done { tag, report } => {

@@ -1,9 +1,9 @@
 //! Dialects of delimited text.
 
-use arrow::csv::reader::Format as CsvReader;
+use serde::{Deserialize, Serialize};
 
-/// Delimiter and escape character of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Delimiter and escape character of a file. Quotes are `"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dialect {
     pub delimiter: u8,
     /// Set if quotes within quotes are written `\"` and not `""`.
@@ -11,22 +11,17 @@ pub struct Dialect {
 }
 
 impl Dialect {
-    /// Reader of this dialect.
-    pub fn reader(self) -> CsvReader {
-        let reader = CsvReader::default()
-            .with_delimiter(self.delimiter)
-            .with_quote(b'"');
-        match self.escape {
-            Some(escape) => reader.with_escape(escape),
-            None => reader,
-        }
-    }
-
     /// Delimiter for messages.
     pub fn shown_delimiter(self) -> String {
         match self.delimiter {
             b'\t' => "tab".to_string(),
             other => format!("'{}'", char::from(other)),
         }
+    }
+
+    /// Whether a comma may be the decimal point of numbers, as where semicolons
+    /// separate the fields.
+    pub fn has_decimal_commas(self) -> bool {
+        self.delimiter == b';'
     }
 }

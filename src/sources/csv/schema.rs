@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use arrow::datatypes::{DataType, Field, Schema};
-
+use super::column::ColumnEvidence;
 use super::dialect::Dialect;
+use super::faults::{field_count, open_quote, uneven_record};
+use super::records::Records;
 use super::survey::survey_records;
 use crate::error::{Result, ShellError};
 use crate::sources::sample::{Sample, check_text};
@@ -12,29 +13,40 @@ use crate::sources::sample::{Sample, check_text};
 /// Maximum number of columns of a file.
 pub const MAX_COLUMNS: usize = 16_384;
 
-/// Infers the columns of a file, all of them nullable.
+/// Names of the columns of a file, and what their values show.
+#[derive(Clone, Debug)]
+pub struct SampledColumns {
+    pub names: Vec<String>,
+    pub evidence: Vec<ColumnEvidence>,
+}
+
+impl SampledColumns {
+    fn add_records(&mut self, records: &Records, first: usize, dialect: Dialect) {
+        let commas = dialect.has_decimal_commas();
+        for record in first..records.len() {
+            for (evidence, (value, _)) in self.evidence.iter_mut().zip(records.fields(record)) {
+                if !value.is_empty() {
+                    evidence.add(&String::from_utf8_lossy(value), commas);
+                }
+            }
+        }
+    }
+}
+
+/// Reads the columns of a file from a sample.
 ///
 /// # Errors
 /// Text that is not UTF-8, records of uneven length, an unclosed quote: each with
 /// its line.
-pub fn infer_schema(sample: &Sample, dialect: Dialect) -> Result<Schema> {
+pub fn read_sample(sample: &Sample, dialect: Dialect) -> Result<SampledColumns> {
     check_text(sample)?;
     let name = &sample.name;
-    let found = survey_records(&sample.bytes, dialect, sample.whole);
+    let (records, found) = survey_records(&sample.bytes, dialect, sample.whole, None);
     if let Some((line, fields)) = found.first_uneven {
-        return Err(ShellError::query(format!(
-            "'{name}' line {line}: {} where the header has {} (delimiter {}); correct the line, \
-             or load it with CREATE EXTERNAL TABLE ... OPTIONS ('format.truncated_rows' 'true') \
-             if fields are missing at the end",
-            field_count(fields),
-            found.fields,
-            dialect.shown_delimiter()
-        )));
+        return Err(uneven_record(name, line, fields, found.fields, dialect));
     }
     if let (Some(line), true) = (found.open_since, sample.whole) {
-        return Err(ShellError::query(format!(
-            "'{name}' line {line}: a field starts with a quote that is never closed"
-        )));
+        return Err(open_quote(name, line));
     }
     if found.fields > MAX_COLUMNS {
         return Err(ShellError::query(format!(
@@ -43,69 +55,33 @@ pub fn infer_schema(sample: &Sample, dialect: Dialect) -> Result<Schema> {
             dialect.shown_delimiter()
         )));
     }
-    // A record cut off by the sample would look uneven.
-    let end = if sample.whole || found.end == 0 {
-        sample.bytes.len()
-    } else {
-        found.end
-    };
-    let (inferred, _) = dialect
-        .reader()
-        .with_header(true)
-        .infer_schema(&sample.bytes[..end], None)
-        .map_err(|error| ShellError::query(format!("cannot read '{name}': {error}")))?;
-    let mut types: Vec<DataType> = inferred
-        .fields()
-        .iter()
-        .map(|f| f.data_type().clone())
-        .collect();
-    let mut codes = found.codes;
-    for piece in &sample.pieces {
-        widen_types(piece, dialect, &mut types, &mut codes);
-    }
-    let mut names = ColumnNames::default();
-    let fields: Vec<Field> = inferred
-        .fields()
-        .iter()
-        .zip(types)
-        .enumerate()
-        .map(|(position, (field, data_type))| {
-            let data_type = match data_type {
-                DataType::Null => DataType::Utf8,
-                DataType::Int64 if codes.contains(&position) => DataType::Utf8,
-                known => known,
-            };
-            Field::new(names.unique(field.name(), position), data_type, true)
-        })
-        .collect();
-    if fields.is_empty() {
+    if records.is_empty() {
         return Err(ShellError::query(format!("'{name}' has no header line")));
     }
-    Ok(Schema::new(fields))
+    let mut names = ColumnNames::default();
+    let mut columns = SampledColumns {
+        names: records
+            .fields(0)
+            .enumerate()
+            .map(|(position, (field, _))| names.unique(&String::from_utf8_lossy(field), position))
+            .collect(),
+        evidence: vec![ColumnEvidence::default(); found.fields],
+    };
+    columns.add_records(&records, 1, dialect);
+    for piece in &sample.pieces {
+        add_piece(&mut columns, piece, dialect);
+    }
+    Ok(columns)
 }
 
-/// Widens the types by a piece of the file. A piece that starts within quotes does
-/// not look like whole records, and is ignored.
-fn widen_types(piece: &[u8], dialect: Dialect, types: &mut [DataType], codes: &mut HashSet<usize>) {
-    let found = survey_records(piece, dialect, true);
-    if found.records == 0
-        || found.fields != types.len()
-        || found.faults() > 0
-        || found.open_since.is_some()
-    {
-        return;
+/// Adds a piece of the file. A piece that starts within quotes does not look like
+/// whole records, and is ignored.
+fn add_piece(columns: &mut SampledColumns, piece: &[u8], dialect: Dialect) {
+    let count = columns.names.len();
+    let (records, found) = survey_records(piece, dialect, true, Some(count));
+    if found.fields == count && found.faults() == 0 && found.open_since.is_none() {
+        columns.add_records(&records, 0, dialect);
     }
-    let Ok((schema, _)) = dialect
-        .reader()
-        .with_header(false)
-        .infer_schema(piece, None)
-    else {
-        return;
-    };
-    for (known, field) in types.iter_mut().zip(schema.fields()) {
-        *known = wider(known, field.data_type());
-    }
-    codes.extend(found.codes);
 }
 
 /// Distinct names of columns.
@@ -119,7 +95,6 @@ struct ColumnNames {
 impl ColumnNames {
     /// Name of a column: its number for a blank name, a suffix for a repeated one.
     fn unique(&mut self, name: &str, position: usize) -> String {
-        let name = name.trim_start_matches('\u{feff}');
         let base = if name.trim().is_empty() {
             format!("column_{}", position + 1)
         } else {
@@ -137,50 +112,4 @@ impl ColumnNames {
             }
         }
     }
-}
-
-/// Merges the columns of two files. Fields are found by position, so the headers
-/// must be equal.
-///
-/// # Errors
-/// Different headers.
-pub fn merge_schemas(
-    first: &Schema,
-    first_name: &str,
-    next: &Schema,
-    next_name: &str,
-) -> Result<Schema> {
-    let names = |schema: &Schema| -> Vec<String> {
-        schema.fields().iter().map(|f| f.name().clone()).collect()
-    };
-    if names(first) != names(next) {
-        return Err(ShellError::query(format!(
-            "'{next_name}' has other columns than '{first_name}': {} in place of {}; read them separately",
-            names(next).join(", "),
-            names(first).join(", ")
-        )));
-    }
-    let fields: Vec<Field> = first
-        .fields()
-        .iter()
-        .zip(next.fields())
-        .map(|(a, b)| Field::new(a.name(), wider(a.data_type(), b.data_type()), true))
-        .collect();
-    Ok(Schema::new(fields))
-}
-
-/// Type that holds the values of both types.
-fn wider(a: &DataType, b: &DataType) -> DataType {
-    match (a, b) {
-        _ if a == b => a.clone(),
-        (DataType::Null, known) | (known, DataType::Null) => known.clone(),
-        (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => {
-            DataType::Float64
-        }
-        _ => DataType::Utf8,
-    }
-}
-
-fn field_count(fields: usize) -> String {
-    format!("{fields} field{}", if fields == 1 { "" } else { "s" })
 }

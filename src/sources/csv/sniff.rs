@@ -1,7 +1,9 @@
 //! Detection of the dialect of a file.
 
+use std::cmp::Reverse;
+
 use super::dialect::Dialect;
-use super::survey::survey_records;
+use super::survey::{FieldShape, survey_fields, survey_records};
 use crate::sources::sample::Sample;
 
 /// Delimiters to detect, the most frequent first.
@@ -15,26 +17,20 @@ const MAX_SNIFFED_BYTES: usize = 256 << 10;
 pub fn sniff_dialect(sample: &Sample, delimiter: u8, other_delimiters: bool) -> Dialect {
     let head = &sample.bytes[..sample.bytes.len().min(MAX_SNIFFED_BYTES)];
     let whole = sample.whole && head.len() == sample.bytes.len();
-    let plain = Dialect {
+    let mut plain = Dialect {
         delimiter,
         escape: None,
     };
-    let others = DELIMITERS
-        .iter()
-        .filter(|_| other_delimiters)
-        .map(|delimiter| Dialect {
+    if other_delimiters {
+        let candidates = DELIMITERS.iter().map(|delimiter| Dialect {
             delimiter: *delimiter,
             ..plain
         });
-    // More than one field first, then even records.
-    let mut best = (plain, rank(head, plain, whole));
-    for candidate in others {
-        let rank = rank(head, candidate, whole);
-        if rank < best.1 {
-            best = (candidate, rank);
-        }
+        let ranked = candidates.map(|dialect| (DialectRank::of(head, dialect, whole), dialect));
+        plain = ranked
+            .min_by(|(a, _), (b, _)| a.cmp(b))
+            .map_or(plain, |(_, dialect)| dialect);
     }
-    let plain = best.0;
     let escaped = Dialect {
         escape: Some(b'\\'),
         ..plain
@@ -43,7 +39,7 @@ pub fn sniff_dialect(sample: &Sample, delimiter: u8, other_delimiters: bool) -> 
         return plain;
     }
     let faults = |dialect| {
-        let survey = survey_records(&sample.bytes, dialect, sample.whole);
+        let (_, survey) = survey_records(&sample.bytes, dialect, sample.whole, None);
         survey.faults() + usize::from(sample.whole && survey.open_since.is_some())
     };
     if faults(escaped) < faults(plain) {
@@ -53,16 +49,35 @@ pub fn sniff_dialect(sample: &Sample, delimiter: u8, other_delimiters: bool) -> 
     }
 }
 
-/// Rank of a dialect; smaller is better. Whether records have one field only, then
-/// the share of faulty records in thousandths.
-fn rank(head: &[u8], dialect: Dialect, whole: bool) -> (bool, usize) {
-    // The better of both escapes. The caller decides between them later.
-    let faults = |escape| {
-        let survey = survey_records(head, Dialect { escape, ..dialect }, whole);
-        (
-            survey.fields < 2,
-            survey.faults() * 1000 / survey.records.max(1),
-        )
-    };
-    faults(None).min(faults(Some(b'\\')))
+/// Rank of a dialect; smaller is better. Of equal dialects, the first one counts.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct DialectRank {
+    /// Whether records have one field only.
+    single: bool,
+    /// Share of faulty records in thousandths.
+    faults: usize,
+    shape: FieldShape,
+    fields: Reverse<usize>,
+}
+
+impl DialectRank {
+    /// Rank with the better of both escapes. The caller decides between them later.
+    fn of(head: &[u8], dialect: Dialect, whole: bool) -> Self {
+        let with_escape = |escape| {
+            let dialect = Dialect { escape, ..dialect };
+            let (records, survey) = survey_records(head, dialect, whole, None);
+            Self {
+                single: survey.fields < 2,
+                faults: survey.faults() * 1000 / records.len().max(1),
+                shape: survey_fields(&records, dialect),
+                fields: Reverse(survey.fields),
+            }
+        };
+        let plain = with_escape(None);
+        if head.windows(2).any(|pair| pair == b"\\\"") {
+            plain.min(with_escape(Some(b'\\')))
+        } else {
+            plain
+        }
+    }
 }

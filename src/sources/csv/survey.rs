@@ -1,13 +1,15 @@
-//! Scan of the records of delimited text.
+//! Signs in the records of delimited text that a dialect is right or wrong.
 
-use std::collections::HashSet;
-
+use super::column::ColumnEvidence;
 use super::dialect::Dialect;
+use super::records::{RecordSplitter, Records};
+
+/// Maximum number of records whose values are compared with types.
+const MAX_TYPED_RECORDS: usize = 200;
 
 /// Result of a pass over the records.
 #[derive(Debug, Default)]
 pub struct RecordSurvey {
-    pub records: usize,
     /// Number of fields of the first record.
     pub fields: usize,
     /// Number of records with another number of fields.
@@ -16,12 +18,8 @@ pub struct RecordSurvey {
     pub first_uneven: Option<(usize, usize)>,
     /// Number of quotes that close within a field.
     stray_quotes: usize,
-    /// End of the last whole record.
-    pub end: usize,
     /// First line of a quoted field that is open at the end.
     pub open_since: Option<usize>,
-    /// Columns with digits after a leading zero: codes rather than numbers.
-    pub codes: HashSet<usize>,
 }
 
 impl RecordSurvey {
@@ -29,89 +27,82 @@ impl RecordSurvey {
     pub fn faults(&self) -> usize {
         self.uneven + self.stray_quotes
     }
+}
 
-    fn record(&mut self, line: usize, fields: usize, end: usize) {
-        self.records += 1;
-        self.end = end;
-        if self.records == 1 {
-            self.fields = fields;
-        } else if fields != self.fields {
-            self.uneven += 1;
-            self.first_uneven.get_or_insert((line, fields));
+/// Splits a text into records and surveys them. `whole` means that the last record
+/// ends with `bytes`; otherwise it is dropped, unless it is the only one. `columns`
+/// is the number of columns, where the first record is not the header.
+pub fn survey_records(
+    bytes: &[u8],
+    dialect: Dialect,
+    whole: bool,
+    columns: Option<usize>,
+) -> (Records, RecordSurvey) {
+    let mut splitter = RecordSplitter::new(dialect);
+    let mut records = Records::default();
+    let mut read = 0;
+    if columns.is_none() {
+        read = splitter.split(bytes, &mut records, |_| true);
+    }
+    let one_column = !records.is_empty() && records.field_count(0) == 1;
+    splitter.keep_blank_lines = columns.map_or(one_column, |columns| columns == 1);
+    splitter.split(&bytes[read..], &mut records, |_| false);
+    let open_since = splitter.open_quote();
+    if whole || records.is_empty() {
+        splitter.finish(&mut records);
+    }
+    let mut survey = RecordSurvey {
+        open_since,
+        stray_quotes: splitter.stray_quotes,
+        ..RecordSurvey::default()
+    };
+    for record in 0..records.len() {
+        let fields = records.field_count(record);
+        if record == 0 {
+            survey.fields = fields;
+        } else if fields != survey.fields {
+            survey.uneven += 1;
+            survey
+                .first_uneven
+                .get_or_insert((records.line(record), fields));
         }
     }
+    (records, survey)
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum FieldState {
-    Start,
-    Plain,
-    Quoted,
-    /// After a quote within quotes: the end, or the first of two quotes.
-    Closed,
-    Escaped,
+/// Shares of the fields that look cut at the wrong places, or at the right ones, in
+/// thousandths.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FieldShape {
+    /// Quotes within a field that starts without one.
+    inner_quotes: usize,
+    /// Fields after a delimiter that start with a space.
+    spaced: usize,
+    /// Fields that are not numbers, times or Boolean values.
+    texts: usize,
 }
 
-/// Scans the records as the engine's reader does. `whole` means that the last
-/// record ends with `bytes`.
-pub fn survey_records(bytes: &[u8], dialect: Dialect, whole: bool) -> RecordSurvey {
-    let mut found = RecordSurvey::default();
-    let (mut state, mut line, mut record_line) = (FieldState::Start, 1, 1);
-    let (mut fields, mut field_start, mut opened) = (0, 0, 1);
-    for (position, &byte) in bytes.iter().enumerate() {
-        let newline = byte == b'\n';
-        let next = match state {
-            FieldState::Quoted if Some(byte) == dialect.escape => FieldState::Escaped,
-            FieldState::Quoted if byte == b'"' => FieldState::Closed,
-            FieldState::Quoted | FieldState::Escaped => FieldState::Quoted,
-            FieldState::Start if byte == b'"' => {
-                opened = line;
-                FieldState::Quoted
+/// Surveys the fields of the first records.
+pub fn survey_fields(records: &Records, dialect: Dialect) -> FieldShape {
+    let commas = dialect.has_decimal_commas();
+    let (mut fields, mut inner_quotes, mut spaced) = (0, 0, 0);
+    let (mut values, mut texts) = (0, 0);
+    for record in 0..records.len().min(MAX_TYPED_RECORDS) {
+        for (position, (field, quoted)) in records.fields(record).enumerate() {
+            fields += 1;
+            inner_quotes += usize::from(!quoted && field.contains(&b'"'));
+            spaced += usize::from(position > 0 && field.first() == Some(&b' '));
+            if record > 0 && !field.is_empty() {
+                let mut evidence = ColumnEvidence::default();
+                evidence.add(&String::from_utf8_lossy(field), commas);
+                values += 1;
+                texts += usize::from(!evidence.is_typed());
             }
-            FieldState::Closed if byte == b'"' => FieldState::Quoted,
-            FieldState::Start | FieldState::Plain | FieldState::Closed
-                if byte == dialect.delimiter =>
-            {
-                note_code(&mut found, fields, &bytes[field_start..position]);
-                fields += 1;
-                field_start = position + 1;
-                FieldState::Start
-            }
-            FieldState::Start | FieldState::Plain | FieldState::Closed
-                if newline || byte == b'\r' =>
-            {
-                // A record without any character is a blank line.
-                if fields > 0 || state != FieldState::Start {
-                    note_code(&mut found, fields, &bytes[field_start..position]);
-                    found.record(record_line, fields + 1, position + 1);
-                }
-                fields = 0;
-                field_start = position + 1;
-                record_line = line + usize::from(newline);
-                FieldState::Start
-            }
-            FieldState::Closed => {
-                found.stray_quotes += 1;
-                FieldState::Plain
-            }
-            FieldState::Start | FieldState::Plain => FieldState::Plain,
-        };
-        state = next;
-        line += usize::from(newline);
+        }
     }
-    if matches!(state, FieldState::Quoted | FieldState::Escaped) {
-        found.open_since = Some(opened);
-    }
-    if whole && (fields > 0 || state != FieldState::Start) {
-        note_code(&mut found, fields, &bytes[field_start..]);
-        found.record(record_line, fields + 1, bytes.len());
-    }
-    found
-}
-
-fn note_code(found: &mut RecordSurvey, field: usize, text: &[u8]) {
-    if found.records > 0 && text.len() > 1 && text[0] == b'0' && text.iter().all(u8::is_ascii_digit)
-    {
-        found.codes.insert(field);
+    FieldShape {
+        inner_quotes: inner_quotes * 1000 / fields.max(1),
+        spaced: spaced * 1000 / fields.max(1),
+        texts: texts * 1000 / values.max(1),
     }
 }

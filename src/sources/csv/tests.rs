@@ -6,6 +6,7 @@ use super::dialect::Dialect;
 use super::schema::MAX_COLUMNS;
 use super::sniff::DELIMITERS;
 use super::*;
+use crate::error::Result;
 use crate::random_cases::{Random, cases};
 use crate::sources::sample::Sample;
 
@@ -16,6 +17,15 @@ fn sample(text: &str) -> Sample {
         whole: true,
         name: "x.csv".into(),
     }
+}
+
+/// Columns of a file, all of them nullable.
+fn infer_schema(sample: &Sample, dialect: Dialect) -> Result<Schema> {
+    let columns = read_sample(sample, dialect)?;
+    let types = columns.evidence.iter().map(ColumnEvidence::column_type);
+    let fields = columns.names.iter().zip(types);
+    let fields = fields.map(|(name, column)| Field::new(name, column.data_type, true));
+    Ok(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 fn sniffed(text: &str) -> Dialect {
@@ -39,6 +49,15 @@ fn the_detected_delimiter_gives_even_records() {
     assert_eq!(sniffed("a\tb\n1\t2\n").delimiter, b'\t');
     assert_eq!(sniffed("a|b\n\"x|y\"|2\n").delimiter, b'|');
     assert_eq!(sniffed("name\none; two\nthree\n").delimiter, b',');
+    assert_eq!(sniffed("a, net;b;c\n1,5;2;x\n2,5;3;y\n").delimiter, b';');
+    assert_eq!(sniffed("a,net;b\n1,5;2\n2,5;3\n").delimiter, b';');
+    assert_eq!(sniffed("a, b\tc\td, e\nx, y\t1\tz, z\n").delimiter, b'\t');
+    assert_eq!(
+        sniffed("\"a;b\";\"c,d\"\n\"1,2\";\"3,4\"\n").delimiter,
+        b';'
+    );
+    assert_eq!(sniffed("a, b\n1, 2\n").delimiter, b',');
+    assert_eq!(sniffed("id,note\n1,a; b\n2,c; d\n").delimiter, b',');
 }
 
 #[test]
@@ -85,7 +104,7 @@ fn codes_keep_their_zeros_and_empty_columns_are_text() {
 
 #[test]
 fn column_names_are_distinct() {
-    let names: Vec<String> = types("\u{feff}a,a,,b\n1,2,3,4\n")
+    let names: Vec<String> = types("a,a,,b\n1,2,3,4\n")
         .into_iter()
         .map(|(name, _)| name)
         .collect();
@@ -154,19 +173,4 @@ fn an_unclosed_quote_is_reported_with_its_line() {
     )
     .unwrap_err();
     assert!(error.message.contains("line 3"), "{error}");
-}
-
-#[test]
-fn merged_files_need_equal_headers() {
-    let a = Schema::new(vec![Field::new("a", DataType::Int64, true)]);
-    let b = Schema::new(vec![Field::new("a", DataType::Float64, true)]);
-    assert_eq!(
-        merge_schemas(&a, "1", &b, "2")
-            .unwrap()
-            .field(0)
-            .data_type(),
-        &DataType::Float64
-    );
-    let c = Schema::new(vec![Field::new("c", DataType::Int64, true)]);
-    assert!(merge_schemas(&a, "1", &c, "2").is_err());
 }

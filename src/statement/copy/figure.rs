@@ -18,7 +18,7 @@ use crate::sources::location::local_path;
 use crate::statement::context::StatementContext;
 use crate::statement::outcome::Outcome;
 use crate::statement::plan_start::start_plan;
-use crate::statement::query::rows;
+use crate::statement::row_count::rows;
 
 /// Format of the chart, by the name of the target or by `STORED AS`; `None` if the
 /// target is not a chart.

@@ -1,15 +1,18 @@
 //! Parts of a `COPY ... TO` statement: its source, options, columns and URL.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::{CopyToSource, CopyToStatement};
 use datafusion::sql::sqlparser::ast::{DollarQuotedString, Value};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
 use url::Url;
 
 use crate::error::{Result, ShellError};
+use crate::output::member_names::check_member_names;
 use crate::session::Session;
 use crate::sources::remote::is_writable;
 use crate::statement::query;
@@ -59,23 +62,15 @@ pub async fn source(session: &Session, source: &CopyToSource) -> Result<LogicalP
     query::plan_query(session, query).await
 }
 
-/// Checks that column names are unique, and that some columns remain beside the
-/// partition columns.
+/// Checks that names of columns and of the fields of a struct are unique, and that some
+/// columns remain beside the partition columns.
 ///
 /// # Errors
 /// The column, and what to do.
 pub fn check_columns(statement: &CopyToStatement, schema: &SchemaRef) -> Result<()> {
-    let mut seen = HashSet::new();
-    for field in schema.fields() {
-        if !seen.insert(field.name()) {
-            return Err(ShellError::query(format!(
-                "two columns are called '{}'; rename one of them with AS",
-                field.name()
-            )));
-        }
-    }
+    check_member_names(schema)?;
     let names = || schema.fields().iter().map(|field| field.name().as_str());
-    for column in &statement.partitioned_by {
+    for column in &partition_columns(statement)? {
         if !names().any(|name| name == column) {
             return Err(ShellError::query(format!(
                 "PARTITIONED BY: there is no column '{column}'{}",
@@ -91,6 +86,24 @@ pub fn check_columns(statement: &CopyToStatement, schema: &SchemaRef) -> Result<
         ));
     }
     Ok(())
+}
+
+/// Names of the columns of `PARTITIONED BY`, which the parser keeps as they are written.
+///
+/// # Errors
+/// A name that is not one.
+pub fn partition_columns(statement: &CopyToStatement) -> Result<Vec<String>> {
+    let name = |written: &String| -> Result<String> {
+        let parsed = Parser::new(&GenericDialect {})
+            .try_with_sql(written)
+            .and_then(|mut parser| parser.parse_identifier());
+        parsed.map(|name| name.value).map_err(|error| {
+            ShellError::query(format!(
+                "PARTITIONED BY: '{written}' is not a name: {error}"
+            ))
+        })
+    };
+    statement.partitioned_by.iter().map(name).collect()
 }
 
 /// Parses a target that is not a path.

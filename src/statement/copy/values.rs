@@ -21,7 +21,7 @@ use crate::sources::location::local_path;
 use crate::statement::context::StatementContext;
 use crate::statement::outcome::Outcome;
 use crate::statement::plan_start::start_plan;
-use crate::statement::query::rows;
+use crate::statement::row_count::rows;
 
 /// Extensions of the format, and its name in `STORED AS`.
 const EXTENSIONS: &[&str] = &[".yaml", ".yml"];

@@ -214,7 +214,7 @@ fn cursors_and_transactions_become_commands() {
         "DECLARE c CURSOR FOR SELECT 1 SELECT 2",
         "FETCH PRIOR FROM c",
         "FETCH",
-        "COPY t FROM STDIN",
+        "COPY (SELECT 1) FROM STDIN",
     ] {
         assert!(parse(wrong).is_err(), "{wrong}");
     }

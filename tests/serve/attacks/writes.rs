@@ -32,6 +32,17 @@ const WRITES: &[&str] = &[
     "DELETE FROM shop",
     "UPDATE shop SET price = 9",
     "TRUNCATE TABLE shop",
+    "CREATE TEMPORARY TABLE stolen AS SELECT 1 AS a",
+    "CREATE TEMP VIEW stolen AS SELECT 1 AS a",
+    "ALTER TABLE shop RENAME TO stolen",
+    "ALTER VIEW shop RENAME TO stolen",
+    "CREATE SCHEMA stolen",
+    "DROP SCHEMA IF EXISTS stolen CASCADE",
+    "COMMENT ON TABLE shop IS 'stolen'",
+    "DELETE FROM shop RETURNING id",
+    "PREPARE stolen AS DELETE FROM shop",
+    "WITH t AS (SELECT 1) DELETE FROM shop",
+    "MERGE INTO shop USING shop AS s ON shop.id = s.id WHEN MATCHED THEN DELETE",
 ];
 
 /// Statements in which some parsers find the write `W`, and others a comment, a
@@ -148,6 +159,7 @@ fn clients_without_permission_write_nothing() {
         "EXPLAIN ANALYZE COPY shop TO 'stolen.csv'",
         "EXPLAIN ANALYZE CREATE TABLE stolen AS SELECT 1 AS a",
         "DROP TABLE shop",
+        "COPY shop FROM STDIN",
         "CREATE INDEX stolen ON shop USING hnsw (title)",
         "CREATE MODEL stolen FROM (SELECT title, price FROM shop) PREDICT price",
     ] {
@@ -160,7 +172,6 @@ fn clients_without_permission_write_nothing() {
         "CREATE EXTERNAL MODEL stolen LOCATION 'library.so'",
         "CREATE FUNCTION stolen(BIGINT) RETURNS BIGINT RETURN $1 + 1",
         "COPY shop FROM 'shop.csv'",
-        "COPY shop FROM STDIN",
         "COPY shop TO PROGRAM 'touch stolen.csv'",
         "COPY (SELECT 1) TO 'stolen.csv' (FORMAT csv)",
         "EXPLAIN ANALYZE SELECT ai_cache_clear()",

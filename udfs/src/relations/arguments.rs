@@ -237,9 +237,11 @@ fn table(
     context.plan(factor).or_else(|_| lookup(&name))
 }
 
+/// The literal of an argument, also below a cast, such as `'red shoes'::text`.
 fn literal(value: &SqlExpr) -> Option<&Value> {
     match value {
         SqlExpr::Value(value) => Some(&value.value),
+        SqlExpr::Nested(inner) | SqlExpr::Cast { expr: inner, .. } => literal(inner),
         _ => None,
     }
 }
@@ -254,8 +256,9 @@ fn number(value: &SqlExpr) -> Option<f64> {
             op: UnaryOperator::Minus,
             expr,
         } => number(expr).map(|number| -number),
-        _ => match literal(value)? {
-            Value::Number(number, _) => number.to_string().parse().ok(),
+        _ => match (literal(value)?, value) {
+            (Value::Number(number, _), _) => number.to_string().parse().ok(),
+            (Value::SingleQuotedString(text), SqlExpr::Cast { .. }) => text.trim().parse().ok(),
             _ => None,
         },
     }

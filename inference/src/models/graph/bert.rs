@@ -1,19 +1,22 @@
 //! Graph of a BERT encoder: `input_ids`, `attention_mask` to `embedding`. RoBERTa
 //! and XLM-R differ only in their first position.
 //!
-//! The graph includes pooling and normalization, so that it returns one vector
-//! per text. The parts that depend on the device and the precision are in
+//! The graph includes pooling and the modules after it (see
+//! [`head`](super::head)), so that it returns one vector per text. The parts that depend on the device and the precision are in
 //! [`attention`](super::attention) and [`linear`](super::linear).
 
 use std::path::Path;
 
+use super::activation::activate;
 use super::build_options::{Arithmetic, BuildOptions, GraphStyle};
-use super::builder::GraphBuilder;
+use super::builder::{GraphBuilder, GraphInput};
+use super::head::HeadWeights;
 use super::int8::ActivationRanges;
 use super::proto::{AttributeProto, FLOAT};
-use crate::models::spec::BertConfig;
+use crate::models::activation::Activation;
+use crate::models::config::EncoderConfig;
 use crate::models::weights::{Tensor, Weights};
-use crate::models::{ModelError, ModelSpec, Pooling};
+use crate::models::{ModelError, ModelSpec};
 
 const ARCHITECTURES: &[&str] = &["bert", "roberta", "xlm-roberta", "camembert"];
 
@@ -21,13 +24,13 @@ const ARCHITECTURES: &[&str] = &["bert", "roberta", "xlm-roberta", "camembert"];
 ///
 /// # Errors
 /// [`ModelError::Unsupported`].
-pub fn check_support(folder: &Path, config: &BertConfig) -> Result<(), ModelError> {
+pub fn check_support(folder: &Path, config: &EncoderConfig) -> Result<(), ModelError> {
     let unsupported = |what: String| {
         Err(ModelError::Unsupported {
             what,
             path: folder.join("config.json"),
             hint: format!(
-                "semql builds graphs for {} with GELU and absolute positions; \
+                "semql builds graphs for {} with absolute positions; \
                  for another encoder, put its ONNX export into the folder as model.onnx",
                 ARCHITECTURES.join(", ")
             ),
@@ -36,14 +39,16 @@ pub fn check_support(folder: &Path, config: &BertConfig) -> Result<(), ModelErro
     if !ARCHITECTURES.contains(&config.model_type.as_str()) {
         return unsupported(format!("the architecture '{}'", config.model_type));
     }
-    if config.hidden_act != "gelu" {
-        return unsupported(format!("the activation '{}'", config.hidden_act));
+    if Activation::from_config(&config.hidden_act).is_none() {
+        return unsupported(format!("the activation '{:.80}'", config.hidden_act));
     }
-    if config.position_embedding_type != "absolute" {
-        return unsupported(format!(
-            "the position embedding '{}'",
-            config.position_embedding_type
-        ));
+    let member = |e: String| ModelError::corrupt(folder.join("config.json"), e);
+    let positions = config.text(&["position_embedding_type"]).map_err(member)?;
+    if let Some(positions) = positions.filter(|name| *name != "absolute") {
+        return unsupported(format!("the position embedding '{positions:.80}'"));
+    }
+    if config.flag(&["is_decoder"]).map_err(member)? == Some(true) {
+        return unsupported("a decoder, in which tokens attend to earlier ones only".to_string());
     }
     if config.num_attention_heads == 0
         || !config
@@ -64,6 +69,7 @@ pub fn check_support(folder: &Path, config: &BertConfig) -> Result<(), ModelErro
 /// A missing weight, or one whose shape differs from `config.json`.
 pub fn build(
     weights: &Weights,
+    head: &HeadWeights,
     spec: &ModelSpec,
     options: &BuildOptions,
 ) -> Result<Vec<u8>, ModelError> {
@@ -91,10 +97,13 @@ pub fn build(
             .graph
             .op("Cast", &[&x], &[AttributeProto::int("to", FLOAT.into())]);
     }
-    let pooled = builder.pool(&x);
-    let output = builder.normalize(&pooled);
+    let mask = builder.mask.clone();
+    let output = head.append(&mut builder.graph, &x, &mask, spec)?;
     Ok(builder.graph.finish(
-        &["input_ids", "attention_mask"],
+        &[
+            GraphInput::Tokens("input_ids"),
+            GraphInput::Tokens("attention_mask"),
+        ],
         &output,
         "embedding",
         spec.dims,
@@ -119,18 +128,7 @@ impl BertBuilder<'_> {
     /// # Errors
     /// A missing weight, or one of another shape.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
-        let tensor = self.weights.tensor(name)?;
-        if tensor.shape != shape {
-            return Err(ModelError::Corrupt {
-                path: self.weights.path().to_path_buf(),
-                reason: format!(
-                    "{name} has shape {:?}, but config.json requires {shape:?}; \
-                     they belong to different models",
-                    tensor.shape
-                ),
-            });
-        }
-        Ok(tensor)
+        self.weights.shaped(name, shape)
     }
 
     pub fn vector(&mut self, name: &str, len: usize) -> Result<String, ModelError> {
@@ -164,8 +162,8 @@ impl BertBuilder<'_> {
                 .flat_map(|row| row.iter_mut().zip(first))
                 .for_each(|(p, s)| *p += s);
         }
-        let skip = config.first_position();
-        let rows = positions.saturating_sub(skip);
+        let skip = config.first_position().min(positions);
+        let rows = positions - skip;
         let table = self
             .graph
             .weights("positions", &[rows, hidden], &table[skip * hidden..]);
@@ -250,7 +248,13 @@ impl BertBuilder<'_> {
         let dense = name("intermediate.dense");
         let weight = self.weights.tensor(&format!("{dense}.weight"))?;
         let inner = weight.shape.first().copied().unwrap_or_default();
-        let activated = self.gelu(&x, layer, &dense, hidden, inner)?;
+        let activated = match Activation::from_config(&self.spec.config.hidden_act) {
+            None | Some(Activation::Gelu) => self.gelu(&x, layer, &dense, hidden, inner)?,
+            Some(activation) => {
+                let wide = self.linear(&x, &format!("{layer}.widened"), &dense, hidden, inner)?;
+                activate(&mut self.graph, &wide, activation)
+            }
+        };
         self.add_and_norm(
             &activated,
             &x,
@@ -302,36 +306,5 @@ impl BertBuilder<'_> {
             self.graph
                 .add_output(&range, &format!("{prefix}{activation}"));
         }
-    }
-
-    fn pool(&mut self, x: &str) -> String {
-        let (one, two) = (self.graph.ints(&[1]), self.graph.ints(&[2]));
-        match self.spec.pooling {
-            Pooling::Mean => {
-                let mask = self.graph.op("Unsqueeze", &[&self.mask, &two], &[]);
-                let masked = self.graph.op("Mul", &[x, &mask], &[]);
-                // The sum has the direction of the mean; normalization removes its length.
-                self.graph.op(
-                    "ReduceSum",
-                    &[&masked, &one],
-                    &[AttributeProto::int("keepdims", 0)],
-                )
-            }
-            Pooling::Cls => {
-                let zero = self.graph.ints(&[0]);
-                let first = self.graph.op("Slice", &[x, &zero, &one, &one], &[]);
-                self.graph.op("Squeeze", &[&first, &one], &[])
-            }
-        }
-    }
-
-    fn normalize(&mut self, x: &str) -> String {
-        let one = self.graph.ints(&[1]);
-        let length = self.graph.op(
-            "ReduceL2",
-            &[x, &one],
-            &[AttributeProto::int("keepdims", 1)],
-        );
-        self.graph.op("Div", &[x, &length], &[])
     }
 }

@@ -4,7 +4,7 @@ use super::int8::ActivationRanges;
 
 /// Version of the graphs that [`build`](super::bert::build) makes. Raise it with
 /// every change to them, so that cached graphs of older versions are not used.
-pub(super) const BUILDER_VERSION: u32 = 2;
+pub(super) const BUILDER_VERSION: u32 = 3;
 
 /// Set of operators that a graph consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,14 @@ use super::proto::{
 /// Domain of ONNX Runtime's fused operators.
 const FUSED_DOMAIN: &str = "com.microsoft";
 
+/// Input of a graph.
+pub enum GraphInput<'a> {
+    /// Integers `[batch, tokens]`.
+    Tokens(&'a str),
+    /// Floats `[batch, tokens, hidden]`.
+    TokenVectors(&'a str, usize),
+}
+
 /// ONNX graph under construction.
 pub struct GraphBuilder {
     nodes: Vec<NodeProto>,
@@ -145,11 +153,11 @@ impl GraphBuilder {
         name
     }
 
-    /// Encodes the file. The inputs are `[batch, tokens]` integers; `output`
-    /// becomes the `[batch, dims]` float output `output_name`.
+    /// Encodes the file. `output` becomes the `[batch, dims]` float output
+    /// `output_name`.
     pub fn finish(
         mut self,
-        inputs: &[&str],
+        inputs: &[GraphInput<'_>],
         output: &str,
         output_name: &str,
         dims: usize,
@@ -158,6 +166,10 @@ impl GraphBuilder {
         let dynamic = |name: &str| DimensionProto {
             value: None,
             param: Some(name.to_string()),
+        };
+        let fixed = |size: usize| DimensionProto {
+            value: Some(size as i64),
+            param: None,
         };
         let value = |name: &str, elem_type, dim| ValueInfoProto {
             name: name.to_string(),
@@ -174,18 +186,21 @@ impl GraphBuilder {
             initializer: self.tensors,
             input: inputs
                 .iter()
-                .map(|name| value(name, INT64, vec![dynamic("batch"), dynamic("tokens")]))
+                .map(|input| match input {
+                    GraphInput::Tokens(name) => {
+                        value(name, INT64, vec![dynamic("batch"), dynamic("tokens")])
+                    }
+                    GraphInput::TokenVectors(name, hidden) => value(
+                        name,
+                        FLOAT,
+                        vec![dynamic("batch"), dynamic("tokens"), fixed(*hidden)],
+                    ),
+                })
                 .collect(),
             output: std::iter::once(value(
                 output_name,
                 FLOAT,
-                vec![
-                    dynamic("batch"),
-                    DimensionProto {
-                        value: Some(dims as i64),
-                        param: None,
-                    },
-                ],
+                vec![dynamic("batch"), fixed(dims)],
             ))
             .chain(
                 self.extra_outputs

@@ -7,6 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::bert;
 use super::build_options::{Arithmetic, BUILDER_VERSION, BuildOptions, GraphStyle, Int8Parameters};
+use super::external_data::external_files;
+use super::head::HeadWeights;
 use super::int8::{ActivationRanges, max_int8_weight};
 use super::{Precision, QuantizationCheck};
 use crate::atomic_file::write_atomically;
@@ -21,6 +23,7 @@ pub struct GraphCache {
     spec: ModelSpec,
     name: String,
     source: GraphSource,
+    head: HeadWeights,
 }
 
 enum GraphSource {
@@ -39,15 +42,16 @@ impl GraphCache {
     /// # Errors
     /// Missing or damaged weights, or an unsupported architecture.
     pub fn open(folder: &Path, spec: &ModelSpec) -> Result<Self, ModelError> {
+        let encoder = folder.join(&spec.encoder);
         let exported = EXPORT_FILES
             .iter()
-            .map(|name| folder.join(name))
+            .flat_map(|name| [encoder.join(name), folder.join(name)])
             .find(|path| path.is_file());
-        let source = match (Weights::open(folder), exported) {
+        let source = match (Weights::open(&encoder), exported) {
             (Err(ModelError::Missing { .. }), Some(exported)) => GraphSource::Published(exported),
             (Err(error), _) => return Err(error),
             (Ok(weights), exported) => {
-                match (bert::check_support(folder, &spec.config), exported) {
+                match (bert::check_support(&encoder, &spec.config), exported) {
                     (Ok(()), _) => GraphSource::Weights(Box::new(weights)),
                     (Err(_), Some(exported)) => GraphSource::Published(exported),
                     (Err(unsupported), None) => return Err(unsupported),
@@ -61,7 +65,20 @@ impl GraphCache {
                 .map(|n| n.to_string_lossy().to_string())
                 .unwrap_or_default(),
             source,
+            head: HeadWeights::open(folder, spec)?,
         })
+    }
+
+    /// Graph from token vectors to the vectors of texts, for a published export.
+    /// `None` where semql builds the whole graph.
+    ///
+    /// # Errors
+    /// Damaged weights of the modules after the pooling.
+    pub fn head(&self) -> Result<Option<Vec<u8>>, ModelError> {
+        match &self.source {
+            GraphSource::Published(_) => self.head.build(&self.spec).map(Some),
+            GraphSource::Weights(_) => Ok(None),
+        }
     }
 
     /// The published export, if that is what runs.
@@ -72,25 +89,29 @@ impl GraphCache {
         }
     }
 
-    /// Identity of the weights or of the published export: file name, size and
-    /// modification time. It differs between training runs.
+    /// Identity of the weights or of the published export: names, sizes and
+    /// modification times of their files. It differs between training runs.
     ///
     /// # Errors
     /// A file whose metadata cannot be read.
     pub fn weights_identity(&self) -> Result<String, ModelError> {
-        let path = match &self.source {
-            GraphSource::Weights(weights) => weights.path(),
-            GraphSource::Published(path) => path,
+        let files = self.files()?;
+        let stamps: Result<Vec<String>, _> = files.iter().map(|path| file_stamp(path)).collect();
+        stamps.map(|stamps| stamps.join("|"))
+    }
+
+    /// The files that vectors depend on, besides the configuration.
+    fn files(&self) -> Result<Vec<PathBuf>, ModelError> {
+        let mut files: Vec<PathBuf> = match &self.source {
+            GraphSource::Weights(weights) => weights.files().map(Path::to_path_buf).collect(),
+            GraphSource::Published(path) => {
+                let external = external_files(path)?.into_iter().map(|file| file.path);
+                std::iter::once(path.clone()).chain(external).collect()
+            }
         };
-        let io = |source| ModelError::Io {
-            path: path.to_path_buf(),
-            source,
-        };
-        let metadata = path.metadata().map_err(io)?;
-        let modified = metadata.modified().map_err(io)?;
-        let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Ok(format!("{name}|{}|{}", metadata.len(), modified.as_nanos()))
+        let head = self.head.checkpoints().flat_map(Weights::files);
+        files.extend(head.map(Path::to_path_buf));
+        Ok(files)
     }
 
     /// Path of the float graph, which is built if it is not cached.
@@ -171,7 +192,7 @@ impl GraphCache {
 
     fn build(&self, options: &BuildOptions) -> Result<Vec<u8>, ModelError> {
         match &self.source {
-            GraphSource::Weights(weights) => bert::build(weights, &self.spec, options),
+            GraphSource::Weights(weights) => bert::build(weights, &self.head, &self.spec, options),
             GraphSource::Published(path) => Err(ModelError::Unsupported {
                 what: "another precision of a published graph".to_string(),
                 path: path.clone(),
@@ -180,30 +201,21 @@ impl GraphCache {
         }
     }
 
-    /// Path of a graph. Its name has a digest of the path, size and modification
-    /// time of the weights, and of all else that the graph depends on.
+    /// Path of a graph. Its name has a digest of the path, sizes and modification
+    /// times of the weights, and of all else that the graph depends on.
     fn path(&self, style: GraphStyle, precision: Precision) -> Result<PathBuf, ModelError> {
         let weights = match &self.source {
             GraphSource::Weights(weights) => weights.path(),
             GraphSource::Published(path) => return Ok(path.clone()),
         };
-        let io = |source| ModelError::Io {
-            path: weights.to_path_buf(),
-            source,
-        };
-        let real = weights.canonicalize().map_err(io)?;
-        let metadata = real.metadata().map_err(io)?;
-        let modified = metadata
-            .modified()
-            .ok()
-            .and_then(|t| t.duration_since(UNIX_EPOCH).ok())
-            .unwrap_or_default();
+        let real = weights
+            .canonicalize()
+            .map_err(|e| ModelError::io(weights, e))?;
         let mut hash = Sha256::new();
         hash.update(real.to_string_lossy().as_bytes());
         hash.update(format!(
-            "|{}|{}|{BUILDER_VERSION}|{style:?}|{:?}",
-            metadata.len(),
-            modified.as_nanos(),
+            "|{}|{BUILDER_VERSION}|{style:?}|{:?}",
+            self.weights_identity()?,
             self.spec
         ));
         if precision == Precision::Int8 {
@@ -219,6 +231,16 @@ impl GraphCache {
             .join("graphs")
             .join(format!("{}-{precision}-{digest}.onnx", self.name)))
     }
+}
+
+/// Name, size and modification time of a file.
+fn file_stamp(path: &Path) -> Result<String, ModelError> {
+    let io = |e| ModelError::io(path, e);
+    let metadata = path.metadata().map_err(io)?;
+    let modified = metadata.modified().map_err(io)?;
+    let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Ok(format!("{name}|{}|{}", metadata.len(), modified.as_nanos()))
 }
 
 /// Writes atomically: several processes may build the same graph at once.

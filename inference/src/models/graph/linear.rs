@@ -4,6 +4,7 @@ use super::bert::BertBuilder;
 use super::build_options::{Arithmetic, GraphStyle};
 use super::int8::{ActivationQuantization, QuantizedWeights};
 use super::proto::AttributeProto;
+use super::transpose::transposed;
 use crate::models::ModelError;
 
 /// Quantized activations: the names of their tensors, and their quantization.
@@ -209,29 +210,5 @@ impl BertBuilder<'_> {
         debug_assert!(self.options.style == GraphStyle::Plain);
         self.graph
             .op("Transpose", &[x], &[AttributeProto::ints("perm", &order)])
-    }
-}
-
-/// `[rows, columns]` to `[columns, rows]`.
-fn transposed(data: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    let mut out = vec![0f32; data.len()];
-    for (row, values) in data.chunks_exact(columns.max(1)).enumerate() {
-        for (column, value) in values.iter().enumerate() {
-            out[column * rows + row] = *value;
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn transposing_swaps_rows_and_columns() {
-        assert_eq!(
-            transposed(&[1., 2., 3., 4., 5., 6.], 2, 3),
-            [1., 4., 2., 5., 3., 6.]
-        );
     }
 }

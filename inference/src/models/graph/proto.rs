@@ -73,6 +73,8 @@ pub struct AttributeProto {
     pub f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub s: Option<Vec<u8>>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
     #[prost(int32, tag = "20")]
@@ -84,29 +86,35 @@ impl AttributeProto {
         Self {
             name: name.to_string(),
             f: Some(value),
-            i: None,
-            ints: Vec::new(),
             kind: 1,
+            ..Self::default()
         }
     }
 
     pub fn int(name: &str, value: i64) -> Self {
         Self {
             name: name.to_string(),
-            f: None,
             i: Some(value),
-            ints: Vec::new(),
             kind: 2,
+            ..Self::default()
         }
     }
 
     pub fn ints(name: &str, values: &[i64]) -> Self {
         Self {
             name: name.to_string(),
-            f: None,
-            i: None,
             ints: values.to_vec(),
             kind: 7,
+            ..Self::default()
+        }
+    }
+
+    pub fn text(name: &str, value: &str) -> Self {
+        Self {
+            name: name.to_string(),
+            s: Some(value.as_bytes().to_vec()),
+            kind: 3,
+            ..Self::default()
         }
     }
 }
@@ -116,6 +124,7 @@ pub const UINT8: i32 = 2;
 pub const INT8: i32 = 3;
 pub const INT32: i32 = 6;
 pub const INT64: i32 = 7;
+pub const BOOL: i32 = 9;
 pub const FLOAT16: i32 = 10;
 
 #[derive(Clone, PartialEq, Message)]

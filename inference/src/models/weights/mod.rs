@@ -112,6 +112,13 @@ impl Weights {
         &self.path
     }
 
+    /// The files of the checkpoint: the one that was opened, and all shards.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let shards = self.shards.iter().map(|shard| shard.path.as_path());
+        let shards = shards.filter(|path| *path != self.path);
+        std::iter::once(self.path.as_path()).chain(shards)
+    }
+
     /// Names of the tensors in the file, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)
@@ -155,6 +162,25 @@ impl Weights {
             shape: view.shape.clone(),
             data,
         })
+    }
+
+    /// Reads the tensor called `name`, which must have this shape.
+    ///
+    /// # Errors
+    /// Those of [`Weights::tensor`], and [`ModelError::Corrupt`] for another shape.
+    pub fn shaped(&self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
+        let tensor = self.tensor(name)?;
+        if tensor.shape != shape {
+            return Err(ModelError::corrupt(
+                &self.path,
+                format!(
+                    "{name} has shape {:?}, but config.json requires {shape:?}; \
+                     they belong to different models",
+                    tensor.shape
+                ),
+            ));
+        }
+        Ok(tensor)
     }
 
     fn find(&self, name: &str) -> Option<&(usize, TensorView)> {

@@ -1,0 +1,217 @@
+//! Date and time literals as Postgres reads them: without seconds, with the zone of a
+//! timestamp that has none, `now` and `today`.
+
+use datafusion::sql::sqlparser::ast::{DataType, Expr, TimezoneInfo};
+use datafusion::sql::sqlparser::parser::ParserError;
+
+use super::expressions::{call, cast, number, text};
+
+/// Type of a time literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeKind {
+    Date,
+    Timestamp,
+    TimestampTz,
+}
+
+/// Words in place of a time.
+#[derive(Clone, Copy)]
+enum SpecialTime {
+    Now,
+    /// Days after today.
+    Day(i64),
+    Epoch,
+}
+
+const SPECIAL_TIMES: &[(&str, SpecialTime)] = &[
+    ("now", SpecialTime::Now),
+    ("today", SpecialTime::Day(0)),
+    ("tomorrow", SpecialTime::Day(1)),
+    ("yesterday", SpecialTime::Day(-1)),
+    ("epoch", SpecialTime::Epoch),
+];
+
+/// Words of Postgres that the engine has no value for.
+const INFINITE_TIMES: &[&str] = &["infinity", "-infinity"];
+
+/// The expression that a literal stands for; `None` if the engine reads it as Postgres
+/// does, or reports its error.
+///
+/// # Errors
+/// `infinity`.
+pub fn replacement_of(kind: TimeKind, literal: &str) -> Result<Option<Expr>, ParserError> {
+    let word = literal.trim().to_lowercase();
+    if INFINITE_TIMES.contains(&word.as_str()) {
+        return Err(ParserError::ParserError(format!(
+            "the time '{word}' of Postgres has no value here; write a far date, such as '2200-01-01'"
+        )));
+    }
+    if let Some((_, special)) = SPECIAL_TIMES.iter().find(|(name, _)| *name == word) {
+        return Ok(Some(special_time(*special)));
+    }
+    let Some(parts) = LiteralParts::read(literal.trim()) else {
+        return Ok(None);
+    };
+    Ok(Some(parts.literal(kind)))
+}
+
+fn special_time(special: SpecialTime) -> Expr {
+    match special {
+        SpecialTime::Now => call("now", Vec::new()),
+        SpecialTime::Day(days) => call(
+            "date_plus_days",
+            vec![call("current_date", Vec::new()), number(days)],
+        ),
+        SpecialTime::Epoch => text("1970-01-01T00:00:00"),
+    }
+}
+
+/// Parts of `2024-01-02 03:04:05.6 Europe/Berlin`.
+struct LiteralParts<'a> {
+    date: &'a str,
+    /// Hours, minutes, seconds with their fraction.
+    time: Option<(&'a str, &'a str, &'a str)>,
+    /// `Z`, an offset or the name of a zone.
+    zone: Option<&'a str>,
+}
+
+impl<'a> LiteralParts<'a> {
+    fn read(literal: &'a str) -> Option<Self> {
+        let date_end = literal
+            .find(|ch: char| !ch.is_ascii_digit() && ch != '-')
+            .unwrap_or(literal.len());
+        let (date, rest) = literal.split_at(date_end);
+        let [year, month, day] = date.split('-').collect::<Vec<_>>().try_into().ok()?;
+        let is_number = |part: &str, digits: usize| {
+            part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        if !is_number(year, 4) || !is_number(month, 2) || !is_number(day, 2) {
+            return None;
+        }
+        if rest.is_empty() {
+            return Some(Self {
+                date,
+                time: None,
+                zone: None,
+            });
+        }
+        let rest = rest.strip_prefix(['T', 't', ' '])?.trim_start();
+        let time_end = rest
+            .find(|ch: char| !ch.is_ascii_digit() && ch != ':' && ch != '.')
+            .unwrap_or(rest.len());
+        let (time, zone) = rest.split_at(time_end);
+        let mut units = time.splitn(3, ':');
+        let (hours, minutes, seconds) = (units.next()?, units.next()?, units.next());
+        let seconds = seconds.unwrap_or("00");
+        let whole = seconds.split_once('.').map_or(seconds, |(whole, _)| whole);
+        if !is_number(hours, 2) || !is_number(minutes, 2) || !is_number(whole, 2) {
+            return None;
+        }
+        let zone = zone.trim();
+        Some(Self {
+            date,
+            time: Some((hours, minutes, seconds)),
+            zone: (!zone.is_empty()).then_some(zone),
+        })
+    }
+
+    fn literal(&self, kind: TimeKind) -> Expr {
+        let date = self.date;
+        let Some((hours, minutes, seconds)) = self.time else {
+            return text(date);
+        };
+        let local = format!("{date}T{hours}:{minutes}:{seconds}");
+        match (kind, self.zone) {
+            (TimeKind::Date, _) => text(date),
+            (TimeKind::Timestamp, _) | (TimeKind::TimestampTz, None) => text(local),
+            (TimeKind::TimestampTz, Some(zone)) => match offset_of(zone) {
+                Some(offset) => text(format!("{local}{offset}")),
+                None => call(
+                    "timezone",
+                    vec![
+                        text(zone),
+                        cast(text(local), DataType::Timestamp(None, TimezoneInfo::None)),
+                    ],
+                ),
+            },
+        }
+    }
+}
+
+/// `+02:00` of `+2`, `+02`, `+0200` and `Z`; `None` for the name of a zone.
+fn offset_of(zone: &str) -> Option<String> {
+    if zone.eq_ignore_ascii_case("z") || zone.eq_ignore_ascii_case("utc") {
+        return Some("+00:00".to_string());
+    }
+    let sign = zone
+        .chars()
+        .next()
+        .filter(|sign| matches!(sign, '+' | '-'))?;
+    let digits = zone.get(1..).filter(|digits| digits.is_ascii())?;
+    let (hours, minutes) = match digits.split_once(':') {
+        Some((hours, minutes)) => (hours, minutes.get(..2)?),
+        None if digits.len() == 4 => digits.split_at(2),
+        None => (digits, "00"),
+    };
+    let hours: u8 = hours.parse().ok().filter(|hours| *hours < 16)?;
+    let minutes: u8 = minutes.parse().ok().filter(|minutes| *minutes < 60)?;
+    Some(format!("{sign}{hours:02}:{minutes:02}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(kind: TimeKind, literal: &str) -> String {
+        match replacement_of(kind, literal) {
+            Ok(Some(expr)) => expr.to_string(),
+            Ok(None) => "as written".to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn literals_are_read_as_in_postgres() {
+        use TimeKind::{Date, Timestamp, TimestampTz};
+        for (kind, literal, expected) in [
+            (Timestamp, "2024-01-02 03:04", "'2024-01-02T03:04:00'"),
+            (
+                Timestamp,
+                "2024-01-02 03:04:05.678",
+                "'2024-01-02T03:04:05.678'",
+            ),
+            (Timestamp, "2024-01-02 03:04:05+02", "'2024-01-02T03:04:05'"),
+            (
+                TimestampTz,
+                "2024-01-02 03:04:05+02",
+                "'2024-01-02T03:04:05+02:00'",
+            ),
+            (
+                TimestampTz,
+                "2024-01-02T03:04-0530",
+                "'2024-01-02T03:04:00-05:30'",
+            ),
+            (
+                TimestampTz,
+                "2024-01-02 03:04:05Z",
+                "'2024-01-02T03:04:05+00:00'",
+            ),
+            (TimestampTz, "2024-01-02 03:04:05", "'2024-01-02T03:04:05'"),
+            (
+                TimestampTz,
+                "2024-01-02 03:04:05 Europe/Berlin",
+                "timezone('Europe/Berlin', CAST('2024-01-02T03:04:05' AS TIMESTAMP))",
+            ),
+            (Date, "2024-01-02 03:04:05", "'2024-01-02'"),
+            (Date, "today", "date_plus_days(current_date(), 0)"),
+            (Timestamp, " NOW ", "now()"),
+            (Date, "1/2/2024", "as written"),
+            (Timestamp, "2024-01-02 3", "as written"),
+            (Timestamp, "2024-01-é", "as written"),
+            (TimestampTz, "", "as written"),
+        ] {
+            assert_eq!(read(kind, literal), expected, "{literal}");
+        }
+        assert!(read(Date, "infinity").contains("no value here"));
+    }
+}

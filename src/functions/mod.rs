@@ -1,0 +1,24 @@
+//! SQL functions of Postgres that the engine lacks, or whose results differ there.
+
+pub mod array_text;
+mod arrays;
+mod bytes_of_text;
+mod exact_sum;
+mod formats;
+mod formatted_function;
+mod integer_arithmetic;
+mod json;
+mod nearest_integer;
+mod number_functions;
+mod number_text;
+mod operators;
+mod patterns;
+mod quoting;
+mod registration;
+mod session_functions;
+mod sql_function;
+mod text;
+pub mod times;
+mod value_text;
+
+pub use registration::register_functions;

@@ -1,0 +1,104 @@
+//! Operators whose meaning depends on the types of their sides.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF, lit};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+
+use super::integer_arithmetic::{INTEGER_DIFFERENCE, INTEGER_PRODUCT, INTEGER_SUM};
+use super::sql_function::{SqlFunction, is_text};
+use super::text::TEXT;
+use super::times::interval_functions::INTERVAL_TIMES;
+
+static TEXT_OF: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Arc::new(SqlFunction::udf(&TEXT)));
+static TIMES: LazyLock<Arc<ScalarUDF>> =
+    LazyLock::new(|| Arc::new(SqlFunction::udf(&INTERVAL_TIMES)));
+
+static SUM: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Arc::new(SqlFunction::udf(&INTEGER_SUM)));
+static DIFFERENCE: LazyLock<Arc<ScalarUDF>> =
+    LazyLock::new(|| Arc::new(SqlFunction::udf(&INTEGER_DIFFERENCE)));
+static PRODUCT: LazyLock<Arc<ScalarUDF>> =
+    LazyLock::new(|| Arc::new(SqlFunction::udf(&INTEGER_PRODUCT)));
+
+/// Plans arithmetic of integers that does not wrap, products of intervals, and texts joined to values of other types.
+#[derive(Debug)]
+pub struct PostgresOperators;
+
+impl ExprPlanner for PostgresOperators {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema))
+        else {
+            return Ok(PlannerResult::Original(expr));
+        };
+        if are_same_integers(&left, &right)
+            && let Some(function) = checked(&expr.op)
+        {
+            let sides = vec![expr.left, expr.right];
+            return Ok(PlannerResult::Planned(call(function, sides)));
+        }
+        Ok(match expr.op {
+            BinaryOperator::Multiply
+                if (is_interval(&left) && right.is_numeric())
+                    || (left.is_numeric() && is_interval(&right)) =>
+            {
+                PlannerResult::Planned(call(&TIMES, vec![expr.left, expr.right]))
+            }
+            BinaryOperator::Divide if is_interval(&left) && right.is_numeric() => {
+                let factor = lit(1.0) / expr.right;
+                PlannerResult::Planned(call(&TIMES, vec![expr.left, factor]))
+            }
+            // The engine's own text of these types differs.
+            BinaryOperator::StringConcat if is_text(&left) && has_own_text(&right) => {
+                PlannerResult::Original(RawBinaryExpr {
+                    right: call(&TEXT_OF, vec![expr.right]),
+                    ..expr
+                })
+            }
+            BinaryOperator::StringConcat if has_own_text(&left) && is_text(&right) => {
+                PlannerResult::Original(RawBinaryExpr {
+                    left: call(&TEXT_OF, vec![expr.left]),
+                    ..expr
+                })
+            }
+            _ => PlannerResult::Original(expr),
+        })
+    }
+}
+
+fn call(function: &Arc<ScalarUDF>, arguments: Vec<Expr>) -> Expr {
+    Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(function), arguments))
+}
+
+fn checked(op: &BinaryOperator) -> Option<&'static Arc<ScalarUDF>> {
+    match op {
+        BinaryOperator::Plus => Some(&SUM),
+        BinaryOperator::Minus => Some(&DIFFERENCE),
+        BinaryOperator::Multiply => Some(&PRODUCT),
+        _ => None,
+    }
+}
+
+/// Whether the engine computes with two types in an integer type. It has decimals for
+/// signed and unsigned integers of 64 bits.
+fn are_same_integers(left: &DataType, right: &DataType) -> bool {
+    let wide = |side: &DataType| matches!(side, DataType::UInt64);
+    left.is_integer() && right.is_integer() && (wide(left) == wide(right))
+}
+
+fn is_interval(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Interval(_))
+}
+
+/// Whether the text of a type differs between the engine and Postgres.
+fn has_own_text(data_type: &DataType) -> bool {
+    data_type.is_temporal() || data_type.is_floating()
+}

@@ -1,0 +1,89 @@
+//! The list of functions, and their registration in a session.
+
+use std::sync::Arc;
+
+use datafusion::error::Result;
+use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::prelude::SessionContext;
+
+use super::exact_sum::ExactSum;
+use super::operators::PostgresOperators;
+use super::sql_function::{FunctionSpec, SqlFunction};
+use super::times::interval_functions::{
+    AGE, INTERVAL_TIMES, JUSTIFY_DAYS, JUSTIFY_HOURS, JUSTIFY_INTERVAL,
+};
+use super::times::time_zone::{TIMEZONE, WALL_CLOCK};
+use super::{
+    arrays, bytes_of_text, formatted_function, integer_arithmetic, json, nearest_integer,
+    number_functions, patterns, quoting, session_functions, text,
+};
+
+/// Every function of a description.
+const SPECS: &[&FunctionSpec] = &[
+    &text::TEXT,
+    &bytes_of_text::BYTES_OF_TEXT,
+    &integer_arithmetic::INTEGER_SUM,
+    &integer_arithmetic::INTEGER_DIFFERENCE,
+    &integer_arithmetic::INTEGER_PRODUCT,
+    &nearest_integer::NEAREST_INTEGER,
+    &arrays::ARRAY_OF_TEXT,
+    &arrays::ARRAY_LIKE,
+    &arrays::ARRAY_PERCENTILE,
+    &arrays::ARRAY_MODE,
+    &arrays::DATE_PLUS_DAYS,
+    &patterns::SIMILAR_TO_ESCAPE,
+    &patterns::LIKE_ESCAPE,
+    &number_functions::TO_NUMBER,
+    &TIMEZONE,
+    &WALL_CLOCK,
+    &INTERVAL_TIMES,
+    &AGE,
+    &JUSTIFY_DAYS,
+    &JUSTIFY_HOURS,
+    &JUSTIFY_INTERVAL,
+    &quoting::QUOTE_IDENT,
+    &quoting::QUOTE_LITERAL,
+    &quoting::QUOTE_NULLABLE,
+    &quoting::FORMAT,
+    &session_functions::CURRENT_USER,
+    &session_functions::SESSION_USER,
+    &session_functions::CURRENT_DATABASE,
+    &session_functions::CURRENT_SCHEMA,
+    &json::TO_JSON,
+    &json::ROW_TO_JSON,
+    &json::JSON_BUILD_OBJECT,
+    &json::JSON_BUILD_ARRAY,
+    &json::JSON_OF_ROWS,
+    &json::JSON_OF_PAIRS,
+];
+
+/// Other names of functions. Binary JSON of Postgres is text here too.
+const ALIASES: &[(&str, &str)] = &[
+    ("to_jsonb", "to_json"),
+    ("jsonb_build_object", "json_build_object"),
+    ("jsonb_build_array", "json_build_array"),
+];
+
+/// Adds functions and operators to a session, after those of the engine, some of which
+/// they replace.
+///
+/// # Errors
+/// The engine refuses a registration.
+pub fn register_functions(ctx: &SessionContext) -> Result<()> {
+    let described = SPECS.iter().map(|spec| {
+        let aliases = ALIASES.iter().filter(|(_, name)| *name == spec.name);
+        SqlFunction::udf(spec).with_aliases(aliases.map(|(alias, _)| *alias))
+    });
+    let config = ctx.copied_config();
+    let formatted = formatted_function::functions(config.options());
+    let all: Vec<ScalarUDF> = described.chain(formatted).collect();
+    for function in all {
+        ctx.register_udf(function);
+    }
+    ctx.register_udaf(AggregateUDF::from(ExactSum::default()));
+    let state = ctx.state_ref();
+    state
+        .write()
+        .register_expr_planner(Arc::new(PostgresOperators))
+}

@@ -1,0 +1,32 @@
+//! Numbers of parameters.
+
+use crate::error::{Result, ShellError};
+
+/// Parameters allowed per statement, as in Postgres.
+const MAX_PARAMETERS: usize = 65_535;
+
+/// The number in `$1`.
+///
+/// # Errors
+/// Names other than `$1`, `$2`, ...
+pub fn of(name: &str) -> Result<usize> {
+    name.strip_prefix('$')
+        .and_then(|digits| digits.parse().ok())
+        .filter(|number| (1..=MAX_PARAMETERS).contains(number))
+        .ok_or_else(|| {
+            ShellError::query(format!("parameter {name}: write parameters as $1, $2, ..."))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_numbers() {
+        assert_eq!(of("$12").unwrap(), 12);
+        for wrong in ["$0", "$x", "1", "$65536", "?"] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
+    }
+}
