@@ -9,7 +9,7 @@ use crate::cancellation::Cancellation;
 use crate::encoding::BackendFactory;
 use crate::error::{Error, Result};
 use crate::models::{
-    ActivationRanges, GraphCache, GraphStyle, ModelSpec, Precision, PrecisionSetting,
+    ActivationRanges, Export, GraphCache, GraphStyle, ModelSpec, Precision, PrecisionSetting,
     QuantizationCheck, calibration_texts, check_texts,
 };
 use crate::options::ModelOptions;
@@ -129,11 +129,13 @@ impl ModelLoader {
                         .to_string(),
                 ));
             }
-            (PrecisionSetting::Exactly(Precision::Fp16), Some(_)) if !tensor_rt => {
-                return Err(published_graph_error(Precision::Fp16));
+            (PrecisionSetting::Exactly(Precision::Fp16), Some(_)) if tensor_rt => Precision::Fp16,
+            (PrecisionSetting::Exactly(precision), Some(export)) => {
+                check_published(export, precision)?;
+                precision
             }
-            (PrecisionSetting::Exactly(precision), _) => precision,
-            (PrecisionSetting::Auto, Some(_)) => Precision::Fp32,
+            (PrecisionSetting::Exactly(precision), None) => precision,
+            (PrecisionSetting::Auto, Some(export)) => export.precision,
             (PrecisionSetting::Auto, None) => Precision::Fp16,
         };
         let graph = if tensor_rt {
@@ -166,11 +168,12 @@ impl ModelLoader {
                  SET ai.precision = 'auto', 'int8' or 'fp32'"
                     .to_string(),
             )),
-            (PrecisionSetting::Exactly(Precision::Int8), Some(_)) => {
-                Err(published_graph_error(Precision::Int8))
+            (PrecisionSetting::Exactly(precision), Some(export)) => {
+                check_published(export, precision)?;
+                Ok(precision)
             }
-            (PrecisionSetting::Exactly(precision), _) => Ok(precision),
-            (PrecisionSetting::Auto, Some(_)) => Ok(Precision::Fp32),
+            (PrecisionSetting::Exactly(precision), None) => Ok(precision),
+            (PrecisionSetting::Auto, Some(export)) => Ok(export.precision),
             (PrecisionSetting::Auto, None) => {
                 Ok(if self.quantization_check(graphs, cancellation)?.passes() {
                     Precision::Int8
@@ -256,9 +259,14 @@ impl BackendFactory for ModelLoader {
     }
 }
 
-fn published_graph_error(precision: Precision) -> Error {
-    Error::Setup(format!(
-        "this model is a published ONNX graph, which runs in fp32, not in {precision}: \
-         SET ai.precision = 'auto', or put model.safetensors of the model into its folder"
-    ))
+/// Checks that `precision` is that of a published graph.
+fn check_published(export: &Export, precision: Precision) -> Result<()> {
+    if export.precision == precision {
+        return Ok(());
+    }
+    Err(Error::Setup(format!(
+        "this model is a published ONNX graph, which runs in {}, not in {precision}: \
+         SET ai.precision = 'auto', or put model.safetensors of the model into its folder",
+        export.precision
+    )))
 }

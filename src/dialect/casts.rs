@@ -23,7 +23,8 @@ pub fn cast_to(expr: Expr, data_type: DataType) -> Result<Expr, ParserError> {
     Ok(whole)
 }
 
-/// Rewrites a cast. Casts of parameters stay, because they type the parameter.
+/// Rewrites a cast. Casts of parameters to types of the engine stay, because they type the
+/// parameter.
 ///
 /// # Errors
 /// A malformed time or array literal.
@@ -38,6 +39,10 @@ pub fn casts(expr: &mut Expr) -> Result<(), ParserError> {
     else {
         return Ok(());
     };
+    if let Some(function) = checked_text(data_type) {
+        *expr = call(function, vec![take(inner)]);
+        return Ok(());
+    }
     if is_parameter(inner) {
         return Ok(());
     }
@@ -113,6 +118,16 @@ fn text_length(data_type: &DataType) -> Option<Option<u64>> {
         DataType::Char(length) | DataType::Character(length) => {
             Some(Some(characters(length).unwrap_or(1)))
         }
+        _ => None,
+    }
+}
+
+/// For a type that is text here, the function that checks the text.
+fn checked_text(data_type: &DataType) -> Option<&'static str> {
+    match data_type {
+        DataType::JSON => Some("json_of_text"),
+        DataType::JSONB => Some("jsonb_of_text"),
+        DataType::Uuid => Some("uuid_of_text"),
         _ => None,
     }
 }

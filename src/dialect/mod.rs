@@ -12,6 +12,7 @@ mod expressions;
 mod identity_columns;
 mod numbers;
 mod ordered_sets;
+mod ordered_subqueries;
 mod patterns;
 mod qualified_columns;
 mod rewrite;

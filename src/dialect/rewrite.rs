@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 
 use super::column_names::{name_of_rewritten, unique_names};
 use super::numbers::bind_sign;
+use super::ordered_subqueries::ordered_subqueries;
 use super::rules::EXPRESSION_RULES;
 use super::session_values::user_without_tables;
 use super::subqueries::scalar_predicates;
@@ -65,7 +66,7 @@ impl VisitorMut for StatementRewriter {
                 flow(scalar_predicates(&mut key.expr))?;
             }
         }
-        ControlFlow::Continue(())
+        flow(ordered_subqueries(query))
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<ParserError> {

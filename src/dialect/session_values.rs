@@ -1,9 +1,9 @@
 //! Values of the session that SQL writes without parentheses: `CURRENT_USER`.
 
-use datafusion::sql::sqlparser::ast::{Expr, FunctionArguments, Ident};
+use datafusion::sql::sqlparser::ast::{DataType, Expr, FunctionArguments, Ident, TimezoneInfo};
 use datafusion::sql::sqlparser::parser::ParserError;
 
-use super::expressions::call;
+use super::expressions::{call, cast};
 
 /// Words that Postgres reserves for values of the session, and their functions, the
 /// innermost last.
@@ -16,13 +16,16 @@ const SESSION_VALUES: &[(&str, &[&str])] = &[
     ("localtimestamp", &["wall_clock", "now"]),
 ];
 
-/// Makes a reserved word a call.
+/// Makes a reserved word a call; `localtime` is the time of `localtimestamp`.
 pub fn session_values(expr: &mut Expr) -> Result<(), ParserError> {
     let value = bare_word(expr).and_then(|word| {
         let mut values = SESSION_VALUES.iter();
         values.find(|(name, _)| word.value.eq_ignore_ascii_case(name))
     });
-    if let Some((_, functions)) = value {
+    if bare_word(expr).is_some_and(|word| word.value.eq_ignore_ascii_case("localtime")) {
+        let now = call("wall_clock", vec![call("now", Vec::new())]);
+        *expr = cast(now, DataType::Time(None, TimezoneInfo::None));
+    } else if let Some((_, functions)) = value {
         let calls = functions.iter().rev();
         let whole = calls.fold(Vec::new(), |arguments, name| vec![call(name, arguments)]);
         *expr = whole.into_iter().next().unwrap_or_else(|| expr.clone());

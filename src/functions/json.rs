@@ -9,6 +9,7 @@ use datafusion::common::{exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::Volatility;
 
+use super::json_document::push_char;
 use super::sql_function::{ArrayCall, FunctionSpec, as_given, returns_text};
 use super::value_text::{elements, row_texts};
 
@@ -229,17 +230,7 @@ fn iso_time(text: &str) -> String {
 fn quoted(text: &str) -> String {
     let mut out = "\"".to_string();
     for ch in text.chars() {
-        match ch {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            control if control < ' ' => push(&mut out, format_args!("\\u{:04x}", control as u32)),
-            other => out.push(other),
-        }
+        push_char(&mut out, ch);
     }
     out.push('"');
     out

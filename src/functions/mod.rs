@@ -3,11 +3,13 @@
 pub mod array_text;
 mod arrays;
 mod bytes_of_text;
+mod checked_text;
 mod exact_sum;
 mod formats;
 mod formatted_function;
 mod integer_arithmetic;
 mod json;
+mod json_document;
 mod nearest_integer;
 mod number_functions;
 mod number_text;

@@ -15,14 +15,17 @@ use super::times::interval_functions::{
 };
 use super::times::time_zone::{TIMEZONE, WALL_CLOCK};
 use super::{
-    arrays, bytes_of_text, formatted_function, integer_arithmetic, json, nearest_integer,
-    number_functions, patterns, quoting, session_functions, text,
+    arrays, bytes_of_text, checked_text, formatted_function, integer_arithmetic, json,
+    nearest_integer, number_functions, patterns, quoting, session_functions, text,
 };
 
 /// Every function of a description.
 const SPECS: &[&FunctionSpec] = &[
     &text::TEXT,
     &bytes_of_text::BYTES_OF_TEXT,
+    &checked_text::JSON_OF_TEXT,
+    &checked_text::JSONB_OF_TEXT,
+    &checked_text::UUID_OF_TEXT,
     &integer_arithmetic::INTEGER_SUM,
     &integer_arithmetic::INTEGER_DIFFERENCE,
     &integer_arithmetic::INTEGER_PRODUCT,

@@ -1,7 +1,7 @@
 //! Syntax of definitions that the engine's parser does not read, or reads otherwise.
 
 use datafusion::sql::parser::Statement as EngineStatement;
-use datafusion::sql::sqlparser::ast::{IndexType, ObjectName, Statement as Ast};
+use datafusion::sql::sqlparser::ast::{CommentObject, IndexType, ObjectName, Statement as Ast};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -58,6 +58,53 @@ fn engine_statement(
         let statement = EngineStatement::Statement(Box::new(ast));
         StatementCommand::Engine(Box::new(statement))
     }))
+}
+
+/// Kinds of objects in COMMENT ON whose text may be between dollar signs.
+const COMMENTED: &[(Keyword, CommentObject)] = &[
+    (Keyword::TABLE, CommentObject::Table),
+    (Keyword::VIEW, CommentObject::View),
+    (Keyword::COLUMN, CommentObject::Column),
+    (Keyword::SCHEMA, CommentObject::Schema),
+    (Keyword::DATABASE, CommentObject::Database),
+];
+
+/// `COMMENT ON kind name IS 'text'`, also with a text between dollar signs.
+pub(super) fn comment_on(parser: &mut Parser<'_>) -> Parsed<StatementCommand> {
+    let is_comment = |ast: &Ast| matches!(ast, Ast::Comment { .. });
+    if let Some(command) = engine_statement(parser, is_comment)? {
+        return Ok(command);
+    }
+    let read = |parser: &mut Parser<'_>| {
+        parser.expect_keywords(&[Keyword::COMMENT, Keyword::ON])?;
+        parser.parse_keyword(Keyword::MATERIALIZED);
+        let mut kinds = COMMENTED.iter();
+        let Some((_, kind)) = kinds.find(|(keyword, _)| parser.parse_keyword(*keyword)) else {
+            let found = parser.next_token();
+            return parser.expected("TABLE, VIEW or COLUMN", found);
+        };
+        let object_name = parser.parse_object_name(false)?;
+        parser.expect_keyword(Keyword::IS)?;
+        let comment = match parser.next_token().token {
+            Token::DollarQuotedString(text) => Some(text.value),
+            Token::SingleQuotedString(text) | Token::EscapedStringLiteral(text) => Some(text),
+            Token::Word(word) if word.keyword == Keyword::NULL => None,
+            _ => {
+                parser.prev_token();
+                let found = parser.next_token();
+                return parser.expected("a text or NULL", found);
+            }
+        };
+        Ok(Ast::Comment {
+            object_type: *kind,
+            object_name,
+            comment,
+            if_exists: false,
+        })
+    };
+    let ast = with_usage(read(parser), "COMMENT ON TABLE name IS 'text'")?;
+    let statement = EngineStatement::Statement(Box::new(ast));
+    Ok(StatementCommand::Engine(Box::new(statement)))
 }
 
 /// `ALTER VIEW [IF EXISTS] name RENAME TO name`.

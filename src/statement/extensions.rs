@@ -79,6 +79,10 @@ const EXTENSIONS: &[Extension] = &[
         read: |parser| ExportModel::parse(parser).map(StatementCommand::ExportModel),
     },
     Extension {
+        words: &["COMMENT", "ON"],
+        read: definition_syntax::comment_on,
+    },
+    Extension {
         words: &["ALTER", "VIEW"],
         read: definition_syntax::alter_view,
     },

@@ -45,6 +45,7 @@ const FIRST_WORDS: &[&str] = &[
     "DEALLOCATE",
     "BEGIN",
     "START",
+    "COMMENT",
     "COMMIT",
     "END",
     "ROLLBACK",

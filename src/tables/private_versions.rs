@@ -51,6 +51,14 @@ impl PrivateVersions {
         lock(&self.0).is_some()
     }
 
+    /// The version of a table.
+    pub fn version(&self, table: u64) -> Option<Arc<TableVersion>> {
+        let versions = lock(&self.0);
+        let private = versions.as_ref()?.get(&table)?;
+        Some(Arc::clone(&private.version))
+    }
+
+    #[cfg(test)]
     pub fn get(&self, table: u64) -> Option<PrivateVersion> {
         lock(&self.0).as_ref()?.get(&table).cloned()
     }

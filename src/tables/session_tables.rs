@@ -1,6 +1,5 @@
 //! Temporary tables and the transaction of one session.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use datafusion::catalog::{CatalogProviderList, SchemaProvider, TableProvider};

@@ -91,8 +91,8 @@ impl StoredTable {
 
     /// The version that a session sees.
     pub fn version(&self, versions: Option<&PrivateVersions>) -> Arc<TableVersion> {
-        let private = versions.and_then(|versions| versions.get(self.0.id));
-        private.map_or_else(|| self.0.committed(), |private| private.version)
+        let private = versions.and_then(|versions| versions.version(self.0.id));
+        private.unwrap_or_else(|| self.0.committed())
     }
 
     /// Rows with the types of the table that conform to its definition.

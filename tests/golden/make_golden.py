@@ -152,7 +152,7 @@ def folder(name, model, tokenizer, pooling, normalise=True):
         {"idx": i, "name": str(i), "path": paths[i], "type": f"sentence_transformers.models.{kind}"}
         for i, kind in enumerate(kinds)], indent=1)
     write_json(at / "1_Pooling/config.json", {
-        "word_embedding_dimension": config["hidden_size"],
+        "word_embedding_dimension": model.config.hidden_size,
         "pooling_mode_cls_token": pooling == "cls",
         "pooling_mode_mean_tokens": pooling == "mean",
         "pooling_mode_max_tokens": False,

@@ -8,6 +8,8 @@ use semql_udfs::models::{Precision, PrecisionSetting};
 use semql_udfs::{Runtime, Settings, vector};
 use serde::Deserialize;
 
+mod external_data;
+mod families;
 mod precision;
 
 /// Smallest cosine of two fp32 vectors: only the order of additions differs.

@@ -173,7 +173,13 @@ fn auto_falls_back_to_the_cpu_and_a_named_gpu_does_not() {
 /// too, and computes 16 bits through casts.
 #[test]
 fn the_graphs_for_other_devices_give_the_same_vectors() {
-    let folder = folder("tiny-bert");
+    for model in [&["tiny-bert"], super::families::FAMILIES].concat() {
+        compare_styles(model);
+    }
+}
+
+fn compare_styles(model: &str) {
+    let folder = folder(model);
     let spec = ModelSpec::read(Path::new(&folder), None).unwrap();
     let graphs = GraphCache::open(Path::new(&folder), &spec).unwrap();
     let texts: [&[u32]; 3] = [&[2, 40, 41, 42, 43, 3], &[2, 50, 3], &[2, 60, 61, 3]];
@@ -207,7 +213,10 @@ fn the_graphs_for_other_devices_give_the_same_vectors() {
             .zip(other.chunks_exact(spec.dims))
         {
             let cosine = vector::dot(a, b);
-            assert!(cosine >= least, "{style:?} half {half}: cosine {cosine}");
+            assert!(
+                cosine >= least,
+                "{model} {style:?} half {half}: cosine {cosine}"
+            );
         }
     }
 }

@@ -171,7 +171,9 @@ fn models_of_dbt_are_built() {
     done("create table dbt.seed (id integer, name text)");
     done("truncate table dbt.seed");
     done("insert into dbt.seed (id, name) values (1, 'a'), (2, NULL)");
-    done("comment on table dbt.seed is $$Rows of a file$$");
+    done(
+        "comment on table dbt.seed is $dbt_comment_literal_block$Rows of a 'file'$dbt_comment_literal_block$",
+    );
     done("grant select on dbt.seed to reader");
     assert_eq!(done("drop schema if exists dbt cascade").0, "DROP SCHEMA");
 }

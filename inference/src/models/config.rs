@@ -27,6 +27,7 @@ struct ConfigDefaults {
     pad_token_id: i64,
     max_position_embeddings: usize,
     layer_norm_eps: f32,
+    hidden_act: &'static str,
 }
 
 const DEFAULTS: &[ConfigDefaults] = &[
@@ -35,12 +36,28 @@ const DEFAULTS: &[ConfigDefaults] = &[
         pad_token_id: 1,
         max_position_embeddings: 512,
         layer_norm_eps: 1e-12,
+        hidden_act: "gelu",
     },
     ConfigDefaults {
         model_types: &["modernbert"],
         pad_token_id: 50283,
         max_position_embeddings: 8192,
         layer_norm_eps: 1e-5,
+        hidden_act: "gelu",
+    },
+    ConfigDefaults {
+        model_types: &["nomic_bert"],
+        pad_token_id: 0,
+        max_position_embeddings: 2048,
+        layer_norm_eps: 1e-12,
+        hidden_act: "silu",
+    },
+    ConfigDefaults {
+        model_types: &["gte"],
+        pad_token_id: 1,
+        max_position_embeddings: 8192,
+        layer_norm_eps: 1e-12,
+        hidden_act: "gelu",
     },
     // All others.
     ConfigDefaults {
@@ -48,6 +65,7 @@ const DEFAULTS: &[ConfigDefaults] = &[
         pad_token_id: 0,
         max_position_embeddings: 512,
         layer_norm_eps: 1e-12,
+        hidden_act: "gelu",
     },
 ];
 
@@ -95,7 +113,7 @@ impl EncoderConfig {
             hidden_size: 0,
             num_hidden_layers: 0,
             num_attention_heads: 0,
-            hidden_act: "gelu".to_string(),
+            hidden_act: defaults.hidden_act.to_string(),
             layer_norm_eps: defaults.layer_norm_eps,
             max_position_embeddings: defaults.max_position_embeddings,
             vocab_size: 0,
@@ -134,7 +152,8 @@ impl EncoderConfig {
     /// padding id.
     pub fn first_position(&self) -> usize {
         match self.model_type.as_str() {
-            "roberta" | "xlm-roberta" | "camembert" | "mpnet" => {
+            "mpnet" => 2,
+            "roberta" | "xlm-roberta" | "camembert" => {
                 usize::try_from(self.pad_token_id).map_or(1, |id| id.saturating_add(1))
             }
             _ => 0,
@@ -178,6 +197,26 @@ impl EncoderConfig {
     pub(super) fn text(&self, names: &[&'static str]) -> Result<Option<&str>, String> {
         self.get(names)
             .map(|(name, value)| value.as_str().ok_or_else(|| not_a("text", name)))
+            .transpose()
+    }
+
+    /// A member that is an object.
+    pub(super) fn object(&self, name: &'static str) -> Result<Option<&Map<String, Value>>, String> {
+        self.get(&[name])
+            .map(|(name, value)| value.as_object().ok_or_else(|| not_a("object", name)))
+            .transpose()
+    }
+
+    /// A member that is a list of texts.
+    pub(super) fn texts(&self, name: &'static str) -> Result<Option<Vec<&str>>, String> {
+        self.get(&[name])
+            .map(|(name, value)| {
+                let texts = value.as_array().into_iter().flatten().map(Value::as_str);
+                let texts: Option<Vec<&str>> = texts.collect();
+                texts
+                    .filter(|_| value.is_array())
+                    .ok_or_else(|| not_a("list of texts", name))
+            })
             .transpose()
     }
 

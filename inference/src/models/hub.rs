@@ -130,6 +130,16 @@ impl Hub {
             .then_some(folder)
     }
 
+    /// Whether `folder`, the cached folder of a revision, has `file`, or the
+    /// repository is known to lack it.
+    pub fn is_known(&self, folder: &Path, file: &str) -> bool {
+        let marker = folder.parent().and_then(Path::parent).map(|repository| {
+            let commit = folder.file_name().unwrap_or_default();
+            repository.join(".no_exist").join(commit).join(file)
+        });
+        folder.join(file).is_file() || marker.is_some_and(|marker| marker.exists())
+    }
+
     /// Downloads the missing files of `repo` at `revision` and returns their
     /// folder. Of each entry of `required`, the first file that exists is
     /// downloaded; of `optional`, all files that exist. Uses the network only for
@@ -392,6 +402,6 @@ fn write_text(path: &Path, text: &str) -> io::Result<()> {
 }
 
 #[cfg(all(test, feature = "hub"))]
-mod fake_hub;
+pub(super) mod fake_hub;
 #[cfg(all(test, feature = "hub"))]
 mod tests;

@@ -8,6 +8,7 @@ mod graph;
 mod home;
 pub mod hub;
 mod json;
+mod model_files;
 mod resolve;
 mod sentence_transformers;
 mod spec;
@@ -17,7 +18,7 @@ pub mod weights;
 pub use error::ModelError;
 pub use graph::proto;
 pub use graph::{
-    ActivationRanges, ExternalContents, ExternalFile, GraphCache, GraphStyle, Precision,
+    ActivationRanges, Export, ExternalContents, ExternalFile, GraphCache, GraphStyle, Precision,
     PrecisionSetting, QuantizationCheck, calibration_texts, check_texts, external_files,
     inline_small_tensors,
 };

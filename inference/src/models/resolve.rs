@@ -4,26 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::catalogue::{self, CATALOGUE, ModelEntry};
 use super::hub::{DownloadProgress, Hub, check_names};
+use super::model_files::{NamedFiles, REQUIRED_FILES, WEIGHTS, optional_files};
 use super::{ModelError, home};
 use crate::limits::RuntimeLimits;
 
 /// Name of the model without files, for tests of plans and SQL.
 pub const DETERMINISTIC: &str = "deterministic";
-
-/// Required files of a model on the hub, each with its alternatives in order.
-const REQUIRED_FILES: &[&[&str]] = &[
-    &["config.json"],
-    &["tokenizer.json", "vocab.txt"],
-    &["model.safetensors", "pytorch_model.bin", "onnx/model.onnx"],
-];
-
-/// Files that are downloaded if they exist.
-const OPTIONAL_FILES: &[&str] = &[
-    "modules.json",
-    "1_Pooling/config.json",
-    "sentence_bert_config.json",
-    "tokenizer_config.json",
-];
 
 /// Location of a model.
 #[derive(Clone, Debug)]
@@ -108,10 +94,17 @@ pub fn locate_within(
         return Ok(location(ModelSource::Folder(folder)));
     }
     let hub = Hub::from_env();
-    for weights in REQUIRED_FILES[2] {
-        if let Some(folder) = hub.cached(repo, revision, &["config.json", weights]) {
-            return Ok(location(ModelSource::Folder(folder)));
-        }
+    let cached = WEIGHTS
+        .iter()
+        .find_map(|weights| hub.cached(repo, revision, &["config.json", weights]));
+    if let Some(folder) = cached {
+        // Another program may have downloaded a part of the files.
+        let can_download = limits.downloads && hub.unavailable_reason().is_none();
+        return Ok(location(if can_download && !is_complete(&hub, &folder) {
+            ModelSource::Hub(repo.to_string())
+        } else {
+            ModelSource::Folder(folder)
+        }));
     }
     if !limits.downloads {
         return Err(not_downloaded(
@@ -147,16 +140,42 @@ pub fn fetch(
         ModelSource::Hub(repo) => {
             let mut hub = Hub::from_env();
             hub.max_file_bytes = max_file_bytes;
-            hub.fetch(
-                repo,
-                &location.revision,
-                REQUIRED_FILES,
-                OPTIONAL_FILES,
-                progress,
-            )
+            fetch_all(&hub, repo, &location.revision, progress)
         }
         ModelSource::Deterministic => Ok(PathBuf::new()),
     }
+}
+
+/// Downloads the files of every model, and then those that they name.
+fn fetch_all(
+    hub: &Hub,
+    repo: &str,
+    revision: &str,
+    progress: &dyn DownloadProgress,
+) -> Result<PathBuf, ModelError> {
+    let folder = hub.fetch(repo, revision, REQUIRED_FILES, &optional_files(), progress)?;
+    let named = NamedFiles::read(&folder)?;
+    if named == NamedFiles::default() {
+        return Ok(folder);
+    }
+    let required: Vec<Vec<&str>> = named
+        .required
+        .iter()
+        .map(|names| names.iter().map(String::as_str).collect())
+        .collect();
+    let required: Vec<&[&str]> = required.iter().map(Vec::as_slice).collect();
+    let optional: Vec<&str> = named.optional.iter().map(String::as_str).collect();
+    // All files are of one commit, which is the name of the folder.
+    let commit = folder.file_name().unwrap_or_default().to_string_lossy();
+    hub.fetch(repo, &commit, &required, &optional, progress)
+}
+
+/// Whether a folder of the hub's cache has all files that its files name, and it is
+/// known whether there is a `modules.json`.
+fn is_complete(hub: &Hub, folder: &Path) -> bool {
+    hub.is_known(folder, "modules.json")
+        // Reading the model reports the error.
+        && NamedFiles::read(folder).map_or(true, |named| named.are_in(folder))
 }
 
 /// The folder called `name`; `None` if there is none and `name` has no path syntax.
@@ -171,7 +190,13 @@ fn as_path(name: &str) -> Result<Option<PathBuf>, ModelError> {
     } else {
         Some(path.clone())
     };
-    match folder.filter(|folder| folder.join("config.json").is_file()) {
+    let is_model = |folder: &PathBuf| {
+        // The encoder of an older model is in a folder below, which modules.json names.
+        ["config.json", "modules.json"]
+            .iter()
+            .any(|name| folder.join(name).is_file())
+    };
+    match folder.filter(is_model) {
         Some(folder) => Ok(Some(std::path::absolute(&folder).unwrap_or(folder))),
         None if written_as_path => Err(ModelError::Missing {
             what: "a model's config.json".to_string(),
@@ -335,5 +360,57 @@ mod tests {
         // Without a network, the error is another one.
         let located = locate_within("own/absent", Some(models.path()), &open);
         assert!(!matches!(located, Err(ModelError::Forbidden(_))));
+    }
+
+    #[cfg(feature = "hub")]
+    #[test]
+    fn files_that_other_files_name_are_downloaded() {
+        use super::super::hub::fake_hub::{FakeHub, FakeResponse};
+
+        const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+        struct Silent;
+        impl DownloadProgress for Silent {
+            fn start(&self, _: &str, _: Option<u64>) {}
+            fn advance(&self, _: u64) {}
+            fn finish(&self) {}
+        }
+        let server = FakeHub::start(|request| {
+            let file = request.path.split_once(COMMIT).unwrap().1;
+            let content = match file {
+                "/modules.json" => {
+                    r#"[{"path": "", "type": "sentence_transformers.models.Transformer"},
+                        {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+                        {"path": "2_Dense", "type": "sentence_transformers.models.Dense"}]"#
+                }
+                "/model.safetensors.index.json" => {
+                    r#"{"weight_map": {"a": "model-1-of-1.safetensors"}}"#
+                }
+                "/config.json"
+                | "/vocab.txt"
+                | "/1_Pooling/config.json"
+                | "/2_Dense/config.json"
+                | "/2_Dense/pytorch_model.bin"
+                | "/model-1-of-1.safetensors" => "{}",
+                _ => {
+                    return FakeResponse::status(404).header("x-error-code", "EntryNotFound");
+                }
+            };
+            FakeResponse::file(request, content.as_bytes()).header("etag", "\"a git hash\"")
+        });
+        let cache = tempfile::tempdir().unwrap();
+        let hub = Hub::new(&server.url, None, cache.path(), false);
+        let folder = fetch_all(&hub, "own/model", COMMIT, &Silent).unwrap();
+        for file in ["2_Dense/pytorch_model.bin", "model-1-of-1.safetensors"] {
+            assert!(folder.join(file).is_file(), "{file}");
+        }
+        assert!(is_complete(&hub, &folder));
+        // All that exists and all that does not is known now.
+        let requests = server.paths().len();
+        fetch_all(&hub, "own/model", COMMIT, &Silent).unwrap();
+        assert_eq!(server.paths().len(), requests);
+        fs::remove_file(folder.join("2_Dense/config.json")).unwrap();
+        assert!(!is_complete(&hub, &folder));
+        fs::remove_file(folder.join("modules.json")).unwrap();
+        assert!(!is_complete(&hub, &folder));
     }
 }

@@ -250,4 +250,43 @@ mod tests {
             assert!(matches!(error, ModelError::Missing { .. }), "{error}");
         }
     }
+
+    #[test]
+    fn damaged_files_are_errors_or_harmless() {
+        use crate::mutations;
+        use crate::random::Random;
+
+        let files = [
+            modules(&[START[0], START[1], ("2_Dense", "Dense")]),
+            (
+                "1_Pooling/config.json",
+                json!({"word_embedding_dimension": 8, "pooling_mode_max_tokens": true}),
+            ),
+            (
+                "2_Dense/config.json",
+                json!({"in_features": 8, "out_features": 5, "use_residual": false}),
+            ),
+            (
+                "config_sentence_transformers.json",
+                json!({"prompts": {"q": "x: "}, "default_prompt_name": "q", "truncate_dim": 3}),
+            ),
+            ("sentence_bert_config.json", json!({"max_seq_length": 16})),
+            ("tokenizer_config.json", json!({"model_max_length": 32})),
+        ];
+        let folder = folder(&files);
+        assert_eq!(ModelSpec::read(folder.path(), None).unwrap().dims, 3);
+        let mut random = Random::new(7);
+        for case in 0..mutations::cases(300) {
+            let (name, value) = &files[case % files.len()];
+            let path = folder.path().join(name);
+            let mut bytes = value.to_string().into_bytes();
+            mutations::mutate(&mut bytes, &mut random);
+            fs::write(&path, &bytes).unwrap();
+            match ModelSpec::read(folder.path(), None) {
+                Ok(spec) => assert!(spec.dims > 0 && spec.max_tokens > 0, "{spec:?}"),
+                Err(error) => assert!(!error.to_string().is_empty()),
+            }
+            fs::write(&path, value.to_string()).unwrap();
+        }
+    }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use datafusion::catalog::{SchemaProvider, TableProvider};
-use datafusion::common::TableReference;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::TableType;
 use datafusion::sql::sqlparser::ast::ObjectName;
@@ -140,14 +139,5 @@ impl ObjectPath {
                 self.shown
             ),
         )
-    }
-
-    pub fn reference(&self) -> TableReference {
-        let TableName {
-            catalog,
-            schema,
-            table,
-        } = &self.name;
-        TableReference::full(catalog.as_str(), schema.as_str(), table.as_str())
     }
 }

@@ -16,6 +16,7 @@ use datafusion::sql::parser::Statement as EngineStatement;
 use super::inference::{infer, with_types};
 use super::table_functions::{self, PlanningParameters};
 use crate::error::{ErrorKind, Result, ShellError};
+use crate::functions::array_text;
 use crate::session::Session;
 use crate::statement::parsed::Statement;
 use crate::statement::{plan_tables, query};
@@ -229,17 +230,41 @@ impl StatementParameter {
         if !self.is_cast || value.data_type() == self.data_type {
             return Ok(value);
         }
-        let options = CastOptions {
-            safe: false,
-            ..CastOptions::default()
+        let cast = match (value.try_as_str().flatten(), &self.data_type) {
+            (Some(text), DataType::List(element)) => array_of(text, element.data_type()),
+            _ => cast_exactly(&value, &self.data_type),
         };
-        let cast = value.cast_to_with_options(&self.data_type, &options);
         cast.map_err(|error| ShellError {
             kind: ErrorKind::InvalidValue,
-            message: format!("parameter ${number}: {}", ShellError::from(error).message),
+            message: format!("parameter ${number}: {}", error.message),
             ..ShellError::query("")
         })
     }
+}
+
+fn cast_exactly(value: &ScalarValue, data_type: &DataType) -> Result<ScalarValue> {
+    let options = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    Ok(value.cast_to_with_options(data_type, &options)?)
+}
+
+/// The array of one dimension that a literal states.
+fn array_of(text: &str, element: &DataType) -> Result<ScalarValue> {
+    let array = array_text::parse(text).map_err(ShellError::query)?;
+    if array.dimensions() > 1 {
+        return Err(ShellError::query(
+            "arrays of more than one dimension are not supported",
+        ));
+    }
+    let elements = array.elements().into_iter().map(|item| match item {
+        Some(item) => cast_exactly(&ScalarValue::from(item), element),
+        None => Ok(ScalarValue::try_new_null(element)?),
+    });
+    let elements = elements.collect::<Result<Vec<_>>>()?;
+    let list = ScalarValue::new_list_nullable(&elements, element);
+    Ok(ScalarValue::List(list))
 }
 
 #[cfg(test)]

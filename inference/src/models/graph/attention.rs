@@ -1,14 +1,13 @@
 //! Self-attention in the operators of each graph style.
 
-use super::bert::BertBuilder;
+use super::architecture::{Dense, Layer};
 use super::build_options::GraphStyle;
-use super::linear::DenseLayer;
+use super::encoder::EncoderBuilder;
+use super::position_bias::MASKED_SCORE;
 use super::proto::{AttributeProto, INT32};
 use crate::models::ModelError;
 
-const PROJECTIONS: &[&str] = &["query", "key", "value"];
-
-impl BertBuilder<'_> {
+impl EncoderBuilder<'_> {
     /// Padding input of the attention: the number of tokens of each text, or a
     /// term that is added to the scores.
     pub fn attention_padding(&mut self) -> String {
@@ -25,86 +24,116 @@ impl BertBuilder<'_> {
                 let mask = self.mask.clone();
                 let wide = self.graph.op("Unsqueeze", &[&mask, &axes], &[]);
                 let one = self.graph.floats("one", &[], &[1.0]);
-                // Finite in 16 bits, and exp(-30000) is 0.
-                let large = self.graph.floats("far", &[], &[30000.0]);
+                let large = self.graph.floats("far", &[], &[-MASKED_SCORE]);
                 let shifted = self.graph.op("Sub", &[&wide, &one], &[]);
                 self.graph.op("Mul", &[&shifted, &large], &[])
             }
         }
     }
 
-    /// The attention of layer `layer` over `x` `[batch, tokens, hidden]`, without
+    /// The attention of layer `number` over `x` `[batch, tokens, hidden]`, without
     /// the dense layer after it.
-    pub fn attention(&mut self, x: &str, layer: usize) -> Result<String, ModelError> {
-        match self.options.style {
-            GraphStyle::Cpu => self.attention_cpu(x, layer),
-            GraphStyle::Cuda => self.attention_cuda(x, layer),
-            GraphStyle::Plain => self.attention_plain(x, layer),
+    pub fn attention(
+        &mut self,
+        x: &str,
+        number: usize,
+        layer: &Layer,
+    ) -> Result<String, ModelError> {
+        let bias = self.position_bias(layer)?;
+        if self.options.style == GraphStyle::Cuda && layer.rotary_base.is_none() {
+            return self.packed_attention(x, number, &layer.attention, bias.as_deref());
         }
-    }
-
-    fn projections(&mut self, x: &str, layer: usize) -> Result<Vec<String>, ModelError> {
         let hidden = self.spec.config.hidden_size;
-        let layers: Vec<DenseLayer> = PROJECTIONS
-            .iter()
-            .map(|name| DenseLayer {
-                name: projection(layer, name),
-                outputs: hidden,
-            })
-            .collect();
-        self.linear_layers(x, &format!("{layer}.input"), &layers, hidden)
+        let input = format!("{number}.input");
+        let mut qkv = self.linear_layers(x, &input, &layer.attention, hidden, hidden)?;
+        if let Some(base) = layer.rotary_base {
+            for x in &mut qkv[..2] {
+                *x = self.rotate(x, base);
+            }
+        }
+        Ok(match self.options.style {
+            GraphStyle::Cpu => self.attention_cpu(&qkv, bias.as_deref()),
+            GraphStyle::Cuda => self.attention_cuda(&qkv, bias.as_deref()),
+            GraphStyle::Plain => self.attention_plain(&qkv, bias.as_deref()),
+        })
     }
 
     /// The standard operator. On the CPU it takes lengths without expanding them
     /// to a mask, and is 25 % faster than the older fused operators.
-    fn attention_cpu(&mut self, x: &str, layer: usize) -> Result<String, ModelError> {
+    fn attention_cpu(&mut self, qkv: &[String], bias: Option<&str>) -> String {
         let heads = self.spec.config.num_attention_heads as i64;
-        let qkv = self.projections(x, layer)?;
         let lengths = self.attention_mask.clone();
-        Ok(self.graph.op(
+        let bias = bias.unwrap_or_default();
+        self.graph.op(
             "Attention",
-            &[&qkv[0], &qkv[1], &qkv[2], "", "", "", &lengths],
+            &[&qkv[0], &qkv[1], &qkv[2], bias, "", "", &lengths],
             &[
                 AttributeProto::int("q_num_heads", heads),
                 AttributeProto::int("kv_num_heads", heads),
             ],
-        ))
+        )
+    }
+
+    /// ONNX Runtime's fused operator over projected inputs.
+    fn attention_cuda(&mut self, qkv: &[String], bias: Option<&str>) -> String {
+        let heads = self.spec.config.num_attention_heads as i64;
+        let lengths = self.attention_mask.clone();
+        let inputs = [
+            &qkv[0],
+            &qkv[1],
+            &qkv[2],
+            "",
+            &lengths,
+            bias.unwrap_or_default(),
+        ];
+        let used = if bias.is_some() { 6 } else { 5 };
+        self.graph.fused(
+            "MultiHeadAttention",
+            &inputs[..used],
+            &[AttributeProto::int("num_heads", heads)],
+        )
     }
 
     /// ONNX Runtime's fused operator, which includes the projections.
-    fn attention_cuda(&mut self, x: &str, layer: usize) -> Result<String, ModelError> {
+    fn packed_attention(
+        &mut self,
+        x: &str,
+        number: usize,
+        layers: &[Dense; 3],
+        bias: Option<&str>,
+    ) -> Result<String, ModelError> {
         let config = &self.spec.config;
         let (hidden, heads) = (config.hidden_size, config.num_attention_heads);
         let mut matrix = vec![0f32; hidden * 3 * hidden];
-        let mut bias = Vec::with_capacity(3 * hidden);
-        for (part, name) in PROJECTIONS.iter().enumerate() {
-            let name = projection(layer, name);
-            let weight = self.matrix(&name, hidden, hidden)?;
+        let mut biases = Vec::with_capacity(3 * hidden);
+        for (part, layer) in layers.iter().enumerate() {
+            let weight = self.matrix(layer, hidden, hidden)?;
             for (row, values) in weight.chunks_exact(hidden).enumerate() {
                 let start = row * 3 * hidden + part * hidden;
                 matrix[start..start + hidden].copy_from_slice(values);
             }
-            bias.extend(self.tensor(&format!("{name}.bias"), &[hidden])?.data);
+            biases.extend(self.bias_values(layer, hidden)?);
         }
-        let name = format!("{layer}.qkv");
+        let name = format!("{number}.qkv");
         let matrix = self.graph.weights(&name, &[hidden, 3 * hidden], &matrix);
-        let bias = self
+        let biases = self
             .graph
-            .weights(&format!("{name}.bias"), &[3 * hidden], &bias);
+            .weights(&format!("{name}.bias"), &[3 * hidden], &biases);
         let lengths = self.attention_mask.clone();
+        let inputs = [x, &matrix, &biases, &lengths, "", bias.unwrap_or_default()];
+        let used = if bias.is_some() { 6 } else { 4 };
         Ok(self.graph.fused(
             "Attention",
-            &[x, &matrix, &bias, &lengths],
+            &inputs[..used],
             &[AttributeProto::int("num_heads", heads as i64)],
         ))
     }
 
     /// Standard operators that every graph compiler supports.
-    fn attention_plain(&mut self, x: &str, layer: usize) -> Result<String, ModelError> {
+    fn attention_plain(&mut self, qkv: &[String], bias: Option<&str>) -> String {
         let config = &self.spec.config;
         let (hidden, heads) = (config.hidden_size, config.num_attention_heads);
         let size = (hidden / heads) as i64;
-        let qkv = self.projections(x, layer)?;
         let split = self.graph.ints(&[0, 0, heads as i64, size]);
         let merge = self.graph.ints(&[0, 0, hidden as i64]);
         let mut parts = Vec::with_capacity(3);
@@ -116,18 +145,16 @@ impl BertBuilder<'_> {
         let scale = self
             .graph
             .floats("scale", &[], &[(size as f32).sqrt().recip()]);
-        let scores = self.graph.op("Mul", &[&scores, &scale], &[]);
+        let mut scores = self.graph.op("Mul", &[&scores, &scale], &[]);
         let mask = self.attention_mask.clone();
-        let scores = self.graph.op("Add", &[&scores, &mask], &[]);
+        for added in bias.into_iter().chain([mask.as_str()]) {
+            scores = self.graph.op("Add", &[&scores, added], &[]);
+        }
         let shares = self
             .graph
             .op("Softmax", &[&scores], &[AttributeProto::int("axis", -1)]);
         let heads = self.graph.op("MatMul", &[&shares, &parts[2]], &[]);
         let tokens = self.transpose(&heads, [0, 2, 1, 3]);
-        Ok(self.graph.op("Reshape", &[&tokens, &merge], &[]))
+        self.graph.op("Reshape", &[&tokens, &merge], &[])
     }
-}
-
-fn projection(layer: usize, part: &str) -> String {
-    format!("encoder.layer.{layer}.attention.self.{part}")
 }

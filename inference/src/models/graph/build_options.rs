@@ -2,9 +2,9 @@
 
 use super::int8::ActivationRanges;
 
-/// Version of the graphs that [`build`](super::bert::build) makes. Raise it with
+/// Version of the graphs that [`build`](super::encoder::build) makes. Raise it with
 /// every change to them, so that cached graphs of older versions are not used.
-pub(super) const BUILDER_VERSION: u32 = 3;
+pub(super) const BUILDER_VERSION: u32 = 4;
 
 /// Set of operators that a graph consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

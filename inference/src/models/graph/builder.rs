@@ -89,6 +89,13 @@ impl GraphBuilder {
         })
     }
 
+    /// Adds one integer without axes.
+    pub fn integer(&mut self, value: i64) -> String {
+        self.tensor(&format!("int{value}"), &[], INT64, || {
+            value.to_le_bytes().to_vec()
+        })
+    }
+
     fn tensor(
         &mut self,
         name: &str,
@@ -102,6 +109,7 @@ impl GraphBuilder {
                 data_type,
                 name: name.to_string(),
                 raw_data: bytes(),
+                ..TensorProto::default()
             });
         }
         name.to_string()

@@ -109,13 +109,15 @@ pub struct ExternalFile {
     pub path: PathBuf,
 }
 
-/// The files of weights that `graph` names, which are below its folder or links
-/// there.
+/// The names of the files of weights of `graph`, each with the end of the values
+/// that are read from it.
 ///
 /// # Errors
 /// [`ModelError::Corrupt`] for a damaged graph or a name that leads out of the
-/// folder, [`ModelError::Missing`] for a missing file.
-pub fn external_files(graph: &Path) -> Result<Vec<ExternalFile>, ModelError> {
+/// folder.
+pub(in crate::models) fn external_locations(
+    graph: &Path,
+) -> Result<BTreeMap<String, u64>, ModelError> {
     let file = File::open(graph).map_err(|e| ModelError::io(graph, e))?;
     // SAFETY: the map is only read, and semql replaces model files by renaming.
     let map = unsafe { Mmap::map(&file) }.map_err(|e| ModelError::io(graph, e))?;
@@ -126,6 +128,16 @@ pub fn external_files(graph: &Path) -> Result<Vec<ExternalFile>, ModelError> {
     if let Some(graph) = &model.graph {
         list(graph, &mut ends).map_err(corrupt)?;
     }
+    Ok(ends)
+}
+
+/// The files of weights that `graph` names, which are below its folder or links
+/// there.
+///
+/// # Errors
+/// Those of [`external_locations`], and [`ModelError::Missing`] for a missing file.
+pub fn external_files(graph: &Path) -> Result<Vec<ExternalFile>, ModelError> {
+    let ends = external_locations(graph)?;
     let folder = graph.parent().unwrap_or(Path::new("."));
     ends.into_iter()
         .map(|(location, end)| {

@@ -5,18 +5,18 @@ use std::time::UNIX_EPOCH;
 
 use sha2::{Digest, Sha256};
 
-use super::bert;
+use super::architecture::Architecture;
 use super::build_options::{Arithmetic, BUILDER_VERSION, BuildOptions, GraphStyle, Int8Parameters};
+use super::encoder;
+use super::exports::{Export, find_export};
 use super::external_data::external_files;
+use super::families::architecture;
 use super::head::HeadWeights;
 use super::int8::{ActivationRanges, max_int8_weight};
 use super::{Precision, QuantizationCheck};
 use crate::atomic_file::write_atomically;
 use crate::models::weights::Weights;
 use crate::models::{ModelError, ModelSpec, home};
-
-/// File names of published ONNX exports.
-const EXPORT_FILES: &[&str] = &["model.onnx", "onnx/model.onnx"];
 
 /// Graphs of one model, built when first needed.
 pub struct GraphCache {
@@ -28,9 +28,9 @@ pub struct GraphCache {
 
 enum GraphSource {
     /// The ONNX export of the publisher.
-    Published(PathBuf),
+    Published(Export),
     /// The checkpoint that graphs are built from.
-    Weights(Box<Weights>),
+    Weights(Box<Weights>, Architecture),
 }
 
 impl GraphCache {
@@ -43,20 +43,19 @@ impl GraphCache {
     /// Missing or damaged weights, or an unsupported architecture.
     pub fn open(folder: &Path, spec: &ModelSpec) -> Result<Self, ModelError> {
         let encoder = folder.join(&spec.encoder);
-        let exported = EXPORT_FILES
-            .iter()
-            .flat_map(|name| [encoder.join(name), folder.join(name)])
-            .find(|path| path.is_file());
-        let source = match (Weights::open(&encoder), exported) {
-            (Err(ModelError::Missing { .. }), Some(exported)) => GraphSource::Published(exported),
-            (Err(error), _) => return Err(error),
-            (Ok(weights), exported) => {
-                match (bert::check_support(&encoder, &spec.config), exported) {
-                    (Ok(()), _) => GraphSource::Weights(Box::new(weights)),
-                    (Err(_), Some(exported)) => GraphSource::Published(exported),
-                    (Err(unsupported), None) => return Err(unsupported),
-                }
+        let export = || find_export(&[&encoder, folder]);
+        let source = match Weights::open(&encoder) {
+            Ok(weights) => match architecture(&encoder, &spec.config, &weights) {
+                Ok(parts) => GraphSource::Weights(Box::new(weights), parts),
+                Err(unsupported) => match export() {
+                    Ok(Some(export)) => GraphSource::Published(export),
+                    _ => return Err(unsupported),
+                },
+            },
+            Err(missing @ ModelError::Missing { .. }) => {
+                GraphSource::Published(export()?.ok_or(missing)?)
             }
+            Err(error) => return Err(error),
         };
         Ok(Self {
             spec: spec.clone(),
@@ -77,15 +76,15 @@ impl GraphCache {
     pub fn head(&self) -> Result<Option<Vec<u8>>, ModelError> {
         match &self.source {
             GraphSource::Published(_) => self.head.build(&self.spec).map(Some),
-            GraphSource::Weights(_) => Ok(None),
+            GraphSource::Weights(..) => Ok(None),
         }
     }
 
     /// The published export, if that is what runs.
-    pub fn published(&self) -> Option<&Path> {
+    pub fn published(&self) -> Option<&Export> {
         match &self.source {
-            GraphSource::Published(path) => Some(path),
-            GraphSource::Weights(_) => None,
+            GraphSource::Published(export) => Some(export),
+            GraphSource::Weights(..) => None,
         }
     }
 
@@ -103,8 +102,8 @@ impl GraphCache {
     /// The files that vectors depend on, besides the configuration.
     fn files(&self) -> Result<Vec<PathBuf>, ModelError> {
         let mut files: Vec<PathBuf> = match &self.source {
-            GraphSource::Weights(weights) => weights.files().map(Path::to_path_buf).collect(),
-            GraphSource::Published(path) => {
+            GraphSource::Weights(weights, _) => weights.files().map(Path::to_path_buf).collect(),
+            GraphSource::Published(Export { path, .. }) => {
                 let external = external_files(path)?.into_iter().map(|file| file.path);
                 std::iter::once(path.clone()).chain(external).collect()
             }
@@ -192,10 +191,12 @@ impl GraphCache {
 
     fn build(&self, options: &BuildOptions) -> Result<Vec<u8>, ModelError> {
         match &self.source {
-            GraphSource::Weights(weights) => bert::build(weights, &self.head, &self.spec, options),
-            GraphSource::Published(path) => Err(ModelError::Unsupported {
+            GraphSource::Weights(weights, parts) => {
+                encoder::build(parts, weights, &self.head, &self.spec, options)
+            }
+            GraphSource::Published(export) => Err(ModelError::Unsupported {
                 what: "another precision of a published graph".to_string(),
-                path: path.clone(),
+                path: export.path.clone(),
                 hint: "put model.safetensors of the model into its folder".to_string(),
             }),
         }
@@ -205,8 +206,8 @@ impl GraphCache {
     /// times of the weights, and of all else that the graph depends on.
     fn path(&self, style: GraphStyle, precision: Precision) -> Result<PathBuf, ModelError> {
         let weights = match &self.source {
-            GraphSource::Weights(weights) => weights.path(),
-            GraphSource::Published(path) => return Ok(path.clone()),
+            GraphSource::Weights(weights, _) => weights.path(),
+            GraphSource::Published(export) => return Ok(export.path.clone()),
         };
         let real = weights
             .canonicalize()

@@ -1,7 +1,8 @@
 //! Dense layers, `x * W + b`, in the arithmetic of the graph.
 
-use super::bert::BertBuilder;
+use super::architecture::Dense;
 use super::build_options::{Arithmetic, GraphStyle};
+use super::encoder::EncoderBuilder;
 use super::int8::{ActivationQuantization, QuantizedWeights};
 use super::proto::AttributeProto;
 use super::transpose::transposed;
@@ -15,27 +16,19 @@ struct QuantizedActivation {
     quantization: ActivationQuantization,
 }
 
-/// One of several dense layers over the same activations.
-pub struct DenseLayer {
-    /// Name of the weights in the checkpoint, without `.weight`.
-    pub name: String,
-    pub outputs: usize,
-}
-
-impl BertBuilder<'_> {
-    /// `x * W + b` of the dense layer `name`; `activation` is the name of `x` in
+impl EncoderBuilder<'_> {
+    /// `x * W + b` of the dense layer `layer`; `activation` is the name of `x` in
     /// the calibration.
     pub fn linear(
         &mut self,
         x: &str,
         activation: &str,
-        name: &str,
+        layer: &Dense,
         inputs: usize,
         outputs: usize,
     ) -> Result<String, ModelError> {
-        let name = name.to_string();
-        let mut results =
-            self.linear_layers(x, activation, &[DenseLayer { name, outputs }], inputs)?;
+        let layers = std::slice::from_ref(layer);
+        let mut results = self.linear_layers(x, activation, layers, inputs, outputs)?;
         Ok(results.pop().unwrap_or_default())
     }
 
@@ -44,21 +37,25 @@ impl BertBuilder<'_> {
         &mut self,
         x: &str,
         activation: &str,
-        layers: &[DenseLayer],
+        layers: &[Dense],
         inputs: usize,
+        outputs: usize,
     ) -> Result<Vec<String>, ModelError> {
         self.record_ranges(x, activation);
         let quantized = match self.options.arithmetic {
-            Arithmetic::Int8(_) => Some(self.quantize(x, activation, layers, inputs)?),
+            Arithmetic::Int8(_) => Some(self.quantize(x, activation, layers, inputs, outputs)?),
             _ => None,
         };
         layers
             .iter()
             .map(|layer| match &quantized {
-                Some(quantized) => self.int8_matmul(quantized, layer, inputs),
+                Some(quantized) => self.int8_matmul(quantized, layer, inputs, outputs),
                 None => {
-                    let product = self.matmul(x, &layer.name, inputs, layer.outputs)?;
-                    let bias = self.vector(&format!("{}.bias", layer.name), layer.outputs)?;
+                    let product = self.matmul(x, layer, inputs, outputs)?;
+                    if !layer.bias {
+                        return Ok(product);
+                    }
+                    let bias = self.bias(layer, outputs)?;
                     Ok(self.graph.op("Add", &[&product, &bias], &[]))
                 }
             })
@@ -69,33 +66,68 @@ impl BertBuilder<'_> {
     pub fn matmul(
         &mut self,
         x: &str,
-        name: &str,
+        layer: &Dense,
         inputs: usize,
         outputs: usize,
     ) -> Result<String, ModelError> {
-        let matrix = self.matrix(name, inputs, outputs)?;
-        let matrix = self.graph.weights(name, &[inputs, outputs], &matrix);
+        let matrix = self.matrix(layer, inputs, outputs)?;
+        let matrix = self
+            .graph
+            .weights(&layer.graph_name(), &[inputs, outputs], &matrix);
         Ok(self.graph.op("MatMul", &[x, &matrix], &[]))
     }
 
-    /// The weights of `name` as `[inputs, outputs]`; PyTorch stores them
+    /// The weights of `layer` as `[inputs, outputs]`; PyTorch stores them
     /// transposed.
     pub fn matrix(
         &self,
-        name: &str,
+        layer: &Dense,
         inputs: usize,
         outputs: usize,
     ) -> Result<Vec<f32>, ModelError> {
-        let weight = self.tensor(&format!("{name}.weight"), &[outputs, inputs])?;
-        Ok(transposed(&weight.data, outputs, inputs))
+        let (part, parts) = layer.part;
+        let rows = outputs.saturating_mul(parts);
+        let weight = self.tensor(&format!("{}.weight", layer.name), &[rows, inputs])?;
+        let size = outputs * inputs;
+        let own = &weight.data[part * size..(part + 1) * size];
+        Ok(transposed(own, outputs, inputs))
+    }
+
+    /// Values of the bias of `layer`; zeros where it has none.
+    pub fn bias_values(&self, layer: &Dense, outputs: usize) -> Result<Vec<f32>, ModelError> {
+        if !layer.bias {
+            return Ok(vec![0.0; outputs]);
+        }
+        let (part, parts) = layer.part;
+        let len = outputs.saturating_mul(parts);
+        let bias = self.tensor(&format!("{}.bias", layer.name), &[len])?.data;
+        Ok(bias[part * outputs..(part + 1) * outputs].to_vec())
+    }
+
+    /// The bias of `layer`.
+    pub fn bias(&mut self, layer: &Dense, outputs: usize) -> Result<String, ModelError> {
+        let values = self.bias_values(layer, outputs)?;
+        let name = format!("{}.bias", layer.graph_name());
+        Ok(self.graph.weights(&name, &[outputs], &values))
+    }
+
+    /// Outputs of `layer`, by the shape of its weights.
+    pub fn outputs(&self, layer: &Dense) -> Result<usize, ModelError> {
+        let name = format!("{}.weight", layer.name);
+        match self.weights.shape(&name) {
+            Some([rows, _]) => Ok(rows / layer.part.1),
+            // Reading it fails with the reason.
+            _ => self.tensor(&name, &[0, 0]).map(|_| 0),
+        }
     }
 
     fn quantize(
         &mut self,
         x: &str,
         activation: &str,
-        layers: &[DenseLayer],
+        layers: &[Dense],
         inputs: usize,
+        outputs: usize,
     ) -> Result<QuantizedActivation, ModelError> {
         let Arithmetic::Int8(parameters) = &self.options.arithmetic else {
             return Err(self.missing_ranges(activation));
@@ -109,7 +141,8 @@ impl BertBuilder<'_> {
         let quantization = if activation.ends_with("attended") {
             ActivationQuantization::new(ranges, None)
         } else {
-            ActivationQuantization::new(ranges, Some(&self.concatenated_weights(layers, inputs)?))
+            let weights = self.concatenated_weights(layers, inputs, outputs)?;
+            ActivationQuantization::new(ranges, Some(&weights))
         };
         let divided = match &quantization.channels {
             Some(channels) => {
@@ -143,18 +176,18 @@ impl BertBuilder<'_> {
     /// The weights of all layers in one matrix, `[inputs, sum of outputs]`.
     fn concatenated_weights(
         &self,
-        layers: &[DenseLayer],
+        layers: &[Dense],
         inputs: usize,
+        outputs: usize,
     ) -> Result<Vec<f32>, ModelError> {
         let matrices = layers
             .iter()
-            .map(|layer| self.matrix(&layer.name, inputs, layer.outputs))
+            .map(|layer| self.matrix(layer, inputs, outputs))
             .collect::<Result<Vec<_>, _>>()?;
         let row = |i: usize| {
             matrices
                 .iter()
-                .zip(layers)
-                .flat_map(move |(m, layer)| &m[i * layer.outputs..(i + 1) * layer.outputs])
+                .flat_map(move |m| &m[i * outputs..(i + 1) * outputs])
                 .copied()
         };
         Ok((0..inputs).flat_map(row).collect())
@@ -163,26 +196,27 @@ impl BertBuilder<'_> {
     fn int8_matmul(
         &mut self,
         x: &QuantizedActivation,
-        layer: &DenseLayer,
+        layer: &Dense,
         inputs: usize,
+        outputs: usize,
     ) -> Result<String, ModelError> {
+        let name = layer.graph_name();
         let Arithmetic::Int8(parameters) = &self.options.arithmetic else {
-            return Err(self.missing_ranges(&layer.name));
+            return Err(self.missing_ranges(&name));
         };
-        let (name, outputs) = (layer.name.as_str(), layer.outputs);
-        let mut matrix = self.matrix(name, inputs, outputs)?;
+        let mut matrix = self.matrix(layer, inputs, outputs)?;
         x.quantization.scale_weights(&mut matrix);
         let weights = QuantizedWeights::new(&matrix, outputs, parameters.max_weight);
         let values = self
             .graph
-            .signed_bytes(name, &[inputs, outputs], &weights.values);
+            .signed_bytes(&name, &[inputs, outputs], &weights.values);
         let scales = self
             .graph
             .floats(&format!("{name}.scales"), &[outputs], &weights.scales);
         let zeros =
             self.graph
                 .signed_bytes(&format!("{name}.zeros"), &[outputs], &vec![0; outputs]);
-        let bias = self.vector(&format!("{name}.bias"), outputs)?;
+        let bias = self.bias(layer, outputs)?;
         Ok(self.graph.fused(
             "MatMulIntegerToFloat",
             &[

@@ -2,22 +2,29 @@
 //! weights and caches.
 
 mod activation;
+mod architecture;
 mod attention;
-mod bert;
 mod build_options;
 mod builder;
+mod encoder;
+mod exports;
 mod external_data;
+mod families;
 mod graph_cache;
 mod head;
 mod inline;
 mod int8;
 mod linear;
+mod position_bias;
 mod precision;
 pub mod proto;
 mod quantization_check;
+mod shared_positions;
 mod transpose;
 
 pub use build_options::GraphStyle;
+pub use exports::Export;
+pub(super) use external_data::external_locations;
 pub use external_data::{ExternalFile, external_files};
 pub use graph_cache::GraphCache;
 pub use inline::{ExternalContents, inline_small_tensors};

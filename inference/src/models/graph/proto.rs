@@ -19,6 +19,13 @@ pub struct ModelProto {
     pub metadata: Vec<StringStringEntryProto>,
 }
 
+impl ModelProto {
+    /// The ONNX file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.encode_to_vec()
+    }
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub struct StringStringEntryProto {
     #[prost(string, tag = "1")]
@@ -138,6 +145,12 @@ pub struct TensorProto {
     /// Little-endian values in row-major order.
     #[prost(bytes = "vec", tag = "9")]
     pub raw_data: Vec<u8>,
+    /// File, offset and length of values outside of the graph.
+    #[prost(message, repeated, tag = "13")]
+    pub external_data: Vec<StringStringEntryProto>,
+    /// 1 for values outside of the graph.
+    #[prost(int32, tag = "14")]
+    pub data_location: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]

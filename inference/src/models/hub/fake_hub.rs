@@ -5,25 +5,25 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct RecordedRequest {
-    pub(super) path: String,
-    pub(super) token: Option<String>,
+pub(in crate::models) struct RecordedRequest {
+    pub(in crate::models) path: String,
+    pub(in crate::models) token: Option<String>,
     /// First byte of the requested range.
-    pub(super) from: Option<usize>,
+    pub(in crate::models) from: Option<usize>,
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct FakeResponse {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Vec<u8>,
+pub(in crate::models) struct FakeResponse {
+    pub(in crate::models) status: u16,
+    pub(in crate::models) headers: Vec<(&'static str, String)>,
+    pub(in crate::models) body: Vec<u8>,
     /// Send only this many bytes of the body.
-    pub(super) cut: Option<usize>,
+    pub(in crate::models) cut: Option<usize>,
 }
 
 impl FakeResponse {
     /// The whole file, or the requested rest of it.
-    pub(super) fn file(request: &RecordedRequest, content: &[u8]) -> FakeResponse {
+    pub(in crate::models) fn file(request: &RecordedRequest, content: &[u8]) -> FakeResponse {
         let from = request.from.unwrap_or(0);
         let response = FakeResponse {
             status: 200,
@@ -45,19 +45,23 @@ impl FakeResponse {
         .header("content-range", range)
     }
 
-    pub(super) fn status(status: u16) -> FakeResponse {
+    pub(in crate::models) fn status(status: u16) -> FakeResponse {
         FakeResponse {
             status,
             ..FakeResponse::default()
         }
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> FakeResponse {
+    pub(in crate::models) fn header(
+        mut self,
+        name: &'static str,
+        value: impl Into<String>,
+    ) -> FakeResponse {
         self.headers.push((name, value.into()));
         self
     }
 
-    pub(super) fn cut(self, bytes: usize) -> FakeResponse {
+    pub(in crate::models) fn cut(self, bytes: usize) -> FakeResponse {
         FakeResponse {
             cut: Some(bytes),
             ..self
@@ -65,13 +69,13 @@ impl FakeResponse {
     }
 }
 
-pub(super) struct FakeHub {
-    pub(super) url: String,
+pub(in crate::models) struct FakeHub {
+    pub(in crate::models) url: String,
     requests: Arc<Mutex<Vec<RecordedRequest>>>,
 }
 
 impl FakeHub {
-    pub(super) fn start(
+    pub(in crate::models) fn start(
         answer: impl Fn(&RecordedRequest) -> FakeResponse + Send + Sync + 'static,
     ) -> FakeHub {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -88,11 +92,11 @@ impl FakeHub {
         FakeHub { url, requests }
     }
 
-    pub(super) fn requests(&self) -> Vec<RecordedRequest> {
+    pub(in crate::models) fn requests(&self) -> Vec<RecordedRequest> {
         self.requests.lock().unwrap().clone()
     }
 
-    pub(super) fn paths(&self) -> Vec<String> {
+    pub(in crate::models) fn paths(&self) -> Vec<String> {
         self.requests()
             .into_iter()
             .map(|request| request.path)

@@ -11,4 +11,5 @@ pub use head::{DenseModule, HeadModule};
 pub use modules::{ModuleKind, read_modules};
 pub use pooling::{Pooling, PoolingConfig, PoolingMode};
 pub use prompts::SentenceSettings;
+pub(in crate::models) use text::TRANSFORMER_CONFIGS;
 pub use text::{TextSettings, TruncationSide};

@@ -10,7 +10,7 @@ mod pickle;
 mod pytorch;
 mod safetensors;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -210,27 +210,11 @@ impl Weights {
     }
 
     fn add_shards(&mut self, index: &Path) -> Result<(), ModelError> {
-        #[derive(Deserialize)]
-        struct Index {
-            weight_map: BTreeMap<String, String>,
-        }
-        let text = read_index(index)?;
-        let Index { weight_map } =
-            serde_json::from_str(&text).map_err(|e| ModelError::corrupt(index, e.to_string()))?;
         let folder = index.parent().unwrap_or(Path::new(""));
         let mut shards: HashMap<&str, (usize, HashMap<String, TensorView>)> = HashMap::new();
+        let weight_map = read_weight_map(index)?;
         for (name, file) in &weight_map {
-            // An index may refer only to files in its folder.
-            if file.is_empty() || file.contains(['/', '\\']) || file.starts_with('.') {
-                return Err(ModelError::corrupt(
-                    index,
-                    format!("it refers to the file '{file}'"),
-                ));
-            }
             if !shards.contains_key(file.as_str()) {
-                if shards.len() >= MAX_SHARDS {
-                    return Err(ModelError::corrupt(index, "it refers to too many files"));
-                }
                 let listed = self.add_file(&folder.join(file))?;
                 shards.insert(file, (self.shards.len() - 1, listed.into_iter().collect()));
             }
@@ -244,6 +228,43 @@ impl Weights {
         }
         Ok(())
     }
+}
+
+/// Names of the files of a sharded checkpoint with this index.
+///
+/// # Errors
+/// Those of [`read_weight_map`].
+pub(super) fn shard_names(index: &Path) -> Result<BTreeSet<String>, ModelError> {
+    Ok(read_weight_map(index)?.into_values().collect())
+}
+
+/// The file of each tensor of a sharded checkpoint. The files are in the folder of
+/// the index.
+///
+/// # Errors
+/// [`ModelError::Corrupt`] for a damaged index, or one that refers to other or too
+/// many files; [`ModelError::Io`].
+fn read_weight_map(index: &Path) -> Result<BTreeMap<String, String>, ModelError> {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let text = read_index(index)?;
+    let Index { weight_map } =
+        serde_json::from_str(&text).map_err(|e| ModelError::corrupt(index, e.to_string()))?;
+    let files: BTreeSet<&str> = weight_map.values().map(String::as_str).collect();
+    if files.len() > MAX_SHARDS {
+        return Err(ModelError::corrupt(index, "it refers to too many files"));
+    }
+    let outside =
+        |file: &&&str| file.is_empty() || file.contains(['/', '\\']) || file.starts_with('.');
+    if let Some(file) = files.iter().find(outside) {
+        return Err(ModelError::corrupt(
+            index,
+            format!("it refers to the file '{file}'"),
+        ));
+    }
+    Ok(weight_map)
 }
 
 /// Reads the index of a sharded checkpoint.

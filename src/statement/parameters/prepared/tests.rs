@@ -151,3 +151,21 @@ async fn table_functions_get_the_values() {
     let rows = rows.collect().await.unwrap();
     assert_eq!(rows.iter().map(|batch| batch.num_rows()).sum::<usize>(), 3);
 }
+
+#[tokio::test]
+async fn texts_are_array_literals() {
+    let session = open().await;
+    let sql = "SELECT count(*) FROM ROWS WHERE s = ANY($1)".replace("ROWS", ROWS);
+    let prepared = prepare(&session, &sql, &[Some(DataType::Utf8)]).await;
+    for (text, expected) in [("{a,\"b\",NULL}", Some(2)), ("{}", Some(0)), ("a", None)] {
+        let bound = prepared.bind(&session, vec![ScalarValue::from(text)]).await;
+        let Ok(plan) = bound else {
+            assert_eq!(expected, None, "{text}");
+            continue;
+        };
+        let rows = session.ctx.execute_logical_plan(plan).await.unwrap();
+        let rows = rows.collect().await.unwrap();
+        let count = ScalarValue::try_from_array(rows[0].column(0), 0).unwrap();
+        assert_eq!(count, ScalarValue::Int64(expected), "{text}");
+    }
+}
