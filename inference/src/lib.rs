@@ -13,6 +13,7 @@ pub mod cancellation;
 pub mod classifier;
 pub mod encoding;
 mod error;
+pub mod file_lock;
 mod limits;
 mod loader;
 pub mod models;

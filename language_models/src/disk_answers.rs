@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use semql_inference::file_lock::try_acquire;
 use semql_inference::sync::lock;
 
 use crate::answer_cache_key::AnswerKey;
@@ -89,14 +90,8 @@ fn acquire_lock(folder: &Path) -> Option<File> {
     let mut options = File::options();
     options.create(true).truncate(false).write(true);
     let file = options.open(folder.join(LOCK)).ok()?;
-    let deadline = Instant::now() + BUSY_TIMEOUT;
-    while file.try_lock().is_err() {
-        if Instant::now() > deadline {
-            return None;
-        }
-        std::thread::sleep(BUSY_PAUSE);
-    }
-    Some(file)
+    let is_locked = try_acquire(BUSY_TIMEOUT, || file.try_lock()).ok()?;
+    is_locked.then_some(file)
 }
 
 /// Opens the file. SQLite reports some locks at once, in spite of the timeout.

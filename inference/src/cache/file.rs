@@ -6,14 +6,15 @@
 //! on a second file. Only a process with the exclusive lock may create or rename
 //! the cache file. The operating system releases the locks of a process that ends.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::error::CacheError;
 use super::format::{self, CacheConnection, FileProblem};
 use crate::atomic_file::sync_folder;
+use crate::file_lock::try_acquire;
 
 const FILE: &str = "semql-cache.sqlite";
 const LOCK: &str = "semql-cache.lock";
@@ -94,7 +95,9 @@ fn open_or_replace(
         if let Some(damaged) = &damaged {
             why.clone_from(&damaged.why);
         } else {
-            if !try_acquire(|| lock.try_lock_shared()).map_err(|error| unusable(folder, &error))? {
+            if !try_acquire(LOCK_TIMEOUT, || lock.try_lock_shared())
+                .map_err(|error| unusable(folder, &error))?
+            {
                 return Ok(unavailable(folder, &locked));
             }
             match format::open(&path_in(folder)) {
@@ -123,7 +126,9 @@ fn open_or_replace(
             }
             lock.unlock().map_err(|error| unusable(folder, &error))?;
         }
-        if !try_acquire(|| lock.try_lock()).map_err(|error| unusable(folder, &error))? {
+        if !try_acquire(LOCK_TIMEOUT, || lock.try_lock())
+            .map_err(|error| unusable(folder, &error))?
+        {
             return Ok(unavailable(folder, &why));
         }
         let replaced = replace(folder, damaged.take());
@@ -233,19 +238,6 @@ fn open_read_only(
         Err(FileProblem::Damaged(why) | FileProblem::Foreign(why)) => Err(unusable(folder, &why)),
         Err(FileProblem::Unreachable(error)) => Err(unusable(folder, &error)),
         Err(FileProblem::Absent) => Err(unusable(folder, why)),
-    }
-}
-
-/// Repeats `attempt` until it succeeds or fails; `false` after [`LOCK_TIMEOUT`].
-fn try_acquire(mut attempt: impl FnMut() -> Result<(), TryLockError>) -> io::Result<bool> {
-    let start = Instant::now();
-    loop {
-        match attempt() {
-            Ok(()) => return Ok(true),
-            Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) if start.elapsed() > LOCK_TIMEOUT => return Ok(false),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
-        }
     }
 }
 
