@@ -55,11 +55,6 @@ impl TextDecoder {
         self.encoding == Some(TextEncoding::Utf8)
     }
 
-    /// Encoding of the bytes so far.
-    pub fn encoding(&self) -> TextEncoding {
-        self.encoding.unwrap_or(TextEncoding::Utf8)
-    }
-
     /// Converts the next bytes.
     ///
     /// # Errors

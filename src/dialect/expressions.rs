@@ -1,7 +1,7 @@
 //! Builders of syntax trees.
 
 use datafusion::sql::sqlparser::ast::{
-    Array, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
     FunctionArguments, Ident, ObjectName, ObjectNamePart, Value,
 };
 
@@ -47,14 +47,6 @@ pub fn number(value: impl ToString) -> Expr {
 
 pub fn null() -> Expr {
     Expr::Value(Value::Null.into())
-}
-
-/// `[elements]`.
-pub fn array(elements: Vec<Expr>) -> Expr {
-    Expr::Array(Array {
-        elem: elements,
-        named: true,
-    })
 }
 
 /// The text of a string literal, without its parentheses.

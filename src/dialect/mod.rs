@@ -9,6 +9,7 @@ mod array_literals;
 mod casts;
 mod column_names;
 mod expressions;
+mod first_rows;
 mod identity_columns;
 mod numbers;
 mod ordered_sets;

@@ -19,6 +19,9 @@ pub fn ordered_sets(expr: &mut Expr) -> Result<(), ParserError> {
         return Ok(());
     };
     let replacement = match function_name(function).as_deref() {
+        Some("percentile_cont" | "percentile_disc") if fractions(function).is_some() => {
+            percentiles(function)?
+        }
         Some("percentile_disc") => percentile_disc(function)?,
         Some("mode") => mode(function)?,
         Some("json_agg" | "jsonb_agg") => json_agg(function),
@@ -29,6 +32,33 @@ pub fn ordered_sets(expr: &mut Expr) -> Result<(), ParserError> {
         *expr = replacement;
     }
     Ok(())
+}
+
+/// The elements of an array of fractions.
+fn fractions(function: &mut Function) -> Option<Vec<Expr>> {
+    match arguments_mut(function)?.as_slice() {
+        [argument] => match argument_expr(argument)? {
+            Expr::Array(array) => Some(array.elem.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// `percentile_cont(ARRAY[f, g]) WITHIN GROUP (ORDER BY x)`: an array of one percentile
+/// for each fraction.
+fn percentiles(function: &mut Function) -> Result<Option<Expr>, ParserError> {
+    let mut percentiles = Vec::new();
+    for fraction in fractions(function).unwrap_or_default() {
+        let mut single = function.clone();
+        if let Some(arguments) = arguments_mut(&mut single) {
+            *arguments = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(fraction))];
+        }
+        let mut percentile = Expr::Function(single);
+        ordered_sets(&mut percentile)?;
+        percentiles.push(percentile);
+    }
+    Ok(Some(call("make_array", percentiles)))
 }
 
 /// `percentile_disc(f) WITHIN GROUP (ORDER BY x)`.

@@ -1,9 +1,11 @@
 //! Patterns: `SIMILAR TO`, and `ESCAPE` of `LIKE` and `ILIKE`.
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, ValueWithSpan};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Ident, ObjectName, ObjectNamePart, ValueWithSpan,
+};
 use datafusion::sql::sqlparser::parser::ParserError;
 
-use super::expressions::call;
+use super::expressions::{call, function_name};
 use super::numbers::take;
 
 /// Makes `a SIMILAR TO b` a match of the regular expression that means the same.
@@ -27,6 +29,19 @@ pub fn similar_to(expr: &mut Expr) -> Result<(), ParserError> {
         },
         right: Box::new(call("similar_to_escape", arguments)),
     };
+    Ok(())
+}
+
+/// Makes `regexp_split_to_table(a, b)` rows of `regexp_split_to_array(a, b)`.
+pub fn split_to_rows(expr: &mut Expr) -> Result<(), ParserError> {
+    if let Expr::Function(function) = expr
+        && function_name(function).as_deref() == Some("regexp_split_to_table")
+    {
+        function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new(
+            "regexp_split_to_array",
+        ))]);
+        *expr = call("unnest", vec![take(expr)]);
+    }
     Ok(())
 }
 

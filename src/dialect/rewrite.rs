@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, OrderByKind, Query, Select, SelectItem, VisitMut, VisitorMut,
+    Expr, Ident, OrderByKind, Query, Select, SelectItem, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::ParserError;
 
@@ -79,19 +79,6 @@ impl VisitorMut for StatementRewriter {
             flow(rule(expr))?;
         }
         ControlFlow::Continue(())
-    }
-}
-
-impl StatementRewriter {
-    /// Applies the rules to a part of a statement.
-    ///
-    /// # Errors
-    /// A malformed literal; what no rule can express.
-    pub fn apply(part: &mut impl VisitMut) -> Result<(), ParserError> {
-        match part.visit(&mut Self::default()) {
-            ControlFlow::Break(error) => Err(error),
-            ControlFlow::Continue(()) => Ok(()),
-        }
     }
 }
 

@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::ast::{DataType, Expr, TimezoneInfo};
 use datafusion::sql::sqlparser::parser::ParserError;
 
 use super::expressions::{call, cast, number, text};
+use crate::functions::times::literal_parts::{TimeLiteralParts, offset_of};
 
 /// Type of a time literal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +50,10 @@ pub fn replacement_of(kind: TimeKind, literal: &str) -> Result<Option<Expr>, Par
     if let Some((_, special)) = SPECIAL_TIMES.iter().find(|(name, _)| *name == word) {
         return Ok(Some(special_time(*special)));
     }
-    let Some(parts) = LiteralParts::read(literal.trim()) else {
+    let Some(parts) = TimeLiteralParts::read(literal.trim()) else {
         return Ok(None);
     };
-    Ok(Some(parts.literal(kind)))
+    Ok(Some(literal_of(&parts, kind)))
 }
 
 fn special_time(special: SpecialTime) -> Expr {
@@ -66,96 +67,27 @@ fn special_time(special: SpecialTime) -> Expr {
     }
 }
 
-/// Parts of `2024-01-02 03:04:05.6 Europe/Berlin`.
-struct LiteralParts<'a> {
-    date: &'a str,
-    /// Hours, minutes, seconds with their fraction.
-    time: Option<(&'a str, &'a str, &'a str)>,
-    /// `Z`, an offset or the name of a zone.
-    zone: Option<&'a str>,
-}
-
-impl<'a> LiteralParts<'a> {
-    fn read(literal: &'a str) -> Option<Self> {
-        let date_end = literal
-            .find(|ch: char| !ch.is_ascii_digit() && ch != '-')
-            .unwrap_or(literal.len());
-        let (date, rest) = literal.split_at(date_end);
-        let [year, month, day] = date.split('-').collect::<Vec<_>>().try_into().ok()?;
-        let is_number = |part: &str, digits: usize| {
-            part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit())
-        };
-        if !is_number(year, 4) || !is_number(month, 2) || !is_number(day, 2) {
-            return None;
-        }
-        if rest.is_empty() {
-            return Some(Self {
-                date,
-                time: None,
-                zone: None,
-            });
-        }
-        let rest = rest.strip_prefix(['T', 't', ' '])?.trim_start();
-        let time_end = rest
-            .find(|ch: char| !ch.is_ascii_digit() && ch != ':' && ch != '.')
-            .unwrap_or(rest.len());
-        let (time, zone) = rest.split_at(time_end);
-        let mut units = time.splitn(3, ':');
-        let (hours, minutes, seconds) = (units.next()?, units.next()?, units.next());
-        let seconds = seconds.unwrap_or("00");
-        let whole = seconds.split_once('.').map_or(seconds, |(whole, _)| whole);
-        if !is_number(hours, 2) || !is_number(minutes, 2) || !is_number(whole, 2) {
-            return None;
-        }
-        let zone = zone.trim();
-        Some(Self {
-            date,
-            time: Some((hours, minutes, seconds)),
-            zone: (!zone.is_empty()).then_some(zone),
-        })
-    }
-
-    fn literal(&self, kind: TimeKind) -> Expr {
-        let date = self.date;
-        let Some((hours, minutes, seconds)) = self.time else {
-            return text(date);
-        };
-        let local = format!("{date}T{hours}:{minutes}:{seconds}");
-        match (kind, self.zone) {
-            (TimeKind::Date, _) => text(date),
-            (TimeKind::Timestamp, _) | (TimeKind::TimestampTz, None) => text(local),
-            (TimeKind::TimestampTz, Some(zone)) => match offset_of(zone) {
-                Some(offset) => text(format!("{local}{offset}")),
-                None => call(
-                    "timezone",
-                    vec![
-                        text(zone),
-                        cast(text(local), DataType::Timestamp(None, TimezoneInfo::None)),
-                    ],
-                ),
-            },
-        }
-    }
-}
-
-/// `+02:00` of `+2`, `+02`, `+0200` and `Z`; `None` for the name of a zone.
-fn offset_of(zone: &str) -> Option<String> {
-    if zone.eq_ignore_ascii_case("z") || zone.eq_ignore_ascii_case("utc") {
-        return Some("+00:00".to_string());
-    }
-    let sign = zone
-        .chars()
-        .next()
-        .filter(|sign| matches!(sign, '+' | '-'))?;
-    let digits = zone.get(1..).filter(|digits| digits.is_ascii())?;
-    let (hours, minutes) = match digits.split_once(':') {
-        Some((hours, minutes)) => (hours, minutes.get(..2)?),
-        None if digits.len() == 4 => digits.split_at(2),
-        None => (digits, "00"),
+/// The literal that the engine reads as Postgres reads these parts.
+fn literal_of(parts: &TimeLiteralParts<'_>, kind: TimeKind) -> Expr {
+    let date = parts.date;
+    let Some((hours, minutes, seconds)) = parts.time else {
+        return text(date);
     };
-    let hours: u8 = hours.parse().ok().filter(|hours| *hours < 16)?;
-    let minutes: u8 = minutes.parse().ok().filter(|minutes| *minutes < 60)?;
-    Some(format!("{sign}{hours:02}:{minutes:02}"))
+    let local = format!("{date}T{hours}:{minutes}:{seconds}");
+    match (kind, parts.zone) {
+        (TimeKind::Date, _) => text(date),
+        (TimeKind::Timestamp, _) | (TimeKind::TimestampTz, None) => text(local),
+        (TimeKind::TimestampTz, Some(zone)) => match offset_of(zone) {
+            Some(offset) => text(format!("{local}{offset}")),
+            None => call(
+                "timezone",
+                vec![
+                    text(zone),
+                    cast(text(local), DataType::Timestamp(None, TimezoneInfo::None)),
+                ],
+            ),
+        },
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod number_text;
 mod operators;
 mod patterns;
 mod quoting;
+mod regexp_split;
 mod registration;
 mod session_functions;
 mod sql_function;

@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
+use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
@@ -14,6 +15,7 @@ use super::integer_arithmetic::{INTEGER_DIFFERENCE, INTEGER_PRODUCT, INTEGER_SUM
 use super::sql_function::{SqlFunction, is_text};
 use super::text::TEXT;
 use super::times::interval_functions::INTERVAL_TIMES;
+use super::times::literal_parts::TimeLiteralParts;
 
 static TEXT_OF: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Arc::new(SqlFunction::udf(&TEXT)));
 static TIMES: LazyLock<Arc<ScalarUDF>> =
@@ -25,7 +27,8 @@ static DIFFERENCE: LazyLock<Arc<ScalarUDF>> =
 static PRODUCT: LazyLock<Arc<ScalarUDF>> =
     LazyLock::new(|| Arc::new(SqlFunction::udf(&INTEGER_PRODUCT)));
 
-/// Plans arithmetic of integers that does not wrap, products of intervals, and texts joined to values of other types.
+/// Plans arithmetic of integers that does not wrap, products of intervals, comparisons
+/// with literals, and texts joined to values of other types.
 #[derive(Debug)]
 pub struct PostgresOperators;
 
@@ -44,6 +47,14 @@ impl ExprPlanner for PostgresOperators {
         {
             let sides = vec![expr.left, expr.right];
             return Ok(PlannerResult::Planned(call(function, sides)));
+        }
+        if is_comparison(&expr.op) {
+            let expr = RawBinaryExpr {
+                left: typed(expr.left, &right),
+                right: typed(expr.right, &left),
+                ..expr
+            };
+            return Ok(PlannerResult::Original(expr));
         }
         Ok(match expr.op {
             BinaryOperator::Multiply
@@ -72,6 +83,55 @@ impl ExprPlanner for PostgresOperators {
             _ => PlannerResult::Original(expr),
         })
     }
+}
+
+fn is_comparison(op: &BinaryOperator) -> bool {
+    matches!(
+        op,
+        BinaryOperator::Eq
+            | BinaryOperator::NotEq
+            | BinaryOperator::Lt
+            | BinaryOperator::LtEq
+            | BinaryOperator::Gt
+            | BinaryOperator::GtEq
+    )
+}
+
+/// A text literal as the type that it is compared with, where the engine would compare
+/// texts or refuse the literal.
+fn typed(side: Expr, other: &DataType) -> Expr {
+    let text = match &side {
+        Expr::Literal(ScalarValue::Utf8(Some(text)), _) => text.trim(),
+        _ => return side,
+    };
+    match other {
+        DataType::Boolean => truth_value(text).map_or(side, lit),
+        // As in Postgres, a date has no zone.
+        DataType::Date32 => match TimeLiteralParts::read(text) {
+            Some(parts) if parts.zone.is_some() => lit(parts.date),
+            _ => side,
+        },
+        _ => side,
+    }
+}
+
+/// Truth values of Postgres: words, or their first letters.
+fn truth_value(text: &str) -> Option<bool> {
+    const WORDS: &[(&str, usize, bool)] = &[
+        ("true", 1, true),
+        ("yes", 1, true),
+        ("on", 2, true),
+        ("1", 1, true),
+        ("false", 1, false),
+        ("no", 1, false),
+        ("off", 2, false),
+        ("0", 1, false),
+    ];
+    let text = text.to_lowercase();
+    let mut words = WORDS.iter();
+    let (.., value) =
+        words.find(|(word, shortest, _)| text.len() >= *shortest && word.starts_with(&text))?;
+    Some(*value)
 }
 
 fn call(function: &Arc<ScalarUDF>, arguments: Vec<Expr>) -> Expr {

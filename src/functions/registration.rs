@@ -16,7 +16,7 @@ use super::times::interval_functions::{
 use super::times::time_zone::{TIMEZONE, WALL_CLOCK};
 use super::{
     arrays, bytes_of_text, checked_text, formatted_function, integer_arithmetic, json,
-    nearest_integer, number_functions, patterns, quoting, session_functions, text,
+    nearest_integer, number_functions, patterns, quoting, regexp_split, session_functions, text,
 };
 
 /// Every function of a description.
@@ -37,6 +37,7 @@ const SPECS: &[&FunctionSpec] = &[
     &arrays::DATE_PLUS_DAYS,
     &patterns::SIMILAR_TO_ESCAPE,
     &patterns::LIKE_ESCAPE,
+    &regexp_split::REGEXP_SPLIT_TO_ARRAY,
     &number_functions::TO_NUMBER,
     &TIMEZONE,
     &WALL_CLOCK,

@@ -43,6 +43,24 @@ const OPERATOR_FUNCTIONS: &[(&str, &str)] = &[
     ("interval_times", "*"),
 ];
 
+/// Functions whose texts are JSON documents, which clients and files are told.
+const JSON_FUNCTIONS: &[&str] = &[
+    "json_build_array",
+    "json_build_object",
+    "json_of_pairs",
+    "json_of_rows",
+    "json_of_text",
+    "jsonb_of_text",
+    "row_to_json",
+    "to_json",
+];
+
+/// Arrow's metadata of a field with JSON documents.
+const EXTENSION_OF_JSON: [(&str, &str); 2] = [
+    ("ARROW:extension:name", "arrow.json"),
+    ("ARROW:extension:metadata", ""),
+];
+
 /// Expression that replaces a call.
 pub enum Replacement {
     /// The call itself.
@@ -178,7 +196,13 @@ impl ScalarUDFImpl for SqlFunction {
             Some(first) if self.spec.keeps_nulls => first.is_nullable(),
             _ => true,
         };
-        Ok(Arc::new(Field::new(self.spec.name, data_type, is_nullable)))
+        let mut field = Field::new(self.spec.name, data_type, is_nullable);
+        if JSON_FUNCTIONS.contains(&self.spec.name) && field.data_type() == &DataType::Utf8 {
+            let extension =
+                EXTENSION_OF_JSON.map(|(key, value)| (key.to_string(), value.to_string()));
+            field.set_metadata(extension.into());
+        }
+        Ok(Arc::new(field))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -243,13 +267,6 @@ pub fn as_given(types: &[DataType]) -> Result<Vec<DataType>> {
 /// All arguments as text.
 pub fn as_text(types: &[DataType]) -> Result<Vec<DataType>> {
     Ok(vec![DataType::Utf8; types.len()])
-}
-
-/// The first argument as it is, all others as text.
-pub fn value_then_text(types: &[DataType]) -> Result<Vec<DataType>> {
-    let mut types = types.to_vec();
-    types.iter_mut().skip(1).for_each(|t| *t = DataType::Utf8);
-    Ok(types)
 }
 
 pub fn returns_text(_: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataType> {

@@ -154,6 +154,7 @@ impl Connection {
             pid,
             peer: self.peer,
             settings: Arc::clone(&self.settings),
+            catalogs: session.ctx.state().config().get_extension(),
         };
         describe_client(&session, &context);
         let initial = InitialSettings {

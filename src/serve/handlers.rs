@@ -10,7 +10,7 @@ use pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
 
 use super::cancel::CancelRegistry;
 use super::connection::Connection;
-use super::protocol::{CopyMessages, ExtendedQueries, SimpleQueries};
+use super::protocol::{CopyMessages, ExtendedQueries, NamedPortals, SimpleQueries};
 use super::startup::Authenticator;
 
 /// Handlers of one connection.
@@ -25,10 +25,11 @@ pub struct Handlers {
 impl Handlers {
     pub fn of(connection: &Arc<Connection>) -> Self {
         let connection = || Arc::clone(connection);
+        let portals = Arc::new(NamedPortals::default());
         Self {
             authenticator: Arc::new(Authenticator::new(connection())),
-            simple: Arc::new(SimpleQueries::new(connection())),
-            extended: Arc::new(ExtendedQueries::new(connection())),
+            simple: Arc::new(SimpleQueries::new(connection(), Arc::clone(&portals))),
+            extended: Arc::new(ExtendedQueries::new(connection(), portals)),
             copies: Arc::new(CopyMessages::new(connection())),
             cancels: Arc::clone(&connection().server.cancels),
         }

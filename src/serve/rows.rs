@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, make_array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -60,6 +61,32 @@ impl ClientRows {
     pub fn tagged(mut self, tag: &str) -> Self {
         self.tag = tag.to_string();
         self
+    }
+
+    /// The rows with the metadata that a statement was described with.
+    pub fn described(self, described: &SchemaRef) -> Self {
+        let has_same_types = |one: &Schema, other: &Schema| {
+            let fields = one.fields().iter().zip(other.fields());
+            let mut fields = fields.map(|(one, other)| (one.data_type(), other.data_type()));
+            one.fields().len() == other.fields().len()
+                && fields.all(|(one, other)| one.equals_datatype(other))
+        };
+        if self.schema == *described || !has_same_types(&self.schema, described) {
+            return self;
+        }
+        let fields = described.fields().iter();
+        let fields = fields.map(|field| field.as_ref().clone().with_nullable(true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let batches = self.batches.map(|batches| {
+            let schema = Arc::clone(&schema);
+            let batches = batches.map(move |batch| with_schema(&batch?, &schema));
+            batches.boxed()
+        });
+        Self {
+            schema,
+            batches,
+            ..self
+        }
     }
 
     pub fn schema(&self) -> SchemaRef {
@@ -220,7 +247,7 @@ fn present(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
         },
     );
     let columns = columns.collect::<Result<Vec<_>>>()?;
-    let rows = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     // The plan may mark a column as not null although it gives NULL.
     let fields = schema
         .fields()
@@ -228,6 +255,22 @@ fn present(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
         .map(|field| field.as_ref().clone().with_nullable(true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     Ok(RecordBatch::try_new_with_options(schema, columns, &rows)?)
+}
+
+/// The columns with other fields of the same types.
+fn with_schema(batch: &RecordBatch, schema: &SchemaRef) -> PgWireResult<RecordBatch> {
+    let columns = batch.columns().iter().zip(schema.fields());
+    let columns = columns.map(|(column, field)| {
+        let data = column.to_data().into_builder();
+        let data = data.data_type(field.data_type().clone()).build()?;
+        Ok(make_array(data))
+    });
+    let described = || -> std::result::Result<RecordBatch, ArrowError> {
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let columns = columns.collect::<std::result::Result<Vec<_>, ArrowError>>()?;
+        RecordBatch::try_new_with_options(Arc::clone(schema), columns, &rows)
+    };
+    described().map_err(|error| errors::wire(ShellError::from(error)))
 }
 
 fn as_text(column: &ArrayRef) -> Result<ArrayRef> {

@@ -77,7 +77,7 @@ pub(super) fn comment_on(parser: &mut Parser<'_>) -> Parsed<StatementCommand> {
     }
     let read = |parser: &mut Parser<'_>| {
         parser.expect_keywords(&[Keyword::COMMENT, Keyword::ON])?;
-        parser.parse_keyword(Keyword::MATERIALIZED);
+        let _ = parser.parse_keyword(Keyword::MATERIALIZED);
         let mut kinds = COMMENTED.iter();
         let Some((_, kind)) = kinds.find(|(keyword, _)| parser.parse_keyword(*keyword)) else {
             let found = parser.next_token();

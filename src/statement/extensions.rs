@@ -4,14 +4,14 @@
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{
-    CopyLegacyOption, CopyOption, CopySource, CopyTarget, FetchDirection, Statement as Ast,
-    TableFactor,
+    CopyLegacyOption, CopyOption, CopySource, CopyTarget, Statement as Ast, TableFactor,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 use semql_udfs::create_model::CreateModel;
 
+use super::cursor_syntax;
 use super::definition_syntax;
 use super::index_syntax::CreateIndex;
 use super::language_model_syntax::CreateLanguageModel;
@@ -19,7 +19,7 @@ use super::model_syntax::{DropModel, ExportModel};
 use super::parsed::{
     ConnectionCommand, CopyIn, CopyOut, DescribeSource, Statement, StatementCommand,
 };
-use super::syntax::{Parsed, all_of, folded, name, reference, select, table, with_usage};
+use super::syntax::{Parsed, all_of, name, reference, select, table, with_usage};
 use crate::error::{ErrorKind, Result, ShellError};
 
 /// Statement with its own reader, chosen by its first words.
@@ -112,11 +112,11 @@ const EXTENSIONS: &[Extension] = &[
     },
     Extension {
         words: &["MOVE"],
-        read: |parser| fetch(parser, false),
+        read: |parser| cursor_syntax::fetch(parser, false),
     },
     Extension {
         words: &["FETCH"],
-        read: |parser| fetch(parser, true),
+        read: |parser| cursor_syntax::fetch(parser, true),
     },
     Extension {
         words: &["ABORT"],
@@ -275,35 +275,6 @@ fn source(parser: &mut Parser<'_>, statement: &str) -> Parsed<(DescribeSource, T
         _ => DescribeSource::Query(all_of(factor.clone())?),
     };
     Ok((source, factor))
-}
-
-fn fetch(parser: &mut Parser<'_>, shown: bool) -> Parsed<StatementCommand> {
-    skip(parser, 1);
-    let backward = || {
-        ParserError::ParserError(
-            "cursors move forward only: FETCH n, FETCH NEXT, FETCH ALL".to_string(),
-        )
-    };
-    let Ast::Fetch {
-        name, direction, ..
-    } = parser.parse_fetch_statement()?
-    else {
-        return Err(backward());
-    };
-    let count = match direction {
-        FetchDirection::Next | FetchDirection::Forward { limit: None } => Some(1),
-        FetchDirection::All | FetchDirection::ForwardAll => None,
-        FetchDirection::Count { limit } | FetchDirection::Forward { limit: Some(limit) } => {
-            let count = limit.to_string().parse().map_err(|_| backward())?;
-            Some(count)
-        }
-        _ => return Err(backward()),
-    };
-    Ok(StatementCommand::Connection(ConnectionCommand::Fetch {
-        name: folded(name),
-        count,
-        shown,
-    }))
 }
 
 /// Reads `COPY ... TO STDOUT` and `COPY ... FROM STDIN`; `None` for a copy into a

@@ -5,6 +5,7 @@ mod assignment;
 mod command;
 mod context;
 mod copy;
+mod cursor_syntax;
 mod definition_syntax;
 mod definitions;
 mod depth;

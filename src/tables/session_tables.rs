@@ -12,6 +12,7 @@ use super::open_transaction::{
     no_savepoint, restore_schemas,
 };
 use super::private_versions::{PrivateVersions, VersionMap};
+use super::stored_table::StoredTable;
 use super::table_name::TableName;
 
 #[derive(Debug, Default)]
@@ -134,14 +135,26 @@ impl SessionTables {
             }
             changes.push((schema, name, change, exists));
         }
+        let mut replaced = Vec::new();
         for (schema, name, change, exists) in &changes {
             if *exists && change.existed {
-                schema.deregister_table(&name.table)?;
+                replaced.extend(schema.deregister_table(&name.table)?);
             }
         }
         for (schema, name, change, _) in changes {
             if let Some(table) = &change.now {
                 schema.register_table(name.table.clone(), Arc::clone(table))?;
+            }
+        }
+        let now = transaction
+            .names
+            .values()
+            .filter_map(|change| change.now.as_ref());
+        let now: Vec<u64> = now.filter_map(stored).map(StoredTable::id).collect();
+        for table in replaced.iter().filter_map(stored) {
+            // A table that was renamed remains.
+            if !now.contains(&table.id()) {
+                table.retire();
             }
         }
         Ok(())
@@ -304,4 +317,8 @@ impl SessionTables {
             true
         })
     }
+}
+
+fn stored(table: &Arc<dyn TableProvider>) -> Option<&StoredTable> {
+    table.downcast_ref::<StoredTable>()
 }

@@ -1,6 +1,6 @@
 //! Table in memory, with versions of its rows.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use arrow::array::RecordBatch;
@@ -61,6 +61,7 @@ impl StoredTable {
             committed: RwLock::new(Arc::new(version)),
             keys: Mutex::new(keys),
             writer: Arc::default(),
+            retired: AtomicBool::new(false),
         })))
     }
 
@@ -82,6 +83,17 @@ impl StoredTable {
     pub fn set_name(&self, name: &str) {
         let mut own = self.0.name.write().unwrap_or_else(PoisonError::into_inner);
         *own = name.to_string();
+    }
+
+    /// Makes later writes fail, once another table has taken the name of this one or it
+    /// was dropped.
+    pub fn retire(&self) {
+        self.0.retired.store(true, Ordering::Release);
+    }
+
+    /// Whether writes fail, as after [`retire`](Self::retire).
+    pub fn is_retired(&self) -> bool {
+        self.0.retired.load(Ordering::Acquire)
     }
 
     /// Lock that writers hold while they read and replace the committed version.
@@ -143,9 +155,14 @@ impl StoredTable {
     }
 
     /// Removes all rows. The caller holds the writer lock unless a transaction is open.
-    pub fn clear(&self, versions: Option<&PrivateVersions>) {
+    ///
+    /// # Errors
+    /// A table that was altered or dropped meanwhile.
+    pub fn clear(&self, versions: Option<&PrivateVersions>) -> Result<()> {
+        self.0.check_current()?;
         let before = self.version(versions);
         self.store(versions, &before, Arc::new(TableVersion::empty()), None);
+        Ok(())
     }
 
     /// Makes a transaction fail at its end if another session changes the table

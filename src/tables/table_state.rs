@@ -1,5 +1,6 @@
 //! State that the clones of a table in memory share.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use arrow::array::RecordBatch;
@@ -26,6 +27,8 @@ pub struct TableState {
     /// Index of the keys of the version that was written last.
     pub keys: Mutex<Option<KeyIndex>>,
     pub writer: Arc<tokio::sync::Mutex<()>>,
+    /// Whether another table has taken its name, or it was dropped.
+    pub retired: AtomicBool,
 }
 
 impl TableState {
@@ -42,15 +45,33 @@ impl TableState {
         Arc::clone(&version)
     }
 
+    /// Refuses writes to a table that no name stands for any more: they would be lost.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ConcurrentChange`].
+    pub fn check_current(&self) -> Result<()> {
+        match self.retired.load(Ordering::Acquire) {
+            false => Ok(()),
+            true => Err(violation(
+                ErrorKind::ConcurrentChange,
+                format!(
+                    "could not write to table '{}': another connection has altered or dropped it meanwhile; run the statement again",
+                    self.name()
+                ),
+            )),
+        }
+    }
+
     /// The version after changes.
     ///
     /// # Errors
-    /// A key that exists.
+    /// A key that exists; as [`check_current`](Self::check_current).
     pub fn changed(
         &self,
         before: &TableVersion,
         changes: &TableChanges,
     ) -> Result<Arc<TableVersion>> {
+        self.check_current()?;
         let mut next = None;
         if changes.rewrites() {
             let none = RecordBatch::new_empty(Arc::clone(&self.definition.schema));
@@ -98,6 +119,7 @@ impl VersionedRows for TableState {
     }
 
     fn merged(&self, private: &PrivateVersion) -> Result<Arc<TableVersion>> {
+        self.check_current()?;
         let mut current = self.committed();
         if current.number == private.base {
             return Ok(Arc::clone(&private.version));

@@ -93,6 +93,23 @@ fn tables_of_orms_take_rows_and_return_their_keys() {
         &[text("Ann"), int(50)],
     );
     assert_eq!(upsert.1, "1|50");
+    // Tools read the constraints.
+    assert_eq!(
+        done(
+            "SELECT tc.constraint_name, tc.constraint_type, kcu.column_name FROM information_schema.table_constraints tc JOIN information_schema.key_column_usage kcu ON kcu.constraint_name = tc.constraint_name AND kcu.table_name = tc.table_name WHERE tc.table_name = 'heroes' ORDER BY 1",
+            &[]
+        )
+        .1,
+        "heroes_name_key|UNIQUE|name\nheroes_pkey|PRIMARY KEY|id"
+    );
+    assert_eq!(
+        done(
+            "SELECT is_identity, identity_generation, is_nullable FROM information_schema.columns WHERE table_name = 'app_note' AND column_name = 'id'",
+            &[]
+        )
+        .1,
+        "YES|BY DEFAULT|NO"
+    );
     // Constraints have the codes that ORMs expect.
     for (sql, code) in [
         ("INSERT INTO heroes (name) VALUES ('Ann')", "23505"),

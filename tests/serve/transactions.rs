@@ -144,6 +144,28 @@ fn transactions_that_change_the_same_rows_do_not_both_commit() {
 }
 
 #[test]
+fn rows_written_to_a_table_that_changes_meanwhile_are_not_lost_in_silence() {
+    let writers = Writers::start();
+    let (mut one, mut two) = (writers.connect(), writers.connect());
+    for change in ["ALTER TABLE stock ADD COLUMN note TEXT", "DROP TABLE stock"] {
+        done(&mut one, "DROP TABLE IF EXISTS stock");
+        done(&mut one, "CREATE TABLE stock (id INT)");
+        done(&mut two, "BEGIN");
+        done(&mut two, "INSERT INTO stock VALUES (1)");
+        done(&mut one, change);
+        assert_eq!(code(&mut two, "COMMIT"), "40001", "{change}");
+    }
+    // A name that does not exist keeps the others.
+    done(&mut one, "CREATE TABLE stock (id INT)");
+    assert_eq!(code(&mut one, "DROP TABLE stock, missing"), "42P01");
+    assert_eq!(table(&mut one, "SELECT count(*) FROM stock"), "0");
+    assert_eq!(
+        code(&mut one, "ALTER TABLE stock RENAME TO other.stock"),
+        "42601"
+    );
+}
+
+#[test]
 fn temporary_tables_belong_to_their_connection() {
     let writers = Writers::start();
     let (mut one, mut two) = (writers.connect(), writers.connect());
@@ -192,7 +214,7 @@ fn a_statement_prepared_before_a_transaction_sees_its_rows() {
     client.parse("SELECT count(*) FROM kept", &[]);
     client.sync().unwrap();
     assert!(client.response().unwrap().errors.is_empty());
-    let mut count = |client: &mut WireClient| {
+    let count = |client: &mut WireClient| {
         client.bind(&[]);
         client.execute(0);
         client.sync().unwrap();

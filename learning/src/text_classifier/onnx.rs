@@ -125,6 +125,7 @@ fn tensor(name: &str, dims: &[usize], values: &[f32]) -> TensorProto {
         data_type: FLOAT,
         name: name.to_string(),
         raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        ..TensorProto::default()
     }
 }
 

@@ -114,8 +114,11 @@ const PATTERNS: &[(&str, DateField)] = &[
     ("TZM", F::OffsetMinutes),
 ];
 
+/// Field of a pattern, in the case of its letters.
+type FieldOfCase = fn(LetterCase) -> DateField;
+
 /// Patterns whose letters have a case: the first two letters choose it.
-const WORDS: &[(&str, fn(LetterCase) -> DateField)] = &[
+const WORDS: &[(&str, FieldOfCase)] = &[
     ("MONTH", F::MonthName),
     ("MON", F::MonthShort),
     ("DAY", F::DayName),

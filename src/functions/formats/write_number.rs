@@ -202,14 +202,14 @@ impl NumberWriter {
 
     fn with_sign(mut self, is_negative: bool, template: &NumberTemplate) -> String {
         let signs = template.parts.iter().enumerate();
-        let sign = signs.filter_map(|(at, part)| match part {
+        let mut sign = signs.filter_map(|(at, part)| match part {
             NumberPart::Sign(place) => Some((at, *place)),
             _ => None,
         });
         let is_digit = |part: &NumberPart| matches!(part, NumberPart::Digit { .. });
         let last_digit = template.parts.iter().rposition(is_digit).unwrap_or(0);
         let first = self.first.unwrap_or(self.out.len());
-        match sign.last() {
+        match sign.next_back() {
             Some((at, SignPlace::Anchored)) => {
                 let mark = if is_negative { '-' } else { '+' };
                 let place = if at > last_digit { self.end } else { first };

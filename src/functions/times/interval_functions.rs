@@ -91,22 +91,14 @@ pub static JUSTIFY_HOURS: FunctionSpec = justification(
     "justify_hours",
     "justify_hours(interval)",
     "The interval with 24 hours as a day.",
-    |call| {
-        each(call, |value| {
-            Some(of_parts(justified_hours(parts_of(value)))?)
-        })
-    },
+    |call| each(call, |value| of_parts(justified_hours(parts_of(value)))),
 );
 
 pub static JUSTIFY_DAYS: FunctionSpec = justification(
     "justify_days",
     "justify_days(interval)",
     "The interval with 30 days as a month.",
-    |call| {
-        each(call, |value| {
-            Some(of_parts(justified_days(parts_of(value)))?)
-        })
-    },
+    |call| each(call, |value| of_parts(justified_days(parts_of(value)))),
 );
 
 pub static JUSTIFY_INTERVAL: FunctionSpec = justification(

@@ -8,6 +8,7 @@ use datafusion::common::config::{ConfigEntry, ConfigExtension, ExtensionOptions}
 use datafusion::error::{DataFusionError, Result};
 
 use crate::serve::settings::ClientSettings;
+use crate::tables::SessionCatalogs;
 
 /// Client of a session. It is an extension of the session's configuration, which
 /// functions receive with each call.
@@ -17,6 +18,8 @@ pub struct ClientContext {
     pub pid: i32,
     pub peer: SocketAddr,
     pub settings: Arc<Mutex<ClientSettings>>,
+    /// Tables that the session sees.
+    pub catalogs: Option<Arc<SessionCatalogs>>,
 }
 
 impl std::fmt::Debug for ClientContext {

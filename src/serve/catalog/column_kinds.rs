@@ -51,6 +51,21 @@ pub const LIST_COLUMNS: &[(&str, &str)] = &[
 /// Columns that Postgres 16 has under another name.
 pub const RENAMED_COLUMNS: &[(&str, &str)] = &[("colllocale", "colliculocale")];
 
+/// Columns of integers that are not identifiers.
+pub const INTEGER_COLUMNS: &[&str] = &[
+    "aggmtransspace",
+    "aggtransspace",
+    "collencoding",
+    "conforencoding",
+    "contoencoding",
+    "objsubid",
+    "pageno",
+    "refobjsubid",
+    "stxstattarget",
+    "typndims",
+    "typtypmod",
+];
+
 /// Columns of the type `regproc`: functions, here as their identifiers.
 pub const FUNCTION_COLUMNS: &[&str] = &[
     "aggfnoid",

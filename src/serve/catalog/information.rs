@@ -46,7 +46,7 @@ domain_catalog name, domain_schema name, domain_name name, data_type text, chara
 character_octet_length int4, numeric_precision int4, numeric_scale int4, datetime_precision int4,
 domain_default text, udt_catalog name, udt_schema name, udt_name name";
 
-/// Views of the schema. Those of constraints, sequences and triggers have no rows.
+/// Views of the schema. Those of sequences and triggers have no rows.
 pub const TABLES: &[SessionTable] = &[
     information("tables", TABLE_COLUMNS, tables),
     information("columns", COLUMN_COLUMNS, columns),
@@ -68,33 +68,8 @@ pub const TABLES: &[SessionTable] = &[
         no_rows,
     ),
     information(
-        "table_constraints",
-        "constraint_catalog name, constraint_schema name, constraint_name name, table_catalog name, table_schema name, table_name name, constraint_type text, is_deferrable text, initially_deferred text, enforced text, nulls_distinct text",
-        no_rows,
-    ),
-    information(
-        "key_column_usage",
-        "constraint_catalog name, constraint_schema name, constraint_name name, table_catalog name, table_schema name, table_name name, column_name name, ordinal_position int4, position_in_unique_constraint int4",
-        no_rows,
-    ),
-    information(
         "referential_constraints",
         "constraint_catalog name, constraint_schema name, constraint_name name, unique_constraint_catalog name, unique_constraint_schema name, unique_constraint_name name, match_option text, update_rule text, delete_rule text",
-        no_rows,
-    ),
-    information(
-        "constraint_column_usage",
-        "table_catalog name, table_schema name, table_name name, column_name name, constraint_catalog name, constraint_schema name, constraint_name name",
-        no_rows,
-    ),
-    information(
-        "constraint_table_usage",
-        "table_catalog name, table_schema name, table_name name, constraint_catalog name, constraint_schema name, constraint_name name",
-        no_rows,
-    ),
-    information(
-        "check_constraints",
-        "constraint_catalog name, constraint_schema name, constraint_name name, check_clause text",
         no_rows,
     ),
     information(
@@ -223,6 +198,15 @@ fn columns(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Result<RecordB
                 ("is_generated", "NEVER".into()),
                 ("is_updatable", yes_or_no(can_update).into()),
             ]);
+            if let Some(default) = &column.default {
+                rows.extend([("column_default", default.clone().into())]);
+            }
+            if let Some(generation) = column.identity {
+                rows.extend([
+                    ("is_identity", "YES".into()),
+                    ("identity_generation", generation.into()),
+                ]);
+            }
             if ["text", "varchar", "bpchar"].contains(&type_name) {
                 const MAX_TEXT_BYTES: i32 = 1 << 30;
                 rows.extend([("character_octet_length", MAX_TEXT_BYTES.into())]);
@@ -269,7 +253,8 @@ fn views(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Result<RecordBat
 }
 
 fn schemata(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Result<RecordBatch> {
-    for schema in request.context.names.schemas() {
+    let names = &request.context.names;
+    for schema in names.schemas(request.database) {
         rows.push([
             ("catalog_name", request.context.database.into()),
             ("schema_name", schema.into()),

@@ -23,7 +23,7 @@ use super::procedures::Procedures;
 use super::schema::{CatalogContext, CatalogSchema, SessionTable, table_names};
 use super::static_tables::{self, StaticTables};
 use super::type_planner::CatalogTypePlanner;
-use super::{information, relations, roles, routines, views};
+use super::{constraints, dependencies, information, relations, roles, routines, views};
 use crate::error::{Result, ShellError};
 use crate::session::Session;
 
@@ -37,21 +37,24 @@ const SESSION_TABLES: &[&[SessionTable]] = &[
     routines::TABLES,
     views::TABLES,
     information::TABLES,
+    constraints::TABLES,
+    dependencies::TABLES,
 ];
 
 /// Whether an unqualified name is a table of the schema `pg_catalog`.
 pub fn is_catalog_table(name: &str) -> bool {
-    static_tables::is_static(name) || has_session_table(CATALOG_SCHEMA, name)
+    static_tables::is_static(name) || session_table(CATALOG_SCHEMA, name).is_some()
 }
 
 /// Whether a name is a view of `information_schema` that Postgres defines.
 pub fn is_information_view(name: &str) -> bool {
-    has_session_table(INFORMATION_SCHEMA, name)
+    session_table(INFORMATION_SCHEMA, name).is_some()
 }
 
-fn has_session_table(schema: &str, name: &str) -> bool {
+/// A table whose rows depend on the session.
+pub fn session_table(schema: &str, name: &str) -> Option<&'static SessionTable> {
     let mut tables = SESSION_TABLES.iter().copied().flatten();
-    tables.any(|table| table.schema == schema && table.name == name)
+    tables.find(|table| table.schema == schema && table.name == name)
 }
 
 /// Adds the types and functions of the library that the session lacks.

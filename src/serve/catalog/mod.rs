@@ -1,14 +1,18 @@
 //! Catalogue of Postgres, made of the session's tables, functions and dictionary.
 //!
 //! `install` adds it to a session: the tables of `schema`, which are `static_tables`
-//! of Postgres or made per query by `relations`, `roles`, `routines`, `views` and
-//! `information` from a `snapshot`; and the `functions`, which look up `names` of
-//! objects and their `oids`. `type_planner` has the types of casts. `client` describes
-//! the client to tables and functions.
+//! of Postgres or made per query by `relations`, `roles`, `routines`, `views`,
+//! `information`, `constraints` and `dependencies` from a `snapshot`; and the `functions`,
+//! which look up `names` of objects and their `oids`. `type_planner` has the types of
+//! casts, and `catalog_types` finds the columns of a query that have types of the
+//! catalogue. `client` describes the client to tables and functions.
 
+mod catalog_types;
 mod client;
 mod column_kinds;
 mod column_types;
+mod constraints;
+mod dependencies;
 mod functions;
 mod information;
 mod install;
@@ -28,6 +32,7 @@ mod type_names;
 mod type_planner;
 mod views;
 
+pub use catalog_types::mark as mark_catalog_types;
 pub use client::ClientContext;
 pub use column_kinds::{FUNCTION_COLUMNS, LIST_COLUMNS};
 pub use install::{DATABASE, install, is_catalog_table, is_information_view};

@@ -14,6 +14,7 @@ use super::oids::{
 use super::procedures::Procedures;
 use super::static_tables::StaticTables;
 use super::type_names::{self, display_name};
+use crate::tables::SessionCatalogs;
 
 /// Schemas whose objects need no schema in their names, in the order of the search.
 const SEARCH_PATH: &[&str] = &[CATALOG_SCHEMA, PUBLIC_SCHEMA];
@@ -40,6 +41,10 @@ impl ObjectKind {
         }
     }
 }
+
+/// The database as a session sees it, with its uncommitted tables; `None` if its catalogue
+/// was removed.
+pub type Database = Option<Arc<dyn CatalogProvider>>;
 
 /// Table of the schema `pg_catalog` or `information_schema`.
 #[derive(Clone, Debug)]
@@ -88,13 +93,17 @@ impl Names {
         }
     }
 
-    pub fn database(&self) -> Option<Arc<dyn CatalogProvider>> {
-        CatalogProviderList::catalog(self.catalogs.as_ref(), self.database)
+    /// The database of a session, or the shared one.
+    pub fn database(&self, session: Option<&SessionCatalogs>) -> Database {
+        match session {
+            Some(session) => CatalogProviderList::catalog(session, self.database),
+            None => CatalogProviderList::catalog(self.catalogs.as_ref(), self.database),
+        }
     }
 
     /// Schemas of the database, with those of the catalogue.
-    pub fn schemas(&self) -> Vec<String> {
-        let schemas = self.database().map(|database| database.schema_names());
+    pub fn schemas(&self, database: &Database) -> Vec<String> {
+        let schemas = database.as_ref().map(|database| database.schema_names());
         let mut schemas = schemas.unwrap_or_default();
         for schema in [CATALOG_SCHEMA, INFORMATION_SCHEMA] {
             if !schemas.iter().any(|known| known == schema) {
@@ -119,19 +128,22 @@ impl Names {
         self.oids.oid(key)
     }
 
-    fn has_relation(&self, schema: &str, name: &str) -> bool {
+    fn has_relation(&self, database: &Database, schema: &str, name: &str) -> bool {
         if [CATALOG_SCHEMA, INFORMATION_SCHEMA].contains(&schema) {
             let mut tables = self.catalog_tables.iter();
             return tables.any(|table| table.schema == schema && table.name == name);
         }
-        let schema = self.database().and_then(|database| database.schema(schema));
+        let schema = database
+            .as_ref()
+            .and_then(|database| database.schema(schema));
         schema.is_some_and(|schema| schema.table_names().iter().any(|table| table == name))
     }
 
     /// Schema and name of a relation.
-    pub fn relation(&self, oid: i32) -> Option<(String, String)> {
+    pub fn relation(&self, database: &Database, oid: i32) -> Option<(String, String)> {
         if let Some(OidKey::Relation(schema, name)) = self.oids.key(oid) {
-            return self.has_relation(&schema, &name).then_some((schema, name));
+            let exists = self.has_relation(database, &schema, &name);
+            return exists.then_some((schema, name));
         }
         let mut tables = self.catalog_tables.iter();
         let table = tables.find(|table| {
@@ -142,7 +154,7 @@ impl Names {
 
     /// Identifier of an object, by its name as SQL writes it. Digits are the
     /// identifier itself, and `-` is 0, as in Postgres.
-    pub fn oid(&self, kind: ObjectKind, text: &str) -> Option<i32> {
+    pub fn oid(&self, database: &Database, kind: ObjectKind, text: &str) -> Option<i32> {
         let text = text.trim();
         if text == "-" {
             return Some(0);
@@ -159,11 +171,12 @@ impl Names {
             ObjectKind::Relation => match parts(text)?.as_slice() {
                 [name] => {
                     let mut schemas = SEARCH_PATH.iter();
-                    let schema = schemas.find(|schema| self.has_relation(schema, name))?;
+                    let schema =
+                        schemas.find(|schema| self.has_relation(database, schema, name))?;
                     Some(self.relation_oid(schema, name))
                 }
                 [schema, name] | [_, schema, name] => self
-                    .has_relation(schema, name)
+                    .has_relation(database, schema, name)
                     .then(|| self.relation_oid(schema, name)),
                 _ => None,
             },
@@ -172,7 +185,10 @@ impl Names {
                 self.procedures.oid(parts(name)?.last()?)
             }
             ObjectKind::Schema => match parts(text)?.as_slice() {
-                [name] => self.schemas().contains(name).then(|| self.schema_oid(name)),
+                [name] => self
+                    .schemas(database)
+                    .contains(name)
+                    .then(|| self.schema_oid(name)),
                 _ => None,
             },
             // Every user of the server owns all objects.
@@ -182,12 +198,12 @@ impl Names {
 
     /// Name of an object as SQL writes it. An unknown identifier is shown as its
     /// number, and 0 as `-`.
-    pub fn name(&self, kind: ObjectKind, oid: i32, user: &str) -> String {
+    pub fn name(&self, database: &Database, kind: ObjectKind, oid: i32, user: &str) -> String {
         if oid == 0 {
             return "-".to_string();
         }
         let name = match kind {
-            ObjectKind::Relation => self.relation(oid).map(|(schema, name)| {
+            ObjectKind::Relation => self.relation(database, oid).map(|(schema, name)| {
                 match SEARCH_PATH.contains(&schema.as_str()) {
                     true => quoted(&name),
                     false => format!("{}.{}", quoted(&schema), quoted(&name)),
@@ -196,7 +212,7 @@ impl Names {
             ObjectKind::Type => self.type_names.get(&oid).map(|name| display_name(name)),
             ObjectKind::Function => self.procedures.get(oid).map(|found| found.name.clone()),
             ObjectKind::Schema => self
-                .schemas()
+                .schemas(database)
                 .into_iter()
                 .find(|schema| self.schema_oid(schema) == oid)
                 .map(|schema| quoted(&schema)),

@@ -142,7 +142,7 @@ fn attribute(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Result<Recor
 /// Rows of `pg_namespace`.
 fn namespace(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Result<RecordBatch> {
     let names = &request.context.names;
-    for name in names.schemas() {
+    for name in names.schemas(request.database) {
         rows.push([
             ("oid", names.schema_oid(&name).into()),
             ("nspname", name.into()),

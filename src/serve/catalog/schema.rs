@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::streaming::StreamingTable;
-use datafusion::catalog::{CatalogProviderList, MemTable, SchemaProvider, TableProvider};
+use datafusion::catalog::{MemTable, SchemaProvider, TableProvider};
 use datafusion::common::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -15,7 +15,7 @@ use datafusion::physical_plan::streaming::PartitionStream;
 
 use super::client::ClientContext;
 use super::column_types;
-use super::names::{CatalogTableName, Names};
+use super::names::{CatalogTableName, Database, Names};
 use super::oids::{CATALOG_SCHEMA, INFORMATION_SCHEMA};
 use super::row_builder::RowBuilder;
 use super::snapshot::{self, CatalogRelation};
@@ -39,6 +39,7 @@ pub struct CatalogContext {
 /// State of the session when a table of the catalogue is read.
 pub struct CatalogRequest<'a> {
     pub context: &'a CatalogContext,
+    pub database: &'a Database,
     pub relations: &'a [CatalogRelation],
     pub client: Option<&'a ClientContext>,
     pub options: &'a ConfigOptions,
@@ -220,14 +221,12 @@ impl PartitionStream for SessionTableRows {
         let rows = async move {
             let config = task.session_config();
             let own = config.get_extension::<SessionCatalogs>();
-            let database = match own {
-                Some(own) => CatalogProviderList::catalog(own.as_ref(), context.database),
-                None => context.names.database(),
-            };
-            let relations = snapshot::relations(&context.names, database).await;
+            let database = context.names.database(own.as_deref());
+            let relations = snapshot::relations(&context.names, &database).await;
             let options = config.options();
             let request = CatalogRequest {
                 context: &context,
+                database: &database,
                 relations: &relations,
                 client: options.extensions.get::<ClientContext>(),
                 options,

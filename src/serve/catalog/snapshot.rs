@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
-use datafusion::catalog::{CatalogProvider, SchemaProvider};
-use datafusion::datasource::TableType;
+use datafusion::catalog::SchemaProvider;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::{TableType, ViewTable, source_as_provider};
+use datafusion::logical_expr::LogicalPlan;
 
-use super::names::Names;
-use super::oids::{CATALOG_SCHEMA, INFORMATION_SCHEMA};
+use super::names::{Database, Names};
+use super::oids::{CATALOG_SCHEMA, INFORMATION_SCHEMA, PUBLIC_SCHEMA};
 use crate::serve::rows::presentable;
 use crate::serve::values::{type_modifier, wire_type};
+use crate::tables::{ColumnRule, IdentityKind, StoredTable, TableDefinition};
 
 /// Table or view.
 #[derive(Clone, Debug)]
@@ -21,6 +24,41 @@ pub struct CatalogRelation {
     /// Query of a view.
     pub definition: Option<String>,
     pub columns: SchemaRef,
+    pub constraints: Vec<CatalogConstraint>,
+    /// Table in memory.
+    stored: Option<u64>,
+    /// Relations that a view reads.
+    reads: Vec<ReadRelation>,
+    /// Rules of the columns of a table in memory.
+    rules: Vec<ColumnRule>,
+}
+
+/// Relation that a view reads. Tables in memory keep their number when they are
+/// renamed.
+#[derive(Clone, Debug)]
+enum ReadRelation {
+    Stored(u64),
+    /// Schema and name.
+    Named(String, String),
+}
+
+/// Kind of constraint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConstraintKind {
+    PrimaryKey,
+    Unique,
+    Check,
+}
+
+/// Constraint of a table in memory.
+#[derive(Clone, Debug)]
+pub struct CatalogConstraint {
+    pub name: String,
+    pub kind: ConstraintKind,
+    /// Columns of a key in order.
+    pub columns: Vec<String>,
+    /// Condition of a check.
+    pub condition: Option<String>,
 }
 
 /// Column of a relation in the types that clients receive.
@@ -36,14 +74,15 @@ pub struct CatalogColumn {
     pub precision: Option<(u8, i8)>,
     pub dimensions: i32,
     pub nullable: bool,
+    /// Default as SQL.
+    pub default: Option<String>,
+    /// `ALWAYS` or `BY DEFAULT` for an identity column.
+    pub identity: Option<&'static str>,
 }
 
 /// Lists the relations of the database that a session sees. A table whose file is
 /// missing has no columns.
-pub async fn relations(
-    names: &Names,
-    database: Option<Arc<dyn CatalogProvider>>,
-) -> Vec<CatalogRelation> {
+pub async fn relations(names: &Names, database: &Database) -> Vec<CatalogRelation> {
     let of_catalog = names.catalog_tables().iter().map(|table| CatalogRelation {
         oid: names.relation_oid(table.schema, table.name),
         schema: table.schema.to_string(),
@@ -51,9 +90,13 @@ pub async fn relations(
         is_view: table.is_view,
         definition: None,
         columns: Arc::clone(&table.columns),
+        constraints: Vec::new(),
+        stored: None,
+        reads: Vec::new(),
+        rules: Vec::new(),
     });
     let mut found: Vec<CatalogRelation> = of_catalog.collect();
-    for schema_name in names.schemas() {
+    for schema_name in names.schemas(database) {
         if [CATALOG_SCHEMA, INFORMATION_SCHEMA].contains(&schema_name.as_str()) {
             continue;
         }
@@ -83,7 +126,18 @@ async fn relation(
     let definition = table
         .as_ref()
         .and_then(|table| table.get_table_definition().map(str::to_string));
+    let in_memory = table
+        .as_ref()
+        .and_then(|table| table.downcast_ref::<StoredTable>());
+    let stored = in_memory.map(StoredTable::definition);
+    let view = table
+        .as_ref()
+        .and_then(|table| table.downcast_ref::<ViewTable>());
     CatalogRelation {
+        constraints: stored.map_or_else(Vec::new, constraints),
+        stored: in_memory.map(StoredTable::id),
+        reads: view.map_or_else(Vec::new, |view| reads(view.logical_plan())),
+        rules: stored.map_or_else(Vec::new, |stored| stored.columns.clone()),
         oid: names.relation_oid(schema_name, &name),
         schema: schema_name.to_string(),
         name,
@@ -96,7 +150,40 @@ async fn relation(
     }
 }
 
+/// Relations that a plan scans.
+fn reads(plan: &LogicalPlan) -> Vec<ReadRelation> {
+    let mut found = Vec::new();
+    let _ = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            let provider = source_as_provider(&scan.source).ok();
+            let stored = provider
+                .as_ref()
+                .and_then(|provider| provider.downcast_ref::<StoredTable>());
+            found.push(match stored {
+                Some(stored) => ReadRelation::Stored(stored.id()),
+                None => ReadRelation::Named(
+                    scan.table_name
+                        .schema()
+                        .unwrap_or(PUBLIC_SCHEMA)
+                        .to_string(),
+                    scan.table_name.table().to_string(),
+                ),
+            });
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    found
+}
+
 impl CatalogRelation {
+    /// Whether a view reads another relation.
+    pub fn reads(&self, other: &Self) -> bool {
+        self.reads.iter().any(|read| match read {
+            ReadRelation::Stored(id) => other.stored == Some(*id),
+            ReadRelation::Named(schema, name) => *schema == other.schema && *name == other.name,
+        })
+    }
+
     /// Whether the relation is part of the catalogue.
     pub fn is_of_catalog(&self) -> bool {
         [CATALOG_SCHEMA, INFORMATION_SCHEMA].contains(&self.schema.as_str())
@@ -113,7 +200,14 @@ impl CatalogRelation {
     /// Columns in order.
     pub fn columns(&self) -> impl Iterator<Item = CatalogColumn> + '_ {
         let fields = self.columns.fields().iter().zip(1..);
-        fields.map(|(field, position)| column(field, position))
+        let mut rules = self.rules.iter();
+        fields.map(move |(field, position)| {
+            let column = column(field, position);
+            match rules.next() {
+                Some(rule) => column.with_rule(rule),
+                None => column,
+            }
+        })
     }
 }
 
@@ -136,7 +230,44 @@ fn column(field: &FieldRef, position: i64) -> CatalogColumn {
         precision,
         dimensions,
         nullable: field.is_nullable(),
+        default: None,
+        identity: None,
     }
+}
+
+impl CatalogColumn {
+    fn with_rule(self, rule: &ColumnRule) -> Self {
+        let identity = rule.identity.as_ref().map(|(kind, _)| match kind {
+            IdentityKind::Always => "ALWAYS",
+            IdentityKind::ByDefault => "BY DEFAULT",
+        });
+        Self {
+            default: rule.default_sql.clone(),
+            identity,
+            ..self
+        }
+    }
+}
+
+/// Constraints of a definition: keys first.
+fn constraints(definition: &TableDefinition) -> Vec<CatalogConstraint> {
+    let name = |at: &usize| definition.schema.field(*at).name().clone();
+    let keys = definition.keys.iter().map(|key| CatalogConstraint {
+        name: key.name.clone(),
+        kind: match key.primary {
+            true => ConstraintKind::PrimaryKey,
+            false => ConstraintKind::Unique,
+        },
+        columns: key.columns.iter().map(name).collect(),
+        condition: None,
+    });
+    let checks = definition.checks.iter().map(|check| CatalogConstraint {
+        name: check.name.clone(),
+        kind: ConstraintKind::Check,
+        columns: Vec::new(),
+        condition: Some(check.sql.clone()),
+    });
+    keys.chain(checks).collect()
 }
 
 /// Innermost element of a list, and how many lists enclose it.

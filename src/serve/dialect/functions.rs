@@ -25,11 +25,13 @@ pub const CATALOG_REWRITES: &[(&str, &str)] = &[
         "pg_get_viewdef",
         "(SELECT max(found.definition) FROM pg_catalog.pg_view_definitions found WHERE found.oid = {0})",
     ),
-    // Positions in lists of indexes and constraints, of which there are none.
-    ("generate_subscripts", "CAST(NULL AS INT)"),
+    (
+        "generate_subscripts",
+        "unnest(range(1, CAST(cardinality({0}) AS BIGINT) + 1))",
+    ),
     (
         "_pg_expandarray",
-        "named_struct('x', CAST(NULL AS INT), 'n', CAST(NULL AS INT))",
+        "named_struct('x', unnest({0}), 'n', unnest(range(1, CAST(cardinality({0}) AS BIGINT) + 1)))",
     ),
 ];
 

@@ -20,6 +20,7 @@ use pgwire::messages::extendedquery::{
 use pgwire::messages::response::{EmptyQueryResponse, TransactionStatus};
 
 use super::bind::{check_count, check_formats};
+use super::portals::{self, NamedPortals};
 use super::prepared::{PreparedStatement, StatementPreparer};
 use super::send;
 use crate::serve::connection::Connection;
@@ -33,13 +34,15 @@ use semql_udfs::inference::sync::lock;
 pub struct ExtendedQueries {
     connection: Arc<Connection>,
     preparer: Arc<StatementPreparer>,
+    portals: Arc<NamedPortals>,
 }
 
 impl ExtendedQueries {
-    pub fn new(connection: Arc<Connection>) -> Self {
+    pub fn new(connection: Arc<Connection>, portals: Arc<NamedPortals>) -> Self {
         Self {
             preparer: Arc::new(StatementPreparer::new(Arc::clone(&connection))),
             connection,
+            portals,
         }
     }
 }
@@ -115,8 +118,9 @@ impl ExtendedQueryHandler for ExtendedQueries {
                     let columns = schema.fields().len();
                     check_formats("result", &message.result_column_format_codes, columns)?;
                 }
-                let portal = Portal::try_new(&message, stored)?;
-                client.portal_store().put_portal(Arc::new(portal));
+                let portal = Arc::new(Portal::try_new(&message, stored)?);
+                self.portals.add(&portal);
+                client.portal_store().put_portal(portal);
             }
             Some(Entry::Empty) => {
                 check_count(given, 0)?;
@@ -222,33 +226,23 @@ impl ExtendedQueries {
         let token = self.connection.begin();
         let state = portal.state();
         let mut state = state.lock().await;
-        if matches!(*state, PortalExecutionState::Initial) {
-            match prepared.execute(&self.connection, portal, &token).await? {
-                Response::Rows(rows) => {
-                    // The columns may have changed since Bind, such as those of
-                    // a cursor that was declared again.
-                    if let Format::Individual(codes) = &portal.result_column_format {
-                        check_formats("result", codes, rows.schema().fields().len())?;
-                    }
-                    let response = rows.response(&portal.result_column_format)?;
-                    *state = PortalExecutionState::Suspended(response);
+        match portals::start(&self.connection, portal, &mut state, &token).await? {
+            None | Some(Response::Rows(_)) => {}
+            Some(Response::Copy(copy)) => return send::copy(client, copy, &token).await,
+            Some(Response::CopyIn(copy)) => {
+                send::copy_in(client, &self.connection, *copy, true).await?;
+                return Ok(0);
+            }
+            Some(Response::Transaction(effect, tag)) => {
+                send::transaction(client, &self.connection, effect, tag).await?;
+                if matches!(effect, TransactionEffect::End { .. }) {
+                    client.portal_store().rm_portal(DEFAULT_NAME);
                 }
-                Response::Copy(copy) => return send::copy(client, copy, &token).await,
-                Response::CopyIn(copy) => {
-                    send::copy_in(client, &self.connection, *copy, true).await?;
-                    return Ok(0);
-                }
-                Response::Transaction(effect, tag) => {
-                    send::transaction(client, &self.connection, effect, tag).await?;
-                    if matches!(effect, TransactionEffect::End { .. }) {
-                        client.portal_store().rm_portal(DEFAULT_NAME);
-                    }
-                    return Ok(0);
-                }
-                Response::Done { tag, report } => {
-                    send::done(client, tag, report).await?;
-                    return Ok(0);
-                }
+                return Ok(0);
+            }
+            Some(Response::Done { tag, report }) => {
+                send::done(client, tag, report).await?;
+                return Ok(0);
             }
         }
         let PortalExecutionState::Suspended(response) = state.deref_mut() else {

@@ -13,6 +13,7 @@ use pgwire::error::PgWireResult;
 
 use crate::error::{ErrorKind, ShellError};
 use crate::serve::cancel::CancelToken;
+use crate::serve::catalog::mark_catalog_types;
 use crate::serve::connection::Connection;
 use crate::serve::dialect;
 use crate::serve::errors;
@@ -109,7 +110,7 @@ fn is_explained_execution(statement: &Statement) -> bool {
 fn columns_of(plan: &LogicalPlan, statement: &Statement) -> Option<SchemaRef> {
     query::has_rows(plan).then(|| {
         let schema = rows::named(plan.schema().as_arrow(), &statement.column_names);
-        rows::presentable(&schema)
+        rows::presentable(&mark_catalog_types(plan, &schema))
     })
 }
 
@@ -142,9 +143,13 @@ impl PreparedStatement {
                 let StatementCommand::Connection(ConnectionCommand::Declare { name, query, hold }) =
                     &self.statement.command
                 else {
-                    return connection
-                        .run_prepared(&self.statement, plan, values, token)
-                        .await;
+                    let response = connection.run_prepared(&self.statement, plan, values, token);
+                    return Ok(match (response.await?, &self.schema) {
+                        (Response::Rows(rows), Some(described)) => {
+                            Response::Rows(rows.described(described))
+                        }
+                        (response, _) => response,
+                    });
                 };
                 lock(&connection.cursors).check_free(name)?;
                 let response = connection.run_prepared(query, plan, values, token).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::{Sink, SinkExt};
-use pgwire::api::portal::Format;
+use pgwire::api::portal::{Format, Portal};
 use pgwire::api::query::{SimpleQueryHandler, send_ready_for_query};
 use pgwire::api::results::{Response as WireResponse, Tag};
 use pgwire::api::store::PortalStore;
@@ -16,6 +16,8 @@ use pgwire::messages::data::RowDescription;
 use pgwire::messages::response::EmptyQueryResponse;
 use pgwire::messages::simplequery::Query;
 
+use super::portals::{self, NamedPortals};
+use super::prepared::PreparedStatement;
 use super::send;
 use crate::serve::connection::Connection;
 use crate::serve::dialect;
@@ -27,11 +29,17 @@ use crate::statement::parsed::{ConnectionCommand, StatementCommand};
 use crate::statement::prepared_statements::{PreparedStatementCommand, of};
 
 /// Handler of the simple protocol for one connection.
-pub struct SimpleQueries(Arc<Connection>);
+pub struct SimpleQueries {
+    connection: Arc<Connection>,
+    portals: Arc<NamedPortals>,
+}
 
 impl SimpleQueries {
-    pub fn new(connection: Arc<Connection>) -> Self {
-        Self(connection)
+    pub fn new(connection: Arc<Connection>, portals: Arc<NamedPortals>) -> Self {
+        Self {
+            connection,
+            portals,
+        }
     }
 }
 
@@ -49,10 +57,10 @@ impl SimpleQueryHandler for SimpleQueries {
             return Err(PgWireError::NotReadyForQuery);
         }
         // Refuses clients that have not authenticated.
-        self.0.session()?;
+        self.connection.session()?;
         client.set_state(PgWireConnectionState::QueryInProgress);
         let statements = dialect::parse(&query.query).map_err(|error| {
-            self.0
+            self.connection
                 .log("UNKNOWN", &query.query)
                 .failed(errors::wire(error))
         })?;
@@ -65,7 +73,7 @@ impl SimpleQueryHandler for SimpleQueries {
         }
         check_copies(&statements)?;
         for statement in &statements {
-            let log = self.0.log(statement.tag(), &statement.text);
+            let log = self.connection.log(statement.tag(), &statement.text);
             let answered = match deallocates(client, statement) {
                 true => send::done(client, Tag::new(statement.tag()), None)
                     .await
@@ -139,6 +147,21 @@ fn check_copies(statements: &[Statement]) -> PgWireResult<()> {
 }
 
 impl SimpleQueries {
+    /// The portal that MOVE names, and the number of rows.
+    fn moved_portal(
+        &self,
+        statement: &Statement,
+    ) -> Option<(Arc<Portal<PreparedStatement>>, Option<u64>)> {
+        match &statement.command {
+            StatementCommand::Connection(ConnectionCommand::Fetch {
+                name,
+                count,
+                shown: false,
+            }) => Some((self.portals.get(name)?, *count)),
+            _ => None,
+        }
+    }
+
     /// Executes a statement, sends its response, and gives the number of rows.
     async fn answer<C>(&self, client: &mut C, statement: &Statement) -> PgWireResult<usize>
     where
@@ -147,8 +170,13 @@ impl SimpleQueries {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         check_status(client.transaction_status(), statement)?;
-        let token = self.0.begin();
-        match self.0.execute(statement, &token).await? {
+        let token = self.connection.begin();
+        if let Some((portal, count)) = self.moved_portal(statement) {
+            let skipped = portals::skip(&self.connection, &portal, count, &token).await?;
+            send::complete(client, statement.tag(), skipped).await?;
+            return Ok(0);
+        }
+        match self.connection.execute(statement, &token).await? {
             Response::Rows(rows) => {
                 let mut response = rows.response(&Format::UnifiedText)?;
                 let fields = response.row_schema();
@@ -163,11 +191,11 @@ impl SimpleQueries {
             }
             Response::Copy(copy) => send::copy(client, copy, &token).await,
             Response::CopyIn(copy) => {
-                send::copy_in(client, &self.0, *copy, false).await?;
+                send::copy_in(client, &self.connection, *copy, false).await?;
                 Ok(0)
             }
             Response::Transaction(effect, tag) => {
-                send::transaction(client, &self.0, effect, tag).await?;
+                send::transaction(client, &self.connection, effect, tag).await?;
                 Ok(0)
             }
             Response::Done { tag, report } => {

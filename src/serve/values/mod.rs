@@ -22,4 +22,4 @@ mod wire_type;
 
 pub use decode::decode;
 pub use encode::RowEncoder;
-pub use wire_type::{parameter_type, type_modifier, type_size, wire_type};
+pub use wire_type::{WIRE_TYPE_KEY, parameter_type, type_modifier, type_size, wire_type};

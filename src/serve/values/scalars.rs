@@ -22,7 +22,7 @@ pub fn decimal(digits: &Digits) -> Result<ScalarValue, String> {
     let precision = count.max(digits.scale()).max(1);
     let (precision_stored, scale) = (precision as u8, digits.scale() as i8);
     match precision {
-        ..=MAX_DIGITS_128 => {
+        _ if precision <= MAX_DIGITS_128 => {
             let value: i128 = unscaled.parse().map_err(|_| "it is no decimal number")?;
             Ok(ScalarValue::Decimal128(
                 Some(value),
@@ -30,7 +30,7 @@ pub fn decimal(digits: &Digits) -> Result<ScalarValue, String> {
                 scale,
             ))
         }
-        ..=MAX_DIGITS_256 => {
+        _ if precision <= MAX_DIGITS_256 => {
             let value = i256::from_string(&unscaled).ok_or("it is no decimal number")?;
             Ok(ScalarValue::Decimal256(
                 Some(value),

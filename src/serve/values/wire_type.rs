@@ -131,10 +131,10 @@ const ARRAYS: &[(Type, Type, DataType)] = &[
 /// The array of a scalar type; `None` for arrays of arrays, which have fixed sizes in
 /// Postgres.
 fn array_type(element: &Type) -> Option<Type> {
-    match element {
-        &Type::TIMESTAMPTZ => Some(Type::TIMESTAMPTZ_ARRAY),
-        &Type::RECORD => Some(Type::RECORD_ARRAY),
-        element => {
+    match *element {
+        Type::TIMESTAMPTZ => Some(Type::TIMESTAMPTZ_ARRAY),
+        Type::RECORD => Some(Type::RECORD_ARRAY),
+        _ => {
             let (_, array, _) = ARRAYS.iter().find(|(scalar, ..)| scalar == element)?;
             Some(array.clone())
         }
@@ -143,11 +143,11 @@ fn array_type(element: &Type) -> Option<Type> {
 
 /// The scalar type of an array; `None` for other types.
 pub fn element_type(array: &Type) -> Option<Type> {
-    match array {
-        &Type::TIMESTAMPTZ_ARRAY => return Some(Type::TIMESTAMPTZ),
-        &Type::RECORD_ARRAY => return Some(Type::RECORD),
-        &Type::INT2_VECTOR => return Some(Type::INT2),
-        &Type::OID_VECTOR => return Some(Type::OID),
+    match *array {
+        Type::TIMESTAMPTZ_ARRAY => return Some(Type::TIMESTAMPTZ),
+        Type::RECORD_ARRAY => return Some(Type::RECORD),
+        Type::INT2_VECTOR => return Some(Type::INT2),
+        Type::OID_VECTOR => return Some(Type::OID),
         _ => {}
     }
     let (element, ..) = ARRAYS.iter().find(|(_, known, _)| known == array)?;
@@ -158,11 +158,11 @@ pub fn element_type(array: &Type) -> Option<Type> {
 /// `None` for `unknown` and types that parameters cannot have.
 pub fn parameter_type(declared: &Type) -> Option<DataType> {
     let zoned = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    match declared {
-        &Type::UNKNOWN | &Type::VOID => None,
-        &Type::TIMESTAMPTZ => Some(zoned()),
-        &Type::TIMESTAMPTZ_ARRAY => Some(DataType::new_list(zoned(), true)),
-        declared => ARRAYS.iter().find_map(|(scalar, array, data_type)| {
+    match *declared {
+        Type::UNKNOWN | Type::VOID => None,
+        Type::TIMESTAMPTZ => Some(zoned()),
+        Type::TIMESTAMPTZ_ARRAY => Some(DataType::new_list(zoned(), true)),
+        _ => ARRAYS.iter().find_map(|(scalar, array, data_type)| {
             if scalar == declared {
                 Some(data_type.clone())
             } else if array == declared {

@@ -45,8 +45,8 @@ pub async fn run(session: &Session, alter: &AlterTable) -> Result<Outcome> {
     if alter.operations.iter().all(is_ignored) {
         return Ok(Outcome::done(format!("kept table {} as it is", path.shown)));
     }
-    let table = path.stored(session, "ALTER TABLE").await?;
-    let mut change = TableChange::begin(session, &path, &table).await?;
+    let mut change = TableChange::begin(session, &path, "ALTER TABLE").await?;
+    let table = change.table().clone();
     for operation in &alter.operations {
         apply(session, &mut change.alteration, &table, operation.clone()).await?;
     }

@@ -99,7 +99,7 @@ fn take_option(
         ColumnOption::Check(check) => constraints.push(DeclaredConstraint::Check {
             name: named(option.name.or(check.name)),
             column: Some(rule.name.clone()),
-            condition: *check.expr,
+            condition: check.expr,
         }),
         ColumnOption::ForeignKey(_) => {
             let sql = format!("FOREIGN KEY (\"{}\") {}", rule.name, option.option);

@@ -20,7 +20,7 @@ pub enum DeclaredConstraint {
         name: Option<String>,
         /// Column of a check beside its column.
         column: Option<String>,
-        condition: Expr,
+        condition: Box<Expr>,
     },
     ForeignKey(ForeignKeyRule),
 }
@@ -47,7 +47,7 @@ pub fn of_table(constraint: TableConstraint) -> Result<DeclaredConstraint> {
         TableConstraint::Check(check) => Ok(DeclaredConstraint::Check {
             name: check.name.map(folded),
             column: None,
-            condition: *check.expr,
+            condition: check.expr,
         }),
         TableConstraint::ForeignKey(key) => {
             let sql = key.to_string();

@@ -25,7 +25,7 @@ pub async fn run(
         ObjectType::View => "view",
         _ => "table",
     };
-    let mut dropped = Vec::new();
+    let mut found_objects = Vec::new();
     for name in names {
         let path = ObjectPath::of(session, name)?;
         let found = match path.kind(session).await {
@@ -50,10 +50,20 @@ pub async fn run(
             let next = "DROP ... CASCADE also drops them";
             return Err(depends(&views, &path.shown, next));
         }
+        found_objects.push((path, stored, views));
+    }
+    // All names are checked before the first object is dropped.
+    let mut dropped = Vec::new();
+    for (path, stored, views) in found_objects {
         for view in views {
             view.schema(session)?.deregister_table(&view.name.table)?;
         }
         path.schema(session)?.deregister_table(&path.name.table)?;
+        if let Some(stored) = stored
+            && !session.tables.is_open()
+        {
+            stored.retire();
+        }
         session.tables.descriptions().forget(&path.name);
         dropped.push(path.shown);
     }

@@ -18,9 +18,8 @@ use crate::tables::StoredTable;
 /// A table that is not in memory; rows with the same key; a key over expressions.
 pub async fn create(session: &Session, index: &CreateIndex) -> Result<Outcome> {
     let path = ObjectPath::of(session, &index.table_name)?;
-    let table = path
-        .stored(session, "CREATE INDEX without USING hnsw")
-        .await?;
+    let what = "CREATE INDEX without USING hnsw";
+    let table = path.stored(session, what).await?;
     if !index.unique {
         let message = "an index of a table in memory is not kept: its rows are scanned";
         return Ok(Outcome::done(message));
@@ -32,14 +31,14 @@ pub async fn create(session: &Session, index: &CreateIndex) -> Result<Outcome> {
     }
     let columns = index.columns.iter().cloned().map(column);
     let columns = columns.collect::<Result<Vec<_>>>()?;
-    let name = index.name.as_ref().map(|name| last(name));
+    let name = index.name.as_ref().map(last);
     if let Some(name) = &name
         && index.if_not_exists
         && table.definition().keys.iter().any(|key| key.name == *name)
     {
         return Ok(Outcome::done(format!("index {name} exists already")));
     }
-    let mut change = TableChange::begin(session, &path, &table).await?;
+    let mut change = TableChange::begin(session, &path, what).await?;
     change.alteration.add_constraint(DeclaredConstraint::Key {
         name,
         columns,
@@ -72,7 +71,7 @@ pub async fn drop(session: &Session, names: &[ObjectName]) -> Result<Outcome> {
                     .iter()
                     .any(|key| key.name == index && !key.primary)
             {
-                let mut change = TableChange::begin(session, &path, &table).await?;
+                let mut change = TableChange::begin(session, &path, "DROP INDEX").await?;
                 change.alteration.drop_constraint(&index, false)?;
                 change.store().await?;
             }

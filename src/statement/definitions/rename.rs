@@ -1,7 +1,7 @@
 //! New names of tables and views.
 
 use datafusion::logical_expr::TableType;
-use datafusion::sql::sqlparser::ast::ObjectName;
+use datafusion::sql::sqlparser::ast::{ObjectName, ObjectNamePart};
 
 use super::object::ObjectPath;
 use crate::error::{ErrorKind, Result, ShellError};
@@ -38,10 +38,15 @@ pub async fn rename_view(
 /// Gives a table or view another name in its schema. Views over it stay valid.
 ///
 /// # Errors
-/// An object that does not exist; a name that does.
+/// An object that does not exist; a name that does, or that has a schema.
 pub async fn rename(session: &Session, path: &ObjectPath, to: &ObjectName) -> Result<Outcome> {
-    let last = to.0.last().and_then(|part| part.as_ident()).cloned();
-    let new = path.renamed(last.map_or_else(String::new, folded));
+    let [ObjectNamePart::Identifier(to)] = to.0.as_slice() else {
+        return Err(ShellError::of_kind(
+            ErrorKind::Syntax,
+            format!("RENAME TO takes a name without a schema, not '{to}'"),
+        ));
+    };
+    let new = path.renamed(folded(to.clone()));
     if path.is_temporary(session) {
         if session.tables.temporary(&new.name.table).is_some() {
             return Err(new.duplicate());

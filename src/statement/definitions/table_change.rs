@@ -22,33 +22,40 @@ pub struct TableChange<'a> {
     pub alteration: Alteration,
     session: &'a Session,
     path: &'a ObjectPath,
-    table: &'a StoredTable,
+    table: StoredTable,
     _exclusive: Option<OwnedMutexGuard<()>>,
 }
 
 impl<'a> TableChange<'a> {
-    /// Begins with the present definition.
+    /// Begins with the present definition. `what` is the statement in words.
     ///
     /// # Errors
-    /// Views over the table.
-    pub async fn begin(
-        session: &'a Session,
-        path: &'a ObjectPath,
-        table: &'a StoredTable,
-    ) -> Result<Self> {
+    /// A table that does not exist or is not in memory; views over it.
+    pub async fn begin(session: &'a Session, path: &'a ObjectPath, what: &str) -> Result<Self> {
         let next = "drop the views, and create them again after the change";
-        check_none(session, table, &path.shown, next).await?;
-        let exclusive = match session.tables.is_open() {
-            true => None,
-            false => Some(table.writer().lock_owned().await),
-        };
-        Ok(Self {
-            alteration: Alteration::of(&path.name.table, table.definition()),
-            session,
-            path,
-            table,
-            _exclusive: exclusive,
-        })
+        loop {
+            let table = path.stored(session, what).await?;
+            check_none(session, &table, &path.shown, next).await?;
+            let exclusive = match session.tables.is_open() {
+                true => None,
+                false => Some(table.writer().lock_owned().await),
+            };
+            // Another session may have altered the table before the lock was free.
+            if exclusive.is_none() || !table.is_retired() {
+                return Ok(Self {
+                    alteration: Alteration::of(&path.name.table, table.definition()),
+                    session,
+                    path,
+                    table,
+                    _exclusive: exclusive,
+                });
+            }
+        }
+    }
+
+    /// The table before the change.
+    pub fn table(&self) -> &StoredTable {
+        &self.table
     }
 
     /// Stores the altered table in place of the one before.
@@ -58,7 +65,7 @@ impl<'a> TableChange<'a> {
     pub async fn store(self) -> Result<()> {
         let (session, path) = (self.session, self.path);
         let (definition, values) = self.alteration.finish(session)?;
-        let partitions = rows(session, self.table, values).await?;
+        let partitions = rows(session, &self.table, values).await?;
         let altered = StoredTable::new(&path.name.table, definition, partitions)?;
         let altered: Arc<dyn TableProvider> = Arc::new(altered);
         self.table.claim(session.tables.versions());
@@ -69,6 +76,9 @@ impl<'a> TableChange<'a> {
         let schema = path.schema(session)?;
         schema.deregister_table(&path.name.table)?;
         schema.register_table(path.name.table.clone(), altered)?;
+        if !session.tables.is_open() {
+            self.table.retire();
+        }
         Ok(())
     }
 }

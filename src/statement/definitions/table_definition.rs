@@ -89,7 +89,7 @@ pub fn constrain(
                     None => format!("{table}_check"),
                 });
                 let name = free_name(definition, name);
-                let check = check(session, &definition.schema, name, condition)?;
+                let check = check(session, &definition.schema, name, *condition)?;
                 definition.checks.push(check);
             }
             DeclaredConstraint::ForeignKey(key) => definition.foreign_keys.push(key),

@@ -33,7 +33,7 @@ pub async fn run(session: &Session, truncate: &Truncate) -> Result<Outcome> {
             true => None,
             false => Some(table.writer().lock_owned().await),
         };
-        table.clear(versions);
+        table.clear(versions)?;
         if let Some(TruncateIdentityOption::Restart) = truncate.identity {
             let columns = table.definition().columns.iter();
             for (_, sequence) in columns.filter_map(|column| column.identity.as_ref()) {

@@ -18,9 +18,11 @@ use crate::error::Result;
 /// Types by the numbers of parameters; `None` is a parameter that nothing types.
 pub type InferredTypes = BTreeMap<usize, Option<DataType>>;
 
-/// Functions with parameters of a type that their signatures do not say: name, position
-/// and type.
-const ARGUMENT_TYPES: &[(&str, usize, fn() -> DataType)] =
+/// Name of a function, position of an argument, and the type of a parameter there.
+type ArgumentType = (&'static str, usize, fn() -> DataType);
+
+/// Functions with parameters of a type that their signatures do not say.
+const ARGUMENT_TYPES: &[ArgumentType] =
     &[("ai_classify", 1, texts), ("ai_classify_scores", 1, texts)];
 
 fn texts() -> DataType {

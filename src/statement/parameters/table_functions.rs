@@ -54,8 +54,8 @@ pub fn substitute(
 /// columns of a table function do not depend on them.
 pub fn sample(data_type: &DataType) -> Result<ScalarValue> {
     Ok(match data_type {
-        DataType::Int64 => ScalarValue::Int64(Some(1)),
-        DataType::Float64 => ScalarValue::Float64(Some(1.0)),
+        integer if integer.is_integer() => ScalarValue::Int64(Some(1)),
+        float if float.is_floating() => ScalarValue::Float64(Some(1.0)),
         DataType::Utf8 => ScalarValue::Utf8(Some("sample".to_string())),
         other => ScalarValue::try_new_null(other)?,
     })

@@ -55,10 +55,25 @@ fn rewritten_tables_do_not_merge() {
     let table = table();
     let versions = PrivateVersions::default();
     versions.replace(Some(HashMap::new()));
-    table.clear(Some(&versions));
+    table.clear(Some(&versions)).unwrap();
     table
         .apply(None, &TableChanges::insert(rows(vec![7])))
         .unwrap();
     let private = versions.get(table.id()).unwrap();
     assert!(private.rows.merged(&private).is_err());
+}
+
+#[test]
+fn a_table_that_was_replaced_refuses_writes() {
+    let table = table();
+    let versions = PrivateVersions::default();
+    versions.replace(Some(HashMap::new()));
+    let insert = |versions, values| table.apply(versions, &TableChanges::insert(rows(values)));
+    insert(Some(&versions), vec![3]).unwrap();
+    let private = versions.get(table.id()).unwrap();
+    table.retire();
+    assert!(insert(None, vec![4]).is_err());
+    assert!(table.clear(None).is_err());
+    assert!(private.rows.merged(&private).is_err());
+    assert_eq!(table.version(None).row_count(), 2);
 }

@@ -92,7 +92,10 @@ fn procedure<'a>(call: &'a CatalogCall<'_>) -> Result<Option<&'a Procedure>> {
 fn type_text(call: &CatalogCall<'_>, type_oid: i32) -> String {
     match type_oid {
         ANY_TYPE => "\"any\"".to_string(),
-        oid => call.context.names.name(ObjectKind::Type, oid, call.user()),
+        oid => call
+            .context
+            .names
+            .name(&call.database(), ObjectKind::Type, oid, call.user()),
     }
 }
 
@@ -152,12 +155,14 @@ fn describe(call: &CatalogCall<'_>) -> Result<ScalarValue> {
     let names = &call.context.names;
     let class = values::oid(&call.arguments[0])?;
     let object = values::oid(&call.arguments[1])?;
-    let class = names.relation(class).map(|(_, name)| name);
+    let class = names
+        .relation(&call.database(), class)
+        .map(|(_, name)| name);
     let found = CLASSES
         .iter()
         .find(|(table, _, _)| Some(*table) == class.as_deref());
     let text = found.map(|(_, kind, word)| {
-        let name = names.name(*kind, object, call.user());
+        let name = names.name(&call.database(), *kind, object, call.user());
         format!("{word} {name}")
     });
     Ok(values::of_optional_text(text))

@@ -14,6 +14,7 @@ use datafusion::scalar::ScalarValue;
 
 use crate::serve::catalog::client::ClientContext;
 use crate::serve::catalog::column_types;
+use crate::serve::catalog::names::Database;
 use crate::serve::catalog::schema::CatalogContext;
 
 /// Call of a function.
@@ -28,6 +29,12 @@ pub struct CatalogCall<'a> {
 impl CatalogCall<'_> {
     pub fn user(&self) -> &str {
         self.client.map_or("semql", |client| client.user.as_str())
+    }
+
+    /// The database as the client sees it.
+    pub fn database(&self) -> Database {
+        let session = self.client.and_then(|client| client.catalogs.as_deref());
+        self.context.names.database(session)
     }
 }
 

@@ -83,7 +83,11 @@ fn optional(call: &CatalogCall<'_>, kind: ObjectKind) -> Result<ScalarValue> {
         return Ok(values::of_int4(Some(values::oid(value)?)));
     }
     let text = values::text(value)?;
-    Ok(values::of_int4(call.context.names.oid(kind, &text)))
+    Ok(values::of_int4(call.context.names.oid(
+        &call.database(),
+        kind,
+        &text,
+    )))
 }
 
 fn required(call: &CatalogCall<'_>, kind: ObjectKind) -> Result<ScalarValue> {
@@ -101,7 +105,8 @@ fn name(call: &CatalogCall<'_>, kind: ObjectKind) -> Result<ScalarValue> {
     let ScalarValue::Int32(Some(oid)) = required(call, kind)? else {
         return ScalarValue::try_new_null(&DataType::Utf8);
     };
-    let name = call.context.names.name(kind, oid, call.user());
+    let names = &call.context.names;
+    let name = names.name(&call.database(), kind, oid, call.user());
     Ok(values::of_text(name))
 }
 
@@ -119,7 +124,7 @@ fn is_visible(_: &CatalogCall<'_>) -> Result<ScalarValue> {
 
 fn table_is_visible(call: &CatalogCall<'_>) -> Result<ScalarValue> {
     let oid = values::oid(&call.arguments[0])?;
-    let relation = call.context.names.relation(oid);
+    let relation = call.context.names.relation(&call.database(), oid);
     let visible = relation.is_some_and(|(schema, _)| schema != INFORMATION_SCHEMA);
     Ok(values::of_boolean(visible))
 }
