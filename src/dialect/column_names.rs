@@ -21,6 +21,7 @@ pub enum ColumnName {
 }
 
 /// Names that Postgres gives to the columns of a query.
+/// Name of an item of a select list.
 pub fn column_names(query: &Query) -> Vec<ColumnName> {
     match first_items(&query.body) {
         Some(items) => items.iter().map(column_name).collect(),
@@ -65,7 +66,7 @@ fn first_items(body: &SetExpr) -> Option<&[SelectItem]> {
     }
 }
 
-fn column_name(item: &SelectItem) -> ColumnName {
+pub fn column_name(item: &SelectItem) -> ColumnName {
     match item {
         SelectItem::UnnamedExpr(expr) => {
             let name = figure(expr).map(|name| name.text);

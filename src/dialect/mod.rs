@@ -11,6 +11,7 @@ mod column_names;
 mod expressions;
 mod first_rows;
 mod identity_columns;
+mod inner_names;
 mod numbers;
 mod ordered_sets;
 mod ordered_subqueries;

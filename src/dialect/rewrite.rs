@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, OrderByKind, Query, Select, SelectItem, VisitorMut,
+    Expr, Ident, OrderByKind, Query, Select, SelectItem, Statement, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::ParserError;
 
 use super::column_names::{name_of_rewritten, unique_names};
+use super::inner_names::name_inner_columns;
 use super::numbers::bind_sign;
 use super::ordered_subqueries::ordered_subqueries;
 use super::rules::EXPRESSION_RULES;
@@ -23,6 +24,11 @@ pub struct StatementRewriter {
 
 impl VisitorMut for StatementRewriter {
     type Break = ParserError;
+
+    fn pre_visit_statement(&mut self, statement: &mut Statement) -> ControlFlow<ParserError> {
+        name_inner_columns(statement);
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<ParserError> {
         self.written.push(select.projection.clone());

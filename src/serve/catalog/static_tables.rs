@@ -244,8 +244,9 @@ fn lists(column: &ArrayRef, element: &DataType) -> Result<ArrayRef> {
                 let inner = text.trim_matches(|c| "{}[]".contains(c));
                 let elements = inner.split(|c: char| c == ',' || c.is_whitespace());
                 let elements = elements
-                    .map(|element| element.trim_matches('\''))
                     .filter(|element| !element.is_empty())
+                    // A name may be empty: `''`.
+                    .map(|element| element.trim_matches('\''))
                     .map(|text| ScalarValue::Utf8(Some(text.to_string())).cast_to(element));
                 let elements = elements.collect::<Result<Vec<_>>>()?;
                 ScalarValue::List(ScalarValue::new_list(&elements, element, true))

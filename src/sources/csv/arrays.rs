@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, ArrowPrimitiveType, BooleanBuilder, PrimitiveArray, StringBuilder};
+use arrow::array::{
+    ArrayRef, ArrowPrimitiveType, BooleanBuilder, PrimitiveArray, PrimitiveBuilder, StringBuilder,
+};
 use arrow::compute::kernels::cast_utils::parse_decimal;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
@@ -73,7 +75,11 @@ impl FieldColumn<'_> {
             let line = self.records.line(0);
             return Err(too_long(self.name, line));
         }
-        let mut builder = StringBuilder::with_capacity(self.records.len(), 0);
+        let lengths = (0..self.records.len()).map(|record| {
+            let (range, _) = self.records.field_range(record, self.position);
+            range.len()
+        });
+        let mut builder = StringBuilder::with_capacity(self.records.len(), lengths.sum());
         for record in 0..self.records.len() {
             match self.text(record)? {
                 ("", false) => builder.append_null(),
@@ -134,15 +140,17 @@ impl FieldColumn<'_> {
         expected: &str,
         read: impl Fn(&str) -> Option<T::Native>,
     ) -> Result<PrimitiveArray<T>> {
-        let mut values = Vec::with_capacity(self.records.len());
+        let mut values = PrimitiveBuilder::<T>::with_capacity(self.records.len());
         for record in 0..self.records.len() {
-            let (text, _) = self.text(record)?;
-            values.push(match text {
-                "" => None,
-                text => Some(read(text).ok_or_else(|| self.fault(record, text, expected))?),
-            });
+            match self.text(record)? {
+                ("", _) => values.append_null(),
+                (text, _) => match read(text) {
+                    Some(value) => values.append_value(value),
+                    None => return Err(self.fault(record, text, expected)),
+                },
+            }
         }
-        Ok(values.into_iter().collect())
+        Ok(values.finish())
     }
 
     /// Text of a field, and whether it was quoted.

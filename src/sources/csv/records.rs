@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::{memchr, memchr2, memchr2_iter, memchr3};
+
 use super::dialect::Dialect;
 
 /// Whole records, without their quotes, escapes and delimiters.
@@ -186,9 +188,10 @@ impl RecordSplitter {
 
     fn read_quoted(&mut self, bytes: &[u8], records: &mut Records) -> usize {
         let escape = self.dialect.escape;
-        let end = bytes
-            .iter()
-            .position(|byte| *byte == b'"' || Some(*byte) == escape);
+        let end = match escape {
+            None => memchr(b'"', bytes),
+            Some(escape) => memchr2(b'"', escape, bytes),
+        };
         let inside = &bytes[..end.unwrap_or(bytes.len())];
         self.count_lines(inside);
         records.text.extend_from_slice(inside);
@@ -208,10 +211,7 @@ impl RecordSplitter {
         self.state = FieldState::Plain;
         self.after_return = false;
         let delimiter = self.dialect.delimiter;
-        let end = bytes
-            .iter()
-            .position(|byte| *byte == delimiter || *byte == b'\n' || *byte == b'\r')
-            .unwrap_or(bytes.len());
+        let end = memchr3(delimiter, b'\n', b'\r', bytes).unwrap_or(bytes.len());
         records.text.extend_from_slice(&bytes[..end]);
         end
     }
@@ -241,9 +241,15 @@ impl RecordSplitter {
 
     /// Counts line feeds, carriage returns, and pairs of both.
     fn count_lines(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.line += usize::from(*byte == b'\r' || (*byte == b'\n' && !self.after_return));
-            self.after_return = *byte == b'\r';
+        let mut next = 0;
+        for at in memchr2_iter(b'\n', b'\r', bytes) {
+            let follows_return = self.after_return && at == next;
+            self.line += usize::from(bytes[at] == b'\r' || !follows_return);
+            self.after_return = bytes[at] == b'\r';
+            next = at + 1;
+        }
+        if next < bytes.len() {
+            self.after_return = false;
         }
     }
 }

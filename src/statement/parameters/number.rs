@@ -1,4 +1,6 @@
-//! Numbers of parameters.
+//! Parameters in a syntax tree, and their numbers.
+
+use datafusion::sql::sqlparser::ast::{Expr, Value};
 
 use crate::error::{Result, ShellError};
 
@@ -16,6 +18,17 @@ pub fn of(name: &str) -> Result<usize> {
         .ok_or_else(|| {
             ShellError::query(format!("parameter {name}: write parameters as $1, $2, ..."))
         })
+}
+
+/// The name of a parameter, such as `$1`.
+pub fn placeholder(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Placeholder(name) => Some(name),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement as EngineStatement;
 
+use super::declared_types;
 use super::inference::{infer, with_types};
 use super::table_functions::{self, PlanningParameters};
 use crate::error::{ErrorKind, Result, ShellError};
@@ -69,7 +70,18 @@ impl PreparedPlan {
             .collect::<Result<BTreeMap<_, _>>>()?;
         let mut with_samples = engine.clone();
         table_functions::substitute(&mut with_samples, &|number| samples.get(&number).cloned())?;
-        let plan = query::plan_engine(session, with_samples).await?;
+        let (engine, plan) = match query::plan_engine(session, with_samples.clone()).await {
+            Ok(plan) => (engine, plan),
+            Err(error) => {
+                let cast = |statement| declared_types::with_casts(statement, declared);
+                let (Some(engine), Some(with_samples)) = (cast(&engine), cast(&with_samples))
+                else {
+                    return Err(error);
+                };
+                let plan = query::plan_engine(session, with_samples).await;
+                (engine, plan.map_err(|_| error)?)
+            }
+        };
         let mut types = infer(&plan)?;
         for (number, data_type) in &planning {
             types.insert(*number, Some(data_type.clone()));

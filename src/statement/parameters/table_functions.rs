@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use semql_udfs::relations::{ParameterKind, RELATIONS, RelationSignature};
 
+use super::number::placeholder;
 use super::{literal, number};
 use crate::error::Result;
 
@@ -226,16 +227,6 @@ fn cast_type(expr: &Expr) -> Option<DataType> {
             data_type: SqlType::Array(_),
             ..
         } => Some(DataType::new_list(DataType::Float32, true)),
-        _ => None,
-    }
-}
-
-fn placeholder(expr: &Expr) -> Option<&str> {
-    match expr {
-        Expr::Value(value) => match &value.value {
-            Value::Placeholder(name) => Some(name),
-            _ => None,
-        },
         _ => None,
     }
 }
