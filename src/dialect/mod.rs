@@ -20,6 +20,7 @@ mod qualified_columns;
 mod rewrite;
 mod rules;
 mod session_values;
+mod set_functions;
 mod subqueries;
 mod syntax;
 mod time_literals;

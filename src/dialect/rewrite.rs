@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, OrderByKind, Query, Select, SelectItem, Statement, VisitorMut,
+    Expr, Ident, OrderByKind, Query, Select, SelectItem, Statement, TableFactor, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::ParserError;
 
@@ -13,6 +13,7 @@ use super::numbers::bind_sign;
 use super::ordered_subqueries::ordered_subqueries;
 use super::rules::EXPRESSION_RULES;
 use super::session_values::user_without_tables;
+use super::set_functions::{series_as_rows, step_as_interval};
 use super::subqueries::scalar_predicates;
 
 /// Applies the rules to a statement. Columns keep the names they have in Postgres.
@@ -45,6 +46,7 @@ impl VisitorMut for StatementRewriter {
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<ParserError> {
         let written = self.written.pop().unwrap_or_default();
         for item in &mut select.projection {
+            series_as_rows(item);
             if let Some(expr) = expr_of(item) {
                 flow(scalar_predicates(expr))?;
             }
@@ -73,6 +75,11 @@ impl VisitorMut for StatementRewriter {
             }
         }
         flow(ordered_subqueries(query))
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<ParserError> {
+        step_as_interval(factor);
+        ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<ParserError> {

@@ -82,7 +82,7 @@ fn read_lines(sample: &Sample, members: &mut JsonMembers) -> Result<()> {
             }
             Err(error) if error.is_eof() && is_pretty_printed(sample) => {
                 return Err(ShellError::query(format!(
-                    "'{}' has objects of several lines; write one on each line, for instance with: jq -c . FILE",
+                    "'{}' has objects of several lines, from line {number}; write one on each line, for instance with: jq -c . FILE",
                     sample.name
                 )));
             }

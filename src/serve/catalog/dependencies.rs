@@ -27,7 +27,7 @@ pub const TABLES: &[SessionTable] = &[
 ];
 
 fn rule_oid(request: &CatalogRequest<'_>, view: &CatalogRelation) -> i32 {
-    let key = OidKey::Rule(view.schema.clone(), view.name.clone());
+    let key = OidKey::Part(view.schema.clone(), view.name.clone(), RULE.to_string());
     request.context.names.oids.oid(key)
 }
 

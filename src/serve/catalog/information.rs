@@ -211,6 +211,9 @@ fn columns(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Result<RecordB
                 const MAX_TEXT_BYTES: i32 = 1 << 30;
                 rows.extend([("character_octet_length", MAX_TEXT_BYTES.into())]);
             }
+            if let Some(length) = column.max_length() {
+                rows.extend([("character_maximum_length", length.into())]);
+            }
             if let Some((precision, radix, scale)) = number_form(&column, type_name) {
                 rows.extend([
                     ("numeric_precision", precision.into()),

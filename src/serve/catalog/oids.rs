@@ -99,8 +99,8 @@ pub enum OidKey {
     /// Schema and name.
     Relation(String, String),
     Function(String),
-    /// Rule of a view: schema and name of the view.
-    Rule(String, String),
+    /// Part of a relation, such as the rule of a view: schema, relation, part.
+    Part(String, String, String),
 }
 
 /// Identifiers that were assigned. They stay the same until the server ends.
@@ -145,7 +145,7 @@ fn fixed(key: &OidKey) -> Option<i32> {
             _ => None,
         },
         OidKey::Relation(schema, name) if schema == CATALOG_SCHEMA => catalog_table(name),
-        OidKey::Relation(..) | OidKey::Function(_) | OidKey::Rule(..) => None,
+        OidKey::Relation(..) | OidKey::Function(_) | OidKey::Part(..) => None,
     }
 }
 

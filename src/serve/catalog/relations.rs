@@ -5,7 +5,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use datafusion::error::Result;
 
-use super::oids::{OWNER_OID, catalog_table};
+use super::oids::{OWNER_OID, OidKey, catalog_table};
 use super::row_builder::{CatalogValue, RowBuilder};
 use super::schema::{CatalogRequest, SessionTable, table, view};
 use crate::tables::TableName;
@@ -46,6 +46,11 @@ const UTF8_ENCODING: i32 = 6;
 /// Tables about relations.
 pub const TABLES: &[SessionTable] = &[
     table("pg_class", CLASS_COLUMNS, class),
+    table(
+        "pg_attrdef",
+        "oid oid, adrelid oid, adnum int2, adbin text",
+        defaults,
+    ),
     table("pg_attribute", ATTRIBUTE_COLUMNS, attribute),
     table("pg_namespace", NAMESPACE_COLUMNS, namespace),
     table("pg_database", DATABASE_COLUMNS, database),
@@ -109,6 +114,11 @@ fn attribute(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Result<Recor
         for column in relation.columns() {
             let length = lengths.get(&column.type_oid).copied().unwrap_or(-1);
             let storage = if length > 0 { "p" } else { "x" };
+            let identity = match column.identity {
+                Some("ALWAYS") => "a",
+                Some(_) => "d",
+                None => "",
+            };
             let collation = collations.get(&column.type_oid).copied().unwrap_or(0);
             rows.push([
                 ("attrelid", relation.oid.into()),
@@ -124,15 +134,34 @@ fn attribute(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Result<Recor
                 ("attstorage", storage.into()),
                 ("attcompression", "".into()),
                 ("attnotnull", (!column.nullable).into()),
-                ("atthasdef", false.into()),
+                ("atthasdef", column.default.is_some().into()),
                 ("atthasmissing", false.into()),
-                ("attidentity", "".into()),
+                ("attidentity", identity.into()),
                 ("attgenerated", "".into()),
                 ("attisdropped", false.into()),
                 ("attislocal", true.into()),
                 ("attinhcount", 0.into()),
                 ("attstattarget", (-1).into()),
                 ("attcollation", collation.into()),
+            ]);
+        }
+    }
+    rows.finish()
+}
+
+/// Rows of `pg_attrdef`: defaults of columns.
+fn defaults(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Result<RecordBatch> {
+    for relation in request.relations {
+        for column in relation.columns() {
+            let Some(default) = column.default else {
+                continue;
+            };
+            let key = OidKey::Part(relation.schema.clone(), relation.name.clone(), column.name);
+            rows.push([
+                ("oid", request.context.names.oids.oid(key).into()),
+                ("adrelid", relation.oid.into()),
+                ("adnum", column.position.into()),
+                ("adbin", default.into()),
             ]);
         }
     }

@@ -235,15 +235,39 @@ fn column(field: &FieldRef, position: i64) -> CatalogColumn {
     }
 }
 
+/// Types of Postgres that other types store.
+const DECLARED_TYPES: &[(&str, i32)] = &[
+    ("character", 1042),
+    ("character varying", 1043),
+    ("json", 114),
+    ("jsonb", 3802),
+    ("uuid", 2950),
+];
+
 impl CatalogColumn {
+    /// Characters allowed in a text.
+    pub fn max_length(&self) -> Option<i32> {
+        let is_text = [1042, 1043].contains(&self.type_oid);
+        (is_text && self.modifier > 0).then(|| self.modifier - 4)
+    }
+
     fn with_rule(self, rule: &ColumnRule) -> Self {
         let identity = rule.identity.as_ref().map(|(kind, _)| match kind {
             IdentityKind::Always => "ALWAYS",
             IdentityKind::ByDefault => "BY DEFAULT",
         });
+        let declared = rule.declared.as_deref().and_then(|declared| {
+            let name = declared.split('(').next().unwrap_or(declared);
+            DECLARED_TYPES.iter().find(|(known, _)| *known == name)
+        });
+        // As in Postgres, the modifier counts its own four bytes.
+        let length = rule.max_length.as_ref();
+        let length = length.and_then(|length| i32::try_from(length.characters).ok());
         Self {
             default: rule.default_sql.clone(),
             identity,
+            type_oid: declared.map_or(self.type_oid, |(_, oid)| *oid),
+            modifier: length.map_or(self.modifier, |length| length.saturating_add(4)),
             ..self
         }
     }

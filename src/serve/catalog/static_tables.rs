@@ -24,7 +24,6 @@ const STATIC_TABLES: &[(&str, TableOf, bool)] = &[
     ("pg_am", |t| &t.pg_am, true),
     ("pg_amop", |t| &t.pg_amop, true),
     ("pg_amproc", |t| &t.pg_amproc, true),
-    ("pg_attrdef", |t| &t.pg_attrdef, false),
     ("pg_auth_members", |t| &t.pg_auth_members, false),
     ("pg_cast", |t| &t.pg_cast, true),
     ("pg_collation", |t| &t.pg_collation, true),

@@ -116,13 +116,36 @@ fn at_most_one(query: &Query) -> Option<Expr> {
     if has_no_rows(select) || compares_unequal_with_outer(select) {
         return expression("NULL");
     }
+    let (outer, inner) = split_conditions(select);
     let mut query = query.clone();
     query.order_by = None;
     let value = call("max", value.clone());
     if let SetExpr::Select(select) = query.body.as_mut() {
         select.projection = vec![SelectItem::UnnamedExpr(value)];
+        select.selection = inner;
     }
-    Some(Expr::Subquery(Box::new(query)))
+    let lookup = Expr::Subquery(Box::new(query));
+    match outer {
+        None => Some(lookup),
+        Some(condition) => expression(&format!("CASE WHEN {condition} THEN {lookup} END")),
+    }
+}
+
+/// The conditions of a select on outer tables alone, and the others.
+fn split_conditions(select: &Select) -> (Option<Expr>, Option<Expr>) {
+    let aliases: Vec<String> = select.from.iter().flat_map(aliases).collect();
+    let conditions = select.selection.iter().flat_map(conjuncts);
+    let (outer, inner): (Vec<&Expr>, Vec<&Expr>) =
+        conditions.partition(|condition| references(condition, &aliases) == (false, true));
+    let all = |conditions: Vec<&Expr>| {
+        let conditions = conditions.into_iter().cloned();
+        conditions.reduce(|left, right| Expr::BinaryOp {
+            left: Box::new(left),
+            op: BinaryOperator::And,
+            right: Box::new(right),
+        })
+    };
+    (all(outer), all(inner))
 }
 
 /// Whether a condition of a select compares with an outer table by another operator
@@ -140,7 +163,7 @@ fn compares_unequal_with_outer(select: &Select) -> bool {
                 ..
             }
         );
-        !is_equality && references_both(condition, &aliases)
+        !is_equality && references(condition, &aliases) == (true, true)
     })
 }
 
@@ -160,8 +183,8 @@ fn conjuncts(expr: &Expr) -> Vec<&Expr> {
     }
 }
 
-/// Whether an expression references tables among the aliases and others.
-fn references_both(expr: &Expr, aliases: &[String]) -> bool {
+/// Whether an expression references tables among the aliases, and whether others.
+fn references(expr: &Expr, aliases: &[String]) -> (bool, bool) {
     struct ReferenceFinder<'a> {
         aliases: &'a [String],
         inner: bool,
@@ -190,7 +213,7 @@ fn references_both(expr: &Expr, aliases: &[String]) -> bool {
         outer: false,
     };
     let _ = expr.visit(&mut finder);
-    finder.inner && finder.outer
+    (finder.inner, finder.outer)
 }
 
 fn aliases(from: &TableWithJoins) -> Vec<String> {
@@ -275,6 +298,10 @@ mod tests {
         assert_eq!(
             replaced("SELECT (SELECT c.relkind = 'c' FROM c WHERE c.oid = t.typrelid) FROM t"),
             "SELECT (SELECT max(c.relkind = 'c') FROM c WHERE c.oid = t.typrelid) FROM t"
+        );
+        assert_eq!(
+            replaced("SELECT (SELECT d.x FROM d WHERE d.id = a.id AND a.has) FROM a"),
+            "SELECT CASE WHEN a.has THEN (SELECT max(d.x) FROM d WHERE d.id = a.id) END FROM a"
         );
         let counted = "SELECT (SELECT count(*) FROM c WHERE c.oid = t.typrelid) FROM t";
         assert_eq!(replaced(counted), counted);
