@@ -135,7 +135,7 @@ pub(in crate::models) fn external_locations(
 /// there.
 ///
 /// # Errors
-/// Those of [`external_locations`], and [`ModelError::Missing`] for a missing file.
+/// Locations outside of the folder of the graph, and [`ModelError::Missing`] for a missing file.
 pub fn external_files(graph: &Path) -> Result<Vec<ExternalFile>, ModelError> {
     let ends = external_locations(graph)?;
     let folder = graph.parent().unwrap_or(Path::new("."));

@@ -112,9 +112,8 @@ async fn values_that_do_not_fit_are_errors() {
 #[tokio::test]
 async fn rows_take_the_place_of_parameters() {
     let session = open().await;
-    let table = parser::parse_one("CREATE TABLE t AS SELECT 1::bigint AS a, 'x' AS b").unwrap();
-    let table = query::plan_of(&session, &table).await.unwrap().unwrap();
-    session.ctx.execute_logical_plan(table).await.unwrap();
+    let table = "CREATE TABLE t AS SELECT 1::bigint AS a, 'x' AS b";
+    session.ctx.sql(table).await.unwrap();
     let insert = prepare(&session, "INSERT INTO t (b, a) VALUES ($1, $2)", &[]).await;
     let types = insert.parameters().iter().map(|p| p.data_type.clone());
     assert_eq!(types.collect::<Vec<_>>()[1], DataType::Int64);
