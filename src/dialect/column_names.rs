@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     AccessExpr, DataType, Expr, Ident, Query, SelectItem, SetExpr, TimezoneInfo,
 };
 
-use super::expressions::function_name;
+use super::expressions::{folded, function_name};
 
 /// Name of a column without a better one.
 const UNNAMED: &str = "?column?";
@@ -183,14 +183,6 @@ fn type_name(data_type: &DataType) -> String {
         other => return other.to_string().to_lowercase(),
     };
     name.to_string()
-}
-
-/// Folds an identifier to lower case unless it is quoted.
-fn folded(name: &Ident) -> String {
-    match name.quote_style {
-        Some(_) => name.value.clone(),
-        None => name.value.to_lowercase(),
-    }
 }
 
 /// Alias of a rewritten expression: a cast column keeps its name unless another item of

@@ -49,6 +49,14 @@ pub fn null() -> Expr {
     Expr::Value(Value::Null.into())
 }
 
+/// Folds an identifier to lower case unless it is quoted.
+pub fn folded(name: &Ident) -> String {
+    match name.quote_style {
+        Some(_) => name.value.clone(),
+        None => name.value.to_lowercase(),
+    }
+}
+
 /// The text of a string literal, without its parentheses.
 pub fn literal_text(expr: &Expr) -> Option<&str> {
     match expr {

@@ -4,12 +4,12 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident, LimitClause, OrderByExpr,
+    Expr, FunctionArgumentClause, FunctionArguments, GroupByExpr, LimitClause, OrderByExpr,
     OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, Value, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::parser::ParserError;
 
-use super::expressions::{call, function_name};
+use super::expressions::{call, folded, function_name};
 use super::numbers::take;
 
 /// Aggregates, which cannot be arguments of another one.
@@ -147,13 +147,6 @@ fn name_of(factor: &TableFactor) -> Option<String> {
         },
         TableFactor::Derived { alias, .. } => alias.as_ref().map(|alias| folded(&alias.name)),
         _ => None,
-    }
-}
-
-fn folded(name: &Ident) -> String {
-    match name.quote_style {
-        Some(_) => name.value.clone(),
-        None => name.value.to_lowercase(),
     }
 }
 

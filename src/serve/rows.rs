@@ -63,15 +63,22 @@ impl ClientRows {
         self
     }
 
-    /// The rows with the metadata that a statement was described with.
+    /// The rows with the types of Postgres that a statement was described with. Most have
+    /// them, and are not touched.
     pub fn described(self, described: &SchemaRef) -> Self {
+        let wire_types = |schema: &Schema| -> Vec<_> {
+            let fields = schema.fields().iter();
+            fields.map(|field| wire_type(field)).collect()
+        };
         let has_same_types = |one: &Schema, other: &Schema| {
             let fields = one.fields().iter().zip(other.fields());
             let mut fields = fields.map(|(one, other)| (one.data_type(), other.data_type()));
             one.fields().len() == other.fields().len()
                 && fields.all(|(one, other)| one.equals_datatype(other))
         };
-        if self.schema == *described || !has_same_types(&self.schema, described) {
+        if wire_types(&self.schema) == wire_types(described)
+            || !has_same_types(&self.schema, described)
+        {
             return self;
         }
         let fields = described.fields().iter();

@@ -62,6 +62,23 @@ fn constraints<'a>(
     })
 }
 
+/// Adds a row with the names of a constraint and its table.
+fn push(
+    request: &CatalogRequest<'_>,
+    rows: &mut RowBuilder,
+    relation: &CatalogRelation,
+    constraint: &CatalogConstraint,
+) {
+    rows.push([
+        ("constraint_catalog", request.context.database.into()),
+        ("constraint_schema", relation.schema.clone().into()),
+        ("constraint_name", constraint.name.clone().into()),
+        ("table_catalog", request.context.database.into()),
+        ("table_schema", relation.schema.clone().into()),
+        ("table_name", relation.name.clone().into()),
+    ]);
+}
+
 fn table_constraints(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Result<RecordBatch> {
     for (relation, constraint) in constraints(request) {
         let kind = match constraint.kind {
@@ -69,13 +86,8 @@ fn table_constraints(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Resu
             ConstraintKind::Unique => "UNIQUE",
             ConstraintKind::Check => "CHECK",
         };
-        rows.push([
-            ("constraint_catalog", request.context.database.into()),
-            ("constraint_schema", relation.schema.clone().into()),
-            ("constraint_name", constraint.name.clone().into()),
-            ("table_catalog", request.context.database.into()),
-            ("table_schema", relation.schema.clone().into()),
-            ("table_name", relation.name.clone().into()),
+        push(request, &mut rows, relation, constraint);
+        rows.extend([
             ("constraint_type", kind.into()),
             ("is_deferrable", "NO".into()),
             ("initially_deferred", "NO".into()),
@@ -91,13 +103,8 @@ fn table_constraints(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Resu
 fn key_columns(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Result<RecordBatch> {
     for (relation, constraint) in constraints(request) {
         for (column, position) in constraint.columns.iter().zip(1_i64..) {
-            rows.push([
-                ("constraint_catalog", request.context.database.into()),
-                ("constraint_schema", relation.schema.clone().into()),
-                ("constraint_name", constraint.name.clone().into()),
-                ("table_catalog", request.context.database.into()),
-                ("table_schema", relation.schema.clone().into()),
-                ("table_name", relation.name.clone().into()),
+            push(request, &mut rows, relation, constraint);
+            rows.extend([
                 ("column_name", column.clone().into()),
                 ("ordinal_position", position.into()),
             ]);
@@ -109,15 +116,8 @@ fn key_columns(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Result<Rec
 fn constrained_columns(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Result<RecordBatch> {
     for (relation, constraint) in constraints(request) {
         for column in &constraint.columns {
-            rows.push([
-                ("table_catalog", request.context.database.into()),
-                ("table_schema", relation.schema.clone().into()),
-                ("table_name", relation.name.clone().into()),
-                ("column_name", column.clone().into()),
-                ("constraint_catalog", request.context.database.into()),
-                ("constraint_schema", relation.schema.clone().into()),
-                ("constraint_name", constraint.name.clone().into()),
-            ]);
+            push(request, &mut rows, relation, constraint);
+            rows.extend([("column_name", column.clone().into())]);
         }
     }
     rows.finish()
@@ -126,12 +126,8 @@ fn constrained_columns(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Re
 fn checks(request: &CatalogRequest<'_>, mut rows: RowBuilder) -> Result<RecordBatch> {
     for (relation, constraint) in constraints(request) {
         if let Some(condition) = &constraint.condition {
-            rows.push([
-                ("constraint_catalog", request.context.database.into()),
-                ("constraint_schema", relation.schema.clone().into()),
-                ("constraint_name", constraint.name.clone().into()),
-                ("check_clause", format!("({condition})").into()),
-            ]);
+            push(request, &mut rows, relation, constraint);
+            rows.extend([("check_clause", format!("({condition})").into())]);
         }
     }
     rows.finish()
