@@ -19,9 +19,15 @@ pub struct CrateRule {
 /// All crates of the workspace, lower layers first.
 pub const CRATES: &[CrateRule] = &[
     CrateRule {
+        folder: "kernels",
+        package: "semql-kernels",
+        may_use: &[],
+        must_not_use: &["arrow", "datafusion", "ort", "sqlparser"],
+    },
+    CrateRule {
         folder: "inference",
         package: "semql-inference",
-        may_use: &[],
+        may_use: &["semql-kernels"],
         must_not_use: &["arrow", "datafusion", "sqlparser"],
     },
     CrateRule {
