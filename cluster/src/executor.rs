@@ -173,7 +173,7 @@ fn config(
     // On a GPU, one task keeps the device busy; cores only tokenize its texts.
     let concurrency = match (args.concurrency, ai.settings.device) {
         (Some(concurrency), _) => usize::from(concurrency),
-        (None, Device::Cuda(_) | Device::TensorRt(_)) => 1,
+        (None, Device::Accelerator { .. }) => 1,
         _ => std::thread::available_parallelism().map_or(1, usize::from),
     };
     let process = format!("executor {address}");

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use parking_lot::Mutex;
 
-use crate::backend::{Backend, Device, OnnxBackend, OnnxOptions, PublishedHead, TokenBatch};
+use crate::backend::{
+    Backend, Device, Int8Backend, OnnxBackend, OnnxOptions, Provider, PublishedHead, TokenBatch,
+};
 use crate::cancellation::Cancellation;
 use crate::encoding::BackendFactory;
 use crate::error::{Error, Result};
@@ -15,8 +17,11 @@ use crate::models::{
 use crate::options::ModelOptions;
 use crate::vector::dot;
 
-/// Padded tokens of a batch for calibration and for the quantization check.
-const CHECK_BATCH_TOKENS: usize = 1024;
+/// Texts of a batch of the quantization check.
+const CHECK_BATCH_TEXTS: usize = 32;
+
+/// Padded tokens of a batch for calibration.
+const CALIBRATION_BATCH_TOKENS: usize = 1024;
 
 /// Loader of one model on the device and in the precision of its options.
 pub struct ModelLoader {
@@ -26,6 +31,7 @@ pub struct ModelLoader {
     pub precision: PrecisionSetting,
     pub threads: usize,
     pub library: Option<PathBuf>,
+    pub provider_library: Option<PathBuf>,
     pub device_memory: Option<usize>,
 }
 
@@ -38,6 +44,7 @@ impl ModelLoader {
             precision: options.precision,
             threads: options.threads,
             library: options.onnxruntime.clone(),
+            provider_library: options.ep_library.clone(),
             device_memory: options.device_memory,
         }
     }
@@ -47,21 +54,30 @@ impl ModelLoader {
     /// # Errors
     /// [`Error::Setup`] for a missing library, damaged files, an unavailable
     /// device or an unsupported precision.
-    pub fn open(&self) -> Result<OnnxBackend> {
+    pub fn open(&self) -> Result<Box<dyn Backend>> {
         let graphs = GraphCache::open(&self.folder, &self.spec)?;
         match self.device {
-            Device::Auto => {
-                let gpu = Device::Cuda(0);
-                if self.gpu_available()?
-                    && let Ok(backend) = self.open_gpu(&graphs, gpu)
-                {
-                    return Ok(backend);
-                }
-                self.open_cpu(&graphs)
+            Device::Auto => self.open_automatic(&graphs),
+            Device::Cpu => self.open_cpu(&graphs, None),
+            Device::Accelerator { provider, number } => {
+                let backend = self.open_accelerator(&graphs, provider, number)?;
+                Ok(Box::new(backend))
             }
-            Device::Cpu => self.open_cpu(&graphs),
-            gpu => self.open_gpu(&graphs, gpu),
         }
+    }
+
+    /// Opens the model on the first accelerator that works, else on the CPU with a
+    /// note of those that do not.
+    fn open_automatic(&self, graphs: &GraphCache) -> Result<Box<dyn Backend>> {
+        let mut failures = Vec::new();
+        for provider in self.accelerators() {
+            match self.open_accelerator(graphs, provider, 0) {
+                Ok(backend) => return Ok(Box::new(backend)),
+                Err(error) => failures.push(error.to_string()),
+            }
+        }
+        let note = (!failures.is_empty()).then(|| failures.join("; "));
+        self.open_cpu(graphs, note)
     }
 
     /// Identity of the weights, which differs between training runs.
@@ -81,7 +97,7 @@ impl ModelLoader {
     pub fn expected_precision(&self, cancellation: &Cancellation) -> Result<Option<Precision>> {
         let on_cpu = match self.device {
             Device::Cpu => true,
-            Device::Auto => !self.gpu_available()?,
+            Device::Auto => self.accelerators().next().is_none(),
             _ => false,
         };
         if !on_cpu {
@@ -91,10 +107,14 @@ impl ModelLoader {
         self.precision_on_cpu(&graphs, cancellation).map(Some)
     }
 
-    fn gpu_available(&self) -> Result<bool> {
+    /// The providers that `auto` tries.
+    fn accelerators(&self) -> impl Iterator<Item = Provider> {
         // int8 runs on the CPU only.
-        Ok(self.precision != PrecisionSetting::Exactly(Precision::Int8)
-            && OnnxBackend::has_provider(Device::Cuda(0), self.library.as_deref())?)
+        let any = self.precision != PrecisionSetting::Exactly(Precision::Int8);
+        let (library, plugin) = (self.library.as_deref(), self.provider_library.as_deref());
+        Provider::automatic().filter(move |provider| {
+            any && OnnxBackend::check_provider(*provider, library, plugin).is_ok()
+        })
     }
 
     fn options(
@@ -111,50 +131,94 @@ impl ModelLoader {
         });
         Ok(OnnxOptions {
             library: self.library.clone(),
+            provider_library: self.provider_library.clone(),
             device,
             threads: self.threads,
             head,
+            pad: self.spec.config.pad_token_id,
             precision,
             device_memory: self.device_memory,
         })
     }
 
-    fn open_gpu(&self, graphs: &GraphCache, device: Device) -> Result<OnnxBackend> {
-        let tensor_rt = matches!(device, Device::TensorRt(_));
-        let precision = match (self.precision, graphs.published()) {
-            (PrecisionSetting::Exactly(Precision::Int8), _) => {
-                return Err(Error::Setup(
-                    "int8 runs on the CPU only: SET ai.precision = 'auto' or 'fp16', \
-                     or SET ai.device = 'cpu'"
-                        .to_string(),
-                ));
-            }
-            (PrecisionSetting::Exactly(Precision::Fp16), Some(_)) if tensor_rt => Precision::Fp16,
+    fn open_accelerator(
+        &self,
+        graphs: &GraphCache,
+        provider: Provider,
+        number: u32,
+    ) -> Result<OnnxBackend> {
+        let device = Device::Accelerator { provider, number };
+        let open = |precision| {
+            // Some providers convert to 16 bits themselves.
+            let half = precision == Precision::Fp16 && !provider.converts_precision();
+            let graph = graphs.float_graph(provider.style(), half)?;
+            OnnxBackend::open(&graph, &self.options(graphs, device, precision)?)
+        };
+        match (self.precision, graphs.published()) {
+            (PrecisionSetting::Exactly(Precision::Int8), _) => Err(Error::Setup(
+                "int8 runs on the CPU only: SET ai.precision = 'auto' or 'fp16', \
+                 or SET ai.device = 'cpu'"
+                    .to_string(),
+            )),
             (PrecisionSetting::Exactly(precision), Some(export)) => {
-                check_published(export, precision)?;
-                precision
+                if precision != Precision::Fp16 || !provider.converts_precision() {
+                    check_published(export, precision)?;
+                }
+                open(precision)
             }
-            (PrecisionSetting::Exactly(precision), None) => precision,
-            (PrecisionSetting::Auto, Some(export)) => export.precision,
-            (PrecisionSetting::Auto, None) => Precision::Fp16,
-        };
-        let graph = if tensor_rt {
-            // TensorRT converts to fp16 itself.
-            graphs.float_graph(GraphStyle::Plain, false)?
-        } else {
-            graphs.float_graph(GraphStyle::Cuda, precision == Precision::Fp16)?
-        };
-        OnnxBackend::open(&graph, &self.options(graphs, device, precision)?)
+            (PrecisionSetting::Exactly(precision), None) => open(precision),
+            (PrecisionSetting::Auto, Some(export)) => open(export.precision),
+            (PrecisionSetting::Auto, None) => self.open_half_or_single(open),
+        }
     }
 
-    fn open_cpu(&self, graphs: &GraphCache) -> Result<OnnxBackend> {
+    /// Opens in 16 bits if the device computes a text in them, else in 32 bits with
+    /// a note of the reason.
+    fn open_half_or_single(
+        &self,
+        open: impl Fn(Precision) -> Result<OnnxBackend>,
+    ) -> Result<OnnxBackend> {
+        let half = open(Precision::Fp16).and_then(|mut backend| {
+            let mut vectors = Vec::new();
+            backend.encode(&[&[0, 0]], self.spec.dims, &mut vectors)?;
+            match vectors.iter().all(|value| value.is_finite()) {
+                true => Ok(backend),
+                false => Err(Error::Failed("a vector is not finite".to_string())),
+            }
+        });
+        half.or_else(|half| {
+            let single = open(Precision::Fp32)?;
+            let note = format!("fp16 does not run on this device: {half}");
+            Ok(single.with_note(Some(note)))
+        })
+    }
+
+    fn open_cpu(&self, graphs: &GraphCache, note: Option<String>) -> Result<Box<dyn Backend>> {
         // All queries share the session, so no query cancels its opening.
-        let precision = self.precision_on_cpu(graphs, &Cancellation::never())?;
-        let graph = match precision {
-            Precision::Int8 => self.int8_graph(graphs)?,
-            _ => graphs.float_graph(GraphStyle::Cpu, false)?,
-        };
-        OnnxBackend::open(&graph, &self.options(graphs, Device::Cpu, precision)?)
+        match self.precision_on_cpu(graphs, &Cancellation::never())? {
+            Precision::Int8 => self.open_int8(graphs, note),
+            precision => {
+                let graph = graphs.float_graph(GraphStyle::Cpu, false)?;
+                let options = self.options(graphs, Device::Cpu, precision)?;
+                Ok(Box::new(
+                    OnnxBackend::open(&graph, &options)?.with_note(note),
+                ))
+            }
+        }
+    }
+
+    /// Opens the model on semql's int8 kernels, or in the runtime if they do not
+    /// compute it.
+    fn open_int8(&self, graphs: &GraphCache, note: Option<String>) -> Result<Box<dyn Backend>> {
+        if let Some((encoder, pooling)) = graphs.int8_encoder()? {
+            let backend = Int8Backend::new(encoder, pooling, self.threads);
+            return Ok(Box::new(backend.with_note(note)));
+        }
+        let graph = self.int8_graph(graphs)?;
+        let options = self.options(graphs, Device::Cpu, Precision::Int8)?;
+        Ok(Box::new(
+            OnnxBackend::open(&graph, &options)?.with_note(note),
+        ))
     }
 
     fn precision_on_cpu(
@@ -195,20 +259,21 @@ impl ModelLoader {
         if let Some(check) = graphs.quantization_check() {
             return Ok(check);
         }
-        let batches = self.batches(&check_texts())?;
-        let vectors = |graph: PathBuf, precision| -> Result<Vec<f32>> {
-            let mut backend =
-                OnnxBackend::open(&graph, &self.options(graphs, Device::Cpu, precision)?)?;
+        let texts = self.tokens(&check_texts())?;
+        let vectors = |mut backend: Box<dyn Backend>| -> Result<Vec<f32>> {
             let mut vectors = Vec::new();
-            for batch in &batches {
+            for texts in texts.chunks(CHECK_BATCH_TEXTS) {
                 cancellation.check()?;
-                backend.encode(batch, self.spec.dims, &mut vectors)?;
+                let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+                backend.encode(&texts, self.spec.dims, &mut vectors)?;
             }
             Ok(vectors)
         };
-        let exact = vectors(graphs.float_graph(GraphStyle::Cpu, false)?, Precision::Fp32)?;
+        let graph = graphs.float_graph(GraphStyle::Cpu, false)?;
+        let options = self.options(graphs, Device::Cpu, Precision::Fp32)?;
+        let exact = vectors(Box::new(OnnxBackend::open(&graph, &options)?))?;
         cancellation.check()?;
-        let quantized = vectors(self.int8_graph(graphs)?, Precision::Int8)?;
+        let quantized = vectors(self.open_int8(graphs, None)?)?;
         let cosines: Vec<f32> = exact
             .chunks_exact(self.spec.dims)
             .zip(quantized.chunks_exact(self.spec.dims))
@@ -227,17 +292,19 @@ impl ModelLoader {
         })
     }
 
-    fn batches(&self, texts: &[String]) -> Result<Vec<TokenBatch>> {
+    fn tokens(&self, texts: &[String]) -> Result<Vec<Vec<u32>>> {
         let tokenizer = self.spec.open_tokenizer(&self.folder)?;
-        let mut tokens = texts
-            .iter()
-            .map(|text| tokenizer.encode(text).map(|t| t.ids).map_err(Error::Setup))
-            .collect::<Result<Vec<_>>>()?;
+        let encode = |text: &String| tokenizer.encode(text).map(|t| t.ids).map_err(Error::Setup);
+        texts.iter().map(encode).collect()
+    }
+
+    fn batches(&self, texts: &[String]) -> Result<Vec<TokenBatch>> {
+        let mut tokens = self.tokens(texts)?;
         tokens.sort_by_key(Vec::len);
         let mut batches = Vec::new();
         let mut rest = tokens.as_slice();
         while let Some(longest) = rest.last() {
-            let rows = (CHECK_BATCH_TOKENS / longest.len().max(1)).clamp(1, rest.len());
+            let rows = (CALIBRATION_BATCH_TOKENS / longest.len().max(1)).clamp(1, rest.len());
             let (before, batch) = rest.split_at(rest.len() - rows);
             let rows: Vec<&[u32]> = batch.iter().map(Vec::as_slice).collect();
             batches.push(TokenBatch::new(&rows, self.spec.config.pad_token_id));
@@ -249,7 +316,7 @@ impl ModelLoader {
 
 impl BackendFactory for ModelLoader {
     fn open(&self) -> Result<Box<dyn Backend>> {
-        Ok(Box::new(ModelLoader::open(self)?))
+        ModelLoader::open(self)
     }
 
     fn precision(&self) -> Result<Option<&'static str>> {

@@ -32,6 +32,8 @@ pub struct ModelOptions {
     pub threads: usize,
     /// Path of the ONNX Runtime library; `None` means the installed one.
     pub onnxruntime: Option<PathBuf>,
+    /// Path of a library of execution providers; `None` means the installed ones.
+    pub ep_library: Option<PathBuf>,
     /// Folder of models; `None` means `models` of semql's home.
     pub model_dir: Option<PathBuf>,
 }
@@ -45,6 +47,7 @@ impl Default for ModelOptions {
             device_memory: Some(DEFAULT_DEVICE_MEMORY),
             threads: 0,
             onnxruntime: None,
+            ep_library: None,
             model_dir: None,
         }
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use lru::LruCache;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{Backend, DeterministicBackend, Device, check_environment};
+use crate::backend::{Backend, DeterministicBackend, check_environment};
 use crate::cancellation::Cancellation;
 use crate::encoding::{Encoder, Identity};
 use crate::error::Result;
@@ -203,9 +203,7 @@ impl ModelRegistry {
             }
             _ => None,
         };
-        if remote_precision.is_none()
-            && matches!(options.device, Device::Cuda(_) | Device::TensorRt(_))
-        {
+        if remote_precision.is_none() && options.device.is_accelerator() {
             // Only opening a session shows whether a GPU works, and a named device
             // must fail before any row is read.
             self.encoder(options, cancellation)?.warm_up()?;

@@ -19,9 +19,13 @@ pub enum InstallCommand {
 
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct SetupArgs {
-    /// Installs ONNX Runtime's build for NVIDIA GPUs (CUDA 13, cuDNN 9), which also runs on the CPU
+    /// Installs the execution providers that fit the GPUs of this machine: WebGPU, and CUDA where there is an NVIDIA driver
     #[arg(long)]
     pub gpu: bool,
+
+    /// Installs these execution providers: webgpu, cuda, openvino, mlx
+    #[arg(long, value_name = "NAME,...")]
+    pub providers: Option<String>,
 
     /// Downloads nothing, and fails if a part is missing
     #[arg(long)]

@@ -28,6 +28,9 @@ pub fn run(options: &SetupArgs, quiet: bool) -> Result<ExitCode> {
         let mut command = Command::new(python);
         command.arg(&script);
         command.args(options.gpu.then_some("--gpu"));
+        if let Some(names) = &options.providers {
+            command.args(["--providers", names]);
+        }
         command.args(options.check.then_some("--check"));
         if quiet {
             command.stdout(Stdio::null());

@@ -307,6 +307,7 @@ mod tests {
         assert_eq!(kind(policy.check_url(&url)), ErrorKind::Forbidden);
         for key in [
             "ai.onnxruntime",
+            "ai.ep_library",
             "ai.cache",
             "datafusion.runtime.memory_limit",
         ] {

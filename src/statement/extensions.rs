@@ -95,6 +95,10 @@ const EXTENSIONS: &[Extension] = &[
         read: |parser| words(parser, 2, StatementCommand::ShowModels),
     },
     Extension {
+        words: &["SHOW", "DEVICES"],
+        read: |parser| words(parser, 2, StatementCommand::ShowDevices),
+    },
+    Extension {
         words: &["SHOW", "TABLES"],
         read: |parser| words(parser, 2, StatementCommand::ShowTables),
     },

@@ -45,6 +45,7 @@ pub enum StatementCommand {
     },
     ShowTables,
     ShowModels,
+    ShowDevices,
     ShowIndexes(TableReference),
     Describe(DescribeSource),
     DescribeModel(String),
@@ -190,6 +191,7 @@ impl Statement {
             StatementCommand::Show { .. }
             | StatementCommand::ShowTables
             | StatementCommand::ShowModels
+            | StatementCommand::ShowDevices
             | StatementCommand::ShowIndexes(_)
             | StatementCommand::Describe(_)
             | StatementCommand::DescribeModel(_)
@@ -223,6 +225,7 @@ impl Statement {
             StatementCommand::Show { .. }
             | StatementCommand::ShowTables
             | StatementCommand::ShowModels
+            | StatementCommand::ShowDevices
             | StatementCommand::ShowIndexes(_) => "SHOW",
             StatementCommand::Describe(_) | StatementCommand::DescribeModel(_) => "DESCRIBE",
             StatementCommand::Summarize(_) => "SUMMARIZE",

@@ -83,7 +83,7 @@ pub(super) async fn stream(
     context: &StatementContext,
     plan: LogicalPlan,
 ) -> Result<SendableRecordBatchStream> {
-    let task = context.session.ctx.state().task_ctx();
+    let task = context.session.ctx.task_ctx();
     let plan = physical_plan(context, plan).await?;
     Ok(execute_stream(plan, task)?)
 }

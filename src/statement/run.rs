@@ -37,6 +37,7 @@ pub async fn run(context: &StatementContext, statement: &Statement) -> Result<Ou
         }
         StatementCommand::ShowTables => describe::list_tables(session).await,
         StatementCommand::ShowModels => show::models(context).await,
+        StatementCommand::ShowDevices => show::devices(context).await,
         StatementCommand::ShowIndexes(table) => index::show(session, table).await,
         StatementCommand::Describe(source) => show::describe(session, source).await,
         StatementCommand::DescribeModel(name) => model::describe(session, name),

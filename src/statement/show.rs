@@ -1,4 +1,4 @@
-//! `DESCRIBE` of a table, a file or a query, and `SHOW MODELS`.
+//! `DESCRIBE` of a table, a file or a query, `SHOW MODELS` and `SHOW DEVICES`.
 
 use super::context::StatementContext;
 use super::outcome::Outcome;
@@ -10,6 +10,9 @@ use crate::session::Session;
 
 /// Query of `SHOW MODELS`: the columns that fit a screen. `ai_models()` has more.
 const MODELS: &str = "SELECT name, dims, on_this_machine, device, source FROM ai_models()";
+
+/// Query of `SHOW DEVICES`.
+const DEVICES: &str = "SELECT * FROM ai_devices()";
 
 /// Runs `DESCRIBE`.
 ///
@@ -31,4 +34,12 @@ pub async fn describe(session: &Session, source: &DescribeSource) -> Result<Outc
 /// If the folder of models cannot be read.
 pub async fn models(context: &StatementContext) -> Result<Outcome> {
     query::run(context, &parse_one(MODELS)?).await
+}
+
+/// Runs `SHOW DEVICES`.
+///
+/// # Errors
+/// Those of a query.
+pub async fn devices(context: &StatementContext) -> Result<Outcome> {
+    query::run(context, &parse_one(DEVICES)?).await
 }

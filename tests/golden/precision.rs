@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use semql_udfs::backend::{Backend, Device, OnnxBackend, OnnxOptions, TokenBatch};
+use semql_udfs::backend::{Backend, Device, OnnxBackend, OnnxOptions, Provider};
 use semql_udfs::inference::classifier::best_label;
 use semql_udfs::inference::encoding::{ModelInput, product_text};
 use semql_udfs::models::{GraphCache, GraphStyle, ModelSpec, Precision, PrecisionSetting};
@@ -132,7 +132,7 @@ fn precisions_that_a_device_lacks_are_refused() {
     let int8 = PrecisionSetting::Exactly(Precision::Int8);
     refused(&settings(&published, int8), "published ONNX graph");
     let gpu = Settings {
-        device: Device::Cuda(0),
+        device: Device::first(Provider::Cuda),
         ..settings(MINILM, int8)
     };
     refused(&gpu, "int8");
@@ -141,7 +141,7 @@ fn precisions_that_a_device_lacks_are_refused() {
 /// Passes with and without a GPU: without one, the error names the device.
 #[test]
 fn auto_falls_back_to_the_cpu_and_a_named_gpu_does_not() {
-    for device in [Device::Cuda(0), Device::TensorRt(0)] {
+    for device in [Provider::Cuda, Provider::TensorRt].map(Device::first) {
         let settings = Settings {
             device,
             ..settings(MINILM, PrecisionSetting::Auto)
@@ -183,13 +183,14 @@ fn compare_styles(model: &str) {
     let spec = ModelSpec::read(Path::new(&folder), None).unwrap();
     let graphs = GraphCache::open(Path::new(&folder), &spec).unwrap();
     let texts: [&[u32]; 3] = [&[2, 40, 41, 42, 43, 3], &[2, 50, 3], &[2, 60, 61, 3]];
-    let batch = TokenBatch::new(&texts, spec.config.pad_token_id);
     let vectors = |style, half| {
         let options = OnnxOptions {
             library: None,
+            provider_library: None,
             device: Device::Cpu,
             threads: 1,
             head: None,
+            pad: spec.config.pad_token_id,
             precision: Precision::Fp32,
             device_memory: None,
         };
@@ -197,15 +198,17 @@ fn compare_styles(model: &str) {
         let mut vectors = Vec::new();
         OnnxBackend::open(&graph, &options)
             .unwrap()
-            .encode(&batch, spec.dims, &mut vectors)
+            .encode(&texts, spec.dims, &mut vectors)
             .unwrap();
         vectors
     };
     let reference = vectors(GraphStyle::Cpu, false);
     for (style, half, least) in [
-        (GraphStyle::Cuda, false, 0.9999),
+        (GraphStyle::Fused, false, 0.9999),
+        (GraphStyle::WebGpu, false, 0.9999),
         (GraphStyle::Plain, false, 0.9999),
-        (GraphStyle::Cuda, true, 0.999),
+        (GraphStyle::Fused, true, 0.999),
+        (GraphStyle::WebGpu, true, 0.999),
     ] {
         let other = vectors(style, half);
         for (a, b) in reference

@@ -206,11 +206,16 @@ impl Runtime {
         self.inference.progress()
     }
 
-    /// Device and model of inference; `None` before the first text.
+    /// Device of inference, with [`Encoder::placement`]; `None` before the
+    /// first text.
     pub fn device(&self) -> Option<String> {
-        self.loaded()
-            .into_iter()
-            .find_map(|encoder| encoder.device())
+        self.loaded().into_iter().find_map(|encoder| {
+            let device = encoder.device()?;
+            Some(match encoder.placement() {
+                Some(placement) => format!("{device} ({placement})"),
+                None => device,
+            })
+        })
     }
 
     /// Every loaded model.

@@ -77,6 +77,8 @@ pub struct Settings {
     pub cache_size: Option<usize>,
     /// The ONNX Runtime library; `None` is that of the set-up.
     pub onnxruntime: Option<PathBuf>,
+    /// A library of execution providers; `None` is those of the set-up.
+    pub ep_library: Option<PathBuf>,
     /// The folder of models; `None` is that of the set-up.
     pub model_dir: Option<PathBuf>,
 }
@@ -104,6 +106,7 @@ impl Default for Settings {
             cache: CacheSetting::Off,
             cache_size: None,
             onnxruntime: None,
+            ep_library: None,
             model_dir: None,
         }
     }
@@ -119,6 +122,7 @@ impl Settings {
             device_memory: self.device_memory,
             threads: self.threads,
             onnxruntime: self.onnxruntime.clone(),
+            ep_library: self.ep_library.clone(),
             model_dir: self.model_dir.clone(),
         }
     }
@@ -170,7 +174,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "device",
         scope: Scope::Machine,
-        description: "Device of models: auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N",
+        description: "Device of models: auto, cpu, or one that SHOW DEVICES lists, such as cuda, cuda:1 or webgpu",
         set: |s, v| v.parse().map(|device| s.device = device),
         get: |s| s.device.to_string(),
     },
@@ -361,6 +365,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         get: |s| format_path(&s.onnxruntime),
+    },
+    Setting {
+        key: "ep_library",
+        scope: Scope::Machine,
+        description: "Path of a library of ONNX Runtime execution providers; empty is those of semql setup --gpu",
+        set: |s, v| {
+            s.ep_library = (!v.is_empty()).then(|| PathBuf::from(v));
+            Ok(())
+        },
+        get: |s| format_path(&s.ep_library),
     },
     Setting {
         key: "model_dir",

@@ -30,6 +30,9 @@ async fn models_run_in_the_environment_of_the_program() {
     let ctx = SessionContext::new();
     semql_udfs::register_all(&ctx).unwrap();
 
+    // int8 runs without ONNX Runtime.
+    ctx.sql("SET ai.precision = 'fp32'").await.unwrap();
+
     // Before `use_environment`, the error names that function.
     let error = query(&ctx).await.unwrap_err();
     match semql_udfs::find_error(&error) {

@@ -1,7 +1,7 @@
 //! Vectors without a model, for tests of plans and SQL that need speed and
 //! repeatable results, but no semantics.
 
-use super::{Backend, TokenBatch};
+use super::Backend;
 use crate::error::Result;
 use crate::vector::normalize;
 
@@ -18,15 +18,11 @@ impl Backend for DeterministicBackend {
         "fp32"
     }
 
-    fn encode(&mut self, batch: &TokenBatch, dims: usize, vectors: &mut Vec<f32>) -> Result<()> {
-        for row in 0..batch.rows {
+    fn encode(&mut self, texts: &[&[u32]], dims: usize, vectors: &mut Vec<f32>) -> Result<usize> {
+        for ids in texts {
             let mut vector = vec![0f32; dims];
-            for column in 0..batch.width {
-                let at = row * batch.width + column;
-                if batch.mask[at] == 0 {
-                    continue;
-                }
-                let mut state = batch.ids[at] as u64 ^ 0x9E37_79B9_7F4A_7C15;
+            for id in *ids {
+                let mut state = u64::from(*id) ^ 0x9E37_79B9_7F4A_7C15;
                 for value in &mut vector {
                     // splitmix64: one multiply-xorshift round per dimension
                     state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -39,6 +35,6 @@ impl Backend for DeterministicBackend {
             normalize(&mut vector);
             vectors.extend_from_slice(&vector);
         }
-        Ok(())
+        Ok(texts.iter().map(|ids| ids.len()).sum())
     }
 }

@@ -3,16 +3,34 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::provider::{PROVIDERS, Provider};
+
 /// Device selected with `SET ai.device`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Device {
-    /// The GPU if its provider loads, else the CPU.
+    /// The first accelerator that works, else the CPU.
     Auto,
     Cpu,
-    /// CUDA execution provider on the GPU with this number.
-    Cuda(i32),
-    /// TensorRT execution provider on the GPU with this number.
-    TensorRt(i32),
+    /// Device number `number` of a provider.
+    Accelerator {
+        provider: Provider,
+        number: u32,
+    },
+}
+
+impl Device {
+    /// The first device of `provider`.
+    pub fn first(provider: Provider) -> Self {
+        Device::Accelerator {
+            provider,
+            number: 0,
+        }
+    }
+
+    /// Whether the device is named and is not the CPU.
+    pub fn is_accelerator(self) -> bool {
+        matches!(self, Device::Accelerator { .. })
+    }
 }
 
 impl FromStr for Device {
@@ -24,23 +42,26 @@ impl FromStr for Device {
             Some((name, number)) => (name, Some(number)),
             None => (lower.as_str(), None),
         };
-        let id = match number {
-            None => 0,
-            Some(number) => number
-                .parse::<i32>()
-                .ok()
-                .filter(|n| *n >= 0)
-                .ok_or_else(|| format!("'{text}': the device number is not a whole number"))?,
-        };
         match (name, number) {
-            ("auto", None) => Ok(Device::Auto),
-            ("cpu", None) => Ok(Device::Cpu),
-            ("cuda", _) => Ok(Device::Cuda(id)),
-            ("tensorrt", _) => Ok(Device::TensorRt(id)),
-            _ => Err(format!(
-                "unknown device '{text}'; write auto, cpu, cuda, cuda:N, tensorrt or tensorrt:N"
-            )),
+            ("auto", None) => return Ok(Device::Auto),
+            ("cpu", None) => return Ok(Device::Cpu),
+            _ => {}
         }
+        let Some(facts) = PROVIDERS.iter().find(|facts| facts.name == name) else {
+            let names = PROVIDERS.iter().map(|facts| facts.name);
+            return Err(format!(
+                "unknown device '{text}'; write auto, cpu, or one of {}, with the number of a \
+                 device where there are several, as in cuda:1",
+                names.collect::<Vec<_>>().join(", ")
+            ));
+        };
+        let number = number.unwrap_or("0").parse();
+        let number =
+            number.map_err(|_| format!("'{text}': the device number is not a whole number"))?;
+        Ok(Device::Accelerator {
+            provider: facts.provider,
+            number,
+        })
     }
 }
 
@@ -49,8 +70,7 @@ impl fmt::Display for Device {
         match self {
             Device::Auto => f.write_str("auto"),
             Device::Cpu => f.write_str("cpu"),
-            Device::Cuda(id) => write!(f, "cuda:{id}"),
-            Device::TensorRt(id) => write!(f, "tensorrt:{id}"),
+            Device::Accelerator { provider, number } => write!(f, "{}:{number}", provider.name()),
         }
     }
 }
@@ -61,11 +81,14 @@ mod tests {
 
     #[test]
     fn devices_parse_what_they_display() {
-        for text in ["auto", "cpu", "cuda:0", "cuda:3", "tensorrt:1"] {
+        for text in ["auto", "cpu", "cuda:0", "cuda:3", "tensorrt:1", "webgpu:0"] {
             assert_eq!(text.parse::<Device>().unwrap().to_string(), text);
         }
-        assert_eq!("CUDA".parse::<Device>(), Ok(Device::Cuda(0)));
-        for text in ["", "gpu", "cpu:1", "cuda:-1", "cuda:x"] {
+        assert_eq!("CUDA".parse(), Ok(Device::first(Provider::Cuda)));
+        assert_eq!(" WebGPU ".parse(), Ok(Device::first(Provider::WebGpu)));
+        for text in [
+            "", "gpu", "cpu:1", "auto:0", "cuda:-1", "cuda:x", "cuda:0:0",
+        ] {
             assert!(text.parse::<Device>().is_err(), "{text}");
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use ort::session::Session;
 use ort::value::TensorRef;
 
-use super::session::first_line;
+use super::messages::first_line;
 use super::{PublishedHead, TokenBatch};
 use crate::error::{Error, Result};
 use crate::vector::normalize;

@@ -1,10 +1,17 @@
-//! Backends that run an encoder over token batches. The contract is [`Backend`].
+//! Backends that run an encoder over batches of texts. The contract is [`Backend`].
 
+mod batches;
 mod deterministic;
 mod device;
+mod device_list;
 mod graph_signature;
+mod int8;
+mod messages;
 mod onnx;
 mod onnx_options;
+mod placement;
+mod plugins;
+mod provider;
 mod providers;
 mod runtime_library;
 mod session;
@@ -14,8 +21,12 @@ mod traits;
 
 pub use deterministic::DeterministicBackend;
 pub use device::Device;
+pub use device_list::{ListedDevice, list_devices};
+pub use int8::Int8Backend;
 pub use onnx::{OnnxBackend, run_floats};
 pub use onnx_options::{OnnxOptions, PublishedHead};
+pub use placement::Placement;
+pub use provider::Provider;
 pub use runtime_library::{
     check_environment, environment, library_path, use_environment, version as library_version,
 };

@@ -6,11 +6,13 @@ use ort::session::Session;
 use ort::value::TensorRef;
 
 use super::graph_signature::{EncoderSession, GraphSignature};
-use super::providers::has_provider;
+use super::messages::first_line;
+use super::placement::{Placement, placement};
+use super::providers::check_provider;
 use super::runtime_library::environment;
-use super::session::{GraphFile, first_line, session_builder, threads};
+use super::session::{GraphFile, session_builder, threads};
 use super::session_pool::{self, PIECE_TOKENS};
-use super::{Backend, Device, OnnxOptions, TokenBatch};
+use super::{Backend, Device, OnnxOptions, Provider, TokenBatch, batches};
 use crate::error::{Error, Result};
 use crate::models::{ActivationRanges, Precision};
 
@@ -32,7 +34,11 @@ pub struct OnnxBackend {
     device: Device,
     device_name: String,
     precision: Precision,
+    pad: i64,
     signature: GraphSignature,
+    placement: Vec<Placement>,
+    /// Why it runs where it does, if that is not obvious.
+    note: Option<String>,
 }
 
 impl OnnxBackend {
@@ -68,24 +74,39 @@ impl OnnxBackend {
                 })
             })
             .collect::<Result<Vec<_>>>()?;
+        let placement = match device {
+            Device::Auto | Device::Cpu => Vec::new(),
+            Device::Accelerator { .. } => placement(&sessions[0].graph),
+        };
         let signature = GraphSignature::new(&sessions[0].graph, graph, options.head.as_ref())?;
         Ok(Self {
             sessions,
             device,
             device_name: device.to_string(),
             precision: options.precision,
+            pad: options.pad,
+            placement,
+            note: None,
             signature,
         })
     }
 
-    /// Whether the library contains the provider of `device`. A cheap check
-    /// before a graph is built for the device.
+    /// Whether `provider` is there. A cheap check before a graph is built for it.
+    /// `library` is that of ONNX Runtime, `plugin` that of the provider.
     ///
     /// # Errors
-    /// [`Error::Setup`] for a missing library.
-    pub fn has_provider(device: Device, library: Option<&Path>) -> Result<bool> {
-        environment(library)?;
-        Ok(has_provider(device))
+    /// [`Error::Setup`] if it is not there, or for a missing library.
+    pub fn check_provider(
+        provider: Provider,
+        library: Option<&Path>,
+        plugin: Option<&Path>,
+    ) -> Result<()> {
+        check_provider(provider, library, plugin)
+    }
+
+    /// The same backend with a note for [`Backend::placement`].
+    pub fn with_note(self, note: Option<String>) -> Self {
+        Self { note, ..self }
     }
 
     /// Runs a calibration graph over `batches` on the CPU and returns the ranges
@@ -162,28 +183,49 @@ impl Backend for OnnxBackend {
         self.precision.name()
     }
 
+    fn placement(&self) -> Option<String> {
+        let nodes = self.placement.iter();
+        let nodes =
+            nodes.map(|placement| format!("{} nodes on {}", placement.nodes, placement.provider));
+        let parts: Vec<String> = nodes.chain(self.note.clone()).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+
     fn batch_tokens(&self) -> usize {
         match self.device {
             Device::Auto | Device::Cpu => PIECE_TOKENS * PIECES_PER_SESSION * self.sessions.len(),
-            Device::Cuda(_) | Device::TensorRt(_) => GPU_BATCH_TOKENS,
+            Device::Accelerator { .. } => GPU_BATCH_TOKENS,
         }
     }
 
-    fn encode(&mut self, batch: &TokenBatch, dims: usize, vectors: &mut Vec<f32>) -> Result<()> {
-        let signature = &self.signature;
-        if !matches!(self.device, Device::Auto | Device::Cpu) {
-            return signature.run(&mut self.sessions[0], batch, dims, vectors);
-        }
-        let pieces = session_pool::split_batch(batch, self.sessions.len());
+    fn encode(&mut self, texts: &[&[u32]], dims: usize, vectors: &mut Vec<f32>) -> Result<usize> {
+        let lengths: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
+        let budget = match self.device {
+            Device::Auto | Device::Cpu => {
+                let of_session = lengths.iter().sum::<usize>().div_ceil(self.sessions.len());
+                of_session.min(PIECE_TOKENS)
+            }
+            Device::Accelerator { .. } => self.batch_tokens(),
+        };
+        let (order, pieces) = batches::plan(&lengths, budget);
+        let (signature, pad) = (&self.signature, self.pad);
         let done = session_pool::run_pieces(&mut self.sessions, pieces.len(), |session, piece| {
-            let part = session_pool::batch_slice(batch, pieces[piece].clone());
-            let mut vectors = Vec::with_capacity(part.rows * dims);
-            signature.run(session, &part, dims, &mut vectors)?;
-            Ok::<_, Error>(vectors)
+            let rows = order[pieces[piece].clone()].iter().map(|text| texts[*text]);
+            let batch = TokenBatch::new(&rows.collect::<Vec<_>>(), pad);
+            let mut vectors = Vec::with_capacity(batch.rows * dims);
+            signature.run(session, &batch, dims, &mut vectors)?;
+            Ok::<_, Error>((vectors, batch.ids.len()))
         })?;
-        for part in done {
-            vectors.extend_from_slice(&part);
+        let start = vectors.len();
+        vectors.resize(start + texts.len() * dims, 0.0);
+        let mut tokens = 0;
+        for ((of_piece, padded), piece) in done.iter().zip(pieces) {
+            tokens += padded;
+            for (vector, text) in of_piece.chunks_exact(dims).zip(&order[piece]) {
+                let at = start + text * dims;
+                vectors[at..at + dims].copy_from_slice(vector);
+            }
         }
-        Ok(())
+        Ok(tokens)
     }
 }

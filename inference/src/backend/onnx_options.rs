@@ -9,6 +9,8 @@ use crate::models::Precision;
 #[derive(Clone, Debug)]
 pub struct OnnxOptions {
     pub library: Option<PathBuf>,
+    /// Library of a provider, a plugin; `None` means the installed one.
+    pub provider_library: Option<PathBuf>,
     /// `auto` means the CPU here: the caller has already chosen the device.
     pub device: Device,
     /// Threads of all sessions; 0 means one per core.
@@ -16,6 +18,8 @@ pub struct OnnxOptions {
     /// Rest of the model after a published graph; `None` for a graph that semql
     /// builds.
     pub head: Option<PublishedHead>,
+    /// Token id of padding.
+    pub pad: i64,
     /// Precision of the graph.
     pub precision: Precision,
     /// Limit of a GPU's memory arena in bytes; `None` means all of it.

@@ -1,33 +1,92 @@
-//! Configuration of ONNX Runtime's execution providers.
+//! Providers of a session.
+
+use std::path::Path;
 
 use ort::ep::{self, ArenaExtendStrategy, ExecutionProvider, ExecutionProviderDispatch};
+use ort::session::builder::SessionBuilder;
 
-use super::{Device, OnnxOptions};
+use super::messages::device_error;
+use super::runtime_library::environment;
+use super::{Device, OnnxOptions, Provider, plugins};
+use crate::error::{Error, Result};
 use crate::models::{Precision, home};
 
-/// Whether the loaded library contains the provider of `device`. Only opening
-/// a session shows whether the provider works.
-pub(super) fn has_provider(device: Device) -> bool {
-    let available = match device {
-        Device::Auto | Device::Cpu => Ok(true),
-        Device::Cuda(_) => ep::CUDA::is_available(),
-        Device::TensorRt(_) => ep::TensorRT::is_available(),
+/// Whether `provider` is there: in the loaded library, or as an installed plugin
+/// with a GPU or an NPU. Only a session shows whether it works.
+///
+/// # Errors
+/// [`Error::Setup`] if it is not there.
+pub(super) fn check_provider(
+    provider: Provider,
+    library: Option<&Path>,
+    plugin: Option<&Path>,
+) -> Result<()> {
+    let environment = environment(library)?;
+    let facts = provider.facts();
+    if facts.plugin {
+        let devices = plugins::devices(environment, facts, plugin)?;
+        return match devices.iter().any(plugins::is_accelerator) {
+            true => Ok(()),
+            false => Err(Error::Setup("it finds no device".to_string())),
+        };
+    }
+    let available = match provider {
+        Provider::Cuda => ep::CUDA::is_available(),
+        Provider::TensorRt => ep::TensorRT::is_available(),
+        _ => Ok(false),
     };
-    available.unwrap_or(false)
+    match available {
+        Ok(true) => Ok(()),
+        _ => Err(Error::Setup(
+            "this build of ONNX Runtime does not have it".to_string(),
+        )),
+    }
 }
 
-/// Providers of a session on `device`, in order of preference; empty for the
-/// CPU, which is always available.
+/// The builder with the provider of `device`; none for the CPU.
 ///
 /// A provider that does not load fails the session. By default, ONNX Runtime
 /// would silently fall back to the CPU.
-pub(super) fn providers(device: Device, options: &OnnxOptions) -> Vec<ExecutionProviderDispatch> {
-    match device {
-        Device::Auto | Device::Cpu => Vec::new(),
-        Device::Cuda(id) => vec![cuda(id, options)],
-        // CUDA runs the nodes that TensorRT does not support.
-        Device::TensorRt(id) => vec![tensor_rt(id, options), cuda(id, options)],
+///
+/// # Errors
+/// [`Error::Setup`] for a provider or a device that is not there.
+pub(super) fn with_provider(
+    builder: SessionBuilder,
+    device: Device,
+    options: &OnnxOptions,
+) -> Result<SessionBuilder> {
+    let Device::Accelerator { provider, number } = device else {
+        return Ok(builder);
+    };
+    let facts = provider.facts();
+    if facts.plugin {
+        let environment = environment(options.library.as_deref())?;
+        let devices = plugins::devices(environment, facts, options.provider_library.as_deref())
+            .map_err(|e| device_error(device, &e.to_string()))?;
+        let count = devices.len();
+        let found = devices
+            .into_iter()
+            .nth(number as usize)
+            .ok_or_else(|| device_error(device, &format!("the provider finds {count} devices")))?;
+        let prefix = found.ep().unwrap_or_default();
+        let options: Vec<(String, String)> = facts
+            .options
+            .iter()
+            .map(|(key, value)| (format!("{prefix}.{key}"), value.to_string()))
+            .collect();
+        return builder
+            .with_devices([found], Some(&options))
+            .map_err(|e| device_error(device, &e.to_string()));
     }
+    let id = i32::try_from(number).unwrap_or(i32::MAX);
+    let providers = match provider {
+        // CUDA runs the nodes that TensorRT does not support.
+        Provider::TensorRt => vec![tensor_rt(id, options), cuda(id, options)],
+        _ => vec![cuda(id, options)],
+    };
+    builder
+        .with_execution_providers(providers)
+        .map_err(|e| device_error(device, &e.to_string()))
 }
 
 fn cuda(id: i32, options: &OnnxOptions) -> ExecutionProviderDispatch {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
-use super::providers::providers;
+use super::messages::{device_error, first_line};
+use super::placement::RECORD_PLACEMENT;
+use super::providers::with_provider;
 use super::runtime_library::environment;
 use super::{Device, OnnxOptions};
 use crate::error::{Error, Result};
@@ -43,13 +45,13 @@ pub(super) fn session_builder(
             .with_profiling(PathBuf::from(file))
             .map_err(|e| Error::Setup(format!("ONNX Runtime refused to profile: {e}")))?;
     }
-    let providers = providers(device, options);
-    if !providers.is_empty() {
+    if device.is_accelerator() {
+        let (key, value) = RECORD_PLACEMENT;
         builder = builder
-            .with_execution_providers(providers)
+            .with_config_entry(key, value)
             .map_err(|e| device_error(device, &e.to_string()))?;
     }
-    Ok(builder)
+    with_provider(builder, device, options)
 }
 
 /// A graph file, with the weights beside it that ONNX Runtime cannot resolve.
@@ -119,7 +121,7 @@ impl GraphFile {
         };
         session.map_err(|e| match device {
             Device::Auto | Device::Cpu => graph_error(&self.path, &e.to_string()),
-            Device::Cuda(_) | Device::TensorRt(_) => device_error(device, &e.to_string()),
+            Device::Accelerator { .. } => device_error(device, &e.to_string()),
         })
     }
 }
@@ -131,16 +133,4 @@ fn graph_error(graph: &Path, reason: &str) -> Error {
         graph.display(),
         first_line(reason)
     ))
-}
-
-fn device_error(device: Device, reason: &str) -> Error {
-    Error::Setup(format!(
-        "device {device} is not available: {}. Use SET ai.device = 'auto' or 'cpu', \
-         or install ONNX Runtime's GPU build with its CUDA libraries and point ai.onnxruntime at it",
-        first_line(reason)
-    ))
-}
-
-pub(super) fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().trim().to_string()
 }

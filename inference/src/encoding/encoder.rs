@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::batches;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+
 use super::context::EncodeContext;
+use super::queue::{BatchQueue, BatchRun, Outcome, QueuedRequest};
 use super::request::{EncodeRequest, ModelInput, PendingText, Vectors, distinct};
-use crate::backend::{Backend, TokenBatch};
+use crate::backend::Backend;
 use crate::cache::{Fingerprint, Key, VectorCache};
 use crate::error::{Error, Result};
 use crate::models::{ModelSpec, Tokenized, Tokenizer};
@@ -21,12 +23,16 @@ pub struct Encoder {
     /// `None` for the deterministic backend.
     pub spec: Option<ModelSpec>,
     pub tokenizer: Tokenizer,
-    pad: i64,
     factory: Box<dyn BackendFactory>,
     fingerprint: OnceLock<Fingerprint>,
-    backend: OnceLock<Mutex<Box<dyn Backend>>>,
+    backend: OnceLock<OpenBackend>,
     opening: Mutex<()>,
+    queue: BatchQueue,
 }
+
+/// Precision and version of int8 vectors, so that stored ones of another version are
+/// not used.
+const INT8_VERSION: &str = "int8-2";
 
 /// Interval at which a long request stores its vectors in the caches: a crash
 /// costs seconds of work.
@@ -48,6 +54,27 @@ impl<F: Fn() -> Result<Box<dyn Backend>> + Send + Sync> BackendFactory for F {
     }
 }
 
+/// An open backend, and properties of it that are read without waiting for a batch.
+struct OpenBackend {
+    device: String,
+    placement: Option<String>,
+    precision: &'static str,
+    batch_tokens: usize,
+    backend: Mutex<Box<dyn Backend>>,
+}
+
+impl OpenBackend {
+    fn new(backend: Box<dyn Backend>) -> Self {
+        Self {
+            device: backend.device().to_string(),
+            placement: backend.placement(),
+            precision: backend.precision(),
+            batch_tokens: backend.batch_tokens(),
+            backend: Mutex::new(backend),
+        }
+    }
+}
+
 /// Identity of a model.
 #[derive(Clone, Debug)]
 pub struct Identity {
@@ -65,33 +92,32 @@ impl Encoder {
         tokenizer: Tokenizer,
         factory: Box<dyn BackendFactory>,
     ) -> Self {
-        let pad = spec.as_ref().map_or(0, |spec| spec.config.pad_token_id);
         Self {
             identity,
             dims,
             spec,
             tokenizer,
-            pad,
             factory,
             fingerprint: OnceLock::new(),
             backend: OnceLock::new(),
             opening: Mutex::new(()),
+            queue: BatchQueue::default(),
         }
     }
 
     /// The device; `None` before the first text.
     pub fn device(&self) -> Option<String> {
-        self.with_backend(|backend| backend.device().to_string())
+        Some(self.backend.get()?.device.clone())
+    }
+
+    /// What ran where, if that is not just the device; see [`Backend::placement`].
+    pub fn placement(&self) -> Option<String> {
+        self.backend.get()?.placement.clone()
     }
 
     /// The precision; `None` before the first text.
     pub fn precision(&self) -> Option<&'static str> {
-        self.with_backend(|backend| backend.precision())
-    }
-
-    fn with_backend<T>(&self, read: impl FnOnce(&dyn Backend) -> T) -> Option<T> {
-        let backend = lock(self.backend.get()?);
-        Some(read(backend.as_ref()))
+        Some(self.backend.get()?.precision)
     }
 
     /// The precision; opens the session if it is not known otherwise.
@@ -102,7 +128,7 @@ impl Encoder {
         if let Some(precision) = self.factory.precision()? {
             return Ok(precision);
         }
-        Ok(lock(self.backend()?).precision())
+        Ok(self.backend()?.precision)
     }
 
     /// Hash of all that the vectors depend on except the text: name, revision,
@@ -116,17 +142,21 @@ impl Encoder {
             revision,
             variant,
         } = &self.identity;
-        let parts = [name, revision, variant, self.resolve_precision()?].map(str::as_bytes);
+        let precision = match self.resolve_precision()? {
+            "int8" => INT8_VERSION,
+            precision => precision,
+        };
+        let parts = [name, revision, variant, precision].map(str::as_bytes);
         Ok(*self.fingerprint.get_or_init(|| Fingerprint::of(&parts)))
     }
 
-    fn backend(&self) -> Result<&Mutex<Box<dyn Backend>>> {
+    fn backend(&self) -> Result<&OpenBackend> {
         let _guard = lock(&self.opening);
         if let Some(backend) = self.backend.get() {
             return Ok(backend);
         }
-        let opened = self.factory.open()?;
-        Ok(self.backend.get_or_init(|| Mutex::new(opened)))
+        let opened = OpenBackend::new(self.factory.open()?);
+        Ok(self.backend.get_or_init(|| opened))
     }
 
     /// Opens the session, unless it is open.
@@ -232,10 +262,18 @@ impl Encoder {
         // Checks for cancellation every few milliseconds.
         for chunk in pending.chunks(256) {
             context.check()?;
-            let start = Instant::now();
-            let mut truncated = 0;
-            for &text in chunk {
-                let tokens = match self.tokenizer.encode(texts[text]) {
+            // All cores tokenize: one would not keep a GPU busy.
+            let tokenized: Vec<_> = chunk
+                .par_iter()
+                .map(|&text| {
+                    let start = Instant::now();
+                    (self.tokenizer.encode(texts[text]), start.elapsed())
+                })
+                .collect();
+            let (mut truncated, mut time) = (0, Duration::ZERO);
+            for (&text, (tokens, elapsed)) in chunk.iter().zip(tokenized) {
+                time += elapsed;
+                let tokens = match tokens {
                     Ok(tokens) => {
                         truncated += u64::from(tokens.truncated);
                         Some(tokens)
@@ -248,7 +286,7 @@ impl Encoder {
                 all.push(PendingText { text, tokens });
             }
             context.scheduler.counters().add_truncated(truncated);
-            context.meter.count_tokenized(truncated, start);
+            context.meter.count_tokenized(truncated, time);
         }
         Ok(all)
     }
@@ -279,46 +317,32 @@ impl Encoder {
             return Ok(vectors);
         }
         let backend = self.backend()?;
-        let lengths: Vec<usize> = pending
-            .iter()
-            .map(|pending| pending.tokens.as_ref().map_or(0, |t| t.ids.len()))
-            .collect();
         let budget = match context.batch_tokens {
-            0 => lock(backend).batch_tokens(),
+            0 => backend.batch_tokens,
             tokens => tokens,
         };
-        let (order, batches) = batches::plan(&lengths, budget);
-        let (mut computed, mut last_write) = (Vec::new(), Instant::now());
-        let mut result = Ok(());
-        for batch in batches {
-            let batch: Vec<&PendingText> = order[batch].iter().map(|at| &pending[*at]).collect();
-            result = context
-                .check()
-                .and_then(|()| self.infer_batch(backend, &batch, context, &queued, &mut vectors));
-            if result.is_err() {
-                break;
-            }
-            computed.extend(batch.iter().map(|pending| pending.text));
-            if last_write.elapsed() > CACHE_WRITE_INTERVAL {
-                self.store_valid(&mut computed, &keys, &vectors, context)?;
-                last_write = Instant::now();
-            }
-        }
-        self.store_valid(&mut computed, &keys, &vectors, context)?;
+        pending.retain(|pending| pending.tokens.is_some());
+        // Long texts first, so that the runtime allocates its memory once.
+        let tokens = |pending: &PendingText| pending.tokens.as_ref().map_or(0, |t| t.ids.len());
+        pending.sort_by_key(|pending| std::cmp::Reverse(tokens(pending)));
+        let (texts, ids): (Vec<usize>, Vec<Vec<u32>>) = pending
+            .into_iter()
+            .filter_map(|pending| Some((pending.text, pending.tokens?.ids)))
+            .unzip();
+        let mut request = InferRequest {
+            encoder: self,
+            context,
+            backend,
+            texts,
+            keys: &keys,
+            queued: &queued,
+            vectors: &mut vectors,
+            computed: Vec::new(),
+            last_write: Instant::now(),
+        };
+        let result = self.queue.run(&ids.into(), budget, &mut request);
+        request.store()?;
         result.map(|()| vectors)
-    }
-
-    fn store_valid(
-        &self,
-        computed: &mut Vec<usize>,
-        keys: &[Key],
-        vectors: &Vectors,
-        context: &EncodeContext,
-    ) -> Result<()> {
-        computed.retain(|text| vectors.valid[*text]);
-        self.store(&context.caches, keys, vectors, computed)?;
-        computed.clear();
-        Ok(())
     }
 
     /// The vectors of the first `tokens` tokens of the vocabulary, each encoded
@@ -358,255 +382,83 @@ impl Encoder {
         context.caches.clear();
         Ok(self.infer(request, &context)?.data)
     }
+}
 
-    /// Runs one batch. Halves a batch that fails, down to the failing text.
-    fn infer_batch(
-        &self,
-        backend: &Mutex<Box<dyn Backend>>,
-        batch: &[&PendingText],
-        context: &EncodeContext,
-        queued: &QueuedTexts,
-        vectors: &mut Vectors,
-    ) -> Result<()> {
-        let (texts, ids): (Vec<usize>, Vec<&[u32]>) = batch
-            .iter()
-            .filter_map(|pending| Some((pending.text, pending.tokens.as_ref()?.ids.as_slice())))
-            .unzip();
-        if texts.is_empty() {
-            return Ok(());
-        }
-        let tokens = TokenBatch::new(&ids, self.pad);
-        let mut out = Vec::with_capacity(texts.len() * self.dims);
-        let (result, elapsed) = {
-            // One batch at a time for all models and partitions: the threads of one
-            // session use all cores.
-            let _turn = context.scheduler.turn();
-            let mut backend = lock(backend);
-            let start = Instant::now();
-            let result = backend.encode(&tokens, self.dims, &mut out);
-            (result, start.elapsed())
+/// A request whose texts wait in the queue of its model.
+struct InferRequest<'a> {
+    encoder: &'a Encoder,
+    context: &'a EncodeContext,
+    backend: &'a OpenBackend,
+    /// Per text in the queue, its position among the distinct texts.
+    texts: Vec<usize>,
+    keys: &'a [Key],
+    queued: &'a QueuedTexts,
+    vectors: &'a mut Vectors,
+    /// Texts with vectors that no cache has yet.
+    computed: Vec<usize>,
+    last_write: Instant,
+}
+
+impl InferRequest<'_> {
+    fn store(&mut self) -> Result<()> {
+        let (caches, computed) = (&self.context.caches, std::mem::take(&mut self.computed));
+        self.encoder
+            .store(caches, self.keys, self.vectors, &computed)
+    }
+}
+
+impl QueuedRequest for InferRequest<'_> {
+    fn check(&self) -> Result<()> {
+        self.context.check()
+    }
+
+    fn encode(&self, texts: &[&[u32]]) -> Result<BatchRun> {
+        let dims = self.encoder.dims;
+        let mut vectors = Vec::with_capacity(texts.len() * dims);
+        // One batch at a time for all models: its threads use all cores.
+        let _turn = self.context.scheduler.turn();
+        let mut backend = lock(&self.backend.backend);
+        let start = Instant::now();
+        let padded = backend.encode(texts, dims, &mut vectors)?;
+        Ok(BatchRun {
+            vectors,
+            padded,
+            elapsed: start.elapsed(),
+        })
+    }
+
+    fn receive(&mut self, outcome: Outcome) -> Result<()> {
+        let Outcome {
+            texts,
+            vectors,
+            tokens,
+            padded,
+            elapsed,
+        } = outcome;
+        let vectors = match vectors {
+            Ok(vectors) => vectors,
+            Err(error) => return self.context.handle_failure(texts.len() as u64, error),
         };
-        match result {
-            Ok(()) => {
-                for (vector, &text) in out.chunks_exact(self.dims).zip(&texts) {
-                    if !vectors.set(text, vector) {
-                        let nan = "the model returned NaN for a text".to_string();
-                        context.handle_failure(1, Error::Failed(nan))?;
-                    }
+        let count = texts.len() as u64;
+        for (vector, text) in vectors.chunks_exact(self.encoder.dims).zip(texts) {
+            let text = self.texts[text];
+            match self.vectors.set(text, vector) {
+                true => self.computed.push(text),
+                false => {
+                    let nan = "the model returned NaN for a text".to_string();
+                    self.context.handle_failure(1, Error::Failed(nan))?;
                 }
-                let real = ids.iter().map(|ids| ids.len() as u64).sum();
-                context
-                    .meter
-                    .count_batch(real, tokens.ids.len() as u64, elapsed);
-                queued.complete(texts.len() as u64, real, elapsed);
-                Ok(())
             }
-            Err(error @ Error::Failed(_)) if batch.len() == 1 => context.handle_failure(1, error),
-            Err(Error::Failed(_)) => {
-                context.check()?;
-                let (left, right) = batch.split_at(batch.len() / 2);
-                self.infer_batch(backend, left, context, queued, vectors)?;
-                self.infer_batch(backend, right, context, queued, vectors)
-            }
-            Err(error) => Err(error),
         }
+        self.context.meter.count_batch(tokens, padded, elapsed);
+        self.queued.complete(count, tokens, elapsed);
+        if self.last_write.elapsed() > CACHE_WRITE_INTERVAL {
+            self.store()?;
+            self.last_write = Instant::now();
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use tokio_util::sync::CancellationToken;
-
-    use super::*;
-    use crate::backend::DeterministicBackend;
-    use crate::cache::CacheLimits;
-    use crate::options::{InferenceOptions, OnError};
-    use crate::runtime::InferenceRuntime;
-
-    fn encoder(backend: impl Fn() -> Box<dyn Backend> + Send + Sync + 'static) -> Encoder {
-        let identity = Identity {
-            name: "test".into(),
-            revision: "1".into(),
-            variant: String::new(),
-        };
-        Encoder::new(
-            identity,
-            8,
-            None,
-            Tokenizer::words(),
-            Box::new(move || Ok(backend())),
-        )
-    }
-
-    fn inputs<'a>(texts: &[Option<&'a str>]) -> Vec<ModelInput<'a>> {
-        texts.iter().map(|text| text.map(Into::into)).collect()
-    }
-
-    fn context(runtime: &InferenceRuntime) -> EncodeContext {
-        let options = InferenceOptions {
-            batch_tokens: 16,
-            ..InferenceOptions::default()
-        };
-        runtime.encode_context(&options).unwrap()
-    }
-
-    /// Fails on every batch with the token of "poison".
-    struct FailsOnPoison(Arc<AtomicUsize>);
-
-    impl Backend for FailsOnPoison {
-        fn device(&self) -> &str {
-            "cpu"
-        }
-        fn precision(&self) -> &'static str {
-            "fp32"
-        }
-        fn encode(
-            &mut self,
-            batch: &TokenBatch,
-            dims: usize,
-            vectors: &mut Vec<f32>,
-        ) -> Result<()> {
-            self.0.fetch_add(1, Ordering::Relaxed);
-            let poison = Tokenizer::words().encode("poison").unwrap().ids[0];
-            if batch.ids.contains(&i64::from(poison)) {
-                return Err(Error::Failed("poisoned".into()));
-            }
-            DeterministicBackend.encode(batch, dims, vectors)
-        }
-    }
-
-    #[test]
-    fn equal_texts_share_a_vector_and_null_has_none() {
-        let runtime = InferenceRuntime::default();
-        let encoder = encoder(|| Box::new(DeterministicBackend));
-        let texts = [
-            Some("red shoes"),
-            None,
-            Some("a much longer text about boots"),
-            Some("red shoes"),
-        ];
-        let vectors = encoder.encode(&inputs(&texts), &context(&runtime)).unwrap();
-        assert_eq!(vectors.get(0), vectors.get(3));
-        assert_ne!(vectors.get(0), vectors.get(2));
-        assert_eq!(vectors.get(1), None);
-        assert_eq!(runtime.progress().texts_done, 2);
-    }
-
-    #[test]
-    fn a_failing_text_is_null_and_its_batch_succeeds() {
-        let runtime = InferenceRuntime::default();
-        let calls = Arc::new(AtomicUsize::new(0));
-        let counted = calls.clone();
-        let encoder = encoder(move || Box::new(FailsOnPoison(counted.clone())));
-        let texts: Vec<Option<&str>> = ["a", "b", "poison", "c", "d"]
-            .into_iter()
-            .map(Some)
-            .collect();
-        let vectors = encoder.encode(&inputs(&texts), &context(&runtime)).unwrap();
-        let valid: Vec<bool> = (0..5).map(|i| vectors.get(i).is_some()).collect();
-        assert_eq!(valid, [true, true, false, true, true]);
-        assert_eq!(runtime.progress().failed, 1);
-
-        let strict = InferenceOptions {
-            on_error: OnError::Fail,
-            ..InferenceOptions::default()
-        };
-        assert_eq!(
-            encoder
-                .encode(&inputs(&texts), &runtime.encode_context(&strict).unwrap())
-                .err(),
-            Some(Error::Failed("poisoned".into()))
-        );
-    }
-
-    #[test]
-    fn cached_texts_are_not_computed_again() {
-        let runtime = InferenceRuntime::default();
-        let encoder = encoder(|| Box::new(DeterministicBackend));
-        let mut context = context(&runtime);
-        let (first_cache, second_cache) = (
-            Arc::new(VectorCache::memory(CacheLimits::default())),
-            Arc::new(VectorCache::memory(CacheLimits::default())),
-        );
-        context.caches = vec![second_cache.clone()];
-        encoder
-            .encode(&inputs(&[Some("a"), Some("b")]), &context)
-            .unwrap();
-        context.caches = vec![first_cache.clone(), second_cache];
-        let texts = inputs(&[Some("b"), Some("c")]);
-        let first = encoder.encode(&texts, &context).unwrap();
-        let reading = context.meter.read();
-        assert_eq!((reading.distinct, reading.cached), (4, 1));
-        assert_eq!(runtime.progress().texts_done, 3);
-
-        context.caches = vec![first_cache];
-        let second = encoder.encode(&texts, &context).unwrap();
-        assert_eq!(runtime.progress().texts_done, 3, "the first cache has both");
-        assert_eq!(first.get(1), second.get(1));
-    }
-
-    #[test]
-    fn cancelling_one_context_does_not_affect_others() {
-        let runtime = InferenceRuntime::default();
-        let encoder = encoder(|| Box::new(DeterministicBackend));
-        let (one, other) = (context(&runtime), context(&runtime));
-        let texts = inputs(&[Some("x")]);
-        let request = encoder.prepare(&texts, &one).unwrap();
-        one.cancel();
-        assert_eq!(encoder.infer(request, &one).err(), Some(Error::Interrupted));
-        assert!(encoder.encode(&texts, &other).is_ok());
-    }
-
-    #[test]
-    fn a_token_cancels_its_contexts_before_the_next_batch() {
-        let runtime = InferenceRuntime::default();
-        let encoder = encoder(|| Box::new(DeterministicBackend));
-        let cancel = CancellationToken::new();
-        let (one, other) = (context(&runtime).with_cancel(&cancel), context(&runtime));
-        let texts = inputs(&[Some("x")]);
-        let request = encoder.prepare(&texts, &one).unwrap();
-        cancel.cancel();
-        assert_eq!(encoder.infer(request, &one).err(), Some(Error::Interrupted));
-        assert!(encoder.encode(&texts, &other).is_ok());
-        let late = context(&runtime).with_cancel(&cancel);
-        assert_eq!(
-            encoder.encode(&texts, &late).err(),
-            Some(Error::Interrupted)
-        );
-    }
-
-    #[test]
-    fn cancelling_a_context_does_not_cancel_its_parent_token() {
-        let runtime = InferenceRuntime::default();
-        let encoder = encoder(|| Box::new(DeterministicBackend));
-        let cancel = CancellationToken::new();
-        let (one, other) = (
-            context(&runtime).with_cancel(&cancel),
-            context(&runtime).with_cancel(&cancel),
-        );
-        one.cancel();
-        let texts = inputs(&[Some("x")]);
-        assert_eq!(encoder.encode(&texts, &one).err(), Some(Error::Interrupted));
-        assert!(encoder.encode(&texts, &other).is_ok());
-    }
-
-    #[test]
-    fn an_interrupt_cancels_before_the_next_batch() {
-        let runtime = InferenceRuntime::default();
-        let encoder = encoder(|| Box::new(DeterministicBackend));
-        let context = context(&runtime);
-        runtime.interrupt();
-        assert_eq!(
-            encoder.encode(&inputs(&[Some("x")]), &context).err(),
-            Some(Error::Interrupted)
-        );
-        assert_eq!(
-            runtime.progress().texts_queued,
-            0,
-            "an interrupted request leaves the queue"
-        );
-    }
-}
+mod tests;

@@ -1,9 +1,9 @@
-//! InferenceCounters of inference, per operator or request.
+//! Counters of inference, per operator or request.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// InferenceCounters of running requests.
+/// Counters of running requests.
 #[derive(Debug, Default)]
 pub struct Meter {
     distinct: AtomicU64,
@@ -73,11 +73,11 @@ impl Meter {
         self.cached.fetch_add(cached as u64, Relaxed);
     }
 
-    /// Adds the time of the tokenizer since `start`, and `truncated` texts.
-    pub(super) fn count_tokenized(&self, truncated: u64, start: Instant) {
+    /// Adds `elapsed` of the tokenizer, over all threads, and `truncated` texts.
+    pub(super) fn count_tokenized(&self, truncated: u64, elapsed: Duration) {
         self.truncated.fetch_add(truncated, Relaxed);
         self.tokenizer_nanos
-            .fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
+            .fetch_add(elapsed.as_nanos() as u64, Relaxed);
     }
 
     /// Adds `rows` rows, `certain` of which a student predicted in time `elapsed`.

@@ -1,10 +1,10 @@
 //! Encoding: from texts to vectors.
 
-mod batches;
 mod context;
 mod encoder;
 mod meter;
 pub mod product_text;
+mod queue;
 mod request;
 mod throughput;
 

@@ -41,6 +41,23 @@ pub struct ModelSpec {
 }
 
 impl ModelSpec {
+    /// The pooling, if the vector of a text is the direction of the mean of its token
+    /// vectors or of the first one; `None` for others, and with further modules.
+    pub fn direct_pooling(&self) -> Option<PoolingMode> {
+        let only_direction = self
+            .head
+            .iter()
+            .all(|module| matches!(module, HeadModule::Normalize));
+        match self.pooling.modes.as_slice() {
+            [mode @ (PoolingMode::Mean | PoolingMode::Cls)]
+                if only_direction && self.pooling.excluded_tokens == 0 =>
+            {
+                Some(*mode)
+            }
+            _ => None,
+        }
+    }
+
     /// Reads the configuration files of `folder`. The entry of the catalogue gives
     /// the values that the folder lacks.
     ///

@@ -1,10 +1,12 @@
 //! Tokenization of texts.
 
+mod excerpt;
 mod options;
 mod vocabulary;
 
 use std::path::Path;
 
+use excerpt::excerpts;
 use tokenizers::models::ModelWrapper;
 use tokenizers::{Model, TruncationDirection};
 
@@ -110,13 +112,40 @@ impl Tokenizer {
     }
 
     /// Token ids of `text` with special tokens, truncated to the limit. The special
-    /// tokens around a text are kept.
+    /// tokens around a text are kept. Only as much of a long text is read as the
+    /// tokens within the limit need.
     pub fn encode(&self, text: &str) -> Result<Tokenized, String> {
+        // Left truncation can cut the prefix, so more tokens have to follow it.
+        let limit = match self.side {
+            TruncationSide::Left => self.max_tokens + self.prefix.len(),
+            TruncationSide::Right => self.max_tokens,
+        };
+        let mut shorter: Option<Tokenized> = None;
+        for excerpt in excerpts(text, limit, self.side) {
+            let tokens = self.tokens(excerpt.text)?;
+            if tokens.ids.len() <= limit {
+                continue;
+            }
+            let tokenized = self.truncate(tokens);
+            if excerpt.at_space || shorter.as_ref() == Some(&tokenized) {
+                return Ok(tokenized);
+            }
+            shorter = Some(tokenized);
+        }
+        self.encode_whole(text)
+    }
+
+    /// [`encode`](Self::encode) that reads all of `text`.
+    fn encode_whole(&self, text: &str) -> Result<Tokenized, String> {
+        self.tokens(text).map(|tokens| self.truncate(tokens))
+    }
+
+    fn truncate(&self, tokens: TextTokens) -> Tokenized {
         let TextTokens {
             mut ids,
             leading,
             trailing,
-        } = self.tokens(text)?;
+        } = tokens;
         let truncated = ids.len() > self.max_tokens;
         if truncated {
             let excess = ids.len() - self.max_tokens;
@@ -127,7 +156,7 @@ impl Tokenizer {
             let start = start.min(self.max_tokens);
             ids.drain(start..start + excess);
         }
-        Ok(Tokenized { ids, truncated })
+        Tokenized { ids, truncated }
     }
 
     /// Number of tokens of `text` without truncation, including special ones.
@@ -219,3 +248,6 @@ fn words(text: &str) -> Vec<u32> {
         .collect();
     if ids.is_empty() { vec![1] } else { ids }
 }
+
+#[cfg(test)]
+mod tests;

@@ -249,6 +249,6 @@ async fn rows(
         return Ok(Vec::new());
     }
     let plan = physical_plan(context, Arc::unwrap_or_clone(planned.input)).await?;
-    let task = context.session.ctx.state().task_ctx();
+    let task = context.session.ctx.task_ctx();
     Ok(collect_partitioned(plan, task).await?)
 }

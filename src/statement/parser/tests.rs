@@ -26,6 +26,10 @@ fn extensions_become_commands() {
         StatementCommand::ShowModels
     ));
     assert!(matches!(
+        command("show devices"),
+        StatementCommand::ShowDevices
+    ));
+    assert!(matches!(
         command("/* x */ Show Tables"),
         StatementCommand::ShowTables
     ));

@@ -10,6 +10,7 @@ use semql_inference::models::{ModelSource, locate_within};
 use semql_language_models::LanguageModel;
 
 use super::memory_table::{check_no_arguments, memory_table};
+use super::planning;
 use crate::options::AiOptions;
 
 #[derive(Debug)]
@@ -41,75 +42,74 @@ struct ModelRow {
 impl TableFunctionImpl for AiModels {
     fn call_with_args(&self, args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
         check_no_arguments("ai_models", args.exprs())?;
-        memory_table(batch(&self.rows())?)
+        let options = planning::session_options(args.session().config_options(), &self.options);
+        memory_table(batch(&rows(&options))?)
     }
 }
 
-impl AiModels {
-    /// The catalogue, then loaded models that it does not have, then language models.
-    fn rows(&self) -> Vec<ModelRow> {
-        let loaded = self.options.runtime.loaded();
-        let device = |name: &str| {
-            loaded
-                .iter()
-                .find(|model| model.identity.name == name)
-                .and_then(|m| m.device())
-        };
-        let mut rows: Vec<ModelRow> = CATALOGUE
+/// The catalogue, then loaded models that it does not have, then language models.
+fn rows(options: &AiOptions) -> Vec<ModelRow> {
+    let loaded = options.runtime.loaded();
+    let device = |name: &str| {
+        loaded
             .iter()
-            .map(|entry| {
-                let AiOptions {
-                    settings, runtime, ..
-                } = &self.options;
-                let folder = settings.model_dir.as_deref();
-                let location = locate_within(entry.name, folder, &runtime.limits());
-                let folder = match location.map(|location| location.source) {
-                    Ok(ModelSource::Folder(folder)) => Some(folder.display().to_string()),
-                    _ => None,
-                };
-                ModelRow {
-                    name: entry.name.to_string(),
-                    dims: Some(entry.dims),
-                    pooling: entry.pooling.to_string(),
-                    max_tokens: Some(entry.max_tokens),
-                    prefix: entry.prefix.to_string(),
-                    licence: entry.licence.to_string(),
-                    source: format!(
-                        "hf://{}@{}",
-                        entry.repo,
-                        entry.revision.get(..7).unwrap_or(entry.revision)
-                    ),
-                    folder,
-                    device: device(entry.name),
-                    description: entry.description.to_string(),
-                }
-            })
-            .collect();
-        for model in &loaded {
-            let Some(spec) = model
-                .spec
-                .as_ref()
-                .filter(|_| rows.iter().all(|row| row.name != model.identity.name))
-            else {
-                continue;
+            .find(|model| model.identity.name == name)
+            .and_then(|m| m.device())
+    };
+    let mut rows: Vec<ModelRow> = CATALOGUE
+        .iter()
+        .map(|entry| {
+            let AiOptions {
+                settings, runtime, ..
+            } = options;
+            let folder = settings.model_dir.as_deref();
+            let location = locate_within(entry.name, folder, &runtime.limits());
+            let folder = match location.map(|location| location.source) {
+                Ok(ModelSource::Folder(folder)) => Some(folder.display().to_string()),
+                _ => None,
             };
-            rows.push(ModelRow {
-                name: model.identity.name.clone(),
-                dims: Some(model.dims),
-                pooling: spec.pooling.to_string(),
-                max_tokens: Some(spec.max_tokens),
-                prefix: spec.prefix.clone(),
-                licence: String::new(),
-                source: model.identity.revision.clone(),
-                folder: Some(String::new()),
-                device: model.device(),
-                description: "loaded in this session".to_string(),
-            });
-        }
-        let language_models = self.options.runtime.language_models().list();
-        rows.extend(language_models.iter().map(|model| language_model(model)));
-        rows
+            ModelRow {
+                name: entry.name.to_string(),
+                dims: Some(entry.dims),
+                pooling: entry.pooling.to_string(),
+                max_tokens: Some(entry.max_tokens),
+                prefix: entry.prefix.to_string(),
+                licence: entry.licence.to_string(),
+                source: format!(
+                    "hf://{}@{}",
+                    entry.repo,
+                    entry.revision.get(..7).unwrap_or(entry.revision)
+                ),
+                folder,
+                device: device(entry.name),
+                description: entry.description.to_string(),
+            }
+        })
+        .collect();
+    for model in &loaded {
+        let Some(spec) = model
+            .spec
+            .as_ref()
+            .filter(|_| rows.iter().all(|row| row.name != model.identity.name))
+        else {
+            continue;
+        };
+        rows.push(ModelRow {
+            name: model.identity.name.clone(),
+            dims: Some(model.dims),
+            pooling: spec.pooling.to_string(),
+            max_tokens: Some(spec.max_tokens),
+            prefix: spec.prefix.clone(),
+            licence: String::new(),
+            source: model.identity.revision.clone(),
+            folder: Some(String::new()),
+            device: model.device(),
+            description: "loaded in this session".to_string(),
+        });
     }
+    let language_models = options.runtime.language_models().list();
+    rows.extend(language_models.iter().map(|model| language_model(model)));
+    rows
 }
 
 fn language_model(model: &LanguageModel) -> ModelRow {

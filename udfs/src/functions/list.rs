@@ -11,6 +11,7 @@ use super::ai_classify::AiClassify;
 use super::ai_classify_scores::AiClassifyScores;
 use super::ai_complete::AiComplete;
 use super::ai_count_tokens::AiCountTokens;
+use super::ai_devices::AiDevices;
 use super::ai_extract::{AI_EXTRACT, AI_EXTRACT_DETAILS};
 use super::ai_filter::AiFilter;
 use super::ai_models::AiModels;
@@ -98,6 +99,7 @@ pub(crate) fn table_functions(
 ) -> Vec<(&'static str, Arc<dyn TableFunctionImpl>)> {
     let options = || options.clone();
     vec![
+        ("ai_devices", AiDevices::new(options())),
         ("ai_models", AiModels::new(options())),
         ("ai_trained_models", AiTrainedModels::new(options())),
         ("ai_label_doubts", ai_label_doubts::function(options())),

@@ -6,6 +6,7 @@ mod ai_classify;
 mod ai_classify_scores;
 mod ai_complete;
 mod ai_count_tokens;
+mod ai_devices;
 mod ai_extract;
 mod ai_filter;
 mod ai_label_conflicts;

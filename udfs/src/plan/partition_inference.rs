@@ -192,7 +192,12 @@ impl PartitionInference {
         let served_by = self.models.iter().map(|model| {
             let encoder = model.runtime.encoder(&model.settings).ok()?;
             let (device, precision) = (encoder.device()?, encoder.precision()?);
-            Some(format!("device={device}, precision={precision}"))
+            Some(match encoder.placement() {
+                Some(placement) => {
+                    format!("device={device}, precision={precision}, placement=[{placement}]")
+                }
+                None => format!("device={device}, precision={precision}"),
+            })
         });
         let mut served_by: Vec<String> = served_by.collect::<Option<_>>()?;
         served_by.dedup();

@@ -14,21 +14,26 @@ impl EncoderBuilder<'_> {
         let (one, flat) = (self.graph.ints(&[1]), [AttributeProto::int("keepdims", 0)]);
         match self.options.style {
             GraphStyle::Cpu => self.graph.op("ReduceSum", &["attention_mask", &one], &flat),
-            GraphStyle::Cuda => {
+            GraphStyle::Fused => {
                 let lengths = self.graph.op("ReduceSum", &["attention_mask", &one], &flat);
                 let to = AttributeProto::int("to", INT32.into());
                 self.graph.op("Cast", &[&lengths], &[to])
             }
-            GraphStyle::Plain => {
-                let axes = self.graph.ints(&[1, 2]);
-                let mask = self.mask.clone();
-                let wide = self.graph.op("Unsqueeze", &[&mask, &axes], &[]);
-                let one = self.graph.floats("one", &[], &[1.0]);
-                let large = self.graph.floats("far", &[], &[-MASKED_SCORE]);
-                let shifted = self.graph.op("Sub", &[&wide, &one], &[]);
-                self.graph.op("Mul", &[&shifted, &large], &[])
+            GraphStyle::WebGpu | GraphStyle::Plain => {
+                let columns = self.masked_columns();
+                self.cast_as_weights(&columns)
             }
         }
+    }
+
+    /// Scores of padding, 0 for tokens: `[batch, 1, 1, tokens]`.
+    fn masked_columns(&mut self) -> String {
+        let (axes, mask) = (self.graph.ints(&[1, 2]), self.mask.clone());
+        let wide = self.graph.op("Unsqueeze", &[&mask, &axes], &[]);
+        let one = self.graph.floats("one", &[], &[1.0]);
+        let large = self.graph.floats("far", &[], &[-MASKED_SCORE]);
+        let shifted = self.graph.op("Sub", &[&wide, &one], &[]);
+        self.graph.op("Mul", &[&shifted, &large], &[])
     }
 
     /// The attention of layer `number` over `x` `[batch, tokens, hidden]`, without
@@ -40,7 +45,7 @@ impl EncoderBuilder<'_> {
         layer: &Layer,
     ) -> Result<String, ModelError> {
         let bias = self.position_bias(layer)?;
-        if self.options.style == GraphStyle::Cuda && layer.rotary_base.is_none() {
+        if self.options.style == GraphStyle::Fused && layer.rotary_base.is_none() {
             return self.packed_attention(x, number, &layer.attention, bias.as_deref());
         }
         let hidden = self.spec.config.hidden_size;
@@ -53,8 +58,8 @@ impl EncoderBuilder<'_> {
         }
         Ok(match self.options.style {
             GraphStyle::Cpu => self.attention_cpu(&qkv, bias.as_deref()),
-            GraphStyle::Cuda => self.attention_cuda(&qkv, bias.as_deref()),
-            GraphStyle::Plain => self.attention_plain(&qkv, bias.as_deref()),
+            GraphStyle::Fused => self.attention_cuda(&qkv, bias.as_deref()),
+            GraphStyle::WebGpu | GraphStyle::Plain => self.attention_plain(&qkv, bias.as_deref()),
         })
     }
 
@@ -129,7 +134,8 @@ impl EncoderBuilder<'_> {
         ))
     }
 
-    /// Standard operators that every graph compiler supports.
+    /// Standard operators that every graph compiler supports. The fused operator of
+    /// WebGPU (0.4.0) gives other vectors from 32 tokens on.
     fn attention_plain(&mut self, qkv: &[String], bias: Option<&str>) -> String {
         let config = &self.spec.config;
         let (hidden, heads) = (config.hidden_size, config.num_attention_heads);
@@ -144,7 +150,7 @@ impl EncoderBuilder<'_> {
         let scores = self.graph.op("MatMul", &[&parts[0], &parts[1]], &[]);
         let scale = self
             .graph
-            .floats("scale", &[], &[(size as f32).sqrt().recip()]);
+            .weights("scale", &[], &[(size as f32).sqrt().recip()]);
         let mut scores = self.graph.op("Mul", &[&scores, &scale], &[]);
         let mask = self.attention_mask.clone();
         for added in bias.into_iter().chain([mask.as_str()]) {

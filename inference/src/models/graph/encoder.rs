@@ -197,7 +197,7 @@ impl EncoderBuilder<'_> {
         let hidden = self.spec.config.hidden_size;
         let fused = norm.filter(|norm| {
             // On the CPU the two operators are eight times faster than the fused one.
-            self.options.style == GraphStyle::Cuda && norm.bias && dense.bias
+            self.options.style.fuses() && norm.bias && dense.bias
         });
         let Some(norm) = fused else {
             let y = self.linear(y, activation, dense, inner, hidden)?;
@@ -296,8 +296,7 @@ impl EncoderBuilder<'_> {
             let gate = self.activated(&parts[0], activation);
             return Ok((self.graph.op("Mul", &[&gate, &parts[1]], &[]), inner));
         }
-        if self.options.style == GraphStyle::Cuda && activation == Activation::Gelu && layer.up.bias
-        {
+        if self.options.style.fuses() && activation == Activation::Gelu && layer.up.bias {
             let wide = self.matmul(x, &layer.up, hidden, inner)?;
             let bias = self.bias(&layer.up, inner)?;
             return Ok((self.graph.fused("BiasGelu", &[&wide, &bias], &[]), inner));
@@ -313,10 +312,10 @@ impl EncoderBuilder<'_> {
             (GraphStyle::Cpu, Activation::Gelu, Arithmetic::Int8(_)) => {
                 self.graph.fused("FastGelu", &[x], &[])
             }
-            (GraphStyle::Cpu | GraphStyle::Cuda, Activation::Gelu, _) => {
+            (GraphStyle::Cpu | GraphStyle::Fused | GraphStyle::WebGpu, Activation::Gelu, _) => {
                 self.graph.fused("Gelu", &[x], &[])
             }
-            (GraphStyle::Cpu | GraphStyle::Cuda, Activation::GeluTanh, _) => {
+            (GraphStyle::Cpu | GraphStyle::Fused | GraphStyle::WebGpu, Activation::GeluTanh, _) => {
                 self.graph.fused("FastGelu", &[x], &[])
             }
             _ => activate(&mut self.graph, x, activation),

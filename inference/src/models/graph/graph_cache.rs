@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use semql_kernels::Int8Encoder;
 use sha2::{Digest, Sha256};
 
 use super::architecture::Architecture;
@@ -13,10 +14,14 @@ use super::external_data::external_files;
 use super::families::architecture;
 use super::head::HeadWeights;
 use super::int8::{ActivationRanges, max_int8_weight};
+use super::int8_encoder;
 use super::{Precision, QuantizationCheck};
 use crate::atomic_file::write_atomically;
 use crate::models::weights::Weights;
-use crate::models::{ModelError, ModelSpec, home};
+use crate::models::{ModelError, ModelSpec, PoolingMode, home};
+
+/// Version of the int8 kernels. Raise it with every change to their vectors.
+const INT8_KERNELS_VERSION: &str = "kernels-1";
 
 /// Graphs of one model, built when first needed.
 pub struct GraphCache {
@@ -151,6 +156,33 @@ impl GraphCache {
         })
     }
 
+    /// The encoder of semql's int8 kernels, and the pooling of its token vectors;
+    /// `None` where the runtime computes int8.
+    ///
+    /// # Errors
+    /// Damaged weights.
+    pub fn int8_encoder(&self) -> Result<Option<(Int8Encoder, PoolingMode)>, ModelError> {
+        match (&self.source, self.spec.direct_pooling()) {
+            (GraphSource::Weights(weights, parts), Some(pooling))
+                if int8_encoder::is_supported(parts, &self.spec) =>
+            {
+                let encoder = int8_encoder::build(parts, weights, &self.spec)?;
+                Ok(Some((encoder, pooling)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Who computes int8; changes to it change the vectors.
+    fn int8_version(&self) -> &'static str {
+        match &self.source {
+            GraphSource::Weights(_, parts) if int8_encoder::is_supported(parts, &self.spec) => {
+                INT8_KERNELS_VERSION
+            }
+            _ => "runtime",
+        }
+    }
+
     /// Stored comparison of the 8-bit graph with fp32, if there is one.
     pub fn quantization_check(&self) -> Option<QuantizationCheck> {
         let path = self.quantization_check_path().ok()?;
@@ -169,7 +201,7 @@ impl GraphCache {
 
     fn quantization_check_path(&self) -> Result<PathBuf, ModelError> {
         let graph = self.path(GraphStyle::Cpu, Precision::Int8)?;
-        Ok(graph.with_extension("json"))
+        Ok(graph.with_extension(format!("{}.json", self.int8_version())))
     }
 
     fn cached<E: From<ModelError>>(

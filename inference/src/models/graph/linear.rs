@@ -1,7 +1,7 @@
 //! Dense layers, `x * W + b`, in the arithmetic of the graph.
 
 use super::architecture::Dense;
-use super::build_options::{Arithmetic, GraphStyle};
+use super::build_options::Arithmetic;
 use super::encoder::EncoderBuilder;
 use super::int8::{ActivationQuantization, QuantizedWeights};
 use super::proto::AttributeProto;
@@ -241,7 +241,6 @@ impl EncoderBuilder<'_> {
 
     /// Permutes the axes of a four-dimensional value.
     pub fn transpose(&mut self, x: &str, order: [i64; 4]) -> String {
-        debug_assert!(self.options.style == GraphStyle::Plain);
         self.graph
             .op("Transpose", &[x], &[AttributeProto::ints("perm", &order)])
     }

@@ -14,6 +14,7 @@ mod graph_cache;
 mod head;
 mod inline;
 mod int8;
+mod int8_encoder;
 mod linear;
 mod position_bias;
 mod precision;

@@ -40,6 +40,23 @@ pub fn plan(lengths: &[usize], budget: usize) -> (Vec<usize>, Vec<Range<usize>>)
     (order, batches)
 }
 
+/// Ranges of consecutive texts of up to `budget` tokens, or of one text.
+pub fn by_tokens(texts: &[&[u32]], budget: usize) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    let mut tokens = 0;
+    for (at, ids) in texts.iter().enumerate() {
+        tokens += ids.len();
+        match ranges.last_mut() {
+            Some(range) if tokens <= budget => range.end = at + 1,
+            _ => {
+                ranges.push(at..at + 1);
+                tokens = ids.len();
+            }
+        }
+    }
+    ranges
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +88,13 @@ mod tests {
             .sum();
         let tokens: usize = lengths.iter().sum();
         assert!((padded - tokens) as f32 / (padded as f32) < 0.05);
+    }
+
+    #[test]
+    fn consecutive_texts_share_a_budget() {
+        let texts: [&[u32]; 5] = [&[1; 3], &[1; 9], &[1; 2], &[1; 2], &[]];
+        assert_eq!(by_tokens(&texts, 4), [0..1, 1..2, 2..5]);
+        assert!(by_tokens(&[], 4).is_empty());
     }
 
     #[test]
