@@ -16,7 +16,7 @@ RUN cargo build --release --locked --bin semql
 
 FROM python:3.13-slim-bookworm AS runtime
 COPY scripts/setup.py /setup.py
-RUN SEMQL_HOME=/opt/semql python3 /setup.py --gpu
+RUN SEMQL_HOME=/opt/semql python3 /setup.py --providers cuda
 
 FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04
 # Replaces user 1000 of Ubuntu's image.

