@@ -30,6 +30,11 @@ fn order_and_limit_are_kept() {
         "SELECT docid, categorize(title, text) AS c FROM 'offers.parquet' ORDER BY price, docid LIMIT 700",
         "SELECT docid, embed(title) AS v FROM 'offers.parquet' ORDER BY docid LIMIT 5",
         "SELECT docid, title FROM 'offers.parquet' ORDER BY ai_similarity(title, 'boots') DESC, docid LIMIT 20",
+        // The key of this sort is projected away below the call.
+        "SELECT c, count(*) FROM (SELECT categorize(title, text) AS c FROM (SELECT * FROM 'offers.parquet'
+         ORDER BY docid LIMIT 700 OFFSET 100)) GROUP BY c ORDER BY c",
+        "SELECT c, count(*) FROM (SELECT categorize(title, text) AS c FROM (SELECT * FROM 'offers.parquet'
+         ORDER BY price DESC, docid LIMIT 700)) GROUP BY c ORDER BY c",
     ] {
         let (remote, local) = (
             cluster.run_remote(DETERMINISTIC, sql),
@@ -37,6 +42,21 @@ fn order_and_limit_are_kept() {
         );
         assert_eq!(remote.rows(), local.rows(), "{sql}");
     }
+}
+
+/// The rows below a LIMIT are in one partition, which one executor would work on.
+#[test]
+fn sorted_rows_are_shared_by_the_executors() {
+    let cluster = Cluster::start(2);
+    create_offers(&cluster, 1500);
+    let sql = "EXPLAIN ANALYZE SELECT categorize(title, text), count(*) FROM (SELECT * FROM 'offers.parquet'
+               ORDER BY docid LIMIT 700 OFFSET 100) GROUP BY 1";
+    let stages = cluster.run_remote(DETERMINISTIC, sql).rows();
+    let infer = stages.find("InferExec").expect("a stage has the operator");
+    let stage = stages[..infer]
+        .rfind("Stage ")
+        .expect("the operator is in a stage");
+    assert!(stages[stage..infer].contains("16 partitions"), "{stages}");
 }
 
 #[test]
@@ -149,6 +169,7 @@ fn queries_over_data_of_the_client_run_locally_unless_it_is_small() {
     for sql in [
         "SELECT 1 + 1",
         "SHOW MODELS",
+        "SHOW DEVICES",
         "DESCRIBE 'offers.parquet'",
         "CREATE TABLE t AS SELECT docid FROM 'offers.parquet' WHERE price > 5; SELECT count(*) FROM t",
         "SELECT count(*) FROM 'offers.parquet'",
