@@ -1,15 +1,22 @@
 //! Lines of a part of a file, for files that several tasks read.
 
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use datafusion::error::{DataFusionError, Result};
 use futures::{StreamExt, TryStreamExt};
-use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{
+    GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt,
+};
 
 use super::batch_decoder::FileStream;
 use crate::text_encoding::{TextEncoding, detect_encoding};
+
+/// Bytes of a piece of a local file.
+const PIECE_BYTES: u64 = 1 << 20;
 
 /// Reads a file from start to end.
 ///
@@ -22,7 +29,41 @@ pub async fn read_file(
     let got = store
         .get_opts(&file.location, GetOptions::default())
         .await?;
-    Ok(got.into_stream().map_err(DataFusionError::from).boxed())
+    Ok(pieces(got))
+}
+
+/// The bytes of a file in pieces. Those of a local file are large: `object_store`
+/// would read 8 KiB at a time, each on another thread.
+fn pieces(got: GetResult) -> FileStream<Bytes> {
+    let Range { start, end } = got.range;
+    let file = match got.payload {
+        GetResultPayload::File(file, _) => file,
+        GetResultPayload::Stream(stream) => return stream.map_err(DataFusionError::from).boxed(),
+    };
+    futures::stream::try_unfold((file, start), move |(mut file, at)| async move {
+        let bytes = PIECE_BYTES.min(end.saturating_sub(at));
+        if bytes == 0 {
+            return Ok(None);
+        }
+        let read = tokio::task::spawn_blocking(move || {
+            let piece = read_piece(&mut file, at, bytes)?;
+            Ok::<_, std::io::Error>((piece, file))
+        });
+        let (piece, file) = read
+            .await
+            .map_err(|e| DataFusionError::External(e.into()))??;
+        let next = at + piece.len() as u64;
+        // A file that became shorter ends here.
+        Ok((!piece.is_empty()).then_some((piece, (file, next))))
+    })
+    .boxed()
+}
+
+fn read_piece(file: &mut File, at: u64, bytes: u64) -> std::io::Result<Bytes> {
+    let mut piece = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
+    file.seek(SeekFrom::Start(at))?;
+    file.take(bytes).read_to_end(&mut piece)?;
+    Ok(piece.into())
 }
 
 /// Number of bytes that show the encoding of a text.
@@ -57,7 +98,7 @@ pub async fn read_lines(
         ..GetOptions::default()
     };
     let got = store.get_opts(&file.location, options).await?;
-    let bytes = got.into_stream().map_err(DataFusionError::from).boxed();
+    let bytes = pieces(got);
     let lines = LineRange {
         position: start,
         end: range.end,
@@ -126,6 +167,7 @@ fn take_lines(bytes: FileStream<Bytes>, lines: LineRange) -> FileStream<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use object_store::local::LocalFileSystem;
     use object_store::memory::InMemory;
     use object_store::path::Path;
 
@@ -150,6 +192,26 @@ mod tests {
                 assert_eq!(read, text, "{cut} {second}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn ranges_of_a_local_file_have_all_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let text: String = (0..400_000).map(|n| format!("{n}\n")).collect();
+        assert!(text.len() as u64 > 2 * PIECE_BYTES);
+        std::fs::write(folder.path().join("x.csv"), &text).unwrap();
+        let local = LocalFileSystem::new_with_prefix(folder.path()).unwrap();
+        let store: Arc<dyn ObjectStore> = Arc::new(local);
+        let file = store.head(&Path::from("x.csv")).await.unwrap();
+        let cut = PIECE_BYTES + 3;
+        let mut read = Vec::new();
+        for range in [0..cut, cut..file.size] {
+            let mut bytes = read_lines(&store, &file, range).await.unwrap();
+            while let Some(piece) = bytes.try_next().await.unwrap() {
+                read.extend_from_slice(&piece);
+            }
+        }
+        assert_eq!(read, text.as_bytes());
     }
 
     #[test]
