@@ -24,6 +24,8 @@ FP32 = "semql, fp32"
 FASTEMBED = "fastembed, its defaults"
 SENTENCE_TRANSFORMERS = "sentence-transformers' way"
 SORTED_BY_TOKENS = "the same, sorted by tokens"
+OPENVINO_INT8 = "OpenVINO, int8 by NNCF"
+OPENVINO_FP32 = "OpenVINO, fp32"
 
 DATA_SETS: dict[str, Callable[[pathlib.Path, int], tuple[list[str], list[str]]]] = {
     "MWPD2020 (Name and Description)": samples.mwpd2020,
@@ -70,16 +72,20 @@ class Bench:
     ) -> "tuple[str, str | Outcome]":
         try:
             texts, warm_up = choose(self.data, self.count)
+            calibration = self._calibration(choose, texts)
         except samples.MissingData as missing:
             return name, f"Skipped: {missing}."
         samples.write(texts, self.folder / "texts.parquet")
         samples.write(warm_up, self.folder / "warm-up.parquet")
+        self._quantize(calibration)
         ways: dict[str, Callable[[], Measured]] = {
             INT8: lambda: self._semql("int8"),
             FP32: lambda: self._semql("fp32"),
             FASTEMBED: lambda: self._peer(peers.FASTEMBED, self._graph(pooled=False)),
             SENTENCE_TRANSFORMERS: lambda: self._peer(peers.SENTENCE_TRANSFORMERS, self._graph(pooled=True)),
             SORTED_BY_TOKENS: lambda: self._peer(peers.SORTED_BY_TOKENS, self._graph(pooled=True)),
+            OPENVINO_INT8: lambda: self._peer(peers.OPENVINO_INT8, self._openvino_graph()),
+            OPENVINO_FP32: lambda: self._peer(peers.OPENVINO_FP32, self._graph(pooled=True)),
         }
         runs: dict[str, list[Measured]] = {way: [] for way in ways}
         for repeat in range(self.repeats):
@@ -89,6 +95,28 @@ class Bench:
                 print(f"bench: {name}: {way}, {repeat + 1} of {self.repeats}", file=sys.stderr, flush=True)
                 runs[way].append(ways[way]())
         return name, Outcome(runs, self._tokens(texts))
+
+    def _openvino_graph(self) -> pathlib.Path:
+        return self.folder / "openvino-graph"
+
+    def _calibration(
+        self, choose: Callable[[pathlib.Path, int], tuple[list[str], list[str]]], measured: list[str]
+    ) -> list[str]:
+        """Texts for OpenVINO's quantization that are not measured, a quarter as many."""
+        wanted = self.count // 4
+        more, _ = choose(self.data, self.count + wanted)
+        excluded = set(measured)
+        return [text for text in more if text not in excluded][:wanted]
+
+    def _quantize(self, calibration: list[str]) -> None:
+        """Writes OpenVINO's int8 model."""
+        print("bench: NNCF quantizes the model for OpenVINO", file=sys.stderr, flush=True)
+        texts = self.folder / "calibration.json"
+        texts.write_text(json.dumps(calibration))
+        program = pathlib.Path(__file__).resolve().with_name("openvino_graph.py")
+        graph, limit = self._graph(pooled=True), plain_graph.token_limit(self.model)
+        command = [program, graph, self._openvino_graph(), texts, limit]
+        process.run([sys.executable, "-B", *map(str, command)], self.folder)
 
     def _semql(self, precision: str) -> Measured:
         def embed(source: str, target: str) -> str:
@@ -145,7 +173,9 @@ class Bench:
             "to all vectors in memory, tokenising included. fastembed runs with its defaults (batches of 256 in "
             "arrival order). sentence-transformers' way is what its encode() does: longest texts first by characters, "
             "batches of 32, mean pooling, unit length, here with the same plain fp32 graph and ONNX Runtime's default "
-            "threads. Sorted by tokens instead, batches hold less padding."
+            "threads. Sorted by tokens instead, batches hold less padding. OpenVINO runs the same graph, several "
+            f"batches of {peers.OPENVINO_BATCH} at a time, sorted by tokens; NNCF has quantized its int8 model, "
+            f"calibrated with {self.count // 4} texts of the data set that are not measured."
         )
 
     def _peak(self, highest: peak.Peak) -> str:
@@ -164,7 +194,8 @@ class Bench:
         for way, runs in outcome.runs.items():
             rate = outcome.tokens / medians[way]
             # Relative to the peak of the same arithmetic.
-            limit = highest.int8 if way == INT8 else highest.fp32
+            in_int8 = way in (INT8, OPENVINO_INT8)
+            limit = highest.int8 if in_int8 else highest.fp32
             speed.append(
                 [
                     way,
@@ -174,17 +205,19 @@ class Bench:
                     f"{medians[FASTEMBED] / medians[way]:.2f}",
                     f"{medians[SENTENCE_TRANSFORMERS] / medians[way]:.2f}",
                     f"{medians[SORTED_BY_TOKENS] / medians[way]:.2f}",
+                    f"{medians[OPENVINO_INT8] / medians[way]:.2f}",
                     f"{rate * operations / 1e9:,.0f}",
-                    f"{rate * operations / limit:.0%} of {'int8' if way == INT8 else 'fp32'}",
+                    f"{rate * operations / limit:.0%} of {'int8' if in_int8 else 'fp32'}",
                     report.mebibytes(statistics.median(run.peak_bytes for run in runs)),
                 ]
             )
         header = [
             "way", "seconds", "docs/s", "tokens/s", "times fastembed", "times sentence-transformers",
-            "times sorted by tokens", "effective GOP/s", "share of peak", "peak memory, MiB",
+            "times sorted by tokens", "times OpenVINO int8", "effective GOP/s", "share of peak", "peak memory, MiB",
         ]  # fmt: skip
         vectors = {way: runs[0].vectors for way, runs in outcome.runs.items()}
-        pairs = [(INT8, FP32), *((way, SENTENCE_TRANSFORMERS) for way in (INT8, FP32, FASTEMBED))]
+        compared = (INT8, FP32, FASTEMBED, OPENVINO_INT8, OPENVINO_FP32)
+        pairs = [(INT8, FP32), *((way, SENTENCE_TRANSFORMERS) for way in compared)]
         likeness = []
         for one, other in pairs:
             cosines = _cosines(vectors[one], vectors[other])

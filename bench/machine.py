@@ -8,7 +8,7 @@ import re
 
 # Instruction sets for matrix products, as named in /proc/cpuinfo.
 VECTOR_EXTENSIONS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "amx_int8", "asimddp", "i8mm")
-PACKAGES = ("datafusion", "duckdb", "fastembed", "onnxruntime", "tokenizers", "numpy", "pyarrow")
+PACKAGES = ("datafusion", "duckdb", "fastembed", "onnxruntime", "openvino", "nncf", "tokenizers", "numpy", "pyarrow")
 
 
 def cores() -> int:

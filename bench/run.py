@@ -22,7 +22,7 @@ from collections.abc import Callable
 import environment
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-SECTIONS = ("embed", "sql", "scale", "fast", "trained", "extractors", "search", "groups", "cluster")
+SECTIONS = ("embed", "sql", "scale", "fast", "trained", "extractors", "search", "groups", "cluster", "clients")
 MODEL = "all-minilm-l6-v2"
 
 
@@ -77,6 +77,7 @@ def main() -> int:
 
 def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, list[str]]:
     """The report, and which sections failed."""
+    import clients
     import cluster
     import embed
     import extractors
@@ -131,6 +132,8 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
     )  # fmt: skip
     cluster_bench = cluster.Bench(semql, data, folder, rows=300 if quick else 6_000)
 
+    clients_bench = clients.Bench(semql, data, folder, rows=200 if quick else 4_000, seconds=2 if quick else 10)
+
     failed: list[str] = []
     parts = [
         "# semql compared with other programs",
@@ -166,6 +169,7 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
     add("(h) Search", "search", search_bench.section)
     add("(i) Groups and maps", "groups", groups_bench.section)
     add("(j) Cluster", "cluster", cluster_bench.section)
+    add("(k) Clients of a server", "clients", clients_bench.section)
     return "\n\n".join(parts) + "\n", failed
 
 
