@@ -39,6 +39,7 @@ class Settings(TypedDict, total=False):
     cache: str | None
     cache_size: Size | None
     onnxruntime: str | None
+    ep_library: str | None
     model_dir: str | None
 
 
