@@ -1,6 +1,6 @@
 //! Selection of the graph, the device and the precision of a model.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
@@ -152,7 +152,7 @@ impl ModelLoader {
             // Some providers convert to 16 bits themselves.
             let half = precision == Precision::Fp16 && !provider.converts_precision();
             let graph = graphs.float_graph(provider.style(), half)?;
-            OnnxBackend::open(&graph, &self.options(graphs, device, precision)?)
+            self.open_graph(graphs, &graph, device, precision)
         };
         match (self.precision, graphs.published()) {
             (PrecisionSetting::Exactly(Precision::Int8), _) => Err(Error::Setup(
@@ -199,10 +199,8 @@ impl ModelLoader {
             Precision::Int8 => self.open_int8(graphs, note),
             precision => {
                 let graph = graphs.float_graph(GraphStyle::Cpu, false)?;
-                let options = self.options(graphs, Device::Cpu, precision)?;
-                Ok(Box::new(
-                    OnnxBackend::open(&graph, &options)?.with_note(note),
-                ))
+                let backend = self.open_graph(graphs, &graph, Device::Cpu, precision)?;
+                Ok(Box::new(backend.with_note(note)))
             }
         }
     }
@@ -215,10 +213,18 @@ impl ModelLoader {
             return Ok(Box::new(backend.with_note(note)));
         }
         let graph = self.int8_graph(graphs)?;
-        let options = self.options(graphs, Device::Cpu, Precision::Int8)?;
-        Ok(Box::new(
-            OnnxBackend::open(&graph, &options)?.with_note(note),
-        ))
+        let backend = self.open_graph(graphs, &graph, Device::Cpu, Precision::Int8)?;
+        Ok(Box::new(backend.with_note(note)))
+    }
+
+    fn open_graph(
+        &self,
+        graphs: &GraphCache,
+        graph: &Path,
+        device: Device,
+        precision: Precision,
+    ) -> Result<OnnxBackend> {
+        OnnxBackend::open(graph, &self.options(graphs, device, precision)?)
     }
 
     fn precision_on_cpu(
@@ -270,8 +276,8 @@ impl ModelLoader {
             Ok(vectors)
         };
         let graph = graphs.float_graph(GraphStyle::Cpu, false)?;
-        let options = self.options(graphs, Device::Cpu, Precision::Fp32)?;
-        let exact = vectors(Box::new(OnnxBackend::open(&graph, &options)?))?;
+        let exact = self.open_graph(graphs, &graph, Device::Cpu, Precision::Fp32)?;
+        let exact = vectors(Box::new(exact))?;
         cancellation.check()?;
         let quantized = vectors(self.open_int8(graphs, None)?)?;
         let cosines: Vec<f32> = exact

@@ -67,7 +67,7 @@ impl ModelOptions {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct InferenceOptions {
     pub model: ModelOptions,
-    /// Padded tokens of one batch; 0 means the default of the device.
+    /// Tokens of one batch; 0 means the default of the device.
     pub batch_tokens: usize,
     pub on_error: OnError,
     /// Cache of vectors.

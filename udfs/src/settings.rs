@@ -63,7 +63,7 @@ pub struct Settings {
     pub on_error: OnError,
     /// Inference threads; 0 is one per core.
     pub threads: usize,
-    /// Padded tokens of a batch; 0 is a default for the device.
+    /// Tokens of a batch; 0 is a default for the device.
     pub batch_tokens: usize,
     /// Default model of extraction; `None` for the rules of `attributes`.
     pub extractor: Option<String>,
@@ -332,7 +332,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "batch_tokens",
         scope: Scope::Machine,
-        description: "Padded tokens of an inference batch; 0 is a default for the device",
+        description: "Tokens of an inference batch; 0 is a default for the device",
         set: |s, v| parse_number(v, 0, 1 << 22).map(|n| s.batch_tokens = n),
         get: |s| s.batch_tokens.to_string(),
     },

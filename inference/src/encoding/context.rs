@@ -16,7 +16,7 @@ use crate::scheduler::BatchScheduler;
 #[derive(Clone)]
 pub struct EncodeContext {
     pub(super) scheduler: Arc<BatchScheduler>,
-    /// Padded tokens of a batch; 0 means a number that suits the device.
+    /// Tokens of a batch; 0 means a number that suits the device.
     pub batch_tokens: usize,
     pub on_error: OnError,
     pub meter: Arc<Meter>,

@@ -11,7 +11,7 @@ use super::request::{EncodeRequest, ModelInput, PendingText, Vectors, distinct};
 use crate::backend::Backend;
 use crate::cache::{Fingerprint, Key, VectorCache};
 use crate::error::{Error, Result};
-use crate::models::{ModelSpec, Tokenized, Tokenizer};
+use crate::models::{INT8_KERNELS_VERSION, ModelSpec, Tokenized, Tokenizer};
 use crate::progress::QueuedTexts;
 use crate::sync::lock;
 
@@ -29,10 +29,6 @@ pub struct Encoder {
     opening: Mutex<()>,
     queue: BatchQueue,
 }
-
-/// Precision and version of int8 vectors, so that stored ones of another version are
-/// not used.
-const INT8_VERSION: &str = "int8-2";
 
 /// Interval at which a long request stores its vectors in the caches: a crash
 /// costs seconds of work.
@@ -143,7 +139,8 @@ impl Encoder {
             variant,
         } = &self.identity;
         let precision = match self.resolve_precision()? {
-            "int8" => INT8_VERSION,
+            // Stored vectors of another version are not used.
+            "int8" => INT8_KERNELS_VERSION,
             precision => precision,
         };
         let parts = [name, revision, variant, precision].map(str::as_bytes);

@@ -18,9 +18,9 @@ pub mod weights;
 pub use error::ModelError;
 pub use graph::proto;
 pub use graph::{
-    ActivationRanges, Export, ExternalContents, ExternalFile, GraphCache, GraphStyle, Precision,
-    PrecisionSetting, QuantizationCheck, calibration_texts, check_texts, external_files,
-    inline_small_tensors,
+    ActivationRanges, Export, ExternalContents, ExternalFile, GraphCache, GraphStyle,
+    INT8_KERNELS_VERSION, Precision, PrecisionSetting, QuantizationCheck, calibration_texts,
+    check_texts, external_files, inline_small_tensors,
 };
 pub use home::home;
 pub use resolve::{DETERMINISTIC, ModelLocation, ModelSource, fetch, locate, locate_within};

@@ -21,7 +21,7 @@ use crate::models::weights::Weights;
 use crate::models::{ModelError, ModelSpec, PoolingMode, home};
 
 /// Version of the int8 kernels. Raise it with every change to their vectors.
-const INT8_KERNELS_VERSION: &str = "kernels-1";
+pub const INT8_KERNELS_VERSION: &str = "kernels-1";
 
 /// Graphs of one model, built when first needed.
 pub struct GraphCache {
@@ -162,25 +162,20 @@ impl GraphCache {
     /// # Errors
     /// Damaged weights.
     pub fn int8_encoder(&self) -> Result<Option<(Int8Encoder, PoolingMode)>, ModelError> {
-        match (&self.source, self.spec.direct_pooling()) {
-            (GraphSource::Weights(weights, parts), Some(pooling))
-                if int8_encoder::is_supported(parts, &self.spec) =>
-            {
-                let encoder = int8_encoder::build(parts, weights, &self.spec)?;
-                Ok(Some((encoder, pooling)))
-            }
-            _ => Ok(None),
-        }
+        let Some((weights, parts, pooling)) = self.kernel_parts() else {
+            return Ok(None);
+        };
+        let encoder = int8_encoder::build(parts, weights, &self.spec)?;
+        Ok(Some((encoder, pooling)))
     }
 
-    /// Who computes int8; changes to it change the vectors.
-    fn int8_version(&self) -> &'static str {
-        match &self.source {
-            GraphSource::Weights(_, parts) if int8_encoder::is_supported(parts, &self.spec) => {
-                INT8_KERNELS_VERSION
-            }
-            _ => "runtime",
-        }
+    /// What the int8 kernels compute the model from; `None` where the runtime does.
+    fn kernel_parts(&self) -> Option<(&Weights, &Architecture, PoolingMode)> {
+        let GraphSource::Weights(weights, parts) = &self.source else {
+            return None;
+        };
+        let pooling = self.spec.direct_pooling()?;
+        int8_encoder::is_supported(parts).then_some((weights, parts, pooling))
     }
 
     /// Stored comparison of the 8-bit graph with fp32, if there is one.
@@ -201,7 +196,11 @@ impl GraphCache {
 
     fn quantization_check_path(&self) -> Result<PathBuf, ModelError> {
         let graph = self.path(GraphStyle::Cpu, Precision::Int8)?;
-        Ok(graph.with_extension(format!("{}.json", self.int8_version())))
+        let computed_by = match self.kernel_parts() {
+            Some(_) => INT8_KERNELS_VERSION,
+            None => "runtime",
+        };
+        Ok(graph.with_extension(format!("{computed_by}.json")))
     }
 
     fn cached<E: From<ModelError>>(

@@ -27,9 +27,9 @@ impl From<EncoderError> for LoadError {
     }
 }
 
-/// Whether the kernels compute this architecture and head, and are faster on this
-/// machine than the runtime.
-pub fn is_supported(architecture: &Architecture, spec: &ModelSpec) -> bool {
+/// Whether the kernels compute this architecture, and are faster on this machine
+/// than the runtime.
+pub fn is_supported(architecture: &Architecture) -> bool {
     let plain = |layer: &Layer| {
         layer.attention_norm.is_some()
             && layer.gate.is_none()
@@ -43,7 +43,6 @@ pub fn is_supported(architecture: &Architecture, spec: &ModelSpec) -> bool {
         && architecture.embeddings.positions.is_some()
         && activation(architecture.activation).is_some()
         && architecture.layers.iter().all(plain)
-        && spec.direct_pooling().is_some()
 }
 
 /// Builds the encoder of a supported architecture.

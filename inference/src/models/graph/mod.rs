@@ -27,7 +27,7 @@ pub use build_options::GraphStyle;
 pub use exports::Export;
 pub(super) use external_data::external_locations;
 pub use external_data::{ExternalFile, external_files};
-pub use graph_cache::GraphCache;
+pub use graph_cache::{GraphCache, INT8_KERNELS_VERSION};
 pub use inline::{ExternalContents, inline_small_tensors};
 pub use int8::ActivationRanges;
 pub use precision::{Precision, PrecisionSetting};
