@@ -52,9 +52,25 @@ class Bench:
         texts, warm_up = samples.products_with_text(self.data, self.rows)
         samples.write(texts, self.folder / "texts.parquet")
         samples.write(warm_up, self.folder / "warm-up.parquet")
-        seconds = {count: self._run(binary, shares[:count]) for count in (1, 2)}
-        alone = self._alone(shares[0])
-        return "\n\n".join([self._method(half), self._table(seconds, alone), self._estimate(seconds)])
+        copies = self._copies()
+        runs = {count: self._run(binary, shares[:count], copies) for count in (1, 2)}
+        alone = self._alone(shares[0], copies)
+        grouped = self._grouped()
+        both = [core for share in shares for core in share]
+        whole = self._alone(both, grouped)
+        divided = self._run(binary, shares, grouped)
+        return "\n\n".join(
+            [self._method(half), self._table(runs, alone), self._grouped_table(whole, divided), self._estimate(runs)]
+        )
+
+    def _grouped(self) -> tuple[list[str], list[str]]:
+        """A count of categories over ordered, limited rows: only one process can find which rows these are."""
+
+        def count(source: str) -> str:
+            rows = f"SELECT * FROM {quoted(self.folder / source)} ORDER BY row LIMIT {self.rows}"
+            return f"SELECT categorize(text, '') AS category, count(*) FROM ({rows}) GROUP BY 1 ORDER BY 1"
+
+        return [count("warm-up.parquet")] * 3, [count("texts.parquet")]
 
     def _copies(self) -> tuple[list[str], list[str]]:
         def copy(source: str, target: str) -> str:
@@ -62,24 +78,31 @@ class Bench:
 
         return [copy("warm-up.parquet", "warm-up-answers.parquet")] * 3, [copy("texts.parquet", "answers.parquet")]
 
-    def _alone(self, cores: list[int]) -> float:
+    def _alone(self, cores: list[int], statements: tuple[list[str], list[str]]) -> float:
         print("bench: cluster: no cluster", file=sys.stderr, flush=True)
         with pinned(self.shell.binary, cores, [], self.folder) as binary:
-            warm_up, timed = self._copies()
+            warm_up, timed = statements
             return Shell(binary, self.folder).time(["SET ai.cache = 'off'", *warm_up], timed).seconds[0]
 
-    def _run(self, binary: pathlib.Path, shares: list[list[int]]) -> float:
+    def _run(self, binary: pathlib.Path, shares: list[list[int]], statements: tuple[list[str], list[str]]) -> "Run":
         print(f"bench: cluster: executors: {len(shares)}", file=sys.stderr, flush=True)
         with contextlib.ExitStack() as servers:
             scheduler = servers.enter_context(server([str(binary), "cluster", "scheduler", "--port", "0"], self.folder))
             address = scheduler.wait_for(r"listens on (\S+)")
+            executors = []
             for cores in shares:
                 command = [*taskset(cores), str(binary), "cluster", "executor", "--scheduler", address]
-                servers.enter_context(server([*command, "--concurrency", str(len(cores))], self.folder))
+                executor = server([*command, "--concurrency", str(len(cores))], self.folder)
+                executors.append(servers.enter_context(executor).child.pid)
             await_executors(address, len(shares))
             client = servers.enter_context(pinned(binary, None, ["--cluster", address], self.folder))
-            warm_up, timed = self._copies()
-            return Shell(client, self.folder).time(warm_up, timed).seconds[0]
+            warm_up, timed = statements
+            shell = Shell(client, self.folder)
+            shell.time(warm_up, [])
+            before = [process.cpu_seconds(pid) for pid in executors]
+            seconds = shell.time([], timed).seconds[0]
+            used = [process.cpu_seconds(pid) - start for pid, start in zip(executors, before, strict=True)]
+            return Run(seconds, [share / seconds / len(cores) for share, cores in zip(used, shares, strict=True)])
 
     def _method(self, cores: int) -> str:
         return (
@@ -88,18 +111,28 @@ class Bench:
             "Executors have their model loaded when the clock starts."
         )
 
-    def _table(self, seconds: dict[int, float], alone: float) -> str:
-        one = seconds[1]
-        rows = [["one process, no cluster", f"{alone:.2f}", f"{self.rows / alone:,.1f}", f"{one / alone:.2f}"]]
-        for count, took in seconds.items():
+    def _table(self, runs: dict[int, "Run"], alone: float) -> str:
+        one = runs[1].seconds
+        rows = [["one process, no cluster", f"{alone:.2f}", f"{self.rows / alone:,.1f}", f"{one / alone:.2f}", ""]]
+        for count, run in runs.items():
             name = f"{count} executor{'s' if count > 1 else ''}"
-            rows.append([name, f"{took:.2f}", f"{self.rows / took:,.1f}", f"{one / took:.2f}"])
-        return report.table(["on the same number of cores each", "seconds", "rows/s", "times one executor"], rows)
+            took = run.seconds
+            rows.append([name, f"{took:.2f}", f"{self.rows / took:,.1f}", f"{one / took:.2f}", run.shown_busy()])
+        columns = ["on the same number of cores each", "seconds", "rows/s", "times one executor", "executors busy"]
+        return report.table(columns, rows)
 
-    def _estimate(self, seconds: dict[int, float]) -> str:
-        rate = self.rows / seconds[1]
+    def _grouped_table(self, whole: float, divided: "Run") -> str:
+        rows = [
+            ["one process on the cores of both", f"{whole:.2f}", "1.00", ""],
+            ["2 executors", f"{divided.seconds:.2f}", f"{whole / divided.seconds:.2f}", divided.shown_busy()],
+        ]
+        columns = ["count of categories of ordered, limited rows", "seconds", "times one process", "executors busy"]
+        return report.table(columns, rows)
+
+    def _estimate(self, runs: dict[int, "Run"]) -> str:
+        rate = self.rows / runs[1].seconds
         # Efficiency of the second executor: 1 is twice the rate.
-        share = min(1.0, seconds[1] / seconds[2] / 2)
+        share = min(1.0, runs[1].seconds / runs[2].seconds / 2)
         rows = []
         for machines in MACHINES:
             # Assumes the measured efficiency for each doubling.
@@ -112,6 +145,18 @@ class Bench:
             "shared storage and the network are not measured.\n\n"
             + report.table(["machines", "rows/s", "hours"], rows)
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run on a cluster."""
+
+    seconds: float
+    # Processor time of each executor, as a share of its cores' time.
+    busy: list[float]
+
+    def shown_busy(self) -> str:
+        return ", ".join(f"{share:.0%}" for share in self.busy)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -48,6 +48,14 @@ def run(command: list[str], folder: pathlib.Path) -> Finished:
     return finished
 
 
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a running process, all threads together; Linux only."""
+    # The name in parentheses may hold blanks.
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    user, system = int(fields[11]), int(fields[12])
+    return (user + system) / os.sysconf("SC_CLK_TCK")
+
+
 def _wait(process: "subprocess.Popen[str]") -> int:
     """Waits for the end; the most memory that was resident, in bytes."""
     peak = 0
