@@ -95,15 +95,23 @@ def _openvino(graph: pathlib.Path, token_limit: int, options: dict[str, str]) ->
         order = sorted(range(len(texts)), key=lambda row: -len(encoded[row]))
         batches = [order[start : start + OPENVINO_BATCH] for start in range(0, len(order), OPENVINO_BATCH)]
         vectors = np.zeros((len(texts), compiled.output(0).partial_shape[1].get_length()), np.float32)
-        queue = openvino.AsyncInferQueue(compiled, compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        requests = [compiled.create_infer_request() for _ in range(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))]
+        started: dict[int, list[int]] = {}
 
-        def finish(request: "openvino.InferRequest", rows: list[int]) -> None:
-            vectors[rows] = request.get_output_tensor(0).data
+        def finish(slot: int) -> None:
+            requests[slot].wait()
+            vectors[started.pop(slot)] = requests[slot].get_output_tensor(0).data
 
-        queue.set_callback(finish)
-        for rows in batches:
-            queue.start_async(_padded([encoded[row] for row in rows]), rows)
-        queue.wait_all()
+        # Neighbours are about as long, so the oldest request ends first. The callbacks of
+        # AsyncInferQueue would overlap more, and have blocked for ever in some runs.
+        for number, rows in enumerate(batches):
+            slot = number % len(requests)
+            if slot in started:
+                finish(slot)
+            requests[slot].start_async(_padded([encoded[row] for row in rows]))
+            started[slot] = rows
+        for slot in list(started):
+            finish(slot)
         return vectors
 
     return embed
