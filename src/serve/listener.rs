@@ -81,17 +81,18 @@ impl Listener {
             Some(tls::Certificate { acceptor, pem }) => (Some(acceptor), Some(pem)),
             None => (None, None),
         };
+        let max_connections = options.max_connections as usize;
         let server = ServerState {
-            metrics: Arc::new(Metrics::new(Arc::clone(&session))),
+            metrics: Arc::new(Metrics::new(Arc::clone(&session), max_connections)),
             session,
             users,
             tls_only: acceptor.is_some(),
             certificate,
-            max_connections: options.max_connections as usize,
+            max_connections,
             max_queued: options.max_queued,
             idle_timeout: options.idle_timeout,
             log_statements: options.log_statements,
-            slots: Arc::new(Semaphore::new(options.max_connections as usize)),
+            slots: Arc::new(Semaphore::new(max_connections)),
             pids: Arc::default(),
             cancels: Arc::default(),
             shutdown: CancellationToken::new(),

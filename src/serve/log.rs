@@ -66,7 +66,7 @@ impl StatementLog<'_> {
     fn end(self, outcome: StatementOutcome, sqlstate: &str, rows: usize) {
         let time = self.started.elapsed();
         self.metrics
-            .statement(self.kind, outcome, time, rows as u64);
+            .statement(self.kind, outcome, sqlstate, time, rows as u64);
         tracing::info!(
             connection = self.connection,
             user = ?self.user,

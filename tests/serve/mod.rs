@@ -8,6 +8,7 @@ mod canary;
 mod cancellation;
 mod catalog;
 mod clients;
+mod dashboards;
 mod health;
 mod java;
 mod log;
