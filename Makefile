@@ -8,8 +8,8 @@ SEMQL  := $(TARGET)/release/semql
 .PHONY: demo test test-clients setup llama build cluster wheel bench reference clean
 
 ## Runs the product pipeline on the sample.
-demo: setup build
-	@sh scripts/demo.sh $(SEMQL)
+demo: build
+	@$(SEMQL) demo .
 
 ## Set-up, lints and all tests; the last line counts the tests.
 test:
@@ -38,7 +38,8 @@ build:
 ## Builds the Python package, for `pip install`.
 wheel:
 	@$(PYTHON) scripts/test_setup.py $(TARGET) python
-	@TARGET=$(TARGET) bash scripts/wheel.sh
+	@$(PYTHON) scripts/release/build.py wheel --maturin $(TARGET)/python/bin/maturin \
+		--python $(TARGET)/python/bin/python --out $(TARGET)/wheels
 
 ## Builds the shell with the cluster, beside the smaller one.
 cluster:

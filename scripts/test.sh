@@ -39,15 +39,28 @@ else
     echo "skipped: advisories: $(grep . <<<"$why" | tail -n 1)" | tee -a "$log"
 fi
 
+# Optional: not every machine has a package of these tools.
+tools=$TARGET/lint-tools
+lint() {
+    if [ -x "$tools/$2" ]; then
+        step "$1" "$tools/$2" "${@:3}"
+    else
+        printf '\n== %s\nskipped: %s: no package of %s for this machine\n' "$1" "$1" "$2" | tee -a "$log"
+    fi
+}
+lint "workflows" actionlint -shellcheck "$tools/shellcheck" -pyflakes ""
+lint "security of workflows" zizmor --offline --quiet --persona pedantic .github/workflows
+lint "shell scripts" shellcheck scripts/*.sh scripts/release/*.sh
+
 printf '\n== tests\n'
 "$CARGO" test --release --locked --workspace --no-fail-fast 2>&1 | tee -a "$log"
 [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
 
 printf '\n== Python\n'
 python=$TARGET/python/bin/python
-if bash scripts/wheel.sh; then
+if "$python" scripts/release/build.py wheel --maturin "$TARGET/python/bin/maturin" --out "$TARGET/wheels"; then
     # The environment has its dependencies, in the tested versions.
-    "$python" -m pip install --quiet --no-index --no-deps --force-reinstall "$TARGET"/wheels/semql-*.whl &&
+    "$python" -m pip install --quiet --no-index --no-deps --force-reinstall "$TARGET"/wheels/datafusion_semql-*.whl &&
         "$python" -m pytest -q python/tests 2>&1 | tee -a "$log"
     [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
 else

