@@ -17,7 +17,7 @@ use crate::output::{OutputFormat, Style};
 use crate::policy::Policy;
 use crate::session::{Session, SessionOptions};
 use crate::shell::{Shell, report};
-use crate::{async_runtime, batch, dict, install, memory, panic, repl};
+use crate::{async_runtime, batch, demo, dict, install, memory, panic, repl};
 
 /// Time for the threads to end at exit.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
@@ -89,6 +89,7 @@ fn run_in(
     }
     // Before the session opens, so that a missing file is reported at once.
     let scripts = match &args.subcommand {
+        Some(CliCommand::Demo(options)) => Some(demo::prepare(args, options)?),
         Some(_) => None,
         None => batch::scripts(scripts)?,
     };
@@ -153,6 +154,10 @@ fn run_in(
         #[cfg(feature = "serve")]
         Some(CliCommand::Serve(options)) => {
             return runtime.block_on(crate::serve::run(&mut shell, options));
+        }
+        Some(CliCommand::Demo(options)) => {
+            let scripts = scripts.unwrap_or_default();
+            return runtime.block_on(demo::run(&mut shell, options, &scripts));
         }
         // Handled before.
         Some(CliCommand::Install(_) | CliCommand::Cluster { .. }) | None => {}

@@ -13,6 +13,7 @@ mod batch;
 mod cli;
 mod cluster;
 mod commands;
+mod demo;
 mod dialect;
 mod dict;
 mod dictionary;

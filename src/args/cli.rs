@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use super::demo::DemoArgs;
 use super::dict::DictCommand;
 #[cfg(feature = "explore")]
 use super::explore::ExploreArgs;
@@ -29,6 +30,7 @@ Examples:
   semql serve                                        serves psql, JDBC and BI tools (Postgres protocol)
   semql --cluster host:50050 -f big.sql              runs the same SQL on several machines
   semql setup                                        installs ONNX Runtime and the default model
+  semql demo                                         runs the product pipeline on a sample
 
 Exit codes:
   0    success
@@ -131,6 +133,8 @@ pub enum CliCommand {
         )]
         arguments: Vec<OsString>,
     },
+    /// Runs the product pipeline on a sample, with set-up: ingest, categorize, search, maps, attributes
+    Demo(DemoArgs),
     #[command(flatten)]
     Install(InstallCommand),
 }

@@ -4,6 +4,7 @@
 #[cfg(any(feature = "explore", feature = "serve"))]
 mod access;
 mod cli;
+mod demo;
 mod dict;
 #[cfg(feature = "explore")]
 mod explore;
@@ -13,6 +14,7 @@ mod serve;
 mod values;
 
 pub use cli::{Args, CliCommand, ScriptArg, parse_from};
+pub use demo::DemoArgs;
 pub use dict::DictCommand;
 #[cfg(feature = "explore")]
 pub use explore::{ExploreArgs, MapKind};

@@ -1,7 +1,7 @@
 //! Installation of semql: set-up, completions, the manual page.
 
 mod manual;
-mod setup;
+pub mod setup;
 
 use clap::CommandFactory;
 

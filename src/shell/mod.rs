@@ -5,5 +5,5 @@ mod report;
 mod run_statement;
 mod state;
 
-pub use report::report;
+pub use report::{print_line, report};
 pub use state::Shell;

@@ -4,6 +4,7 @@ mod batch;
 mod cache;
 mod commands;
 mod copy;
+mod demo;
 mod dictionary;
 mod errors;
 mod explore;
