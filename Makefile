@@ -5,7 +5,7 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SEMQL  := $(TARGET)/release/semql
 
-.PHONY: demo test test-clients setup llama build cluster wheel bench reference clean
+.PHONY: demo test test-clients setup llama build cluster wheel bench reference docs clean
 
 ## Runs the product pipeline on the sample.
 demo: build
@@ -18,7 +18,7 @@ test:
 	@CARGO=$(CARGO) TARGET=$(TARGET) bash scripts/test.sh
 
 ## Runs real client programs against `semql serve`: drivers, notebooks, BI tools, dbt. The longer gate.
-## ARGS="--write-table" writes the results into docs/serve.md; ARGS="django" runs one.
+## ARGS="--write-table" writes the results into docs/clients.md; ARGS="django" runs one.
 test-clients: build
 	@$(PYTHON) scripts/test_setup.py $(TARGET) debian
 	@$(PYTHON) scripts/client_setup.py $(TARGET)
@@ -51,9 +51,14 @@ bench: setup build
 	$(CARGO) bench --locked --workspace --bench plan | tee out/bench-plan.txt
 	$(PYTHON) bench/run.py --semql $(SEMQL) --plan-report out/bench-plan.txt --out out/bench.md
 
-## Writes docs/functions.md from the documentation of the functions.
+## Writes what docs/ takes from the code, and the outputs of its examples.
 reference:
-	SEMQL_WRITE_REFERENCE=1 $(CARGO) test --release --locked --workspace --test main -- docs::
+	SEMQL_WRITE_REFERENCE=1 $(CARGO) test --release --locked --workspace --test main -- docs:: the_documentation_lists_every_metric
+
+## Builds the documentation as a site; its first page is index.html of $(TARGET)/book.
+docs:
+	@$(PYTHON) scripts/test_setup.py $(TARGET) lint-tools
+	@sh scripts/book.sh $(TARGET)/lint-tools/mdbook $(TARGET)/book
 
 clean:
 	$(CARGO) clean

@@ -23,6 +23,7 @@ step "lints" "$CARGO" clippy --release --locked --workspace --all-targets --quie
 deny=$TARGET/lint-tools/cargo-deny
 step "dependencies" "$deny" --log-level error check bans licenses sources
 step "dockerfiles" "$TARGET/lint-tools/hadolint" docker/cpu.Dockerfile docker/cuda.Dockerfile
+step "book" sh scripts/book.sh "$TARGET/lint-tools/mdbook" "$TARGET/book"
 # The lints have compiled its dependencies.
 step "documentation" env RUSTDOCFLAGS="-D warnings" \
     "$CARGO" doc --release --locked --workspace --no-deps --quiet

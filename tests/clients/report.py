@@ -1,4 +1,4 @@
-"""Results of clients, and the table of them in docs/serve.md."""
+"""Results of clients, and the table of them in docs/clients.md."""
 
 import pathlib
 import typing

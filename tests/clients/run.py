@@ -138,7 +138,7 @@ def arguments() -> argparse.Namespace:
                         help="folder that scripts/client_setup.py has filled")
     parser.add_argument("--url", action="append", default=[],
                         help="use this server in place of new ones; twice: one that refuses writes, one that allows them")
-    parser.add_argument("--write-table", action="store_true", help="write the results into docs/serve.md")
+    parser.add_argument("--write-table", action="store_true", help="write the results into docs/clients.md")
     parser.add_argument("--verbose", action="store_true", help="print what clients print, and statements that failed")
     parser.add_argument("names", nargs="*", metavar="NAME")
     return parser.parse_args()
@@ -163,7 +163,7 @@ def main() -> int:
     print()
     print(report.table(results))
     if options.write_table:
-        report.write_table(REPOSITORY / "docs/serve.md", results)
+        report.write_table(REPOSITORY / "docs/clients.md", results)
     print(report.summary(results))
     return 1 if any(result.outcome == "FAILED" for result in results) else 0
 

@@ -9,6 +9,8 @@ use serde_json::Value;
 use super::metrics::{metrics, start_with_metrics};
 use super::server::shop;
 use super::wire::WireClient;
+use crate::docs::generated::check_part;
+use crate::support::http;
 
 /// First words of the metrics of `semql serve`.
 const PREFIXES: [&str; 3] = ["semql_", "process_", "target_info"];
@@ -148,8 +150,9 @@ fn labels_of_the_dashboard_are_those_of_the_metrics() {
 fn the_compose_file_mounts_files_of_the_repository_into_pinned_images() {
     let compose = yaml("compose.yaml");
     let services = compose["services"].as_object().unwrap();
-    let names: Vec<&String> = services.keys().collect();
-    assert_eq!(names, ["grafana", "prometheus", "semql"]);
+    for name in ["grafana", "prometheus", "semql"] {
+        assert!(services.contains_key(name), "{name}");
+    }
     for (name, service) in services {
         let image = service["image"].as_str().unwrap();
         let tag = image.split_once(':').map(|(_, tag)| tag);
@@ -186,6 +189,33 @@ fn prometheus_scrapes_the_port_of_the_server() {
     let provider = &yaml("grafana/dashboards.yaml")["providers"][0];
     let path = provider["options"]["path"].as_str().unwrap();
     assert!(read("compose.yaml").contains(&format!("{path}/semql.json")));
+}
+
+/// The table of metrics in the documentation is that of a server.
+#[test]
+fn the_documentation_lists_every_metric() {
+    let shop = shop();
+    let (_server, port) = start_with_metrics(shop.path());
+    let text = http::request(port, "GET", "/metrics", &[], "").body;
+    let mut table = String::from("| metric | type | description |\n|---|---|---|\n");
+    let mut help = "";
+    for line in text.lines() {
+        if let Some(described) = line.strip_prefix("# HELP ") {
+            help = described.split_once(' ').unwrap().1;
+        } else if let Some((name, kind)) = line
+            .strip_prefix("# TYPE ")
+            .and_then(|described| described.split_once(' '))
+        {
+            let end = match kind {
+                "counter" => "_total",
+                "info" => "_info",
+                _ => "",
+            };
+            let help = help.trim_end_matches('.');
+            table += &format!("| `{name}{end}` | {kind} | {help} |\n");
+        }
+    }
+    check_part(Path::new("docs/monitor.md"), &table);
 }
 
 #[test]
