@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{Done, names, program, program_with_models, semql};
-use crate::support::{process, skip};
+use crate::support::process;
 
 fn demo(folder: &Path, args: &[&str]) -> Done {
     let mut command = program_with_models(folder);
@@ -13,10 +13,6 @@ fn demo(folder: &Path, args: &[&str]) -> Done {
 
 #[test]
 fn the_pipeline_runs_in_an_empty_folder_and_again() {
-    if !semql_udfs::models::home().join("models").is_dir() {
-        skip::skip("semql's home");
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let done = demo(folder.path(), &[]);
     assert_eq!(done.code, Some(0), "{}", done.err);

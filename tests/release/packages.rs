@@ -16,6 +16,7 @@ const CRATES: &[(&str, &str)] = &[
     ("semql-language-models", "language_models"),
     ("semql-learning", "learning"),
     ("semql-udfs", "udfs"),
+    ("semql-databases", "databases"),
     ("semql", "."),
     ("semql-cluster", "cluster"),
 ];
