@@ -78,7 +78,7 @@ fn documentation(name: &str, description: &str) -> Documentation {
             "The columns that the model was trained on, in the order of `ai_trained_models()`.",
         )
         .with_sql_example(format!(
-            "```sql\nCREATE MODEL gpc FROM (SELECT title, text, category FROM labelled) PREDICT category;\n\
+            "```sql\nCREATE OR REPLACE MODEL gpc FROM (SELECT title, text, category FROM labelled) PREDICT category;\n\
              SELECT {name}('gpc', title, text) FROM products;\n```"
         ))
         .build()

@@ -60,7 +60,7 @@ static SIGNATURE: RelationSignature = RelationSignature {
         neighbours in the vectors of `ai.model`, with equal numbers). `similarity` is that of the last two. \
         Without a model that can be used, meanings are not compared, and a notice says why. The rows that are \
         kept can be written for `data_dict.yaml`: `COPY (SELECT canonical, variant FROM ...) TO 'values.yaml'`.",
-    example: "SELECT * FROM normalize_values(products, color) WHERE evidence IS NOT NULL",
+    example: "SELECT * FROM normalize_values(products_with_features, color) WHERE evidence IS NOT NULL",
 };
 
 #[derive(Debug)]
