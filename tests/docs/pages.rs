@@ -62,7 +62,8 @@ pub fn blocks(text: &str) -> Vec<Block<'_>> {
     for (number, line) in text.lines().enumerate() {
         match (line.strip_prefix("```"), is_open) {
             (Some(info), false) => {
-                let mut words = info.split_whitespace();
+                // `sql network` or `sql,network`.
+                let mut words = info.split([' ', ',']).filter(|word| !word.is_empty());
                 let language = words.next().unwrap_or_default();
                 let word = words.next();
                 let known = |word| WORDS.contains(&(language, word));
@@ -90,12 +91,14 @@ pub fn blocks(text: &str) -> Vec<Block<'_>> {
 
 #[test]
 fn blocks_are_found_with_their_lines() {
-    let text = "a\n```sql\nSELECT 1;\n```\n```text output\n1\n```\n```\nplain\n```\n";
+    let text =
+        "a\n```sql\nSELECT 1;\n```\n```text output\n1\n```\n```\nplain\n```\n```sql,gpu\n```\n";
     let found = blocks(text);
-    assert_eq!(found.len(), 3);
+    assert_eq!(found.len(), 4);
     assert!(found[0].is("sql", None) && found[0].start == 1);
     assert_eq!(found[0].lines, ["SELECT 1;"]);
     assert!(found[1].is("text", Some("output")) && found[2].is("", None));
+    assert!(found[3].is("sql", Some("gpu")));
 }
 
 #[test]

@@ -1,10 +1,10 @@
 -- Files that the examples of docs/ and README.md read, made from the sample that ships
--- with semql. Runs in the folder of tests/docs/examples.rs, which has :sample.
+-- with semql.
 
-COPY (SELECT docid, title, text FROM :'sample') TO 'products.parquet';
-COPY (SELECT docid, title, text FROM :'sample' LIMIT 40) TO 'offers.csv';
-COPY (SELECT docid, title, text FROM :'sample' LIMIT 40) TO 'offers/north.jsonl.gz';
-COPY (SELECT docid, title, text, 1.5 AS price FROM :'sample' LIMIT 20) TO 'offers/south.jsonl.gz';
+COPY (SELECT docid, title, text FROM 'sample/products.jsonl') TO 'products.parquet';
+COPY (SELECT docid, title, text FROM 'sample/products.jsonl' LIMIT 40) TO 'offers.csv';
+COPY (SELECT docid, title, text FROM 'sample/products.jsonl' LIMIT 40) TO 'offers/north.jsonl.gz';
+COPY (SELECT docid, title, text, 1.5 AS price FROM 'sample/products.jsonl' LIMIT 20) TO 'offers/south.jsonl.gz';
 
 COPY (
     SELECT
@@ -13,7 +13,7 @@ COPY (
         gold AS family,
         coalesce(ai_extract(title, text, ['brand']).brand, '') AS brand,
         coalesce(ai_extract(title, text, ['color']).color, '') AS color
-    FROM :'sample'
+    FROM 'sample/products.jsonl'
     WHERE trim(title) <> ''
 ) TO 'labelled.parquet';
 
