@@ -39,7 +39,7 @@ use crate::error::{ExitCode, Result};
 use crate::interrupt::TerminationSignal;
 use crate::shell::Shell;
 use listener::{Listener, ShutdownMode};
-use metrics::MetricsListener;
+use metrics::listener::MetricsListener;
 
 /// Serves until SIGTERM or Ctrl-C.
 ///

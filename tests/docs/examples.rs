@@ -93,10 +93,12 @@ fn home(folder: &Path) -> PathBuf {
     let home = folder.join(".semql");
     fs::create_dir_all(&home).unwrap();
     for part in HOME {
-        let link = home.join(part);
+        let (installed, link) = (semql_udfs::models::home().join(part), home.join(part));
+        // The program makes derived files when it first needs them.
+        fs::create_dir_all(&installed).unwrap();
         #[cfg(unix)]
         if !link.exists() {
-            std::os::unix::fs::symlink(semql_udfs::models::home().join(part), link).unwrap();
+            std::os::unix::fs::symlink(installed, link).unwrap();
         }
     }
     home

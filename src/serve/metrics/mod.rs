@@ -4,7 +4,7 @@
 //! metrics of every client library, `target_info` of OpenTelemetry. The buckets of
 //! statements begin with those of OpenTelemetry's `db.client.operation.duration`.
 
-mod listener;
+pub mod listener;
 mod process;
 mod reading;
 mod session;
@@ -21,7 +21,6 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-pub use listener::MetricsListener;
 use process::ProcessCollector;
 use session::SessionCollector;
 
