@@ -12,6 +12,9 @@
 //! | [`TokenVectors`], [`SifEmbedder`] | Text vectors from the vocabulary of an encoder |
 //! | [`bm25`](fn@bm25) | Full-text search |
 //! | [`Terms`] | The most characteristic words of a set of texts |
+//! | [`text_language`](fn@text_language) | The language of a text |
+//! | [`estimation`] | Shares and means with intervals, from predictions and a reviewed sample |
+//! | [`contrast`] | Words, phrases and attributes that distinguish groups of texts |
 //! | [`evaluation`] | Accuracy, F1 and kappa of predictions |
 //! | [`words`] | Words of a text, their hashes, stop words and word frequencies |
 //!
@@ -35,13 +38,17 @@
 
 mod binary;
 mod bm25;
+pub mod contrast;
+pub mod estimation;
 pub mod evaluation;
 pub mod extraction;
 mod kmeans;
+pub mod matching;
 mod projection;
 mod student;
 mod terms;
 pub mod text_classifier;
+mod text_language;
 mod token_vectors;
 pub mod trained_models;
 mod word2vec;
@@ -55,5 +62,6 @@ pub use student::{
     StudentRow,
 };
 pub use terms::Terms;
+pub use text_language::{ENGLISH, text_language};
 pub use token_vectors::{SifEmbedder, TokenVectors, WordFrequencies, word_frequencies};
 pub use word2vec::{Corpus, Word2VecOptions, WordVocabulary, word2vec};

@@ -126,13 +126,16 @@ pub mod create_model;
 mod error;
 mod functions;
 pub mod index;
+mod language_sample;
 mod literal_lists;
 pub mod options;
+mod per_query;
 pub mod plan;
 pub mod plan_serde;
 mod query_planner;
 mod registration;
 pub mod relations;
+mod row_sample;
 mod runtime;
 mod settings;
 

@@ -23,6 +23,8 @@ use crate::answer_caches::AnswerCaches;
 use crate::attribute_sets::AttributeSets;
 use crate::call_budgets::CallBudgets;
 use crate::error::{Error, Result};
+use crate::language_sample::LanguageSample;
+use crate::per_query::PerQuery;
 use crate::settings::Settings;
 
 /// Maximum number of cached label sets.
@@ -40,6 +42,7 @@ pub struct Runtime {
     attribute_sets: AttributeSets,
     answer_caches: AnswerCaches,
     call_budgets: CallBudgets,
+    language_samples: PerQuery<LanguageSample>,
     indexes: IndexCache,
 }
 
@@ -161,6 +164,11 @@ impl Runtime {
     /// The budgets of running queries.
     pub(crate) fn call_budgets(&self) -> &CallBudgets {
         &self.call_budgets
+    }
+
+    /// The samples of the texts that running queries send to English models.
+    pub(crate) fn language_samples(&self) -> &PerQuery<LanguageSample> {
+        &self.language_samples
     }
 
     /// Declares that other processes run the models of queries: planning then

@@ -2,6 +2,14 @@
 
 use super::PoolingMode;
 
+/// Languages of the texts that an encoder was trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Languages {
+    English,
+    /// About a hundred.
+    Many,
+}
+
 /// Facts of a published encoder, known before its files are downloaded.
 #[derive(Debug)]
 pub struct ModelEntry {
@@ -22,6 +30,7 @@ pub struct ModelEntry {
     pub query_prefix: &'static str,
     /// Prefix of searched passages.
     pub passage_prefix: &'static str,
+    pub languages: Languages,
     pub licence: &'static str,
     pub description: &'static str,
 }
@@ -40,6 +49,7 @@ pub const CATALOGUE: &[ModelEntry] = &[
         prefix: "",
         query_prefix: "",
         passage_prefix: "",
+        languages: Languages::English,
         licence: "Apache-2.0",
         description: "6 layers, English; small, fast, a good general choice",
     },
@@ -53,6 +63,7 @@ pub const CATALOGUE: &[ModelEntry] = &[
         prefix: "query: ",
         query_prefix: "query: ",
         passage_prefix: "passage: ",
+        languages: Languages::English,
         licence: "MIT",
         description: "12 layers, English; trained for retrieval",
     },
@@ -66,6 +77,7 @@ pub const CATALOGUE: &[ModelEntry] = &[
         prefix: "query: ",
         query_prefix: "query: ",
         passage_prefix: "passage: ",
+        languages: Languages::English,
         licence: "not stated by its publisher",
         description: "e5-small-v2 tuned on product search; PyTorch weights only",
     },
@@ -79,6 +91,7 @@ pub const CATALOGUE: &[ModelEntry] = &[
         prefix: "",
         query_prefix: "Represent this sentence for searching relevant passages: ",
         passage_prefix: "",
+        languages: Languages::English,
         licence: "MIT",
         description: "12 layers, English; first-token pooling",
     },
@@ -92,6 +105,7 @@ pub const CATALOGUE: &[ModelEntry] = &[
         prefix: "query: ",
         query_prefix: "query: ",
         passage_prefix: "passage: ",
+        languages: Languages::Many,
         licence: "MIT",
         description: "12 layers, about a hundred languages",
     },

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ModelError;
-use super::catalogue::ModelEntry;
+use super::catalogue::{Languages, ModelEntry};
 use super::config::EncoderConfig;
 use super::sentence_transformers::{
     HeadModule, ModuleKind, Pooling, PoolingConfig, PoolingMode, SentenceSettings, TextSettings,
@@ -17,6 +17,10 @@ const POOLING_FOLDER: &str = "1_Pooling";
 /// Maximum tokens of a text where neither folder nor catalogue has a limit and
 /// the encoder has no position table.
 const DEFAULT_MAX_TOKENS: usize = 512;
+
+/// Tokens of the vocabulary of `bert-base-uncased`, which is English and which most
+/// English encoders share.
+const ENGLISH_VOCABULARY: usize = 30_522;
 
 /// Parameters of a model, from its folder and the catalogue.
 #[derive(Clone, Debug)]
@@ -34,6 +38,8 @@ pub struct ModelSpec {
     pub max_tokens: usize,
     /// Prefix of every text.
     pub prefix: String,
+    /// Languages of the model, by catalogue or vocabulary; `None` if they are unknown.
+    pub languages: Option<Languages>,
     pub text: TextSettings,
     /// Folder of encoder and tokenizer, relative to the model's.
     pub encoder: PathBuf,
@@ -126,6 +132,9 @@ impl ModelSpec {
                 .default_prompt
                 .or(entry.map(|entry| entry.prefix.to_string()))
                 .unwrap_or_default(),
+            languages: entry.map(|entry| entry.languages).or_else(|| {
+                (config.vocab_size == ENGLISH_VOCABULARY).then_some(Languages::English)
+            }),
             text,
             encoder,
             config,
@@ -188,6 +197,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::models::catalogue;
 
     /// A model folder with these files, besides a `config.json` of 8 dimensions.
     fn folder(files: &[(&str, Value)]) -> tempfile::TempDir {
@@ -223,6 +233,27 @@ mod tests {
         assert_eq!((spec.dims, spec.max_tokens), (8, 40));
         assert_eq!(spec.pooling.to_string(), "mean");
         assert!(!spec.known_pooling);
+        assert_eq!(spec.languages, None);
+    }
+
+    #[test]
+    fn languages_follow_catalogue_and_vocabulary() {
+        let config = |vocab_size: usize| {
+            json!({"model_type": "bert", "hidden_size": 8, "num_hidden_layers": 1,
+                   "num_attention_heads": 2, "vocab_size": vocab_size, "max_position_embeddings": 40})
+        };
+        let languages = |vocab_size, name| {
+            let folder = folder(&[("config.json", config(vocab_size))]);
+            let entry = catalogue::find(name);
+            ModelSpec::read(folder.path(), entry).unwrap().languages
+        };
+        assert_eq!(languages(9, "all-minilm-l6-v2"), Some(Languages::English));
+        assert_eq!(
+            languages(30_522, "multilingual-e5-small"),
+            Some(Languages::Many)
+        );
+        assert_eq!(languages(30_522, "mine"), Some(Languages::English));
+        assert_eq!(languages(250_002, "mine"), None);
     }
 
     #[test]

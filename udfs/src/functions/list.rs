@@ -8,19 +8,26 @@ use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF, WindowUDF};
 use super::ai_cache_clear::AiCacheClear;
 use super::ai_cache_stats::AiCacheStats;
 use super::ai_classify::AiClassify;
+use super::ai_classify_adapted::AiClassifyAdapted;
+use super::ai_classify_multi::AiClassifyMulti;
 use super::ai_classify_scores::AiClassifyScores;
+use super::ai_classify_status::AiClassifyStatus;
 use super::ai_complete::AiComplete;
 use super::ai_count_tokens::AiCountTokens;
 use super::ai_devices::AiDevices;
 use super::ai_extract::{AI_EXTRACT, AI_EXTRACT_DETAILS};
 use super::ai_filter::AiFilter;
+use super::ai_language::AiLanguage;
 use super::ai_models::AiModels;
 use super::ai_predict::{self, AiPredict};
 use super::ai_similarity::AiSimilarity;
 use super::ai_trained_models::AiTrainedModels;
 use super::categorize::Categorize;
 use super::categorize_scores::CategorizeScores;
+use super::contrast::Contrast;
 use super::embed::Embed;
+use super::estimate_mean::EstimateMean;
+use super::estimate_shares::EstimateShares;
 use super::explain_label::ExplainLabel;
 use super::kmeans::KMeans;
 use super::l2_normalize::L2Normalize;
@@ -47,6 +54,8 @@ const MODEL_FUNCTIONS: &[&dyn ModelFunction] = &[
     &ExplainLabel,
     &AiClassify,
     &AiClassifyScores,
+    &AiClassifyMulti,
+    &AiClassifyStatus,
     &AiSimilarity,
 ];
 
@@ -55,7 +64,7 @@ const TASK_FUNCTIONS: &[&dyn TaskFunction] =
     &[&AI_EXTRACT, &AI_EXTRACT_DETAILS, &AiComplete, &AiFilter];
 
 /// Every window function over the vectors of a partition.
-const VECTOR_WINDOW_FUNCTIONS: &[&dyn VectorWindowFunction] = &[&KMeans, &Pca, &TSne];
+const VECTOR_WINDOW_FUNCTIONS: &[&dyn VectorWindowFunction] = &[&KMeans, &Pca, &TSne, &AiClassifyAdapted];
 
 /// Every scalar function, with initial settings.
 pub fn scalar_functions(options: &AiOptions) -> Vec<ScalarUDF> {
@@ -70,6 +79,7 @@ pub fn scalar_functions(options: &AiOptions) -> Vec<ScalarUDF> {
     );
     functions.push(AiCountTokens::new(options.clone()).into());
     functions.push(AiCacheClear::new(options.clone()).into());
+    functions.push(AiLanguage::new().into());
     functions.extend(ai_predict::functions(options));
     functions.extend(vector_kernels::functions());
     functions.push(L2Normalize::new().into());
@@ -79,9 +89,12 @@ pub fn scalar_functions(options: &AiOptions) -> Vec<ScalarUDF> {
 /// Every aggregate function, with initial settings.
 pub fn aggregate_functions(options: &AiOptions) -> Vec<AggregateUDF> {
     let mut functions = evaluate::aggregates();
+    functions.push(EstimateShares::new().into());
+    functions.push(EstimateMean::new().into());
     functions.extend(sum_vectors::aggregates());
     functions.push(TopTerms::new().into());
     functions.push(Word2Vec::new(options.clone()).into());
+    functions.push(Contrast::new(options.clone()).into());
     functions
 }
 
@@ -152,8 +165,11 @@ pub(crate) fn scalar_options(function: &ScalarUDF) -> Option<&AiOptions> {
 
 /// Options of an aggregate function, if it has any.
 pub(crate) fn aggregate_options(function: &AggregateUDF) -> Option<&AiOptions> {
-    let function = function.inner().downcast_ref::<Word2Vec>();
-    function.map(|function| &function.options)
+    let function = function.inner();
+    let word2vec = function.downcast_ref::<Word2Vec>();
+    let word2vec = word2vec.map(|function| &function.options);
+    let contrast = function.downcast_ref::<Contrast>();
+    word2vec.or(contrast.map(|function| &function.options))
 }
 
 /// Options of a window function, if it has any.

@@ -146,4 +146,13 @@ impl BatchArguments {
     pub fn text(&self, argument: usize, row: usize) -> Option<&str> {
         self.texts[argument].get(row)
     }
+
+    /// By row: its texts, in the order of the arguments.
+    pub fn row_texts(&self) -> impl Iterator<Item = Vec<Option<&str>>> {
+        let arguments = 0..self.texts.len();
+        (0..self.rows).map(move |row| {
+            let texts = arguments.clone().map(|argument| self.text(argument, row));
+            texts.collect()
+        })
+    }
 }

@@ -556,6 +556,7 @@ impl PartitionStream {
             let Some(prepared) = prepared else {
                 self.metrics.baseline.done();
                 self.inference.record_rate();
+                self.inference.end_languages();
                 return Ok(None);
             };
             let (inference, prepared) = (Arc::clone(&self.inference), prepared?);
@@ -576,6 +577,7 @@ impl PartitionStream {
 impl Drop for PartitionStream {
     fn drop(&mut self) {
         self.inference.cancel();
+        self.inference.end_languages();
     }
 }
 

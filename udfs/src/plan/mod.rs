@@ -17,6 +17,7 @@ mod lift;
 mod metrics;
 mod node;
 mod partition_inference;
+mod partition_languages;
 mod physical_call;
 mod planner;
 mod task_call;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cascade;
 use super::chunk::Chunk;
+use super::partition_languages::PartitionLanguages;
 use super::physical_call::{ComputedColumn, PhysicalCall};
 use super::task_call::TaskCall;
 use super::task_student::TaskStudent;
@@ -35,6 +36,8 @@ pub struct PartitionInference {
     schema: SchemaRef,
     models: Vec<ModelCalls>,
     tasks: Vec<TaskColumn>,
+    /// `None` without a model.
+    languages: Option<PartitionLanguages>,
     pub meter: Arc<Meter>,
     /// The token of the session.
     pub cancel_token: CancellationToken,
@@ -138,10 +141,18 @@ impl PartitionInference {
                 }),
             }
         }
+        let languages = models.first().map(|model| {
+            let runtime = &model.runtime;
+            PartitionLanguages::new(
+                runtime,
+                runtime.language_samples().of(context, Default::default),
+            )
+        });
         Ok(Self {
             columns: Arc::clone(columns),
             students: vec![None; columns.len()],
             schema: Arc::clone(schema),
+            languages,
             models,
             tasks,
             meter,
@@ -202,6 +213,11 @@ impl PartitionInference {
         let mut served_by: Vec<String> = served_by.collect::<Option<_>>()?;
         served_by.dedup();
         (!served_by.is_empty()).then(|| served_by.join(", "))
+    }
+
+    /// Ends the sample of languages: this partition adds no more rows.
+    pub fn end_languages(&self) {
+        self.languages.as_ref().inspect(|languages| languages.end());
     }
 
     /// Records the speed for the estimates of later queries.
@@ -291,6 +307,9 @@ impl PartitionInference {
                 else {
                     continue;
                 };
+                if let Some(languages) = &self.languages {
+                    languages.add(&encoder, &batch_call.arguments);
+                }
                 for row in 0..batch_call.arguments.rows {
                     if batch_call.is_settled(row) {
                         texts.extend((0..call.function.inputs_per_row()).map(|_| None));

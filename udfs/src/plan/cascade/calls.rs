@@ -8,11 +8,11 @@ use datafusion::execution::TaskContext;
 use semql_learning::extraction::{SourceTexts, has_text};
 use tokio_util::sync::CancellationToken;
 
-use super::sample::{RowHash, row_hash};
 use crate::error::{Error, to_datafusion};
 use crate::functions::TaskRun;
 use crate::plan::physical_call::ComputedColumn;
 use crate::plan::task_call::TaskCall;
+use crate::row_sample::{RowHash, row_hash};
 
 /// Distinct rows of a column that need a call.
 pub struct CallCounter {

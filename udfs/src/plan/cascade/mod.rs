@@ -5,7 +5,6 @@
 //! certain go to the model. All rows do if the student has not learnt enough.
 
 mod calls;
-mod sample;
 mod spill_buffer;
 
 use std::fmt;
@@ -28,7 +27,6 @@ use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use self::calls::{CallCounter, call_counters};
-use self::sample::{RowTexts, Sample};
 use self::spill_buffer::SpillBuffer;
 use super::blocking_task::run_blocking_task;
 use super::metrics::InferMetrics;
@@ -40,6 +38,7 @@ use crate::functions::{
     BatchArguments, LabelClassifier, LoadedModel, TaskRun, TextArgument, classifier, source_rows,
 };
 use crate::options::cancel_token;
+use crate::row_sample::{RowSample, RowTexts};
 use crate::settings::{Mode, Settings};
 use semql_inference::encoding::{EncodeContext, Encoder, Meter};
 use semql_learning::{
@@ -193,7 +192,7 @@ struct TrainingResources {
 /// model the calls for all rows.
 struct BufferedInput {
     buffers: Vec<SpillBuffer>,
-    samples: Vec<Option<Sample>>,
+    samples: Vec<Option<RowSample>>,
     calls: Vec<Option<CallCounter>>,
 }
 
@@ -245,15 +244,15 @@ async fn buffer(
     Ok(buffered)
 }
 
-fn samples(columns: &[ComputedColumn]) -> Vec<Option<Sample>> {
+fn samples(columns: &[ComputedColumn]) -> Vec<Option<RowSample>> {
     let sample = |at: usize| {
         if let Some(task) = columns[at].task() {
             return task
                 .is_fast()
-                .then(|| Sample::new(MAX_TASK_SAMPLE, task.settings.seed));
+                .then(|| RowSample::new(MAX_TASK_SAMPLE, task.settings.seed));
         }
         let call = columns[at].call()?;
-        applies(columns, at).then(|| Sample::new(MAX_SAMPLE, call.settings.seed))
+        applies(columns, at).then(|| RowSample::new(MAX_SAMPLE, call.settings.seed))
     };
     (0..columns.len()).map(sample).collect()
 }
@@ -263,7 +262,7 @@ async fn buffer_partition(
     mut buffer: SpillBuffer,
     columns: Arc<[ComputedColumn]>,
     cancel: CancellationToken,
-) -> Result<(SpillBuffer, Vec<Option<Sample>>, Vec<Option<CallCounter>>)> {
+) -> Result<(SpillBuffer, Vec<Option<RowSample>>, Vec<Option<CallCounter>>)> {
     let mut samples = samples(&columns);
     let mut calls = call_counters(&columns, &cancel)?;
     while let Some(batch) = stream.next().await {
@@ -286,7 +285,7 @@ async fn buffer_partition(
         }
         for (sample, column) in samples.iter_mut().zip(columns.iter()) {
             if let (Some(sample), Some(call)) = (sample, column.call()) {
-                sample.add_rows(&call.arguments(&batch)?);
+                call.arguments(&batch)?.row_texts().for_each(|row| sample.add_row(row));
             }
         }
         buffer.push(batch)?;
@@ -440,7 +439,7 @@ impl fmt::Display for TrainingOutcome {
 fn train_on_samples(
     call: &PhysicalCall,
     labels: Option<ScalarValue>,
-    sample: &Sample,
+    sample: &RowSample,
     run: &EncodeContext,
 ) -> Result<(Option<Student>, TrainingOutcome)> {
     let distinct = sample.distinct();

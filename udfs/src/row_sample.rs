@@ -6,8 +6,6 @@ use twox_hash::XxHash3_128;
 
 use semql_learning::extraction::has_text;
 
-use crate::functions::BatchArguments;
-
 /// Bytes of a text in the sample; models read fewer.
 const MAX_TEXT_BYTES: usize = 16 << 10;
 
@@ -19,7 +17,7 @@ pub type RowTexts = Vec<Option<String>>;
 
 /// The rows with the smallest hashes. Hashes are uniformly distributed, so the rows are
 /// a random sample, and neither order nor partitions change it.
-pub struct Sample {
+pub struct RowSample {
     max_rows: usize,
     seed: u64,
     rows: BTreeMap<RowHash, RowTexts>,
@@ -27,7 +25,7 @@ pub struct Sample {
     is_partial: bool,
 }
 
-impl Sample {
+impl RowSample {
     /// An empty sample of up to `max_rows` rows.
     pub fn new(max_rows: usize, seed: u64) -> Self {
         Self {
@@ -35,14 +33,6 @@ impl Sample {
             seed,
             rows: BTreeMap::new(),
             is_partial: false,
-        }
-    }
-
-    /// Adds the rows of a call, unless all their texts are NULL.
-    pub fn add_rows(&mut self, call: &BatchArguments) {
-        for row in 0..call.rows {
-            let texts = 0..call.texts.len();
-            self.add_row(texts.map(|argument| call.text(argument, row)).collect());
         }
     }
 
@@ -119,8 +109,8 @@ mod tests {
         vec![Some(format!("title {row}")), None]
     }
 
-    fn sample(rows: impl Iterator<Item = usize>) -> Sample {
-        let mut sample = Sample::new(100, 7);
+    fn sample(rows: impl Iterator<Item = usize>) -> RowSample {
+        let mut sample = RowSample::new(100, 7);
         for row in rows {
             let texts = texts(row);
             let hash = row_hash(sample.seed, &[texts[0].as_deref(), None]);
