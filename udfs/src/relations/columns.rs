@@ -13,6 +13,9 @@ pub const TITLES: &[&str] = &["title", "name"];
 pub const TEXTS: &[&str] = &["text", "description", "body"];
 pub const IDS: &[&str] = &["docid", "id"];
 
+/// Usual names of columns with categories, in order of preference.
+pub const CATEGORIES: &[&str] = &["category", "product_category", "categories"];
+
 /// The column with the first of `names`, in any case, that the table has with a type that
 /// `fits`.
 pub fn first_called(

@@ -15,7 +15,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, cast as cast_expr, ident};
 
 use super::arguments::RelationArguments;
-use super::columns::{TEXTS, TITLES, called};
+use super::columns::{CATEGORIES, TEXTS, TITLES, called};
 use super::exec::{OperationContext, TableOperation};
 use super::node::TableOperationNode;
 use super::relation::Relation;
@@ -26,9 +26,6 @@ use semql_learning::extraction::discovery::{
     DiscoveredAttribute, DiscoveryOptions, DiscoverySource, discover_attributes,
 };
 use semql_learning::extraction::rules::AttributeSet;
-
-/// Usual names of columns with categories, in order of preference.
-const CATEGORIES: &[&str] = &["category", "product_category", "categories"];
 
 /// Attribute set that names value sets unless `ai.attributes` is set.
 const DEFAULT_ATTRIBUTES: &str = "products";

@@ -1,5 +1,6 @@
 //! The list of table functions that take tables.
 
+use super::catalogue_diff::CatalogueDiff;
 use super::check_taxonomy::CheckTaxonomy;
 use super::discover_attributes::DiscoverAttributes;
 use super::hybrid_search::HybridSearch;
@@ -18,4 +19,5 @@ pub const RELATIONS: &[&dyn Relation] = &[
     &CheckTaxonomy,
     &NormalizeValues,
     &DiscoverAttributes,
+    &CatalogueDiff,
 ];

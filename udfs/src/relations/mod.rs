@@ -5,8 +5,10 @@
 //! `TableOperation` over whole tables.
 
 mod arguments;
+mod catalogue_diff;
 mod check_taxonomy;
 mod columns;
+mod difference_rows;
 mod discover_attributes;
 mod exec;
 mod hybrid_search;
@@ -16,6 +18,7 @@ mod node;
 mod normalize_values;
 mod planner;
 mod relation;
+mod row_differences;
 mod signature;
 mod text_search;
 mod vector_search;
