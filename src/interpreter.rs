@@ -70,10 +70,13 @@ async fn run_item(
 
 async fn run_command(shell: &mut Shell, script: &Script, item: &ScriptItem) -> Result<Action> {
     let (command, rest) = commands::find(&item.text)?;
-    let words = script::words(rest)?
-        .iter()
-        .map(|word| shell.variables.expand_word(word))
-        .collect::<Result<Vec<_>>>()?;
+    let words = match command.takes_line {
+        true => Vec::new(),
+        false => script::words(rest)?
+            .iter()
+            .map(|word| shell.variables.expand_word(word))
+            .collect::<Result<Vec<_>>>()?,
+    };
     let call = Call {
         rest,
         words,
@@ -88,6 +91,9 @@ async fn run_statement(
     item: &ScriptItem,
     next: Option<&ScriptItem>,
 ) -> Result<()> {
+    if let Some(error) = commands::translated(&item.text) {
+        return Err(error);
+    }
     let sql = shell.variables.expand(&item.text)?;
     if let (false, Some(command)) = (item.complete, next) {
         // `SELECT ... \g`: the command runs the statement.

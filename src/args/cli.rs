@@ -20,6 +20,7 @@ Examples:
   semql                                              opens a prompt; \\? lists its commands
   semql -c \"SELECT title FROM 'products.jsonl' LIMIT 5\"
   semql -f ingest.sql categorize.sql                 runs files in order
+  semql -f queries/                                  runs the files of a folder in order of name
   semql -v limit=100 -f categorize.sql               sets :limit and :'limit' in the file
   semql -c 'SUMMARIZE products' --format markdown -o profile.md
   echo 'SELECT 1' | semql --format csv
@@ -43,7 +44,7 @@ Environment:
   SEMQL_HOME          ONNX Runtime, models and derived files (~/.local/share/semql)
   SEMQLRC             start-up file (~/.config/semql/semqlrc)
   SEMQL_HISTORY       history of the prompt (~/.local/state/semql/history)
-  PAGER, VISUAL, EDITOR, NO_COLOR
+  PSQL_PAGER, PAGER, VISUAL, EDITOR, HISTCONTROL, NO_COLOR
 ";
 
 /// Notes at the end of the help, without the subcommands that this build lacks.
@@ -63,7 +64,7 @@ fn notes() -> String {
 #[derive(Clone, Debug, Parser)]
 #[command(name = "semql", version, after_help = notes(), args_conflicts_with_subcommands = false)]
 pub struct Args {
-    /// Runs these files
+    /// Runs these files; of a folder, all files *.sql in the order of their names
     #[arg(short, long = "file", value_name = "FILE", num_args = 1..)]
     pub files: Vec<PathBuf>,
 
@@ -163,8 +164,8 @@ pub fn parse_from(
 /// Options whose value is SQL.
 const SQL_OPTIONS: &[&str] = &["-c", "-qc", "--command"];
 
-/// Attaches SQL that starts with a comment to its option. `-c '-- text'` would be
-/// taken for an option otherwise.
+/// Attaches SQL that starts with a comment to its option, also behind other SQL.
+/// `-c '-- text'` would be taken for an option otherwise.
 fn with_attached_comments(line: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut command = Args::command();
     command.build();
@@ -174,20 +175,27 @@ fn with_attached_comments(line: impl IntoIterator<Item = OsString>) -> Vec<OsStr
         };
         let name = text.split(|c: char| c.is_whitespace() || c == '=').next();
         let mut options = command.get_arguments().filter_map(clap::Arg::get_long);
-        !text.is_empty() && !options.any(|option| Some(option) == name)
+        !options.any(|option| Some(option) == name)
     };
+    let is_sql_option = |argument: &OsString| SQL_OPTIONS.iter().any(|it| argument == *it);
+    let is_option = |argument: &OsString| argument.as_encoded_bytes().starts_with(b"-");
     let mut attached: Vec<OsString> = Vec::new();
+    // Whether the arguments are SQL, up to the next option, and whether one of them is
+    // attached. Clap takes no further values then.
+    let (mut in_sql, mut in_attached) = (false, false);
     for argument in line {
-        let option = attached
-            .last_mut()
-            .filter(|last| SQL_OPTIONS.iter().any(|option| last.as_os_str() == *option));
-        match option {
-            Some(option) if is_comment(&argument) => {
-                option.push("=");
-                option.push(argument);
-            }
-            _ => attached.push(argument),
+        if in_sql && (is_comment(&argument) || (in_attached && !is_option(&argument))) {
+            let before = attached.pop_if(|last| is_sql_option(last));
+            let mut option = before.unwrap_or_else(|| OsString::from("-c"));
+            option.push("=");
+            option.push(argument);
+            attached.push(option);
+            in_attached = true;
+            continue;
         }
+        in_sql = is_sql_option(&argument) || (in_sql && !is_option(&argument));
+        in_attached = false;
+        attached.push(argument);
     }
     attached
 }
@@ -236,6 +244,10 @@ mod tests {
             assert_eq!(scripts, [ScriptArg::Command("-- one; = two".into())]);
             assert_eq!(args.format, Some(OutputFormat::Csv));
         }
+        let command = |sql: &str| ScriptArg::Command(sql.into());
+        let (_, scripts) = parse(&["-c", "A", "-- one", "B", "--", "-q", "-c", ""]).unwrap();
+        let expected = ["A", "-- one", "B", "--", ""].map(command);
+        assert_eq!(scripts, expected);
         assert!(parse(&["-c", "--format", "csv"]).is_err());
         assert!(parse(&["--unknown"]).is_err());
     }

@@ -12,7 +12,8 @@ use crate::statement::syntax;
 pub struct Call<'a> {
     /// Text after the name, as written.
     pub rest: &'a str,
-    /// The same in words, without quotes and with variables expanded.
+    /// The same in words, without quotes and with variables expanded; empty for
+    /// commands that read their line as written.
     pub words: Vec<String>,
     /// Script that contains the command.
     pub script: &'a Script,
@@ -30,14 +31,22 @@ impl Call<'_> {
     /// # Errors
     /// If the word is neither.
     pub fn switch(&self, current: bool) -> Result<bool> {
-        match self.first() {
-            None => Ok(!current),
-            Some("on") => Ok(true),
-            Some("off") => Ok(false),
-            Some(other) => Err(ShellError::query(format!(
-                "'{other}' is neither on nor off"
-            ))),
-        }
+        switch_value(self.first(), current)
+    }
+}
+
+/// Value of a switch that `word` names; the opposite of `current` without a word.
+///
+/// # Errors
+/// If the word is neither on nor off.
+pub fn switch_value(word: Option<&str>, current: bool) -> Result<bool> {
+    match word {
+        None => Ok(!current),
+        Some("on") => Ok(true),
+        Some("off") => Ok(false),
+        Some(other) => Err(ShellError::query(format!(
+            "'{other}' is neither on nor off"
+        ))),
     }
 }
 
@@ -54,9 +63,21 @@ pub enum Action {
 /// # Errors
 /// Syntax.
 pub fn table_reference(word: &str, written: &str) -> Result<TableReference> {
-    // The quotes of a file name are optional.
-    match word.contains(['/', '.']) && Path::new(word).exists() {
+    match is_file(word) {
         true => Ok(TableReference::bare(word)),
         false => syntax::table_in(written),
     }
+}
+
+/// The same as SQL.
+pub fn table_sql(word: &str, written: &str) -> String {
+    match is_file(word) {
+        true => format!("'{}'", word.replace('\'', "''")),
+        false => written.to_string(),
+    }
+}
+
+/// Whether an argument names a file. The quotes of its name are optional.
+fn is_file(word: &str) -> bool {
+    word.contains(['/', '.']) && Path::new(word).exists()
 }

@@ -1,20 +1,35 @@
-//! Commands that list tables, columns, functions and models: `\d`, `\dt`, `\df`, `\dm`.
+//! Commands that list and describe: `\d`, `\dt`, `\dv`, `\di`, `\dn`, `\l`, `\df`, `\dm`.
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, StringArray};
+use arrow::array::{AsArray, BooleanArray, RecordBatch, StringArray};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::physical_plan::memory::MemoryStream;
+use futures::TryStreamExt;
 
-use super::call::{Action, Call, table_reference};
+use super::call::{Action, Call, table_reference, table_sql};
+use super::details;
 use super::functions::functions_of;
+use super::pattern::matches;
 use crate::error::{Result, ShellError};
 use crate::shell::Shell;
 use crate::statement::{Outcome, describe};
 
+/// Query of `\dn`.
+const SCHEMAS: &str = "SELECT schema_name AS name FROM information_schema.schemata \
+     WHERE catalog_name = current_database() ORDER BY 1";
+
+/// Query of `\l`.
+const DATABASES: &str =
+    "SELECT DISTINCT catalog_name AS name FROM information_schema.schemata ORDER BY 1";
+
+/// Kind of views in the list of tables.
+const VIEW: &str = "view";
+
 pub async fn describe(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
     let Some(name) = call.first() else {
-        return tables(shell).await;
+        return tables(shell, call).await;
     };
     let table = table_reference(name, call.rest)?;
     let session = Arc::clone(&shell.session);
@@ -25,12 +40,76 @@ pub async fn describe(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
     Ok(Action::Continue)
 }
 
-pub async fn tables(shell: &mut Shell) -> Result<Action> {
+/// The same with what is known about the whole table.
+pub async fn describe_details(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
+    let Some(name) = call.first() else {
+        return tables(shell, call).await;
+    };
+    let table = table_reference(name, call.rest)?;
+    describe(shell, call).await?;
     let session = Arc::clone(&shell.session);
-    let outcome = shell
-        .unless_interrupted(describe::list_tables(&session))
-        .await?;
-    shell.show_outcome(outcome).await?;
+    let details = details::of_table(&session, &table);
+    let lines = shell.unless_interrupted(details).await?;
+    if !lines.is_empty() {
+        shell.write_text(&lines.join("\n"))?;
+    }
+    Ok(Action::Continue)
+}
+
+pub async fn tables(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
+    list_tables(shell, &call, |_| true).await
+}
+
+pub async fn views(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
+    list_tables(shell, &call, |kind| kind == VIEW).await
+}
+
+/// Lists the tables of these kinds whose names match the pattern of the call.
+async fn list_tables(
+    shell: &mut Shell,
+    call: &Call<'_>,
+    is_listed: fn(&str) -> bool,
+) -> Result<Action> {
+    let pattern = call.first().unwrap_or("*").to_lowercase();
+    let session = Arc::clone(&shell.session);
+    let list = async {
+        match describe::list_tables(&session).await? {
+            Outcome::Rows { stream, .. } => Ok(stream.try_collect::<Vec<_>>().await?),
+            Outcome::Done { .. } => Ok(Vec::new()),
+        }
+    };
+    for batch in shell.unless_interrupted(list).await? {
+        let (names, kinds) = (batch.column(0), batch.column(1));
+        let rows = names.as_string::<i32>().iter();
+        let rows = rows.zip(kinds.as_string::<i32>());
+        let listed: BooleanArray = rows
+            .map(|(name, kind)| {
+                let of_pattern = name.is_some_and(|name| matches(&pattern, name));
+                Some(of_pattern && kind.is_some_and(is_listed))
+            })
+            .collect();
+        let batch = filter_record_batch(&batch, &listed)?;
+        shell.show_outcome(Outcome::of_batch(batch)).await?;
+    }
+    Ok(Action::Continue)
+}
+
+pub async fn indexes(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
+    let Some(name) = call.first() else {
+        return Err(ShellError::query("\\di needs a table"));
+    };
+    let sql = format!("SHOW INDEXES ON {}", table_sql(name, call.rest));
+    shell.show_statement(&sql).await?;
+    Ok(Action::Continue)
+}
+
+pub async fn schemas(shell: &mut Shell) -> Result<Action> {
+    shell.show_statement(SCHEMAS).await?;
+    Ok(Action::Continue)
+}
+
+pub async fn databases(shell: &mut Shell) -> Result<Action> {
+    shell.show_statement(DATABASES).await?;
     Ok(Action::Continue)
 }
 
@@ -85,45 +164,4 @@ pub async fn functions(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
     let stream = Box::pin(stream);
     shell.show_outcome(Outcome::Rows { schema, stream }).await?;
     Ok(Action::Continue)
-}
-
-/// Whether `name` matches a pattern; a pattern without `*` matches any part.
-fn matches(pattern: &str, name: &str) -> bool {
-    let name = name.to_lowercase();
-    if !pattern.contains('*') {
-        return name.contains(pattern);
-    }
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = name.strip_prefix(parts.next().unwrap_or_default()) else {
-        return false;
-    };
-    let mut parts: Vec<&str> = parts.collect();
-    let last = parts.pop().unwrap_or_default();
-    for part in parts {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-
-    #[test]
-    fn patterns_match_names() {
-        for (pattern, name, expected) in [
-            ("*", "anything", true),
-            ("ai_*", "ai_classify", true),
-            ("ai_*", "chair_", false),
-            ("*_similarity", "ai_similarity", true),
-            ("a*a*a", "aa", false),
-            ("classi", "ai_classify", true),
-            ("x", "ai_classify", false),
-        ] {
-            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
-        }
-    }
 }

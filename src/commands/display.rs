@@ -1,11 +1,10 @@
-//! Commands on the display of results: `\x`, `\format`, `\pset`, `\timing`,
-//! `\echo`, `\chart`.
+//! Commands on the display of results: `\x`, `\format`, `\timing`, `\echo`, `\chart`.
 
 use semql_charts::TerminalChart;
 
 use super::call::{Action, Call};
 use crate::error::{Result, ShellError};
-use crate::output::{OUTPUT_FORMATS, OutputFormat};
+use crate::output::OutputFormat;
 use crate::shell::Shell;
 
 /// Width of a chart in columns, without a terminal.
@@ -31,25 +30,10 @@ pub async fn format(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
             .parse::<OutputFormat>()
             .map_err(|error| ShellError::query(error.message))?;
     }
-    let current = OUTPUT_FORMATS
-        .iter()
-        .find(|(_, format)| *format == shell.style.format)
-        .map_or("table", |(name, _)| *name);
-    let line = format!("The format of results is {current}.");
+    let line = format!("The format of results is {}.", shell.style.format.name());
     match call.first() {
         Some(_) => shell.print_confirmation(&line),
         None => shell.print_notice(&line),
-    }
-    Ok(Action::Continue)
-}
-
-pub async fn pset(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
-    match call.words.as_slice() {
-        [what, text] if what == "null" => shell.style.null.clone_from(text),
-        [what] if what == "null" => {
-            shell.print_notice(&format!("NULL is shown as '{}'.", shell.style.null));
-        }
-        _ => return Err(ShellError::query("\\pset has one form: \\pset null TEXT")),
     }
     Ok(Action::Continue)
 }

@@ -14,6 +14,8 @@ pub async fn edit(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
     if !std::io::stdin().is_terminal() {
         return Err(ShellError::query("\\e needs a terminal"));
     }
+    // The editor shows the open statement, which runs if it is changed.
+    shell.statement_pending = false;
     if let Some(name) = call.first() {
         open(Path::new(name))?;
         let script = Script::read(Path::new(name))?;

@@ -55,12 +55,22 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("EXPLAIN [ANALYZE] query", "shows the plan of a query"),
 ];
 
-pub fn commands(shell: &mut Shell, list: &[BackslashCommand]) -> Result<Action> {
-    let lines = list.iter().map(|command| {
-        let call = format!("\\{} {}", command.name, command.arguments);
-        (call, command.help.to_string())
-    });
-    shell.write_text(&columns(lines))?;
+/// Writes the commands under the names of their groups.
+pub fn commands(shell: &mut Shell, groups: &[(&str, &[BackslashCommand])]) -> Result<Action> {
+    let call = |command: &BackslashCommand| format!("\\{} {}", command.name, command.arguments);
+    let all = groups.iter().flat_map(|(_, commands)| *commands);
+    let width = all.map(|it| call(it).chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (name, commands) in groups {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text += &format!("{name}\n");
+        for command in *commands {
+            text += &format!("  {:width$}  {}\n", call(command), command.help);
+        }
+    }
+    shell.write_text(&text)?;
     Ok(Action::Continue)
 }
 
@@ -74,6 +84,11 @@ pub async fn sql(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
         shell.write_text(&text)?;
         return Ok(Action::Continue);
     };
+    let statements = statements_of(&call.words);
+    if !statements.is_empty() {
+        shell.write_text(&columns(statements.into_iter()))?;
+        return Ok(Action::Continue);
+    }
     let functions = functions_of(&shell.session.ctx.state());
     let name = name.trim_end_matches("()").to_lowercase();
     let Some(function) = functions.get(&name) else {
@@ -94,6 +109,19 @@ pub async fn sql(shell: &mut Shell, call: Call<'_>) -> Result<Action> {
     }
     shell.write_text(&text)?;
     Ok(Action::Continue)
+}
+
+/// Statements that begin with these words, in any case, and their descriptions.
+fn statements_of(words: &[String]) -> Vec<(String, String)> {
+    let begins = |sql: &str| {
+        let mut known = sql.split_whitespace();
+        let mut words = words.iter();
+        words.all(|word| known.next().is_some_and(|it| it.eq_ignore_ascii_case(word)))
+    };
+    let statements = STATEMENTS.iter().filter(|(sql, _)| begins(sql));
+    statements
+        .map(|(sql, what)| ((*sql).to_string(), (*what).to_string()))
+        .collect()
 }
 
 /// Formats pairs of texts as two columns.

@@ -28,6 +28,12 @@ pub const OUTPUT_FORMATS: &[(&str, OutputFormat)] = &[
 ];
 
 impl OutputFormat {
+    pub fn name(self) -> &'static str {
+        let mut formats = OUTPUT_FORMATS.iter();
+        let named = formats.find(|(_, format)| *format == self);
+        named.map_or("table", |(name, _)| *name)
+    }
+
     /// Whether rows are held back: a table measures them before it draws the first.
     pub fn holds_rows(self) -> bool {
         self == Self::Table

@@ -25,6 +25,7 @@ mod testing;
 mod tests;
 
 pub use dispatch::writer;
-pub use format::{OUTPUT_FORMATS, OutputFormat};
+pub use format::OutputFormat;
+pub use pager::{PAGER_MODES, PagerMode};
 pub use semql_charts::value;
 pub use style::Style;

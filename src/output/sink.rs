@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use semql_udfs::inference::atomic_file::{parent_folder, sync_folder};
 use tempfile::NamedTempFile;
 
-use super::pager;
+use super::pager::{self, PagerMode};
 use super::target::OutputTarget;
 use crate::error::{Result, ShellError};
 
@@ -92,11 +92,12 @@ impl Sink {
         })
     }
 
-    /// Shows the output so far. A file appears at [`finish`](Self::finish).
-    pub fn flush(&mut self) -> Result<()> {
+    /// Shows the output so far, on a terminal through the pager. A file appears at
+    /// [`finish`](Self::finish).
+    pub fn flush(&mut self, mode: PagerMode) -> Result<()> {
         match &mut self.0 {
             SinkKind::Pipe(out) => out.flush()?,
-            SinkKind::Terminal(paged) => paged.show()?,
+            SinkKind::Terminal(paged) => paged.show(mode)?,
             SinkKind::Device(out) => out.flush()?,
             SinkKind::File { .. } => {}
         }
@@ -105,7 +106,7 @@ impl Sink {
 
     /// Ends the output: a file is renamed to its name.
     pub fn finish(mut self) -> Result<()> {
-        self.flush()?;
+        self.flush(PagerMode::Off)?;
         if let SinkKind::File { target, partial } = self.0 {
             let file = partial.into_inner().map_err(|e| e.into_error())?;
             file.as_file().sync_all()?;
@@ -153,10 +154,10 @@ struct PagedOutput {
 }
 
 impl PagedOutput {
-    fn show(&mut self) -> std::io::Result<()> {
+    fn show(&mut self, mode: PagerMode) -> std::io::Result<()> {
         let text = std::mem::take(&mut self.buffer);
         let streamed = std::mem::take(&mut self.streaming);
-        if streamed || !pager::page(&text) {
+        if streamed || !pager::page(&text, mode) {
             std::io::stdout().write_all(&text)?;
         }
         std::io::stdout().flush()

@@ -1,6 +1,7 @@
 //! Settings of the appearance of results.
 
 use super::format::OutputFormat;
+use super::pager::PagerMode;
 
 /// Appearance of results, as the user sets it.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct Style {
     /// Colours on a terminal; files and pipes have none.
     pub color: bool,
     pub header: bool,
+    /// When results on a terminal go through the pager.
+    pub pager: PagerMode,
     /// Whether cells of tables are never cut, such as the lines of a plan.
     pub whole_cells: bool,
 }
@@ -29,6 +32,7 @@ impl Default for Style {
             width: None,
             color: false,
             header: true,
+            pager: PagerMode::default(),
             whole_cells: false,
         }
     }

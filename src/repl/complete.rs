@@ -11,7 +11,7 @@ use semql_udfs::learning::trained_models::model_names;
 use tokio::runtime::Handle;
 
 use super::keywords::KEYWORDS;
-use crate::commands::{ArgumentKind, COMMANDS};
+use crate::commands::{self, ArgumentKind};
 use crate::script::Variables;
 use crate::session::Session;
 use crate::{settings, statement};
@@ -81,7 +81,7 @@ impl SqlCompleter {
         let start = pos - word.len();
         let candidates: BTreeSet<String> = match &context {
             CompletionContext::CommandName(_) => {
-                let names = COMMANDS.iter().map(|command| command.name.to_string());
+                let names = commands::all().map(|command| command.name.to_string());
                 starting(word, names).map(|name| name + " ").collect()
             }
             CompletionContext::CommandArgument(kind, _) => self.arguments(*kind, word),
@@ -170,7 +170,7 @@ impl SqlCompleter {
 
     fn functions(&self) -> Vec<String> {
         let state = self.session.ctx.state();
-        let all = crate::commands::function_names(&state);
+        let all = commands::function_names(&state);
         all.into_iter().collect()
     }
 
@@ -256,8 +256,7 @@ fn context(before: &str) -> CompletionContext<'_> {
         let Some((name, arguments)) = command.split_once(char::is_whitespace) else {
             return CompletionContext::CommandName(command);
         };
-        let kind = COMMANDS
-            .iter()
+        let kind = commands::all()
             .find(|known| known.name == name)
             .map_or(ArgumentKind::Nothing, |known| known.argument_kind);
         let word = last_word(arguments, |c| c.is_whitespace() || c == '\'');

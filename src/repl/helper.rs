@@ -1,4 +1,4 @@
-//! Callbacks of the line editor: validation, colours, completion and hints.
+//! Callbacks of the line editor: colours, completion and hints.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,21 +6,26 @@ use std::sync::Arc;
 use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::HistoryHinter;
-use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Context, Helper, Hinter, Result};
+use rustyline::{Context, Helper, Hinter, Result, Validator};
 use tokio::runtime::Handle;
 
 use super::complete::SqlCompleter;
 use super::highlight;
-use crate::script::{self, ItemKind};
+use crate::script;
 use crate::session::Session;
 
-#[derive(Helper, Hinter)]
+/// Helper of the line editor. Each line is complete on Enter; the prompt decides what
+/// runs.
+#[derive(Helper, Hinter, Validator)]
 pub struct ShellHelper {
     pub completer: SqlCompleter,
     #[rustyline(Hinter)]
     hinter: HistoryHinter,
     color: bool,
+    /// Open lines before the one that is edited.
+    open: String,
+    /// Whether a string or a comment is open at the start of the line.
+    in_token: bool,
 }
 
 impl ShellHelper {
@@ -29,7 +34,15 @@ impl ShellHelper {
             completer: SqlCompleter::new(session, runtime),
             hinter: HistoryHinter::new(),
             color,
+            open: String::new(),
+            in_token: false,
         }
+    }
+
+    /// Sets the lines before the one that is edited.
+    pub fn set_open(&mut self, open: &str) {
+        self.open = open.to_string();
+        self.in_token = script::split(open).1.is_some();
     }
 }
 
@@ -37,13 +50,20 @@ impl Completer for ShellHelper {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> Result<(usize, Vec<Pair>)> {
-        Ok(self.completer.complete(line, pos))
+        // The tables of earlier lines have the columns of this one.
+        let text = format!("{}{line}", self.open);
+        let (start, candidates) = self.completer.complete(&text, self.open.len() + pos);
+        // A string of an earlier line is not replaced.
+        Ok(match start.checked_sub(self.open.len()) {
+            Some(start) => (start, candidates),
+            None => (pos, Vec::new()),
+        })
     }
 }
 
 impl Highlighter for ShellHelper {
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
-        if self.color {
+        if self.color && !self.in_token {
             Cow::Owned(highlight::highlight(line))
         } else {
             Cow::Borrowed(line)
@@ -68,52 +88,5 @@ impl Highlighter for ShellHelper {
 
     fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
         self.color && kind != CmdKind::MoveCursor
-    }
-}
-
-impl Validator for ShellHelper {
-    fn validate(&self, context: &mut ValidationContext<'_>) -> Result<ValidationResult> {
-        Ok(if is_complete(context.input()) {
-            ValidationResult::Valid(None)
-        } else {
-            ValidationResult::Incomplete
-        })
-    }
-}
-
-/// Whether Enter runs the input: it ends with a semicolon or a command, or is
-/// empty.
-fn is_complete(input: &str) -> bool {
-    // A command reports a quote that is open on its own line.
-    let (items, unterminated) = script::split(input);
-    if unterminated.is_some() {
-        return false;
-    }
-    match items.last() {
-        None => true,
-        Some(last) => last.complete || last.kind == ItemKind::Command,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_complete;
-
-    #[test]
-    fn enter_runs_complete_input_only() {
-        for (input, expected) in [
-            ("", true),
-            ("SELECT 1", false),
-            ("SELECT 1;", true),
-            ("SELECT 1; SELECT", false),
-            ("SELECT ';", false),
-            ("SELECT 1 -- ;", false),
-            ("\\x", true),
-            ("SELECT 1 \\g", true),
-            ("\\echo it's", true),
-            ("-- only a comment", true),
-        ] {
-            assert_eq!(is_complete(input), expected, "{input}");
-        }
     }
 }

@@ -34,6 +34,8 @@ pub struct ScriptItem {
 pub struct Unterminated {
     /// Line of its opening, from 1.
     pub line: usize,
+    /// What opens it, such as `'` or `/*`; empty if unknown.
+    pub opening: &'static str,
     pub message: String,
 }
 
@@ -109,9 +111,14 @@ fn split_segment(text: &str, lines_before: usize, items: &mut Vec<ScriptItem>) -
     if let Some(error) = error {
         let opened = tokens.last().map_or(1, |last| last.span.end.line);
         let behind = tokens.last().map_or(0, |last| cursor.offset(last.span.end));
+        let (opening, message) = match opening(text[behind..].trim_start()) {
+            Some((opening, message)) => (opening, message.to_string()),
+            None => ("", error.message),
+        };
         return SegmentEnd::Unterminated(Unterminated {
             line: lines_before + usize::try_from(opened).unwrap_or(1),
-            message: unterminated(text[behind..].trim_start()).unwrap_or(error.message),
+            opening,
+            message,
         });
     }
     if let Some((start, line)) = begun {
@@ -129,24 +136,24 @@ fn statement(text: &str, line: usize, complete: bool) -> ScriptItem {
     }
 }
 
-/// Message for the token that `opened` begins and does not close.
-fn unterminated(opened: &str) -> Option<String> {
-    const OPENINGS: &[(&str, &str)] = &[
-        ("/*", "this comment has no closing */"),
-        ("'", "this string has no closing quote"),
-        ("$", "this dollar-quoted string has no end"),
-        ("\"", "this quoted name has no closing quote"),
-        ("`", "this quoted name has no closing quote"),
-    ];
+/// Openings of tokens, and the messages for tokens without an end.
+const OPENINGS: &[(&str, &str)] = &[
+    ("/*", "this comment has no closing */"),
+    ("'", "this string has no closing quote"),
+    ("$", "this dollar-quoted string has no end"),
+    ("\"", "this quoted name has no closing quote"),
+    ("`", "this quoted name has no closing quote"),
+];
+
+/// Opening and message of the token that `opened` begins and does not close.
+fn opening(opened: &str) -> Option<(&'static str, &'static str)> {
     // A string may have a prefix: E'...', N'...', U&'...'.
     let plain = opened.trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '&');
     let known = |text: &str| {
         let mut openings = OPENINGS.iter();
         openings.find(|(opening, _)| text.starts_with(opening))
     };
-    known(opened)
-        .or_else(|| known(plain))
-        .map(|(_, message)| (*message).to_string())
+    known(opened).or_else(|| known(plain)).copied()
 }
 
 #[cfg(test)]
@@ -226,9 +233,19 @@ mod tests {
             "{}",
             unterminated.message
         );
-        assert_eq!(split("SELECT 1 /* no\nend").1.unwrap().line, 1);
-        assert_eq!(split("SELECT \"open").1.unwrap().line, 1);
-        assert_eq!(split("SELECT\n $x$ open").1.unwrap().line, 2);
+        for (text, line, opening) in [
+            ("SELECT 1 /* no\nend", 1, "/*"),
+            ("SELECT \"open", 1, "\""),
+            ("SELECT\n $x$ open", 2, "$"),
+            ("SELECT\n E'open", 2, "'"),
+        ] {
+            let unterminated = split(text).1.unwrap();
+            assert_eq!(
+                (unterminated.line, unterminated.opening),
+                (line, opening),
+                "{text}"
+            );
+        }
     }
 
     /// Compares `split` with the parser on random texts; neither may panic.

@@ -79,6 +79,18 @@ impl Shell {
         self.show_outcome(last?.outcome).await
     }
 
+    /// Runs a statement for a command and shows nothing of it.
+    ///
+    /// # Errors
+    /// Those of the statement, and the interruption.
+    pub async fn run_quietly(&mut self, sql: &str) -> Result<()> {
+        let last = self.runner().run_text(sql).await;
+        if last.is_err() {
+            self.interrupts.reset();
+        }
+        last?.outcome.drain().await
+    }
+
     /// Shows the outcome of a command.
     ///
     /// # Errors
@@ -122,7 +134,7 @@ impl Shell {
             writer.finish()?;
         }
         drop(writer);
-        self.sink.flush()?;
+        self.sink.flush(style.pager)?;
         Ok(Some(buffer))
     }
 }

@@ -28,6 +28,8 @@ pub struct Shell {
     pub statement: Option<String>,
     /// Whether the command after that statement has still to run it.
     pub statement_pending: bool,
+    /// Inputs of the prompt, the oldest first.
+    pub history: Vec<String>,
     pub interrupts: Interrupts,
     pub(super) observer: Arc<TerminalObserver>,
     runner: StatementRunner,
@@ -57,6 +59,7 @@ impl Shell {
             last_result: LastResult::default(),
             statement: None,
             statement_pending: false,
+            history: Vec::new(),
             interrupts,
             observer,
             runner,
@@ -117,7 +120,7 @@ impl Shell {
         if !text.ends_with('\n') {
             out.write_all(b"\n")?;
         }
-        self.sink.flush()
+        self.sink.flush(self.style.pager)
     }
 
     /// Ends the output; an output file is put in place now.

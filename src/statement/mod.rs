@@ -5,6 +5,7 @@ mod assignment;
 mod command;
 mod context;
 mod copy;
+pub mod copy_format;
 mod cursor_syntax;
 mod definition_syntax;
 mod definitions;
@@ -13,6 +14,8 @@ pub mod describe;
 pub mod diagnose;
 mod explain;
 mod extensions;
+#[cfg(feature = "databases")]
+mod external_table;
 mod extractor_quality;
 mod index;
 mod index_syntax;

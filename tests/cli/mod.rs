@@ -2,10 +2,12 @@
 
 mod batch;
 mod cache;
+mod client_copy;
 mod commands;
 mod copy;
 mod demo;
 mod dictionary;
+mod dot_commands;
 mod errors;
 mod explore;
 mod extractors;
@@ -17,6 +19,8 @@ pub mod interrupt;
 mod language_models;
 mod models;
 mod output;
+mod prompt;
+mod psql_commands;
 mod refresh;
 mod repl;
 mod review;

@@ -40,7 +40,16 @@ print("exit code", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#;
 
 /// Text of the screen with escape codes; `None` without Python.
-fn screen(folder: &Path, steps: &[(&str, &str)]) -> Option<String> {
+pub fn screen(folder: &Path, steps: &[(&str, &str)]) -> Option<String> {
+    screen_with(folder, &[], steps)
+}
+
+/// The same with variables of the environment.
+pub fn screen_with(
+    folder: &Path,
+    variables: &[(&str, &str)],
+    steps: &[(&str, &str)],
+) -> Option<String> {
     let flat: Vec<&str> = steps
         .iter()
         .flat_map(|(expected, typed)| [*expected, *typed])
@@ -55,15 +64,17 @@ fn screen(folder: &Path, steps: &[(&str, &str)]) -> Option<String> {
         .env("VISUAL", "sh editor.sh")
         .env("SEMQL_HISTORY", folder.join("history"))
         .env_remove("SEMQLRC")
-        .env_remove("XDG_CONFIG_HOME");
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("HISTCONTROL")
+        .envs(variables.iter().copied());
     let done = tool(&mut command)?;
     assert_eq!(done.code, Some(0), "{}", done.err);
     Some(done.out)
 }
 
-const CTRL_C: &str = "\x03";
-const CTRL_D: &str = "\x04";
-const PROMPT: &str = "semql> ";
+pub const CTRL_C: &str = "\x03";
+pub const CTRL_D: &str = "\x04";
+pub const PROMPT: &str = "semql> ";
 
 #[test]
 fn statements_span_lines_and_the_last_result_is_a_table() {
@@ -97,8 +108,9 @@ fn ctrl_c_cancels_the_line_or_the_query_and_shows_the_prompt() {
     let Some(screen) = screen(
         folder.path(),
         &[
-            (PROMPT, "SELECT half a line"),
-            ("half a line", CTRL_C),
+            (PROMPT, "SELECT half a line\n"),
+            ("semql-> ", "twice more"),
+            ("twice more", CTRL_C),
             // The line editor restores the terminal.
             ("\x1b[?2004l", ""),
             (

@@ -12,11 +12,11 @@ use pgwire::api::results::FieldFormat;
 
 use super::binary_input::BinaryRows;
 use super::csv_input::{CsvField, CsvRecords};
-use super::format::{CopyFormat, CopyKind};
 use super::text_input::{Field, TextLines, fields};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::serve::values::decode;
 use crate::statement::StatementParameter;
+use crate::statement::copy_format::{CopyFormat, CopyKind};
 
 /// Rows of a batch.
 const ROWS_PER_BATCH: usize = 8_192;

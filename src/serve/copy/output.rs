@@ -9,11 +9,11 @@ use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::copy::{CopyData, CopyDone, CopyOutResponse};
 
-use super::format::{CopyFormat, CopyKind};
 use super::text_output::LineWriter;
 use crate::serve::errors;
 use crate::serve::rows::ClientRows;
 use crate::serve::values::RowEncoder;
+use crate::statement::copy_format::{CopyFormat, CopyKind};
 
 /// Begins the binary format: signature, flags, and length of an extension.
 const BINARY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";

@@ -2,8 +2,8 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::format::{CopyFormat, CopyKind};
 use crate::serve::values::RowEncoder;
+use crate::statement::copy_format::{CopyFormat, CopyKind};
 
 /// Writes rows as lines.
 pub struct LineWriter<'a> {

@@ -7,9 +7,10 @@ use super::response::Response;
 use super::transaction::TransactionEffect;
 use crate::serve::cancel::CancelToken;
 use crate::serve::connection::Connection;
-use crate::serve::copy::{self, CopyResponse};
+use crate::serve::copy::CopyResponse;
 use crate::serve::errors::{self, SqlState};
 use crate::statement::Statement;
+use crate::statement::copy_format;
 use crate::statement::parsed::{Access, ConnectionCommand};
 use semql_udfs::inference::sync::lock;
 
@@ -123,7 +124,7 @@ impl Connection {
             }
             ConnectionCommand::CopyOut(copy) => {
                 let format =
-                    copy::format(&copy.options, &copy.legacy_options).map_err(errors::wire)?;
+                    copy_format::format(&copy.options, &copy.legacy_options).map_err(errors::wire)?;
                 let rows = self.rows(&copy.query, token).await?;
                 Ok(Response::Copy(CopyResponse { rows, format }))
             }

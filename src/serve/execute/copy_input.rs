@@ -7,11 +7,11 @@ use pgwire::error::PgWireResult;
 use crate::error::{ErrorKind, ShellError};
 use crate::serve::cancel::CancelToken;
 use crate::serve::connection::Connection;
-use crate::serve::copy::{self, CopyInput, PendingCopy};
+use crate::serve::copy::{CopyInput, PendingCopy};
 use crate::serve::errors;
 use crate::serve::parameters::wire_types;
 use crate::statement::parsed::CopyIn;
-use crate::statement::{Statement, parser};
+use crate::statement::{Statement, copy_format, parser};
 use semql_udfs::inference::sync::lock;
 
 impl Connection {
@@ -26,7 +26,7 @@ impl Connection {
         text: &str,
         token: &CancelToken,
     ) -> PgWireResult<PendingCopy> {
-        let format = copy::format(&copy.options, &copy.legacy_options).map_err(errors::wire)?;
+        let format = copy_format::format(&copy.options, &copy.legacy_options).map_err(errors::wire)?;
         let not_planned = || errors::internal();
         let columns = self.prepare_plan(&copy.columns, Vec::new(), token).await?;
         let columns = columns.ok_or_else(not_planned)?;

@@ -1,4 +1,4 @@
-//! Options of COPY.
+//! Options of Postgres' COPY with a client.
 
 use datafusion::sql::sqlparser::ast::{CopyLegacyCsvOption, CopyLegacyOption, CopyOption, Ident};
 
