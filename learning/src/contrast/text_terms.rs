@@ -6,6 +6,9 @@ use crate::words::{combine_hashes, hash_word};
 /// Words that count in a text; the rest of a longer text is ignored.
 pub const MAX_TEXT_WORDS: usize = 10_000;
 
+/// Attribute values that count in a text.
+const MAX_TEXT_ATTRIBUTES: usize = 1_000;
+
 /// First character of the term of an attribute value. No word has it.
 pub const ATTRIBUTE_MARK: char = '\0';
 
@@ -46,7 +49,7 @@ impl TextTerms {
                 ends.push(Some(terms.len()));
             }
         });
-        for attribute in attributes {
+        for attribute in attributes.iter().take(MAX_TEXT_ATTRIBUTES) {
             hash = combine_hashes(hash, hash_word(attribute).rotate_left(1));
             terms.push(ATTRIBUTE_MARK);
             terms.push_str(attribute);
