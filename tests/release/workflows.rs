@@ -68,11 +68,8 @@ fn the_files_that_the_workflow_names_exist() {
     let container = std::fs::read_to_string(root().join("scripts/release/container.sh")).unwrap();
     let words = text.split_whitespace().chain(container.split_whitespace());
     let named: Vec<&str> = words
-        .filter(|word| {
-            ["scripts/", "docker/"]
-                .iter()
-                .any(|folder| word.starts_with(folder))
-        })
+        .map(|word| word.trim_end_matches('.'))
+        .filter(|word| word.starts_with("scripts/") || word.starts_with("docker/"))
         .collect();
     assert!(named.len() > 5, "{named:?}");
     for name in named {
