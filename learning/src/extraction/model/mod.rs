@@ -3,7 +3,7 @@
 
 mod aligned_rows;
 mod alignment;
-mod boosting;
+pub(crate) mod boosting;
 mod candidates;
 mod columns;
 mod context;

@@ -1,0 +1,28 @@
+//! Rows of a table that are one product, and models of pairs that learn from labels.
+//!
+//! | files | purpose |
+//! |---|---|
+//! | `record`, `facts`, `product_codes`, `vectors` | A row, and what it states |
+//! | `word_weights`, `comparison`, `pair_features` | How two records compare |
+//! | `pair_scorer` | The log-odds that a pair is one product, with weights that need no training |
+//! | `candidate_pairs` | The pairs that are compared: few for each record |
+//! | `rivals`, `clustering` | Products: clusters of records without a contradiction |
+//! | `resolution`, `reason` | All of it: the product of each row, and why |
+
+mod candidate_pairs;
+mod clustering;
+mod comparison;
+mod facts;
+mod pair_features;
+mod pair_scorer;
+mod product_codes;
+mod reason;
+mod record;
+mod resolution;
+mod rivals;
+mod vectors;
+mod word_weights;
+
+pub use pair_scorer::PairScorer;
+pub use record::ProductRecord;
+pub use resolution::{ResolveOptions, ResolvedRow, resolve};

@@ -1,0 +1,261 @@
+//! Features of a pair of records.
+
+use super::facts::RecordFacts;
+use super::product_codes::are_related;
+use super::word_weights::{WordWeights, each_shared};
+use crate::extraction::rules::quantities::Dimension;
+
+/// Number of features.
+pub const WIDTH: usize = FEATURES.len();
+
+/// Values of the features of a pair.
+pub type PairFeatures = [f32; WIDTH];
+
+/// Feature of a pair, with its weight in the log-odds that both records are one product.
+pub struct Feature {
+    pub name: &'static str,
+    /// Weight without training.
+    pub weight: f32,
+}
+
+const fn feature(name: &'static str, weight: f32) -> Feature {
+    Feature { name, weight }
+}
+
+/// All features, in the order of [`PairFeatures`].
+pub const FEATURES: &[Feature] = &[
+    feature("title similarity", 3.0),
+    feature("shared title words", 1.0),
+    feature("title words in the other record, larger share", 2.5),
+    feature("title words in the other record, smaller share", 1.5),
+    feature("same code", 4.0),
+    feature("related codes", 2.5),
+    feature("code in the text", 1.5),
+    feature("different codes", -2.5),
+    feature("same quantities", 0.3),
+    feature("different quantities", -2.0),
+    feature("same color", 1.0),
+    feature("different colors", -2.0),
+    feature("price ratio", -2.0),
+    feature("both prices", 1.2),
+    feature("different numbers", -1.0),
+];
+
+/// Positions in [`FEATURES`].
+pub const TITLE_SIMILARITY: usize = 0;
+pub const SHARED_WORDS: usize = 1;
+pub const SAME_CODE: usize = 4;
+pub const RELATED_CODES: usize = 5;
+pub const CODE_IN_TEXT: usize = 6;
+pub const DIFFERENT_CODES: usize = 7;
+pub const SAME_QUANTITIES: usize = 8;
+pub const DIFFERENT_QUANTITIES: usize = 9;
+pub const SAME_COLOR: usize = 10;
+pub const PRICE_RATIO: usize = 12;
+pub const BOTH_PRICES: usize = 13;
+
+/// Relative difference within which two quantities are equal: rounding, and inches for
+/// centimetres.
+const EQUAL_QUANTITY: f64 = 0.05;
+
+/// Largest counted number of quantities.
+const MAX_COUNTED_QUANTITIES: f32 = 3.0;
+
+/// Largest absolute logarithm of a price ratio.
+const MAX_PRICE_RATIO: f32 = 2.0;
+
+/// Decimals of a similarity; the digits beyond depend on the order of additions.
+const SIMILARITY_STEPS: f32 = 1e4;
+
+/// A record in a comparison.
+#[derive(Clone, Copy)]
+pub struct ComparedRecord<'a> {
+    pub facts: &'a RecordFacts,
+    pub price: Option<f64>,
+}
+
+/// Relation of the codes of two records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeRelation {
+    Same,
+    Related,
+    /// A code of one headline is in the text of the other.
+    InText,
+    Different,
+    /// A record has no code in its headline, and no code is in the text of the other.
+    Unknown,
+}
+
+/// The features of a pair. `similarity` is the cosine of the vectors of the headlines,
+/// 0 if unknown. The order of the records does not matter.
+pub fn pair_features(
+    a: ComparedRecord<'_>,
+    b: ComparedRecord<'_>,
+    similarity: f32,
+    weights: &WordWeights,
+) -> PairFeatures {
+    let (left, right) = (a.facts, b.facts);
+    let flag = |condition: bool| f32::from(u8::from(condition));
+    let sums = [&left.title_words, &right.title_words].map(|words| weights.sum(words).max(1e-6));
+    let shared = weights.shared(&left.title_words, &right.title_words);
+    let covered = [
+        weights.shared(&left.title_words, &right.all_words) / sums[0],
+        weights.shared(&right.title_words, &left.all_words) / sums[1],
+    ];
+    let codes = code_relation(left, right);
+    let (same, different) = quantity_counts(left, right);
+    let same_color = left.colors.iter().any(|color| right.colors.contains(color));
+    let has_colors = !left.colors.is_empty() && !right.colors.is_empty();
+    let ratio = a.price.zip(b.price).map(|(a, b)| (a / b).ln().abs() as f32);
+    [
+        (similarity * SIMILARITY_STEPS).round() / SIMILARITY_STEPS,
+        shared / sums[0].min(sums[1]),
+        covered[0].max(covered[1]),
+        covered[0].min(covered[1]),
+        flag(codes == CodeRelation::Same),
+        flag(codes == CodeRelation::Related),
+        flag(codes == CodeRelation::InText),
+        flag(codes == CodeRelation::Different),
+        same.min(MAX_COUNTED_QUANTITIES),
+        different.min(MAX_COUNTED_QUANTITIES),
+        flag(has_colors && same_color),
+        flag(has_colors && !same_color),
+        ratio.unwrap_or(0.0).min(MAX_PRICE_RATIO),
+        flag(ratio.is_some()),
+        flag(has_different_numbers(left, right)),
+    ]
+}
+
+/// Whether two records cannot be one product: their codes or quantities differ.
+pub fn contradict(a: &RecordFacts, b: &RecordFacts) -> bool {
+    quantity_counts(a, b).1 > 0.0 || code_relation(a, b) == CodeRelation::Different
+}
+
+/// The relation of the codes of two records.
+pub fn code_relation(a: &RecordFacts, b: &RecordFacts) -> CodeRelation {
+    if a.codes.is_empty() && b.codes.is_empty() {
+        return CodeRelation::Unknown;
+    }
+    if a.codes.iter().any(|code| b.codes.contains(code)) {
+        return CodeRelation::Same;
+    }
+    let mut pairs = a
+        .codes
+        .iter()
+        .flat_map(|code| b.codes.iter().map(move |other| (code, other)));
+    if pairs.any(|(code, other)| are_related(code, other)) {
+        return CodeRelation::Related;
+    }
+    let is_in = |codes: &[String], text: &str| codes.iter().any(|code| text.contains(code));
+    if is_in(&a.codes, &b.compact) || is_in(&b.codes, &a.compact) {
+        return CodeRelation::InText;
+    }
+    match a.codes.is_empty() || b.codes.is_empty() {
+        true => CodeRelation::Unknown,
+        false => CodeRelation::Different,
+    }
+}
+
+/// The number of dimensions in which two records have an equal quantity, and of those in
+/// which all their quantities differ.
+fn quantity_counts(a: &RecordFacts, b: &RecordFacts) -> (f32, f32) {
+    let (mut same, mut different) = (0.0, 0.0);
+    let mut counted: [Option<Dimension>; 16] = [None; 16];
+    let mut dimensions = 0;
+    for (dimension, _) in &a.quantities {
+        let is_counted = counted[..dimensions].contains(&Some(*dimension));
+        let of = |facts: &'_ RecordFacts| {
+            let all = facts.quantities.iter();
+            let all = all.filter(|(other, _)| other == dimension);
+            all.map(|(_, amount)| *amount).collect::<Vec<f64>>()
+        };
+        if is_counted || dimensions == counted.len() {
+            continue;
+        }
+        counted[dimensions] = Some(*dimension);
+        dimensions += 1;
+        let (left, right) = (of(a), of(b));
+        if right.is_empty() {
+            continue;
+        }
+        let is_equal = left
+            .iter()
+            .any(|x| right.iter().any(|y| are_equal_quantities(*x, *y)));
+        match is_equal {
+            true => same += 1.0,
+            false => different += 1.0,
+        }
+    }
+    (same, different)
+}
+
+fn are_equal_quantities(a: f64, b: f64) -> bool {
+    (a - b).abs() <= EQUAL_QUANTITY * a.abs().max(b.abs())
+}
+
+/// Whether each headline has a number that the other record does not have.
+fn has_different_numbers(a: &RecordFacts, b: &RecordFacts) -> bool {
+    let has_own = |numbers: &[u64], other: &[u64]| {
+        let mut shared = 0;
+        each_shared(numbers, other, |_| shared += 1);
+        shared < numbers.len()
+    };
+    has_own(&a.numbers, &b.all_words) && has_own(&b.numbers, &a.all_words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::record_facts;
+    use super::super::record::ProductRecord;
+    use super::*;
+
+    fn facts(titles: &[&str]) -> Vec<RecordFacts> {
+        let records: Vec<_> = titles
+            .iter()
+            .map(|title| ProductRecord {
+                title: Some(title),
+                ..ProductRecord::default()
+            })
+            .collect();
+        record_facts(&records, &|| false).unwrap()
+    }
+
+    #[test]
+    fn codes_and_quantities_contradict() {
+        for (a, b, expected) in [
+            ("Sony DCR-TRV280", "Sony DCRTRV280 camcorder", false),
+            ("Netgear FS105", "Netgear FS105NA", false),
+            ("Netgear FS105", "Netgear FS108", true),
+            ("Netgear FS105", "Netgear switch", false),
+            ("Flour 500 g", "Flour 0.5 kg", false),
+            ("Flour 500 g", "Flour 1 kg", true),
+            ("Flour 500 g", "Flour", false),
+        ] {
+            let facts = facts(&[a, b]);
+            assert_eq!(contradict(&facts[0], &facts[1]), expected, "{a} | {b}");
+            assert_eq!(contradict(&facts[1], &facts[0]), expected, "{b} | {a}");
+        }
+    }
+
+    #[test]
+    fn features_do_not_depend_on_the_order_of_the_pair() {
+        let facts = facts(&[
+            "Red mug 300 ml AB-1234 2",
+            "Blue mug 0.3 l, AB-1234X 3",
+            "Mug",
+        ]);
+        let weights = WordWeights::of(&facts);
+        let record = |at: usize, price| ComparedRecord {
+            facts: &facts[at],
+            price,
+        };
+        let (a, b) = (record(0, Some(10.0)), record(1, Some(20.0)));
+        let forward = pair_features(a, b, 0.5, &weights);
+        assert_eq!(forward, pair_features(b, a, 0.5, &weights));
+        assert_eq!(forward[RELATED_CODES], 1.0);
+        assert_eq!(forward[SAME_QUANTITIES], 1.0);
+        assert_eq!(forward[BOTH_PRICES], 1.0);
+        assert_eq!(forward[PRICE_RATIO], 2.0_f32.ln());
+        assert!(forward.iter().all(|value| value.is_finite()));
+    }
+}
