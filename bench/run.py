@@ -22,7 +22,7 @@ from collections.abc import Callable
 import environment
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-SECTIONS = ("embed", "sql", "scale", "fast", "trained", "extractors", "search", "groups", "cluster", "clients")
+SECTIONS = ("embed", "sql", "scale", "fast", "trained", "extractors", "search", "groups", "cluster", "clients", "labels")
 MODEL = "all-minilm-l6-v2"
 
 
@@ -83,6 +83,7 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
     import extractors
     import fast
     import groups
+    import labels
     import machine
     import report
     import scale
@@ -134,6 +135,8 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
 
     clients_bench = clients.Bench(semql, data, folder, rows=200 if quick else 4_000, seconds=2 if quick else 10)
 
+    labels_bench = labels.Bench(semql, data, folder, rows=200 if quick else 4_000)
+
     failed: list[str] = []
     parts = [
         "# semql compared with other programs",
@@ -170,6 +173,7 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
     add("(i) Groups and maps", "groups", groups_bench.section)
     add("(j) Cluster", "cluster", cluster_bench.section)
     add("(k) Clients of a server", "clients", clients_bench.section)
+    add("(l) Labels", "labels", labels_bench.section)
     return "\n\n".join(parts) + "\n", failed
 
 

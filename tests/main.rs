@@ -2,10 +2,13 @@
 //! it links once.
 
 mod cli;
+mod databases;
 mod docs;
+mod estimates;
 mod fast;
 mod golden;
 mod groups;
+mod labels;
 mod layers;
 mod linking;
 mod meaning;

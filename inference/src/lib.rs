@@ -40,4 +40,4 @@ pub use notices::Notices;
 pub use options::{DEFAULT_DEVICE_MEMORY, InferenceOptions, ModelOptions, OnError};
 pub use registry::{ModelFacts, ModelRegistry};
 pub use runtime::{InferenceContext, InferenceRuntime};
-pub use taxonomy::{Example, Label, PRODUCT_CATEGORY_YAML, Taxonomy};
+pub use taxonomy::{Example, Label, MAX_LABELS, PRODUCT_CATEGORY_YAML, Taxonomy};

@@ -15,7 +15,7 @@ pub struct Taxonomy {
     pub name: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// Template of the model inputs; `{}` is the phrase.
+    /// Template of phrases; `{}` is the phrase.
     #[serde(default = "bare_template")]
     pub template: String,
     pub labels: Vec<Label>,
@@ -37,6 +37,18 @@ pub struct Label {
     pub examples: Vec<Example>,
 }
 
+impl Label {
+    /// A label without a description, phrases and examples.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_string(),
+            description: String::new(),
+            phrases: Vec::new(),
+            examples: Vec::new(),
+        }
+    }
+}
+
 /// A labelled row: an example of a [`Label`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,17 +60,31 @@ pub struct Example {
 }
 
 impl Example {
+    /// A text with a label.
+    pub fn of_text(text: String) -> Self {
+        Self {
+            title: String::new(),
+            text,
+        }
+    }
+
     /// Title and text; `None` if blank.
     pub fn parts(&self) -> [Option<&str>; 2] {
         [&self.title, &self.text].map(|part| Some(part.trim()).filter(|part| !part.is_empty()))
     }
 }
 
-/// Template of labels without phrases.
-const LABEL_TEMPLATE: &str = "a text about {}";
+/// Template that leaves phrases as they are.
+const BARE_TEMPLATE: &str = "{}";
+
+/// Maximum number of labels of a taxonomy.
+pub const MAX_LABELS: usize = 4096;
+
+/// Maximum number of phrases and examples of a taxonomy.
+pub const MAX_LABEL_TEXTS: usize = 65_536;
 
 fn bare_template() -> String {
-    "{}".to_string()
+    BARE_TEMPLATE.to_string()
 }
 
 /// YAML of the built-in taxonomy: eight categories of a general store.
@@ -74,23 +100,29 @@ impl Taxonomy {
             .map_err(|e| format!("the built-in taxonomy is not valid YAML: {e}"))
     }
 
-    /// A taxonomy of labels without phrases, from the arguments of a call. A template
-    /// makes them sentences, which sentence encoders handle better than single words.
+    /// A taxonomy of names alone, from the arguments of a call.
     pub fn from_labels(labels: &[String]) -> Self {
+        Self::of_labels(labels.iter().map(|name| Label::named(name)).collect())
+    }
+
+    /// A taxonomy of the labels of a call.
+    pub fn of_labels(labels: Vec<Label>) -> Self {
         Self {
             name: String::new(),
             description: String::new(),
-            template: LABEL_TEMPLATE.to_string(),
-            labels: labels
-                .iter()
-                .map(|name| Label {
-                    name: name.clone(),
-                    description: String::new(),
-                    phrases: Vec::new(),
-                    examples: Vec::new(),
-                })
-                .collect(),
+            template: bare_template(),
+            labels,
         }
+    }
+
+    /// Whether the labels are those of a call, without a taxonomy's name.
+    pub fn is_inline(&self) -> bool {
+        self.name.is_empty()
+    }
+
+    /// Whether the template changes phrases.
+    pub fn has_own_template(&self) -> bool {
+        self.template != BARE_TEMPLATE
     }
 
     /// Hash of the contents, equal in every process.
@@ -105,7 +137,7 @@ impl Taxonomy {
     /// # Errors
     /// A message that names the taxonomy and the label.
     pub fn validate(&self) -> Result<(), String> {
-        let owner = if self.name.is_empty() {
+        let owner = if self.is_inline() {
             "the label list".to_string()
         } else {
             format!("taxonomy '{}'", self.name)
@@ -115,6 +147,19 @@ impl Taxonomy {
                 "{owner} has {} label{}; write two or more distinct labels",
                 self.labels.len(),
                 if self.labels.len() == 1 { "" } else { "s" }
+            ));
+        }
+        if self.labels.len() > MAX_LABELS {
+            return Err(format!(
+                "{owner} has {} labels, and the maximum is {MAX_LABELS}",
+                self.labels.len()
+            ));
+        }
+        let texts = self.labels.iter();
+        let texts: usize = texts.map(|l| l.phrases.len() + l.examples.len()).sum();
+        if texts > MAX_LABEL_TEXTS {
+            return Err(format!(
+                "{owner} has {texts} phrases and examples, and the maximum is {MAX_LABEL_TEXTS}"
             ));
         }
         let mut seen = HashSet::new();
@@ -149,22 +194,6 @@ impl Taxonomy {
             ));
         }
         Ok(())
-    }
-
-    /// Position and text of each phrase, in the template.
-    pub fn prompts(&self) -> Vec<(usize, String)> {
-        let mut prompts = Vec::new();
-        for (position, label) in self.labels.iter().enumerate() {
-            let phrases = if label.phrases.is_empty() {
-                std::slice::from_ref(&label.name)
-            } else {
-                label.phrases.as_slice()
-            };
-            for phrase in phrases {
-                prompts.push((position, self.template.replace("{}", phrase)));
-            }
-        }
-        prompts
     }
 }
 
@@ -206,10 +235,28 @@ mod tests {
             (labels(&["Books"]), "1 label;"),
             (labels(&["Books", "Books"]), "given twice"),
             (labels(&["Books", " "]), "blank"),
+            (many(MAX_LABELS + 1), "4097 labels, and the maximum is 4096"),
+            (with_phrases(MAX_LABEL_TEXTS + 1), "65537 phrases"),
         ] {
             let message = set.validate().unwrap_err();
             assert!(message.contains(expected), "{message}");
         }
-        assert_eq!(labels(&["Books", "Sports"]).validate(), Ok(()));
+        for set in [
+            labels(&["Books", "Sports"]),
+            many(MAX_LABELS),
+            with_phrases(MAX_LABEL_TEXTS),
+        ] {
+            assert_eq!(set.validate(), Ok(()));
+        }
+    }
+
+    fn many(count: usize) -> Taxonomy {
+        Taxonomy::of_labels((0..count).map(|n| Label::named(&n.to_string())).collect())
+    }
+
+    fn with_phrases(count: usize) -> Taxonomy {
+        let mut set = labels(&["Books", "Sports"]);
+        set.labels[0].phrases = vec!["novel".to_string(); count];
+        set
     }
 }

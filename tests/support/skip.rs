@@ -16,11 +16,16 @@ const UNAVAILABLE_VARIABLE: &str = "SEMQL_UNAVAILABLE";
 /// others or names them in `SEMQL_UNAVAILABLE`.
 const OPTIONAL: &[(&str, &str)] = &[
     ("/proc", "Linux alone has it"),
+    ("ag_news.jsonl", "the repository has no data sets"),
     ("fish", "set-up installs no further shells"),
     ("groff", "set-up installs no typesetter"),
     (
         "llama-server",
         "`make llama` builds it, in minutes of one core",
+    ),
+    (
+        "mwpd2020/validation.jsonl",
+        "the repository has no data sets",
     ),
     ("openssl", "libraries alone are part of a base system"),
     ("wdc_pave.jsonl", "the repository has no data sets"),

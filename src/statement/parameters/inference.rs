@@ -22,8 +22,12 @@ pub type InferredTypes = BTreeMap<usize, Option<DataType>>;
 type ArgumentType = (&'static str, usize, fn() -> DataType);
 
 /// Functions with parameters of a type that their signatures do not say.
-const ARGUMENT_TYPES: &[ArgumentType] =
-    &[("ai_classify", 1, texts), ("ai_classify_scores", 1, texts)];
+const ARGUMENT_TYPES: &[ArgumentType] = &[
+    ("ai_classify", 1, texts),
+    ("ai_classify_scores", 1, texts),
+    ("ai_classify_multi", 1, texts),
+    ("ai_classify_status", 1, texts),
+];
 
 fn texts() -> DataType {
     DataType::new_list(DataType::Utf8, true)

@@ -1,4 +1,4 @@
-//! `ai_classify(text, labels [, model])`.
+//! `ai_classify(text [, labels, model])`.
 
 use std::sync::LazyLock;
 
@@ -25,13 +25,21 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
         },
         "The label that is nearest to a text in meaning. NULL for NULL and blank text, and if no score reaches \
              `ai.min_score`.",
-        "ai_classify(text, labels [, model])",
+        "ai_classify(text [, labels, model])",
     )
     .with_argument("text", "Text of any string type.")
-    .with_argument("labels", "Array literal of two or more distinct labels.")
+    .with_argument(
+        "labels",
+        "Two or more distinct labels, the same for all rows: an array of texts; an array of structs with `label` (or \
+         `name`) and any of `description`, `phrases` and `examples`; or a map, or a struct, of labels to descriptions. If \
+         not given, the taxonomy in `ai.taxonomy`. A description of a dozen words is worth about ten points of accuracy.",
+    )
     .with_argument("model", "Literal; model in place of `ai.model`.")
     .with_sql_example(
-        "```sql\nSELECT ai_classify('fits well, would buy again', ['praise', 'complaint']);\n```",
+        "```sql\nSELECT ai_classify('fits well, would buy again', ['praise', 'complaint']);\n\
+         SELECT ai_classify('the parcel never came', MAP {\n    \
+         'praise': 'happy customers, good quality, quick delivery',\n    \
+         'complaint': 'broken goods, late or missing parcels, rude service'\n});\n```",
     )
     .build()
 });
@@ -40,7 +48,7 @@ static SPEC: ModelFunctionSpec = ModelFunctionSpec {
     parameters: Parameters {
         function: "ai_classify",
         list: ARGUMENTS,
-        required: 2,
+        required: 1,
     },
     aliases: &[],
     documentation: &DOC,

@@ -1,4 +1,4 @@
-//! `ai_classify_scores(text, labels [, model])`.
+//! `ai_classify_scores(text [, labels, model])`.
 
 use std::sync::{Arc, LazyLock};
 
@@ -25,10 +25,10 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
         },
         "Every label with its similarity to a text (a cosine, -1 to 1), best first: \
          List<Struct<label, score>>. NULL for NULL and blank text.",
-        "ai_classify_scores(text, labels [, model])",
+        "ai_classify_scores(text [, labels, model])",
     )
     .with_argument("text", "Text of any string type.")
-    .with_argument("labels", "Array literal of two or more distinct labels.")
+    .with_argument("labels", "As in `ai_classify`.")
     .with_argument("model", "Literal; model in place of `ai.model`.")
     .with_sql_example(
         "```sql\nSELECT ai_classify_scores('late delivery', ['praise', 'complaint'])[1];\n```",
@@ -46,7 +46,7 @@ static SPEC: ModelFunctionSpec = ModelFunctionSpec {
     parameters: Parameters {
         function: "ai_classify_scores",
         list: ARGUMENTS,
-        required: 2,
+        required: 1,
     },
     aliases: &[],
     documentation: &DOC,

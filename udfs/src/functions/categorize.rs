@@ -21,14 +21,14 @@ use crate::settings::Settings;
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         DocSection { include: true, label: "AI Functions", description: None },
-        "The category of a product offer: a label of the taxonomy in `ai.taxonomy`, or of the array `labels`. \
+        "The category of a product offer: a label of the taxonomy in `ai.taxonomy`, or one of `labels`. \
          One of title and text may be NULL or blank. NULL if both are, or if no score reaches \
          `ai.min_score`.",
         "categorize(title, text [, labels])",
     )
     .with_argument("title", "Text of any string type.")
     .with_argument("text", "Text of any string type.")
-    .with_argument("labels", "Array literal of two or more distinct labels in place of the taxonomy.")
+    .with_argument("labels", "Labels in place of the taxonomy, as in `ai_classify`.")
     .with_sql_example("```sql\nSELECT categorize(title, text) AS category, COUNT(*) AS amount_of_products\nFROM products GROUP BY category;\n```")
     .build()
 });

@@ -28,7 +28,7 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     )
     .with_argument("title", "Text of any string type.")
     .with_argument("text", "Text of any string type.")
-    .with_argument("labels", "Array literal of two or more distinct labels in place of the taxonomy.")
+    .with_argument("labels", "Labels in place of the taxonomy, as in `ai_classify`.")
     .with_sql_example("```sql\nSELECT title, scores[1]['label'] AS category, scores[1]['score'] - scores[2]['score'] AS margin\nFROM (SELECT title, categorize_scores(title, text) AS scores FROM products) ORDER BY margin LIMIT 10;\n```")
     .build()
 });

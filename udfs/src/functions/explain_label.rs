@@ -33,7 +33,7 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     )
     .with_argument("title", "Text of any string type.")
     .with_argument("text", "Text of any string type.")
-    .with_argument("labels", "Array literal of two or more distinct labels in place of the taxonomy.")
+    .with_argument("labels", "Labels in place of the taxonomy, as in `ai_classify`.")
     .with_sql_example(
         "```sql\nSELECT title, e['label'], e['runner_up'], e['words'][1]['word']\n\
          FROM (SELECT title, explain_label(title, text) AS e FROM products) ORDER BY e['margin'] LIMIT 10;\n```",

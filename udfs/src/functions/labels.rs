@@ -6,8 +6,8 @@ use arrow::array::{ArrayRef, StringArray};
 use datafusion::error::Result;
 use semql_inference::classifier::{Classifier, best_label};
 
+use super::labels_argument::labels_taxonomy;
 use super::model_function::{BatchArguments, LabelClassifier, LoadedModel, VectorLookup};
-use super::planning::labels_taxonomy;
 use crate::error::to_datafusion;
 
 /// Classifier for the labels of the call, or else for the taxonomy of the session.

@@ -7,13 +7,15 @@ use datafusion::scalar::ScalarValue;
 use semql_language_models::LanguageModelTask;
 
 use super::ai_classify::AiClassify;
+use super::labels_argument::labels_taxonomy;
 use super::model_function::ModelFunction;
 use super::parameters::Parameters;
-use super::planning::{labels_taxonomy, literal_text};
+use super::planning::literal_text;
 use super::tasks::{
     ResolvedCall, TaskArguments, TaskFunction, TaskOutput, TaskUdf, find_language_model,
     language_model_task,
 };
+use crate::error::to_datafusion;
 use crate::options::AiOptions;
 
 /// `ai_classify` by a language model.
@@ -36,13 +38,22 @@ impl TaskFunction for LanguageModelLabels {
         let model = literal_text(call.literals.get(MODEL).copied().flatten());
         let model = model.unwrap_or(&call.options.settings.model);
         let model = find_language_model(call.options, model)?;
-        let Some(labels) = call.literals.get(LABELS).copied().flatten() else {
-            return plan_err!(
-                "the labels of ai_classify must be a list of literals for a language model"
-            );
+        let labels = match call.literals.get(LABELS) {
+            Some(Some(labels)) => labels_taxonomy(labels)?.labels,
+            Some(None) => {
+                return plan_err!(
+                    "the labels of ai_classify must be a list of literals for a language model"
+                );
+            }
+            None => {
+                let taxonomy = call
+                    .options
+                    .runtime
+                    .taxonomy(&call.options.settings.taxonomy);
+                taxonomy.map_err(to_datafusion)?.labels.clone()
+            }
         };
-        let labels = labels_taxonomy(labels)?.labels.into_iter();
-        let labels: Vec<String> = labels.map(|label| label.name).collect();
+        let labels: Vec<String> = labels.into_iter().map(|label| label.name).collect();
         let task = LanguageModelTask::Classify {
             labels: labels.clone(),
         };

@@ -64,7 +64,8 @@ const TASK_FUNCTIONS: &[&dyn TaskFunction] =
     &[&AI_EXTRACT, &AI_EXTRACT_DETAILS, &AiComplete, &AiFilter];
 
 /// Every window function over the vectors of a partition.
-const VECTOR_WINDOW_FUNCTIONS: &[&dyn VectorWindowFunction] = &[&KMeans, &Pca, &TSne, &AiClassifyAdapted];
+const VECTOR_WINDOW_FUNCTIONS: &[&dyn VectorWindowFunction] =
+    &[&KMeans, &Pca, &TSne, &AiClassifyAdapted];
 
 /// Every scalar function, with initial settings.
 pub fn scalar_functions(options: &AiOptions) -> Vec<ScalarUDF> {

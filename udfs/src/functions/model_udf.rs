@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 
 use super::arguments::{all_literal, columnar_result};
+use super::labels_argument::labels_taxonomy;
 use super::language_model_labels::language_model_udf;
 use super::model_function::{BatchArguments, LoadedModel, ModelFunction};
 use super::parameters::ArgumentType;
@@ -116,7 +117,7 @@ impl ScalarUDFImpl for ModelUdf {
         let labels = position.filter(|at| *at < args.arg_fields.len());
         if let Some(labels) = labels.and_then(|at| args.scalar_arguments.get(at).copied().flatten())
         {
-            planning::labels_taxonomy(labels)?;
+            labels_taxonomy(labels)?;
         }
         let runtime = &self.options.runtime;
         self.function
@@ -148,7 +149,7 @@ impl ScalarUDFImpl for ModelUdf {
             .parameters
             .position(ArgumentType::Labels);
         if let Some(Expr::Literal(labels, _)) = position.and_then(|at| args.get(at)) {
-            planning::labels_taxonomy(labels)?;
+            labels_taxonomy(labels)?;
         }
         Ok(ExprSimplifyResult::Original(args))
     }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::compute::can_cast_types;
+use arrow::datatypes::{DataType, Schema};
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, Expr, Signature, Volatility};
@@ -12,6 +13,9 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::scalar::ScalarValue;
 
 use super::call_syntax::{call_syntax, check_argument_count};
+use super::label_types::{LABELS, field_hint, labels_type};
+use super::labels_argument::labels_taxonomy;
+use super::text_types::text_type;
 use super::vectors::float32_vector_type;
 
 /// Type that an argument must have.
@@ -19,7 +23,7 @@ use super::vectors::float32_vector_type;
 pub enum ArgumentType {
     /// Any of the three string types.
     Text,
-    /// A list of texts, the same for every row.
+    /// Labels, alone or with descriptions, the same for every row.
     Labels,
     /// The name of a model, as a literal.
     Model,
@@ -29,6 +33,12 @@ pub enum ArgumentType {
     Integer(i64, i64),
     /// A literal number above 0.
     Positive,
+    /// A literal number above 0 and below 1.
+    Share,
+    /// A literal name.
+    Name,
+    /// A value of any type that casts to text.
+    Group,
 }
 
 /// Name in SQL, and type.
@@ -48,6 +58,11 @@ pub struct Parameters {
 pub struct LiteralArguments(Vec<Option<ScalarValue>>);
 
 impl LiteralArguments {
+    /// The value at a position.
+    pub fn value(&self, position: usize) -> Option<&ScalarValue> {
+        self.0.get(position)?.as_ref()
+    }
+
     /// Value of an [`ArgumentType::Integer`].
     pub fn integer(&self, position: usize) -> Option<i64> {
         match self.0.get(position) {
@@ -62,7 +77,12 @@ impl LiteralArguments {
             .map_or(default, |number| number as usize)
     }
 
-    /// Value of an [`ArgumentType::Positive`].
+    /// Value of an [`ArgumentType::Name`].
+    pub fn name(&self, position: usize) -> Option<&str> {
+        self.0.get(position)?.as_ref()?.try_as_str().flatten()
+    }
+
+    /// Value of an [`ArgumentType::Positive`] or [`ArgumentType::Share`].
     pub fn positive(&self, position: usize) -> Option<f64> {
         match self.0.get(position) {
             Some(Some(ScalarValue::Float64(number))) => *number,
@@ -110,8 +130,10 @@ impl Parameters {
                         position + 1,
                         argument.expected(),
                         match argument {
-                            ArgumentType::Text => ": convert it with CAST(... AS VARCHAR)",
-                            _ => "",
+                            ArgumentType::Text =>
+                                ": convert it with CAST(... AS VARCHAR)".to_string(),
+                            ArgumentType::Labels => field_hint(given),
+                            _ => String::new(),
                         }
                     );
                 };
@@ -120,13 +142,14 @@ impl Parameters {
             .collect()
     }
 
-    /// Checks the literals of a call at planning: all arguments but the first.
+    /// Checks the literals of a call at planning: all arguments but the first, and groups.
     ///
     /// # Errors
     /// A column in place of a literal, or a value out of bounds.
     pub fn check(&self, arguments: &[Expr]) -> Result<()> {
         for (position, argument) in arguments.iter().enumerate().skip(1) {
             match argument {
+                _ if self.is_group(position) => {}
                 Expr::Literal(value, _) => self.literal(position, value.clone()).map(|_| ())?,
                 other if !other.column_refs().is_empty() => return self.not_literal(position),
                 // The value is known at execution, as that of a placeholder.
@@ -144,12 +167,21 @@ impl Parameters {
         let empty = RecordBatch::new_empty(Arc::new(Schema::empty()));
         let mut literals = vec![None];
         for (position, argument) in arguments.iter().enumerate().skip(1) {
+            if self.is_group(position) {
+                literals.push(None);
+                continue;
+            }
             literals.push(match argument.evaluate(&empty) {
                 Ok(ColumnarValue::Scalar(value)) => self.literal(position, value)?,
                 _ => return self.not_literal(position),
             });
         }
         Ok(LiteralArguments(literals))
+    }
+
+    fn is_group(&self, position: usize) -> bool {
+        let parameter = self.list.get(position);
+        parameter.is_some_and(|(_, argument)| *argument == ArgumentType::Group)
     }
 
     fn not_literal<T>(&self, position: usize) -> Result<T> {
@@ -177,7 +209,11 @@ impl Parameters {
         }
         let value = match argument {
             ArgumentType::Integer(..) => value.cast_to(&DataType::Int64)?,
-            ArgumentType::Positive => value.cast_to(&DataType::Float64)?,
+            ArgumentType::Positive | ArgumentType::Share => value.cast_to(&DataType::Float64)?,
+            ArgumentType::Labels => {
+                labels_taxonomy(&value)?;
+                return Ok(Some(value));
+            }
             _ => return Ok(Some(value)),
         };
         let valid = match (argument, &value) {
@@ -186,6 +222,9 @@ impl Parameters {
             }
             (ArgumentType::Positive, ScalarValue::Float64(Some(number))) => {
                 *number > 0.0 && number.is_finite()
+            }
+            (ArgumentType::Share, ScalarValue::Float64(Some(number))) => {
+                *number > 0.0 && *number < 1.0
             }
             _ => false,
         };
@@ -203,48 +242,30 @@ impl ArgumentType {
     fn expected(self) -> String {
         match self {
             Self::Text => "text".to_string(),
-            Self::Labels => "an array of text such as ['a', 'b']".to_string(),
+            Self::Labels => LABELS.to_string(),
             Self::Model => "the name of a model".to_string(),
             Self::Vector => "a vector, that is a list of numbers".to_string(),
             Self::Integer(min, i64::MAX) => format!("a whole number from {min}"),
             Self::Integer(min, max) => format!("a whole number from {min} to {max}"),
             Self::Positive => "a number above 0".to_string(),
+            Self::Share => "a number above 0 and below 1".to_string(),
+            Self::Name => "a name in quotes".to_string(),
+            Self::Group => "a value that casts to text".to_string(),
         }
     }
 
     /// The type that an argument of the type `given` is cast to.
     fn coerce(self, given: &DataType) -> Option<DataType> {
         match self {
-            Self::Text | Self::Model => text_type(given),
-            Self::Labels => text_list_type(given),
+            Self::Text | Self::Model | Self::Name => text_type(given),
+            Self::Group => can_cast_types(given, &DataType::Utf8).then_some(DataType::Utf8),
+            Self::Labels => labels_type(given),
             Self::Vector => float32_vector_type(given),
             Self::Integer(..) => (given.is_integer() || given.is_null()).then_some(DataType::Int64),
-            Self::Positive => (given.is_numeric() || given.is_null()).then_some(DataType::Float64),
+            Self::Positive | Self::Share => {
+                (given.is_numeric() || given.is_null()).then_some(DataType::Float64)
+            }
         }
-    }
-}
-
-/// The string type of texts; dictionary and run-end encodings are decoded.
-fn text_type(given: &DataType) -> Option<DataType> {
-    match given {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(given.clone()),
-        DataType::Null => Some(DataType::Utf8),
-        DataType::Dictionary(_, values) => text_type(values),
-        DataType::RunEndEncoded(_, values) => text_type(values.data_type()),
-        _ => None,
-    }
-}
-
-fn text_list_type(given: &DataType) -> Option<DataType> {
-    let list = || DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
-    match given {
-        DataType::List(item)
-        | DataType::LargeList(item)
-        | DataType::FixedSizeList(item, _)
-        | DataType::ListView(item)
-        | DataType::LargeListView(item) => text_type(item.data_type()).map(|_| list()),
-        DataType::Null => Some(list()),
-        _ => None,
     }
 }
 
@@ -258,13 +279,15 @@ mod tests {
             ("v", ArgumentType::Vector),
             ("k", ArgumentType::Integer(1, i64::MAX)),
             ("p", ArgumentType::Positive),
+            ("s", ArgumentType::Share),
+            ("g", ArgumentType::Group),
         ],
         required: 2,
     };
 
     #[test]
     fn types_are_cast_or_rejected() {
-        assert_eq!(PARAMETERS.syntax(), "f(v, k [, p])");
+        assert_eq!(PARAMETERS.syntax(), "f(v, k [, p] [, s] [, g])");
         let half = DataType::new_fixed_size_list(DataType::Float16, 3, true);
         let cast = PARAMETERS.coerce(&[half, DataType::Int32]).unwrap();
         assert_eq!(
@@ -294,5 +317,20 @@ mod tests {
                 .literal(2, ScalarValue::Float64(Some(f64::NAN)))
                 .is_err()
         );
+        for (share, valid) in [(0.5, true), (0.0, false), (1.0, false), (f64::NAN, false)] {
+            let share = ScalarValue::Float64(Some(share));
+            assert_eq!(PARAMETERS.literal(3, share).is_ok(), valid);
+        }
+    }
+
+    #[test]
+    fn a_group_may_be_a_column() {
+        let column = |name: &str| datafusion::logical_expr::col(name);
+        let literal = |number: i64| datafusion::logical_expr::lit(number);
+        let share = datafusion::logical_expr::lit(0.5);
+        let group = [column("v"), literal(1), share.clone(), share, column("g")];
+        PARAMETERS.check(&group).unwrap();
+        let error = PARAMETERS.check(&[column("v"), column("k")]).unwrap_err();
+        assert!(error.to_string().contains("must be a literal"), "{error}");
     }
 }

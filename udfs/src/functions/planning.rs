@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::plan_err;
@@ -76,32 +75,6 @@ pub fn settings_with_model(settings: &Settings, model: Option<&ScalarValue>) -> 
         settings.model = model.to_string();
     }
     settings
-}
-
-/// Taxonomy of the labels in a list.
-///
-/// # Errors
-/// NULL, fewer than two labels, a blank label or a duplicate.
-pub fn labels_taxonomy(labels: &ScalarValue) -> Result<Taxonomy> {
-    let array = match labels {
-        ScalarValue::List(list) if !labels.is_null() => list.value(0),
-        _ => {
-            return plan_err!(
-                "the labels are NULL; give an array of two or more, such as ['a', 'b']"
-            );
-        }
-    };
-    let array = arrow::compute::cast(&array, &DataType::Utf8)?;
-    let names: Vec<String> = array
-        .as_string::<i32>()
-        .iter()
-        .map(|name| name.unwrap_or_default().to_string())
-        .collect();
-    let taxonomy = Taxonomy::from_labels(&names);
-    match taxonomy.validate() {
-        Ok(()) => Ok(taxonomy),
-        Err(error) => plan_err!("{error}"),
-    }
 }
 
 /// Field of a vector, with its pooling as metadata beside its [`provenance`].

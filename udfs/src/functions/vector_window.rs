@@ -48,8 +48,9 @@ pub trait VectorWindowFunction: Send + Sync + 'static {
 /// reserves nothing for them, in sorted order, and in the algorithm.
 const COPIES: usize = 3;
 
-/// Seed, progress and cancellation of a call.
+/// Options, seed, progress and cancellation of a call.
 pub struct WindowContext<'a> {
+    pub options: &'a AiOptions,
     /// The session's seed.
     pub seed: u64,
     pub progress: &'a dyn ProgressSink,
@@ -157,6 +158,7 @@ impl PartitionEvaluator for VectorWindowEvaluator {
             function, options, ..
         } = &self.function;
         let context = WindowContext {
+            options,
             seed: options.settings.seed,
             progress: &options.step_progress(),
         };
