@@ -174,3 +174,31 @@ fn compare<'a>(mut columns: impl Iterator<Item = &'a Rows>, a: usize, b: usize) 
     let differing = columns.find(|rows| rows.row(a) != rows.row(b));
     differing.map_or(Ordering::Equal, |rows| rows.row(a).cmp(&rows.row(b)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Float64Array, StringArray};
+
+    use super::*;
+
+    #[test]
+    fn rows_are_sorted_by_key_and_compared_by_value() {
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(Float64Array::from(vec![2.0, 1.0, 2.0])),
+            Arc::new(StringArray::from(vec![Some("b"), None, Some("a")])),
+        ];
+        let copies = Int64Array::from(vec![2, -1, -3]);
+        let rows = EncodedRows::new(&columns, &[1], &copies).unwrap();
+        assert_eq!(rows.sorted(), [1, 2, 0]);
+        assert!(!rows.has_key(1) && rows.has_key(2));
+        assert!(rows.differing_columns(0, 2).eq([1]));
+        assert!(rows.differing_columns(0, 1).eq([0, 1]));
+        assert!(
+            rows.copies(&[0, 1, 2], |copies| copies < 0)
+                .eq([1, 2, 2, 2])
+        );
+        assert!(rows.copies(&[0, 1, 2], |copies| copies > 0).eq([0, 0]));
+    }
+}
