@@ -2,6 +2,7 @@
 
 use arrow::datatypes::{DataType, Schema};
 
+use super::interval::interval_columns;
 use crate::error::{ChartError, Result};
 use crate::kind::ChartKind;
 use crate::value::is_number;
@@ -12,6 +13,8 @@ pub struct ChartColumns {
     /// `None` means the number of the row.
     pub x: Option<usize>,
     pub y: usize,
+    /// Ends of the interval of each value, for bars.
+    pub interval: Option<(usize, usize)>,
     pub kind: ChartKind,
 }
 
@@ -81,7 +84,16 @@ impl ChartColumns {
                 )));
             }
         }
-        Ok(Self { x, y, kind })
+        let interval = match kind {
+            ChartKind::Bar => interval_columns(schema, y),
+            ChartKind::Line | ChartKind::Scatter | ChartKind::Hist => None,
+        };
+        Ok(Self {
+            x,
+            y,
+            interval,
+            kind,
+        })
     }
 }
 

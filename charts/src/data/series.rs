@@ -18,6 +18,8 @@ pub struct Series {
     /// The labels as numbers; 0 where they are texts.
     pub x: Vec<f64>,
     pub y: Vec<f64>,
+    /// Interval of each value, or empty without intervals.
+    pub intervals: Vec<Option<(f64, f64)>>,
     pub x_axis: Axis,
     pub y_axis: Axis,
     /// Rows whose value is NULL or not finite; they are not drawn.
@@ -49,6 +51,7 @@ impl Series {
             labels: Vec::new(),
             x: Vec::new(),
             y: Vec::new(),
+            intervals: Vec::new(),
             x_axis: x.map_or(Axis::Numbers, |x| Axis::of(x.data_type())),
             y_axis: Axis::of(y.data_type()),
             skipped: 0,
@@ -80,6 +83,20 @@ impl Series {
             ChartKind::Line | ChartKind::Scatter => (None, true),
             ChartKind::Hist => (None, false),
         };
+        let ends = columns.interval.map(|(low, high)| {
+            let ends = [low, high].map(|end| float_values(batch.column(end)));
+            ends.map(|ends| {
+                ends.into_iter()
+                    .map(|end| end.filter(|end| end.is_finite()))
+            })
+        });
+        let intervals: Vec<Option<(f64, f64)>> = match ends {
+            Some([low, high]) => low
+                .zip(high)
+                .map(|(low, high)| low.zip(high).filter(|(low, high)| low <= high))
+                .collect(),
+            None => Vec::new(),
+        };
         for (row, (x, y)) in x.into_iter().zip(y).enumerate() {
             let x = x.filter(|x| x.is_finite());
             let Some(y) = y.filter(|y| y.is_finite() && (x.is_some() || !positions)) else {
@@ -93,6 +110,9 @@ impl Series {
             }
             self.x.push(x.unwrap_or(0.0));
             self.y.push(y);
+            if let Some(interval) = intervals.get(row) {
+                self.intervals.push(*interval);
+            }
             added.push(row);
         }
         Ok(added)
@@ -140,6 +160,7 @@ pub fn empty_series(x: &str, y: &str) -> Series {
         labels: Vec::new(),
         x: Vec::new(),
         y: Vec::new(),
+        intervals: Vec::new(),
         x_axis: Axis::Numbers,
         y_axis: Axis::Numbers,
         skipped: 0,

@@ -80,6 +80,37 @@ fn numbers(svg: &str, attribute: &str) -> Vec<f64> {
         .collect()
 }
 
+fn shares() -> RecordBatch {
+    batch(vec![
+        ("label", texts(["Books", "Clothing", "Office"])),
+        ("share", floats([0.5, 0.3, 0.2])),
+        ("low", floats([0.4, 0.25, f64::NAN])),
+        ("high", floats([0.7, 0.35, 0.3])),
+    ])
+}
+
+#[test]
+fn bars_have_the_intervals_of_their_values() {
+    let shares = shares();
+    let summary = figure(&shares, &[]).unwrap().summary();
+    assert_eq!(summary, "bar chart of share by label");
+    let without = shares.project(&[0, 1]).unwrap();
+    // Three lines for each of the two intervals: the interval and its caps.
+    for options in [&[("width", "900")][..], &[("width", "240")]] {
+        let lines = |batch| {
+            text(batch, ".svg", options)
+                .matches("class=\"axis\"")
+                .count()
+        };
+        assert_eq!(lines(&shares), lines(&without) + 6, "{options:?}");
+    }
+    let chart = vega(&shares, &[]);
+    assert_eq!(chart["layer"][1]["mark"]["type"], "rule");
+    assert_eq!(chart["layer"][1]["encoding"]["x2"]["field"], "high");
+    assert_eq!(chart["data"]["values"][0]["high"], 0.7);
+    assert!(vega(&without, &[])["layer"].is_null());
+}
+
 #[test]
 fn the_default_kind_depends_on_the_columns() {
     let shop = shop();

@@ -48,12 +48,15 @@ pub fn write(data: &ChartData, options: &ChartOptions) -> Result<Vec<u8>> {
         "width": options.width.unwrap_or(DEFAULT_WIDTH),
         "data": {"values": values},
         "mark": mark(data),
-        "encoding": encoding,
+        "encoding": &encoding,
     });
     // The height of bars depends on their number.
     let default_height = (data.kind != ChartKind::Bar).then_some(DEFAULT_HEIGHT);
     if let Some(height) = options.height.or(default_height) {
         chart["height"] = json!(height);
+    }
+    if let Some(ends) = interval_names(data) {
+        add_intervals(&mut chart, ends, &encoding);
     }
     if dark {
         chart["background"] = json!("#14171c");
@@ -80,6 +83,30 @@ fn mark(data: &ChartData) -> Value {
         ChartKind::Hist => json!({"type": "bar", "binSpacing": 1}),
         ChartKind::Line => json!({"type": "line", "point": data.series.y.len() <= 60}),
         ChartKind::Scatter => json!({"type": "point", "filled": true, "opacity": 0.6}),
+    }
+}
+
+/// Names of the columns with the ends of intervals.
+fn interval_names(data: &ChartData) -> Option<(&str, &str)> {
+    let (low, high) = data.interval_names.as_ref()?;
+    Some((low, high))
+}
+
+/// Makes bars and the lines of their intervals two layers.
+fn add_intervals(chart: &mut Value, (low, high): (&str, &str), encoding: &Map<String, Value>) {
+    let bars = json!({"mark": chart["mark"], "encoding": encoding});
+    let lines = json!({
+        "mark": {"type": "rule"},
+        "encoding": {
+            "y": encoding.get("y"),
+            "x": channel(low, "quantitative"),
+            "x2": {"field": field(high)},
+        },
+    });
+    if let Some(chart) = chart.as_object_mut() {
+        chart.remove("mark");
+        chart.remove("encoding");
+        chart.insert("layer".to_string(), json!([bars, lines]));
     }
 }
 
@@ -221,6 +248,10 @@ fn bar(
             }
             row.insert(series.x_name.clone(), json!(bar.label));
             row.insert(series.y_name.clone(), value(series.y_axis, part.value));
+            if let (Some((low, high)), Some(ends)) = (interval_names(data), bar.interval) {
+                row.insert(low.to_string(), value(series.y_axis, ends.0));
+                row.insert(high.to_string(), value(series.y_axis, ends.1));
+            }
             values.push(Value::Object(row));
         }
     }

@@ -59,13 +59,20 @@ pub fn draw(series: &Series, width: usize, color: bool) -> String {
     let room = width
         .saturating_sub(label_width + value_width + 3)
         .max(MIN_BAR_ROOM);
-    let scale = BarScale::new(shown, room);
+    let intervals = || series.intervals.iter().take(shown.len());
+    let ends = intervals().flatten().flat_map(|(low, high)| [*low, *high]);
+    let reach: Vec<f64> = shown.iter().copied().chain(ends).collect();
+    let scale = BarScale::new(&reach, room);
 
     let mut chart = ChartKind::Bar.title(&series.x_name, &series.y_name);
     chart.push('\n');
     for (number, (label, value, y)) in rows.iter().enumerate() {
         let bar = if number < shown.len() {
-            scale.bar(*y)
+            let interval = series.intervals.get(number).copied().flatten();
+            match interval {
+                Some(interval) => scale.with_interval(&scale.bar(*y), interval, room),
+                None => scale.bar(*y),
+            }
         } else {
             String::new()
         };
@@ -135,6 +142,26 @@ impl BarScale {
         }
     }
 
+    /// A bar with a line over its interval.
+    fn with_interval(&self, bar: &str, (low, high): (f64, f64), room: usize) -> String {
+        let mut cells: Vec<char> = bar.chars().collect();
+        let cell = |value: f64| {
+            let cell = self.left as f64 + value * self.unit;
+            (cell.round() as usize).min(room.saturating_sub(1))
+        };
+        let (first, last) = (cell(low), cell(high));
+        if cells.len() <= last {
+            cells.resize(last + 1, ' ');
+        }
+        cells[first..=last].fill('─');
+        if first == last {
+            cells[first] = '┼';
+        } else {
+            (cells[first], cells[last]) = ('├', '┤');
+        }
+        cells.into_iter().collect()
+    }
+
     /// The bar of a value with the space before it. Only zero has no bar.
     fn bar(&self, value: f64) -> String {
         let length = value.abs() * self.unit;
@@ -202,6 +229,21 @@ e │                             0
         let chart = draw(&series, 33, false);
         assert_eq!(chart, expected);
         assert!(chart.lines().all(|line| line.width() <= 33), "{chart}");
+    }
+
+    #[test]
+    fn intervals_are_lines_over_the_bars() {
+        let mut series = series(&["a", "b", "c"], &[10.0, 4.0, -5.0], false);
+        series.intervals = vec![Some((5.0, 20.0)), Some((4.0, 4.1)), None];
+        let expected = "\
+n by category
+a │     █████├────────────┤ 10
+b │     ███▊┼                4
+c │█████                    -5
+";
+        let chart = draw(&series, 30, false);
+        assert!(chart.lines().all(|line| line.width() <= 30), "{chart}");
+        assert_eq!(chart, expected);
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub fn draw(series: &Series, width: usize, color: bool) -> String {
         y: bins.counts,
         x_axis: series.y_axis,
         y_axis: Axis::Numbers,
+        intervals: Vec::new(),
         skipped: series.skipped,
         integers: true,
     };

@@ -8,6 +8,8 @@ use crate::data::Axis;
 pub struct Bar {
     pub label: String,
     pub parts: Vec<BarPart>,
+    /// Interval of its value.
+    pub interval: Option<(f64, f64)>,
     /// The text beside it, from the label column of the options.
     pub beside: String,
     /// Whether its length is drawn. Its value is in the tooltips in any case.
@@ -35,14 +37,15 @@ impl Bar {
         self.parts.iter().map(|part| part.value.abs()).sum()
     }
 
-    /// Its least and its greatest value, around zero.
+    /// Its least and its greatest value with its interval, around zero.
     pub fn reach(&self) -> (f64, f64) {
         let sum = |sign: f64| -> f64 {
             let values = self.parts.iter().map(|part| part.value * sign);
             let sum: f64 = values.filter(|value| *value > 0.0).sum();
             sum.min(f64::MAX) * sign
         };
-        (sum(-1.0), sum(1.0))
+        let (low, high) = self.interval.unwrap_or((0.0, 0.0));
+        (sum(-1.0).min(low), sum(1.0).max(high))
     }
 }
 

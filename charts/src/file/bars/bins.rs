@@ -63,6 +63,7 @@ pub fn histogram_bars(data: &ChartData, fills: &Fills) -> Bars {
         Bar {
             label,
             parts,
+            interval: None,
             beside: String::new(),
             drawn: true,
         }

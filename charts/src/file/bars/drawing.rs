@@ -20,6 +20,15 @@ const BAR_FRACTION: f64 = 0.74;
 /// Part of the width that labels may take.
 const MAX_LABEL_FRACTION: f64 = 0.42;
 
+/// Part of a bar's thickness that the cap of an interval takes.
+const CAP_FRACTION: f64 = 0.5;
+
+/// Longest cap of an interval, in pixels.
+const MAX_CAP: f64 = 12.0;
+
+/// Class of the lines of an interval.
+const INTERVAL: &str = "axis";
+
 /// Class of the text at the end of a bar.
 const END: &str = "muted end";
 
@@ -123,9 +132,19 @@ impl Bars {
         let thick = (band * BAR_FRACTION).max(1.0);
         for (at, bar) in self.bars.iter().enumerate() {
             let middle = inner.top + band * (at as f64 + 0.5);
-            let (first, last) = self.parts(bar, &scale, scene, |from, to| {
+            let (mut first, mut last) = self.parts(bar, &scale, scene, |from, to| {
                 ((from, middle - thick / 2.0), (to - from, thick))
             });
+            if let Some(interval) = bar.interval.filter(|_| bar.drawn) {
+                let (low, high) = (scale.pixel(interval.0), scale.pixel(interval.1));
+                let cap = (thick * CAP_FRACTION).min(MAX_CAP) / 2.0;
+                scene.line((low, middle), (high, middle), INTERVAL);
+                for end in [low, high] {
+                    scene.line((end, middle - cap), (end, middle + cap), INTERVAL);
+                }
+                // The text comes after the interval.
+                (first, last) = (first.min(low), last.max(high));
+            }
             if band < 9.0 {
                 continue;
             }
@@ -196,6 +215,16 @@ impl Bars {
             });
             if self.bins.is_some() {
                 continue;
+            }
+            let mut ends = ends;
+            if let Some(interval) = bar.interval.filter(|_| bar.drawn) {
+                let (low, high) = (scale.pixel(interval.0), scale.pixel(interval.1));
+                let cap = (filled * CAP_FRACTION).min(MAX_CAP) / 2.0;
+                scene.line((middle, low), (middle, high), INTERVAL);
+                for end in [low, high] {
+                    scene.line((middle - cap, end), (middle + cap, end), INTERVAL);
+                }
+                ends = (ends.0.max(low), ends.1.min(high));
             }
             let half = width(&bar.label, SMALL) / 2.0;
             if middle - half >= free && middle + half <= scene.width {

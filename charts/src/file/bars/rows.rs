@@ -39,6 +39,14 @@ pub fn row_bars(data: &ChartData, fills: &Fills) -> Bars {
                 bars.push(Bar {
                     label: data.x_text(row),
                     parts: Vec::new(),
+                    // Parts of one bar have no common interval.
+                    interval: data
+                        .series
+                        .intervals
+                        .get(row)
+                        .copied()
+                        .flatten()
+                        .filter(|_| !stacked),
                     beside: data
                         .label
                         .as_ref()
@@ -172,6 +180,7 @@ fn others(rest: &[Bar], data: &ChartData, sum: Option<f64>) -> Bar {
             tooltip: data.hover.iter().map(cell).collect(),
         }],
         label,
+        interval: None,
         beside: String::new(),
         drawn: true,
     }

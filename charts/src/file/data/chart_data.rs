@@ -34,6 +34,8 @@ pub struct ChartData {
     /// Rows that have a value.
     pub value_rows: usize,
     pub total_rows: usize,
+    /// Names of the columns with the ends of intervals.
+    pub interval_names: Option<(String, String)>,
     columns: ChartColumns,
     color: Option<usize>,
     label_column: Option<usize>,
@@ -123,6 +125,10 @@ impl ChartData {
             stride: 1,
             value_rows: 0,
             total_rows: 0,
+            interval_names: columns.interval.map(|(low, high)| {
+                let name = |column: usize| schema.field(column).name().clone();
+                (name(low), name(high))
+            }),
             columns,
             color,
             label_column,
@@ -167,10 +173,13 @@ impl ChartData {
     /// The columns that the chart shows, each once.
     fn shown_columns(&self) -> Vec<usize> {
         let mut shown = Vec::new();
+        let (low, high) = self.columns.interval.unzip();
         let all = [
             self.label_column,
             self.columns.x,
             Some(self.columns.y),
+            low,
+            high,
             self.color,
         ];
         for column in all.into_iter().flatten() {

@@ -3,7 +3,7 @@
 use arrow::datatypes::{DataType, Schema};
 
 use super::super::options::ChartOptions;
-use crate::data::{find_column, is_plottable};
+use crate::data::{find_column, interval_columns, is_plottable};
 use crate::error::Result;
 use crate::kind::ChartKind;
 use crate::value::is_number;
@@ -51,6 +51,10 @@ pub fn choose_kind(schema: &Schema, options: &ChartOptions) -> Result<ChartKind>
     let numbers = fields()
         .filter(|field| free(field.name()) && is_number(field.data_type()))
         .count();
+    // The ends of an interval are drawn with its value.
+    let first_number = fields().position(|field| is_number(field.data_type()));
+    let ends = first_number.and_then(|first| interval_columns(schema, first));
+    let numbers = numbers - if ends.is_some() { 2 } else { 0 };
     let texts = || fields().filter(|field| !is_number(field.data_type()));
     // The column that names the rows; the one that colours them may do so too.
     let label = texts()
