@@ -87,45 +87,80 @@ impl Confusion {
 
     /// Share of rows with a correct prediction; `None` without rows.
     pub fn accuracy(&self) -> Option<f64> {
-        let hits = self.labels().values().map(|l| l.hits).sum();
-        (self.rows() > 0).then(|| share(hits, self.rows()))
+        accuracy(self.labels().values())
     }
 
     /// Unweighted mean F1 of the labels.
     pub fn macro_f1(&self) -> Option<f64> {
-        let labels = self.labels();
-        let sum: f64 = labels.values().map(LabelCounts::f1).sum();
-        (!labels.is_empty()).then(|| sum / labels.len() as f64)
+        macro_f1(self.labels().values())
     }
 
     /// Mean F1 of the labels, weighted by their rows.
     pub fn weighted_f1(&self) -> Option<f64> {
-        let labels = self.labels();
-        let sum: f64 = labels.values().map(|l| l.f1() * l.rows as f64).sum();
-        (self.rows() > 0).then(|| sum / self.rows() as f64)
+        weighted_f1(self.labels().values())
     }
 
     /// Cohen's kappa: agreement beyond chance, 1 at most. `None` if chance alone
     /// explains all.
     pub fn cohen_kappa(&self) -> Option<f64> {
-        let rows = self.rows() as f64;
-        let agreed = self.accuracy()?;
-        let products = self
-            .labels()
-            .into_values()
-            .map(|l| l.predicted as f64 * l.rows as f64);
-        let by_chance = products.sum::<f64>() / (rows * rows);
-        (by_chance < 1.0).then(|| (agreed - by_chance) / (1.0 - by_chance))
+        cohen_kappa(self.labels().values())
     }
+}
+
+fn sum<'a>(labels: impl Iterator<Item = &'a LabelCounts>, count: fn(&LabelCounts) -> u64) -> u64 {
+    labels.map(count).sum()
+}
+
+/// [`Confusion::accuracy`] of the counts of all labels.
+pub(crate) fn accuracy<'a>(labels: impl Iterator<Item = &'a LabelCounts> + Clone) -> Option<f64> {
+    let rows = sum(labels.clone(), |l| l.rows);
+    (rows > 0).then(|| share(sum(labels, |l| l.hits), rows))
+}
+
+/// [`Confusion::macro_f1`] of the counts of all labels; labels without counts are absent.
+pub(crate) fn macro_f1<'a>(labels: impl Iterator<Item = &'a LabelCounts>) -> Option<f64> {
+    let present = labels.filter(|l| l.rows + l.predicted > 0);
+    let (count, sum) = present.fold((0, 0.0), |(count, sum), l| (count + 1, sum + l.f1()));
+    (count > 0).then(|| sum / f64::from(count))
+}
+
+/// [`Confusion::weighted_f1`] of the counts of all labels.
+pub(crate) fn weighted_f1<'a>(
+    labels: impl Iterator<Item = &'a LabelCounts> + Clone,
+) -> Option<f64> {
+    let rows = sum(labels.clone(), |l| l.rows);
+    let f1: f64 = labels.map(|l| l.f1() * l.rows as f64).sum();
+    (rows > 0).then(|| f1 / rows as f64)
+}
+
+/// [`Confusion::cohen_kappa`] of the counts of all labels.
+pub(crate) fn cohen_kappa<'a>(
+    labels: impl Iterator<Item = &'a LabelCounts> + Clone,
+) -> Option<f64> {
+    let rows = sum(labels.clone(), |l| l.rows) as f64;
+    let agreed = accuracy(labels.clone())?;
+    let products = labels.map(|l| l.predicted as f64 * l.rows as f64);
+    let by_chance = products.sum::<f64>() / (rows * rows);
+    (by_chance < 1.0).then(|| (agreed - by_chance) / (1.0 - by_chance))
+}
+
+/// Wilson's two-sided interval of a share of which `hits` in `all` rows were seen, for
+/// the normal quantile `z`. `all` is above 0.
+pub(crate) fn wilson_interval(hits: f64, all: f64, z: f64) -> (f64, f64) {
+    let (share, square) = (hits / all, z * z);
+    let centre = share + square / (2.0 * all);
+    let spread = z * (share * (1.0 - share) / all + square / (4.0 * all * all)).sqrt();
+    let end = |end: f64| (end / (1.0 + square / all)).clamp(0.0, 1.0);
+    (end(centre - spread), end(centre + spread))
 }
 
 /// Wilson's one-sided 95 % bound of the share of `hits` in `all`; 0 without any.
 pub fn wilson_lower_bound(hits: usize, all: usize) -> f64 {
     const Z: f64 = 1.645;
-    let (n, p) = (all as f64, hits as f64 / all as f64);
-    let centre = p + Z * Z / (2.0 * n);
-    let spread = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-    ((centre - spread) / (1.0 + Z * Z / n)).max(0.0)
+    match all {
+        0 => 0.0,
+        _ => wilson_interval(hits as f64, all as f64, Z).0,
+    }
 }
 
 #[cfg(test)]
