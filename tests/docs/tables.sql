@@ -47,3 +47,23 @@ COPY (
 ) TO 'sales.parquet';
 
 COPY (SELECT title, 10 AS price FROM 'offers.csv') TO 'shop.csv';
+
+-- Predictions of all rows, and what people say of some.
+COPY (
+    SELECT category, CASE WHEN value % 3 = 0 THEN gold END AS gold
+    FROM (
+        SELECT p.category, l.category AS gold, row_number() OVER (ORDER BY docid, title) AS value
+        FROM 'products_with_category.parquet' AS p JOIN 'labelled.parquet' AS l USING (docid, title)
+    )
+) TO 'reviewed_products.parquet';
+COPY (
+    SELECT 10.0 + value % 7 AS predicted_price, CASE WHEN value % 4 = 0 THEN 9.5 + value % 8 END AS checked_price
+    FROM generate_series(1, 200)
+) TO 'checked_offers.parquet';
+
+-- Two versions of a catalogue.
+COPY (SELECT docid AS sku, title, 10 AS price FROM 'offers.csv' LIMIT 30) TO 'monday.parquet';
+COPY (
+    SELECT docid AS sku, title, CASE WHEN title LIKE '%size%' THEN 12 ELSE 10 END AS price
+    FROM 'offers.csv' OFFSET 5
+) TO 'tuesday.parquet';
