@@ -158,7 +158,7 @@ impl GroupedTexts {
         let id = self.groups.len();
         if id == MAX_GROUPS {
             return Err(Error::Invalid(format!(
-                "there are more than {MAX_GROUPS} groups, such as '{}'; group by a coarser column, or filter to the \
+                "contrast compares at most {MAX_GROUPS} groups, and there are more, such as '{}'; group by a coarser column, or filter to the \
                  groups that are to be compared",
                 group.chars().take(50).collect::<String>()
             )));
@@ -318,7 +318,7 @@ mod tests {
         }
         let error = texts.add("shoe", &[], "one too many").unwrap_err();
         assert!(
-            error.to_string().contains("more than 1000 groups"),
+            error.to_string().contains("at most 1000 groups"),
             "{error}"
         );
         // Damaged parts.
