@@ -158,8 +158,8 @@ impl GroupedTexts {
         let id = self.groups.len();
         if id == MAX_GROUPS {
             return Err(Error::Invalid(format!(
-                "contrast compares at most {MAX_GROUPS} groups, and there are more, such as '{}'; group by a coarser column, or filter to the \
-                 groups that are to be compared",
+                "contrast compares at most {MAX_GROUPS} groups, and there are more, such as '{}'; group by a coarser \
+                 column, or filter to the groups that are to be compared",
                 group.chars().take(50).collect::<String>()
             )));
         }
@@ -317,10 +317,7 @@ mod tests {
             texts.add("shoe", &[], &i.to_string()).unwrap();
         }
         let error = texts.add("shoe", &[], "one too many").unwrap_err();
-        assert!(
-            error.to_string().contains("at most 1000 groups"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("at most 1000 groups"), "{error}");
         // Damaged parts.
         let text = GroupedText {
             group: 9,
