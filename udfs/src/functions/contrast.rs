@@ -43,17 +43,19 @@ const EXTRACTION_ROWS: usize = 512;
 static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         DocSection { include: true, label: "Groups and maps", description: None },
-        "The words, phrases of two or three words, and attribute values that are more frequent in the texts of a group \
-         than in those of all other groups. A list of structs, sorted by group, the most significant term first; `unnest` \
-         converts it into rows. `kind` is `word`, `phrase` or `attribute`. `count` of the `texts` of the group have the \
-         term, and `other_count` of the `other_texts`; `ratio` is the ratio of both shares, with half a text added so that \
-         it is finite. `p_value` is that of Fisher's exact test (one-sided), and `q_value` its correction by Benjamini and \
-         Yekutieli for all terms and groups that were tested: of the terms returned, a share of `fdr` or less is expected to \
-         be chance, and a random split of rows into groups gives nothing. Tested are terms in 5 texts or more; a term needs 3 \
-         in the group. A term counts once in a text, and texts of the same words once in a group. Stop words, numbers and \
-         markup are no terms; phrases do not cross punctuation. Terms of exactly the same texts are returned once, a phrase is omitted if one of its parts explains it, and a \
-         word that nearly always occurs in a returned phrase is omitted too. Rows without a text or a group do not count; \
-         NULL without texts. Holds up to 128 MiB of texts, and about twice that while terms are counted; of more texts a \
+        "The words, phrases of two or three words, and attribute values that are more frequent in the texts of a \
+         group than in those of all other groups. A list of structs, sorted by group, the most significant term \
+         first; `unnest` converts it into rows. `kind` is `word`, `phrase` or `attribute`. `count` of the `texts` \
+         of the group have the term, and `other_count` of the `other_texts`; `ratio` is the ratio of both shares, \
+         with half a text added so that it is finite. `p_value` is that of Fisher's exact test (one-sided), and \
+         `q_value` its correction by Benjamini and Yekutieli for all terms and groups that were tested: of all \
+         significant terms, a share of `fdr` or less is expected to be chance, and a random split of rows into \
+         groups gives nothing in all but a share of `fdr` of the draws at most. Tested are terms in 5 texts or \
+         more; a term needs 3 in the group. A term counts once in a text, and texts of the same words once in a \
+         group. Stop words, numbers and markup are no terms; phrases do not cross punctuation. Terms of exactly the \
+         same texts are returned once, a phrase is omitted if one of its parts explains it, and a word that nearly \
+         always occurs in a returned phrase is omitted too. Rows without a text or a group do not count; NULL \
+         without texts. Holds up to 128 MiB of texts, and about twice that while terms are counted; of more texts a \
          sample is taken, chosen by hashes of the texts, to which all numbers refer. At most 1,000 groups.",
         "contrast(text, group [, limit] [, fdr] [, attributes])",
     )
@@ -61,9 +63,13 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     .with_argument("group", "Group of the row: any value that casts to text.")
     .with_argument("limit", "Literal; maximum number of terms of a group. Default, also for NULL: 20.")
     .with_argument("fdr", "Literal between 0 and 1; false discovery rate. Default, also for NULL: 0.05.")
-    .with_argument("attributes", "Literal; attribute set, such as 'products', whose values are terms too. Default: none.")
+    .with_argument(
+        "attributes",
+        "Literal; attribute set, such as 'products', whose values are terms too. Default: none.",
+    )
     .with_sql_example(
-        "```sql\nSELECT c['group'], c['term'], c['ratio']\nFROM (SELECT unnest(contrast(title, category)) AS c FROM products_with_category);\n```",
+        "```sql\nSELECT c['group'], c['term'], c['ratio']\n\
+         FROM (SELECT unnest(contrast(title, category)) AS c FROM products_with_category);\n```",
     )
     .build()
 });

@@ -66,7 +66,8 @@ static SIGNATURE: RelationSignature = RelationSignature {
         values are compared with the first, and so on. Rows that differ and have no key are `gone` and `new`. \
         Categories that a model predicts are compared where the queries name them: \
         `catalogue_diff((SELECT *, categorize(title, text) AS category FROM a), (...))`.",
-    example: "SELECT change, \"column\", count(*) FROM catalogue_diff('offers.csv', 'products.parquet', key => docid) GROUP BY 1, 2",
+    example: "SELECT change, \"column\", count(*) \
+        FROM catalogue_diff('monday.parquet', 'tuesday.parquet', key => sku) GROUP BY 1, 2",
 };
 
 #[derive(Debug)]
@@ -180,8 +181,8 @@ impl CommonColumns {
             return match usual.next() {
                 Some(key) => Ok(vec![key]),
                 None => plan_err!(
-                    "{} finds no key: no column of both tables is called {}; name the column whose values name the rows, \
-                     or several: key => 'shop, sku'; {}",
+                    "{} finds no key: no column of both tables is called {}; name the column whose values name the \
+                     rows, or several: key => 'shop, sku'; {}",
                     SIGNATURE.name,
                     KEYS.join(", "),
                     self.listed()
@@ -261,8 +262,8 @@ impl CommonColumn {
                 data_type,
             }),
             None => plan_err!(
-                "{}: the column {} is {from} in one table and {to} in the other, which do not compare; cast one of them in a \
-                 query, or leave it out",
+                "{}: the column {} is {from} in one table and {to} in the other, which do not compare; cast one \
+                 of them in a query, or leave it out",
                 SIGNATURE.name,
                 old.name()
             ),
