@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Install what semql loads at run time: ONNX Runtime, the default model, and providers.
+"""Install what semql loads at run time: ONNX Runtime, the default model, providers and drivers.
 
-usage: setup.py [--check] [--gpu] [--providers NAME,...]
+usage: setup.py [--check] [--gpu] [--providers NAME,...] [--driver NAME,...]
 
 All parts come from Python packages, through pip and its configuration, and go to
 semql's home ($SEMQL_HOME, or semql in $XDG_DATA_HOME or ~/.local/share):
@@ -9,6 +9,7 @@ semql's home ($SEMQL_HOME, or semql in $XDG_DATA_HOME or ~/.local/share):
     onnxruntime/libonnxruntime.so.VERSION     verified by loading it
     models/all-minilm-l6-v2/                  verified by the checksums below
     providers/NAME/                           with --gpu or --providers: an execution provider
+    drivers/NAME/                             with --driver: an ADBC driver of databases
 
 Each package is compared with its SHA-256 below before it is opened. On a
 machine without a checksum, set-up fetches nothing unless SEMQL_SETUP_UNVERIFIED=1.
@@ -26,6 +27,10 @@ A provider's folder has its libraries and provider.json:
     library    library for ONNX Runtime to register; a path relative to the folder
     package    Python package of the library
     version    version of the package
+
+--driver installs drivers of databases: of postgresql, sqlite, snowflake, bigquery
+and flightsql. A driver's folder has the file name of its library and driver.json,
+with the same keys.
 
 CUDA's library works with ONNX Runtime of the same build alone. It and that build
 go to onnxruntime/, in place of the build for the CPU, and `library` leads there.
@@ -130,6 +135,54 @@ PROVIDERS = {
     }, LIBRARIES), "onnxruntime_mlx_ep"),
 }
 MANIFEST = "provider.json"
+
+
+def driver_package(name: str, version: str, wheels: "dict[str, tuple[str, str]]") -> Package:
+    return Package(f"adbc-driver-{name}=={version}", wheels, LIBRARIES)
+
+
+# ADBC drivers. Each package has one library, whatever its suffix.
+DRIVERS = {
+    "postgresql": driver_package("postgresql", "1.13.0", {
+        LINUX_X86: ("manylinux_2_28_x86_64", "a86819ba7c79b1d067c4a5344358b4d346bab58e888d7879ed2b25d97cc59ba1"),
+        LINUX_ARM: ("manylinux_2_28_aarch64", "f2f3c51076fc27ba768bad2dc4cc3888655ac719473aa7d933b2813860491014"),
+        MAC_X86: ("macosx_10_15_x86_64", "12fd64bf6ec16705d30d26c38ac2cc47fe8c7006ac2902c43234d61cb6ae8a43"),
+        MAC_ARM: ("macosx_11_0_arm64", "7981ae7c5ecd7ba4c649cd00a96e81cf0e39475d3fa472901c5fd19b4e9de4a8"),
+        WINDOWS_X86: ("win_amd64", "c97a0b71e7205b7aac7f8bcd85a41280ef56e2d788110d2572c52ac3d447e25d"),
+        WINDOWS_ARM: ("win_arm64", "ed770fddf8b5fedf98e36b728224f1a5df3c0e1daaea1abc6feb41a765c7aa79"),
+    }),
+    "sqlite": driver_package("sqlite", "1.13.0", {
+        LINUX_X86: ("manylinux_2_28_x86_64", "fb51f307cb3c45aa5476c84eae83781079939832f35dd54611dbe6095627ca3d"),
+        LINUX_ARM: ("manylinux_2_28_aarch64", "9fb6ff7adf05c01a9cd5ef5c62c926f6af6720f774e824829c7f648b801848af"),
+        MAC_X86: ("macosx_10_15_x86_64", "7044692c252985411f6ec4bf7947ff4e1b20f77c048f1e15438b2a4455941b79"),
+        MAC_ARM: ("macosx_11_0_arm64", "e2003654d198b00cf3b9e72f0d7c2414afab2511dd00bbe0ec9a1980bf2ef0eb"),
+        WINDOWS_X86: ("win_amd64", "87396ae95c1d0a10d95ea644afb6ae9843a64148a09c3e56fa7870ee03944a22"),
+        WINDOWS_ARM: ("win_arm64", "94e0348eca2813a866bf553e2fd6121c179145f15817c8d18bff2752307378be"),
+    }),
+    "snowflake": driver_package("snowflake", "1.11.0", {
+        LINUX_X86: ("manylinux_2_28_x86_64", "7c7d7ecef7246303648a08cee3d78c383133bea8f2e1568cf6e8750ab94b5a57"),
+        LINUX_ARM: ("manylinux_2_28_aarch64", "07b5edbeb1b85be0882d7095641df26a24b3b4c2ba4d8edda35e3bbe89e70a06"),
+        MAC_X86: ("macosx_10_15_x86_64", "5ebddfa5fc0b5cd7c86b5cce17bb578889c8db5ff2b756903b64e684b56829e8"),
+        MAC_ARM: ("macosx_11_0_arm64", "be862f8d0b6a507dae5c0644e13be79290180532c097d97c5a95a294c0bb5302"),
+        WINDOWS_X86: ("win_amd64", "83b1a363a44ae4cb1e4956f9cc6c4e44dddd7c768a0f0a8b42d9cb8eb8906305"),
+    }),
+    "bigquery": driver_package("bigquery", "1.11.0", {
+        LINUX_X86: ("manylinux_2_28_x86_64", "3067b90ccbb6801936567bddcc56e79540efb7e09023f0300e9f6090cb7245e1"),
+        LINUX_ARM: ("manylinux_2_28_aarch64", "dea28d663b622e1b4c803fd063b0b959dc867218461ecb6e34b557423e956527"),
+        MAC_X86: ("macosx_10_15_x86_64", "4153bb759dcfa6c45420c4ee9a1505f3c5daa7685d10cf068a91b8876e183732"),
+        MAC_ARM: ("macosx_11_0_arm64", "023744303c4900fc8e3d12cd044835d406ee8a84880458766aff0800601d4999"),
+        WINDOWS_X86: ("win_amd64", "75ff98aa9071707419c300f9da74e19da375cd6524ecf09493c8131960e31c3c"),
+    }),
+    "flightsql": driver_package("flightsql", "1.13.0", {
+        LINUX_X86: ("manylinux_2_28_x86_64", "1199552b5cfe3349554a972c372fcaa2ecfdfac27b942c8ddf8c3bf798690c31"),
+        LINUX_ARM: ("manylinux_2_28_aarch64", "38886f49e3504c0b226796bcae914cf32293b79104c273459510c36592880749"),
+        MAC_X86: ("macosx_10_15_x86_64", "e73d8e456805b8fae8274e84772864d06481b41a9969c5ea2aed74893f31fc8d"),
+        MAC_ARM: ("macosx_11_0_arm64", "0a6e7edee439e35490d2ec49dea7463635a9985e0dba6b61fd78f42cda776fa1"),
+        WINDOWS_X86: ("win_amd64", "6f11164214d979abb61600d96479781c7c47ea79f4f1c843837faeb772724f25"),
+        WINDOWS_ARM: ("win_arm64", "ea5e26a4a9df4da69c9a39cd90a5475eaf084a5f2b52fc3e8fe68b1d54a290dc"),
+    }),
+}
+DRIVER_MANIFEST = "driver.json"
 
 
 class SetupError(Exception):
@@ -289,7 +342,7 @@ def provider(target: pathlib.Path, check: bool, name: str) -> None:
     folder = target / "providers" / name
     by_hand = (f"To provide it by hand, put the libraries of the package {wanted.package.requirement} and "
                f"a {MANIFEST} into {folder}.")
-    if not installed_provider(folder, wanted):
+    if not installed(folder, MANIFEST, wanted.package):
         if check:
             raise SetupError(f"the provider {name} {wanted.package.requirement.partition('==')[2]} "
                              f"is not in {folder}. {by_hand}")
@@ -302,8 +355,8 @@ def provider(target: pathlib.Path, check: bool, name: str) -> None:
             files = provider_files(wanted, by_hand)
             if library not in files:
                 raise SetupError(f"the package {wanted.package.requirement} has no {library}. {by_hand}")
-        place(folder, {**files, MANIFEST: manifest(name, wanted, library)})
-        if not installed_provider(folder, wanted):
+        place(folder, {**files, MANIFEST: manifest(name, wanted.package, library)})
+        if not installed(folder, MANIFEST, wanted.package):
             raise SetupError(f"{folder / library} is missing. {by_hand}")
     print(f"setup: provider {name} {wanted.package.requirement.partition('==')[2]} in {folder}")
     if name == "webgpu" and sys.platform == "linux" and not loadable("libvulkan.so.1"):
@@ -325,17 +378,37 @@ def provider_files(wanted: Provider, by_hand: str) -> "dict[str, bytes]":
             return found
 
 
-def manifest(name: str, wanted: Provider, library: str) -> bytes:
-    package, _, version = wanted.package.requirement.partition("==")
+def driver(target: pathlib.Path, check: bool, name: str) -> None:
+    """Install the library of a driver and its manifest."""
+    package = DRIVERS[name]
+    folder, library = target / "drivers" / name, shared_library(f"adbc_driver_{name}")
+    by_hand = f"To provide it by hand, put the library of the package {package.requirement} into {folder} as {library}."
+    if not installed(folder, DRIVER_MANIFEST, package):
+        if check:
+            raise SetupError(f"the driver {name} is not in {folder}. {by_hand}")
+        with tempfile.TemporaryDirectory() as temporary:
+            with download(package, pathlib.Path(temporary), by_hand) as wheel:
+                # The packages name it .so on every system.
+                stem = f"/libadbc_driver_{name}."
+                members = [m for m in wheel.namelist() if stem in m]
+                if len(members) != 1:
+                    raise SetupError(f"the package {package.requirement} has no library. {by_hand}")
+                place(folder, {library: wheel.read(members[0]),
+                               DRIVER_MANIFEST: manifest(name, package, library)})
+    print(f"setup: driver {name} {package.requirement.partition('==')[2]} in {folder}")
+
+
+def manifest(name: str, wanted: Package, library: str) -> bytes:
+    package, _, version = wanted.requirement.partition("==")
     content = {"name": name, "library": library, "package": package, "version": version}
     return (json.dumps(content, indent=2) + "\n").encode()
 
 
-def installed_provider(folder: pathlib.Path, wanted: Provider) -> bool:
-    """Whether the folder has the provider in this version."""
+def installed(folder: pathlib.Path, name: str, wanted: Package) -> bool:
+    """Whether the folder has the package in this version, by the manifest of that name."""
     try:
-        content = json.loads((folder / MANIFEST).read_text())
-        same = f"{content['package']}=={content['version']}" == wanted.package.requirement
+        content = json.loads((folder / name).read_text())
+        same = f"{content['package']}=={content['version']}" == wanted.requirement
         return same and (folder / content["library"]).is_file()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
@@ -404,20 +477,25 @@ def sync_folder(folder: pathlib.Path) -> None:
         os.close(descriptor)
 
 
-def provider_names(text: str) -> "list[str]":
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in PROVIDERS:
-            raise argparse.ArgumentTypeError(f"unknown provider '{name}'; known are {', '.join(PROVIDERS)}")
-    return names
+def names_of(kind: str, known: "typing.Iterable[str]") -> "typing.Callable[[str], list[str]]":
+    """Parser of names, separated by commas, that are all known."""
+    def parse(text: str) -> "list[str]":
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"unknown {kind} '{name}'; known are {', '.join(known)}")
+        return names
+    return parse
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Install ONNX Runtime, the default model and execution providers.")
+    parser = argparse.ArgumentParser(description="Install ONNX Runtime, the default model, execution providers and drivers of databases.")
     parser.add_argument("--check", action="store_true", help="fetch nothing; fail if anything is missing")
     parser.add_argument("--gpu", action="store_true", help="the providers that fit the GPUs of this machine")
-    parser.add_argument("--providers", type=provider_names, default=[], metavar="NAME,...",
+    parser.add_argument("--providers", type=names_of("provider", PROVIDERS), default=[], metavar="NAME,...",
                         help=f"these providers, of {', '.join(PROVIDERS)}")
+    parser.add_argument("--driver", type=names_of("driver", DRIVERS), default=[], metavar="NAME,...",
+                        help=f"these drivers of databases, of {', '.join(DRIVERS)}")
     arguments = parser.parse_args()
     try:
         names = list(dict.fromkeys([*(providers_for_gpu() if arguments.gpu else []), *arguments.providers]))
@@ -425,6 +503,8 @@ def main() -> int:
         model(home(), arguments.check)
         for name in names:
             provider(home(), arguments.check, name)
+        for name in arguments.driver:
+            driver(home(), arguments.check, name)
     except (SetupError, OSError) as error:
         print(f"setup: {error}", file=sys.stderr)
         return 3

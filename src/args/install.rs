@@ -27,6 +27,10 @@ pub struct SetupArgs {
     #[arg(long, value_name = "NAME,...")]
     pub providers: Option<String>,
 
+    /// Installs these drivers of databases: postgresql, sqlite, snowflake, bigquery, flightsql
+    #[arg(long, value_name = "NAME,...")]
+    pub driver: Option<String>,
+
     /// Downloads nothing, and fails if a part is missing
     #[arg(long)]
     pub check: bool,

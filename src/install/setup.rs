@@ -31,6 +31,9 @@ pub fn run(options: &SetupArgs, quiet: bool) -> Result<ExitCode> {
         if let Some(names) = &options.providers {
             command.args(["--providers", names]);
         }
+        if let Some(names) = &options.driver {
+            command.args(["--driver", names]);
+        }
         command.args(options.check.then_some("--check"));
         if quiet {
             command.stdout(Stdio::null());

@@ -187,15 +187,21 @@ impl Policy {
     /// # Errors
     /// [`ErrorKind::Forbidden`], before any connection is made.
     pub fn check_url(&self, url: &Url) -> Result<()> {
-        let host = url.host_str().unwrap_or_default();
+        self.check_host(url.scheme(), url.host_str().unwrap_or_default())
+    }
+
+    /// Checks that a host may be used. `scheme` is that of the address, for the error.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Forbidden`].
+    pub fn check_host(&self, scheme: &str, host: &str) -> Result<()> {
         if self.hosts.contains(host) {
             return Ok(());
         }
         Err(ShellError::of_kind(
             ErrorKind::Forbidden,
             format!(
-                "access to {}://{host} is not allowed; {} with --allow-network={host} allows it",
-                url.scheme(),
+                "access to {scheme}://{host} is not allowed; {} with --allow-network={host} allows it",
                 self.command.unwrap_or("a session")
             ),
         ))

@@ -30,7 +30,7 @@ pub fn install(ctx: SessionContext, policy: Arc<Policy>) -> Result<SessionContex
         .with_object_list_cache_limit(0)
         .build_arc()?;
 
-    let tables = Arc::new(FileTables::new(policy));
+    let tables = Arc::new(FileTables::new(Arc::clone(&policy)));
     let catalogs = Arc::clone(ctx.state().catalog_list());
     let factory = Arc::clone(&tables) as Arc<dyn UrlTableFactory>;
     let session_id = ctx.session_id();
@@ -39,6 +39,11 @@ pub fn install(ctx: SessionContext, policy: Arc<Policy>) -> Result<SessionContex
         // Parquet metadata holds descriptions and the models of vectors.
         config.options_mut().execution.parquet.skip_metadata = false;
     }
+    #[cfg(feature = "databases")]
+    let builder = {
+        let databases = super::databases::DatabaseTableFactory { policy };
+        builder.with_table_factory(super::databases::STORED_AS.to_string(), Arc::new(databases))
+    };
     let ctx: SessionContext = builder
         .with_session_id(session_id)
         .with_runtime_env(runtime)
@@ -83,6 +88,15 @@ impl FileTables {
         }
     }
 
+    /// Checks that the policy allows reading a location.
+    fn check(&self, location: &str) -> Result<()> {
+        #[cfg(feature = "databases")]
+        if let Some(address) = super::databases::address(location)? {
+            return super::databases::check(&self.policy, &address);
+        }
+        self.policy.check_read_location(location)
+    }
+
     /// The reference to the session is weak: the session owns this through its
     /// catalogue.
     fn attach(&self, ctx: &SessionContext) {
@@ -113,8 +127,7 @@ impl UrlTableFactory for FileTables {
         };
         // Checked before any access to the file system: an error must not reveal
         // what exists.
-        self.policy
-            .check_read_location(name)
+        self.check(name)
             .map_err(|error| DataFusionError::External(Box::new(error)))?;
         location_table::open(&state, &self.formats, name)
             .await

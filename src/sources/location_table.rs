@@ -62,6 +62,10 @@ pub async fn open(
     formats: &FormatCache,
     location: &str,
 ) -> Result<Arc<dyn TableProvider>> {
+    #[cfg(feature = "databases")]
+    if let Some(address) = super::databases::address(location)? {
+        return super::databases::open(address).await;
+    }
     let found = match local_path(location)? {
         Some(path) => local_files::find(state, location, &path).await?,
         None => remote_files::find(state, location).await?,

@@ -5,7 +5,7 @@
 //! whose `format` follows from their names. `files` detects their columns, of text by
 //! a `sample`, and groups files with equal ones. `location_table` makes a table of the
 //! groups. `remote` opens stores on first use: `s3` a
-//! bucket, `web` and `hub` their own.
+//! bucket, `web` and `hub` their own. `databases` opens tables of databases.
 
 mod batch_decoder;
 mod column_merge;
@@ -13,6 +13,8 @@ mod common_type;
 mod csv;
 mod csv_files;
 mod data_files;
+#[cfg(feature = "databases")]
+pub mod databases;
 mod exact_cast;
 mod file_tables;
 mod files;

@@ -1,11 +1,14 @@
 //! `COPY (query | table) TO 'path' [STORED AS format] [PARTITIONED BY (...)]
 //! [OPTIONS (...)]`: the target appears whole or not at all. [`figure`] writes
-//! targets that are charts, [`values`] dictionaries of canonical values.
+//! targets that are charts, [`values`] dictionaries of canonical values, `database`
+//! tables of databases.
 //!
 //! Files are written into a hidden folder beside the target, synced to disk, and
 //! renamed into place. A killed run leaves that folder, which the next COPY to the
 //! same target removes.
 
+#[cfg(feature = "databases")]
+mod database;
 mod figure;
 mod partition_text;
 mod refresh;
@@ -52,6 +55,10 @@ use text_sink::TextSink;
 /// An error of the query, the format or the target, which is then unchanged.
 pub async fn run(context: &StatementContext, statement: &CopyToStatement) -> Result<Outcome> {
     let session = &context.session;
+    #[cfg(feature = "databases")]
+    if let Some(address) = crate::sources::databases::address(&statement.target)? {
+        return database::run(context, statement, address).await;
+    }
     check_allowed(session, &statement.target)?;
     if let Some(format) = figure::format(statement) {
         return figure::run(context, statement, format).await;
@@ -293,14 +300,8 @@ async fn write(
         file_extension: extension.trim_start_matches('.').to_string(),
         file_output_mode: target.mode(),
     };
-    let ordering = input.output_ordering().cloned();
-    let input: Arc<dyn ExecutionPlan> =
-        match (&ordering, input.output_partitioning().partition_count()) {
-            (_, 1) => input,
-            (Some(ordering), _) => Arc::new(SortPreservingMergeExec::new(ordering.clone(), input)),
-            (None, _) => Arc::new(CoalescePartitionsExec::new(input)),
-        };
-    let ordering = ordering.map(Into::into);
+    let ordering = input.output_ordering().cloned().map(Into::into);
+    let input = one_partition(input);
     let plan: Arc<dyn ExecutionPlan> = match TextSink::of(format.as_ref(), &config) {
         Some(sink) => Arc::new(DataSinkExec::new(input, Arc::new(sink), ordering)),
         None => {
@@ -313,6 +314,21 @@ async fn write(
     let counted = collect(plan, state.task_ctx()).await;
     context.observer.progress_ended();
     Ok(count(&counted?))
+}
+
+/// The rows of all partitions, in their order.
+fn one_partition(input: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    match (
+        input.output_ordering(),
+        input.output_partitioning().partition_count(),
+    ) {
+        (_, 1) => input,
+        (Some(ordering), _) => {
+            let ordering = ordering.clone();
+            Arc::new(SortPreservingMergeExec::new(ordering, input))
+        }
+        (None, _) => Arc::new(CoalescePartitionsExec::new(input)),
+    }
 }
 
 fn count(batches: &[RecordBatch]) -> u64 {

@@ -81,6 +81,8 @@ fn parse_in(dialect: &dyn Dialect, text: &str) -> Result<Vec<Statement>> {
     depth::check(&tokens)?;
     check_no_command(&tokens)?;
     let first = unknown_statement::first_word(&tokens);
+    #[cfg(feature = "databases")]
+    let tokens = super::external_table::with_locations(tokens);
     let engine = DFParserBuilder::new(tokens)
         .with_dialect(dialect)
         .with_recursion_limit(MAX_NESTING)

@@ -49,6 +49,12 @@ pub const CRATES: &[CrateRule] = &[
         must_not_use: &["datafusion", "sqlparser"],
     },
     CrateRule {
+        folder: "databases",
+        package: "semql-databases",
+        may_use: &[],
+        must_not_use: &[],
+    },
+    CrateRule {
         folder: "udfs",
         package: "semql-udfs",
         may_use: &["semql-inference", "semql-language-models", "semql-learning"],
@@ -57,7 +63,7 @@ pub const CRATES: &[CrateRule] = &[
     CrateRule {
         folder: "",
         package: "semql",
-        may_use: &["semql-charts", "semql-udfs"],
+        may_use: &["semql-charts", "semql-databases", "semql-udfs"],
         must_not_use: &[],
     },
     CrateRule {

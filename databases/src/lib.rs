@@ -1,0 +1,26 @@
+//! Tables of databases and warehouses, through ADBC drivers.
+//!
+//! `driver` lists the drivers and loads their libraries. `address` parses the address of
+//! a table. `database` opens connections. `table` is the engine's table: `predicate`
+//! decides which filters the database evaluates, `query` writes its SQL, `scan` reads its
+//! rows, and `sink` writes rows in one transaction. `types` maps types of drivers to
+//! those of the engine, and back.
+
+mod address;
+mod database;
+mod driver;
+mod error;
+mod predicate;
+mod query;
+mod row_channel;
+mod scan;
+mod sink;
+mod table;
+mod types;
+
+pub use address::{DatabaseAddress, TableName};
+pub use database::Database;
+pub use driver::{DRIVERS, DatabaseDriver, by_name};
+pub use error::{DatabaseError, Result};
+pub use sink::WriteMode;
+pub use table::DatabaseTable;

@@ -1,0 +1,105 @@
+//! The SQL that reads a table.
+
+use datafusion::common::Column;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::error::Result;
+use datafusion::logical_expr::Expr;
+use datafusion::sql::sqlparser::ast::Ident;
+use datafusion::sql::unparser::Unparser;
+use datafusion::sql::unparser::dialect::Dialect;
+
+use crate::address::TableName;
+
+/// `SELECT columns FROM table [WHERE filters] [LIMIT limit]`. Without columns, a constant
+/// stands for each row.
+///
+/// # Errors
+/// A filter that the dialect does not express.
+pub fn select(
+    dialect: &dyn Dialect,
+    table: &TableName,
+    columns: &[&str],
+    filters: &[Expr],
+    limit: Option<usize>,
+) -> Result<String> {
+    let name = |name: &str| match dialect.identifier_quote_style(name) {
+        Some(quote) => Ident::with_quote(quote, name).to_string(),
+        None => Ident::new(name).to_string(),
+    };
+    let mut sql = String::from("SELECT ");
+    match columns {
+        [] => sql.push('1'),
+        columns => {
+            let columns: Vec<String> = columns.iter().map(|column| name(column)).collect();
+            sql.push_str(&columns.join(", "));
+        }
+    }
+    sql.push_str(" FROM ");
+    if let Some(schema) = &table.schema {
+        sql.push_str(&name(schema));
+        sql.push('.');
+    }
+    sql.push_str(&name(&table.table));
+    let unparser = Unparser::new(dialect);
+    for (at, filter) in filters.iter().enumerate() {
+        let filter = unqualified(filter.clone())?;
+        sql.push_str(if at == 0 { " WHERE " } else { " AND " });
+        sql.push_str(&format!("({})", unparser.expr_to_sql(&filter)?));
+    }
+    if let Some(limit) = limit {
+        sql.push_str(&format!(" LIMIT {limit}"));
+    }
+    Ok(sql)
+}
+
+/// Columns without the name of the table, which may be an alias of the query.
+fn unqualified(filter: Expr) -> Result<Expr> {
+    let plain = filter.transform(|expr| {
+        Ok(match expr {
+            Expr::Column(column) => {
+                Transformed::yes(Expr::Column(Column::new_unqualified(column.name)))
+            }
+            other => Transformed::no(other),
+        })
+    })?;
+    Ok(plain.data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::logical_expr::{col, lit};
+    use datafusion::sql::unparser::dialect::PostgreSqlDialect;
+
+    #[test]
+    fn names_and_texts_are_quoted() {
+        let table = TableName {
+            schema: Some("Sales".to_string()),
+            table: "odd\"name".to_string(),
+        };
+        let filters = [
+            col("t.a").eq(lit("it's")),
+            col("b").gt(lit(3_i64)).or(col("b").is_null()),
+        ];
+        let sql = select(
+            &PostgreSqlDialect {},
+            &table,
+            &["a", "B"],
+            &filters,
+            Some(5),
+        )
+        .unwrap();
+        assert_eq!(
+            sql,
+            "SELECT \"a\", \"B\" FROM \"Sales\".\"odd\"\"name\" WHERE (\"a\" = 'it''s') AND \
+             ((\"b\" > 3) OR (\"b\" IS NULL)) LIMIT 5"
+        );
+    }
+
+    #[test]
+    fn rows_without_columns_are_constants() {
+        let table = TableName::parse("t").unwrap();
+        let sql = select(&PostgreSqlDialect {}, &table, &[], &[], None).unwrap();
+        assert_eq!(sql, "SELECT 1 FROM \"t\"");
+    }
+}

@@ -1,0 +1,85 @@
+//! `COPY ... TO 'postgresql://...' [OPTIONS (table '...', mode '...')]`: rows into a table
+//! of a database, in one transaction.
+
+use std::sync::Arc;
+
+use datafusion::physical_plan::collect;
+use datafusion::sql::parser::CopyToStatement;
+use semql_databases::{DatabaseAddress, DatabaseTable, TableName, WriteMode};
+
+use super::request::{check_columns, options, source};
+use super::{count, one_partition};
+use crate::error::{Result, ShellError};
+use crate::sources::databases;
+use crate::statement::context::StatementContext;
+use crate::statement::outcome::Outcome;
+use crate::statement::plan_start::start_plan;
+use crate::statement::row_count::rows;
+
+/// Runs the statement, and returns the number of written rows.
+///
+/// # Errors
+/// What the policy refuses; an error of the query or the database, whose table is then
+/// unchanged.
+pub async fn run(
+    context: &StatementContext,
+    statement: &CopyToStatement,
+    address: DatabaseAddress,
+) -> Result<Outcome> {
+    let session = &context.session;
+    session.policy.check_write("COPY")?;
+    databases::check(&session.policy, &address)?;
+    let (table, mode) = target(statement, &address)?;
+    let input = source(session, &statement.source).await?;
+    check_columns(statement, input.schema().inner())?;
+    let state = session.ctx.state();
+    let input = one_partition(state.create_physical_plan(&input).await?);
+    let shown = format!("{table} of {address}");
+    let plan = DatabaseTable::write_plan(databases::database(address), table, mode, input)?;
+    start_plan(&*context.observer, &plan);
+    let counted = collect(Arc::clone(&plan), state.task_ctx()).await;
+    context.observer.progress_ended();
+    let copied = count(&counted?);
+    Ok(Outcome::Done {
+        message: format!("copied {} to {shown}", rows(copied)),
+        rows: Some(copied),
+    })
+}
+
+/// The table, and what happens to it.
+fn target(
+    statement: &CopyToStatement,
+    address: &DatabaseAddress,
+) -> Result<(TableName, WriteMode)> {
+    if statement.stored_as.is_some() || !statement.partitioned_by.is_empty() {
+        return Err(ShellError::query(
+            "COPY into a database takes neither STORED AS nor PARTITIONED BY",
+        ));
+    }
+    let mut given = options(&statement.options)?;
+    let table = match (given.remove("format.table"), &address.table) {
+        (Some(table), _) => {
+            TableName::parse(&table).map_err(|error| ShellError::query(error.to_string()))?
+        }
+        (None, Some(table)) => table.clone(),
+        (None, None) => return Err(databases::missing_table(address)),
+    };
+    let mode = match given.remove("format.mode") {
+        None => WriteMode::Create,
+        Some(name) => {
+            let mut modes = WriteMode::NAMES.iter();
+            let known = modes.find(|(known, _)| known.eq_ignore_ascii_case(&name));
+            let (_, mode) = known.ok_or_else(|| {
+                ShellError::query(format!("mode is create, append or replace, not '{name}'"))
+            })?;
+            *mode
+        }
+    };
+    match given.keys().next() {
+        Some(key) => Err(ShellError::query(format!(
+            "unknown option '{}'; COPY into a database takes table and mode",
+            key.trim_start_matches("format.")
+        ))),
+        None => Ok((table, mode)),
+    }
+}
