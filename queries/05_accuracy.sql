@@ -2,7 +2,7 @@
 --
 -- needs   :labelled, a file with the columns title, text and gold
 --         (default: the sample; set it with -v labelled=...); the default model
--- writes  out/labelled.parquet
+-- writes  out/labelled.parquet, out/shares.parquet, out/shares.svg
 
 \default labelled queries/sample/products.jsonl
 

@@ -1,7 +1,7 @@
 -- Accuracy on MWPD2020 task 2: human GS1 GPC labels mapped to the eight categories.
 --
 -- needs   :data, validation.jsonl or train.jsonl of the data set; the default model
--- writes  out/labelled.parquet
+-- writes  out/labelled.parquet, out/shares.parquet, out/shares.svg
 -- use     semql -v data=.../validation.jsonl -f queries/mwpd2020.sql
 
 COPY (

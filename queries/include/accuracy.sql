@@ -1,5 +1,7 @@
 -- Accuracy, F1 and the confusion matrix of out/labelled.parquet, which has the
--- columns gold and category. Included by 05_accuracy.sql and mwpd2020.sql.
+-- columns title, gold and category, and the shares that 100 reviewed rows give.
+-- Included by 05_accuracy.sql and mwpd2020.sql. Writes
+-- out/shares.parquet and out/shares.svg.
 
 SELECT
     COUNT(*) AS offers,
@@ -37,3 +39,37 @@ SELECT
 FROM 'out/labelled.parquet'
 GROUP BY gold
 ORDER BY COUNT(*) DESC;
+
+-- The figures with 95 % intervals, if the rows are a random sample.
+SELECT
+    round(accuracy_interval(category, gold)['low'], 4) AS accuracy_low,
+    round(accuracy_interval(category, gold)['high'], 4) AS accuracy_high,
+    round(macro_f1_interval(category, gold)['low'], 4) AS macro_f1_low,
+    round(macro_f1_interval(category, gold)['high'], 4) AS macro_f1_high
+FROM 'out/labelled.parquet';
+
+-- The share of each category, as if only 100 random rows had been reviewed.
+COPY (
+    WITH rows_in_random_order AS (
+        SELECT category, gold, row_number() OVER (ORDER BY md5(coalesce(title, '')), title, gold) AS place
+        FROM 'out/labelled.parquet'
+    ),
+    estimates AS (
+        SELECT unnest(estimate_shares(category, CASE WHEN place <= 100 THEN gold END)) AS s FROM rows_in_random_order
+    )
+    SELECT
+        s['label'] AS category,
+        round(s['share'], 4) AS share,
+        round(s['low'], 4) AS low,
+        round(s['high'], 4) AS high,
+        round(s['predicted_share'], 4) AS predicted_share
+    FROM estimates
+    ORDER BY share DESC
+)
+TO 'out/shares.parquet';
+
+SELECT * FROM 'out/shares.parquet';
+\chart bar
+
+COPY (SELECT category, share, low, high FROM 'out/shares.parquet')
+TO 'out/shares.svg' OPTIONS (chart 'bar', title 'Shares of categories, from 100 reviewed rows');

@@ -22,6 +22,13 @@ use crate::error::Result;
 /// Functions with texts, then a list of attributes, then a model.
 const FUNCTIONS: &[&str] = &["ai_extract", "ai_extract_details"];
 
+/// Functions whose arguments after the second are told apart by themselves: a confidence is
+/// a literal, a score a column. DataFusion takes no name after an omitted parameter.
+const ESTIMATES: &[&str] = &["estimate_shares", "estimate_mean"];
+
+/// The parameters of estimates that may be named without those before them.
+const ESTIMATE_PARAMETERS: [&str; 2] = ["score", "confidence"];
+
 /// The parameters after the texts, in order.
 const PARAMETERS: [&str; 2] = ["attributes", "model"];
 
@@ -44,7 +51,10 @@ impl VisitorMut for Resolver {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<ParserError> {
         qualify_column(expr);
         let resolved = match expr {
-            Expr::Function(function) => positional(function),
+            Expr::Function(function) => {
+                unnamed_estimate(function);
+                positional(function)
+            }
             Expr::CompoundFieldAccess { access_chain, .. } => {
                 access_chain.iter_mut().for_each(field_by_name);
                 Ok(())
@@ -67,9 +77,50 @@ fn field_by_name(step: &mut AccessExpr) {
     }
 }
 
-fn positional(function: &mut Function) -> Parsed<()> {
+/// Drops the names of a score and a confidence if each is named once.
+fn unnamed_estimate(function: &mut Function) {
+    let name = function_name(function);
+    let FunctionArguments::List(list) = &mut function.args else {
+        return;
+    };
+    if !name.is_some_and(|name| ESTIMATES.contains(&name.as_str())) {
+        return;
+    }
+    let parameter = |argument: &FunctionArg| {
+        let name = match argument {
+            FunctionArg::Named { name, .. } => name.value.clone(),
+            FunctionArg::ExprNamed { name, .. } => name.to_string(),
+            FunctionArg::Unnamed(_) => return None,
+        };
+        let mut names = ESTIMATE_PARAMETERS.iter().copied();
+        names.find(|parameter| name.eq_ignore_ascii_case(parameter))
+    };
+    let named: Vec<Option<&str>> = list.args.iter().map(parameter).collect();
+    let repeated = ESTIMATE_PARAMETERS
+        .iter()
+        .any(|p| named.iter().filter(|named| **named == Some(*p)).count() > 1);
+    // DataFusion reports names that are repeated, unknown, or before a position.
+    let mut arguments = list.args.iter().zip(&named);
+    let unknown = arguments
+        .any(|(argument, named)| named.is_none() && !matches!(argument, FunctionArg::Unnamed(_)));
+    if repeated || unknown {
+        return;
+    }
+    for argument in &mut list.args {
+        if let FunctionArg::Named { arg, .. } | FunctionArg::ExprNamed { arg, .. } = argument {
+            *argument = FunctionArg::Unnamed(arg.clone());
+        }
+    }
+}
+
+/// The name of a function without its schema, in small letters.
+fn function_name(function: &Function) -> Option<String> {
     let name = function.name.0.last().and_then(|part| part.as_ident());
-    let name = name.map(|ident| ident.value.to_lowercase());
+    name.map(|ident| ident.value.to_lowercase())
+}
+
+fn positional(function: &mut Function) -> Parsed<()> {
+    let name = function_name(function);
     let Some(name) = name.filter(|name| FUNCTIONS.contains(&name.as_str())) else {
         return Ok(());
     };
@@ -186,6 +237,14 @@ mod tests {
             (
                 "SELECT ai_filter(a, 'b', model => 'm')",
                 "SELECT ai_filter(a, 'b', model => 'm')",
+            ),
+            (
+                "SELECT estimate_shares(p, g, confidence => 0.9), estimate_mean(p, g, confidence => 0.9, score => s) FROM t",
+                "SELECT estimate_shares(p, g, 0.9), estimate_mean(p, g, 0.9, s) FROM t",
+            ),
+            (
+                "SELECT estimate_shares(p, g, score => s, speed => 0.9) FROM t",
+                "SELECT estimate_shares(p, g, score => s, speed => 0.9) FROM t",
             ),
             (
                 "COPY (SELECT ai_extract(a, model => 'm')) TO 'x.csv'",

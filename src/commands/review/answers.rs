@@ -1,6 +1,6 @@
 //! File of answers: one line of JSON each, written at once.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 
@@ -19,8 +19,8 @@ pub struct ReviewAnswer {
 pub struct ReviewFile {
     name: String,
     file: File,
-    /// Titles and texts of all answered rows.
-    rows: HashSet<(Option<String>, Option<String>)>,
+    /// Labels of all answered rows, by title and text.
+    rows: HashMap<(Option<String>, Option<String>), String>,
     /// Answers of this session with their offsets in the file.
     added: Vec<(u64, ReviewAnswer)>,
 }
@@ -36,7 +36,7 @@ impl ReviewFile {
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true);
         let mut file = options.open(name).map_err(failed)?;
-        let mut rows = HashSet::new();
+        let mut rows = HashMap::new();
         let mut length = 0;
         let mut reader = BufReader::new(&file);
         let mut line = String::new();
@@ -46,7 +46,7 @@ impl ReviewFile {
                 break;
             }
             match serde_json::from_str::<ReviewAnswer>(&line) {
-                Ok(answer) => rows.insert((answer.title, answer.text)),
+                Ok(answer) => rows.insert((answer.title, answer.text), answer.label),
                 // The next answer overwrites a line that a kill truncated.
                 Err(_) if !line.ends_with('\n') => break,
                 Err(error) => {
@@ -71,10 +71,10 @@ impl ReviewFile {
         self.rows.len()
     }
 
-    /// Whether a row has an answer.
-    pub fn contains(&self, title: Option<&str>, text: Option<&str>) -> bool {
+    /// The label of a row that has an answer.
+    pub fn label(&self, title: Option<&str>, text: Option<&str>) -> Option<&str> {
         let row = (title.map(str::to_string), text.map(str::to_string));
-        self.rows.contains(&row)
+        self.rows.get(&row).map(String::as_str)
     }
 
     /// Appends an answer.
@@ -93,7 +93,7 @@ impl ReviewFile {
         };
         let start = write(&mut self.file).map_err(|e| self.failed(&e))?;
         let row = (answer.title.clone(), answer.text.clone());
-        self.rows.insert(row);
+        self.rows.insert(row, answer.label.clone());
         self.added.push((start, answer));
         Ok(())
     }
@@ -150,7 +150,8 @@ mod tests {
         file.write_all(b"{\"title\":\"fo").unwrap();
         let mut answers = ReviewFile::open(name).unwrap();
         assert_eq!(answers.len(), 2);
-        assert!(answers.contains(Some("one"), None) && !answers.contains(Some("two"), None));
+        assert_eq!(answers.label(Some("one"), None), Some("tea"));
+        assert_eq!(answers.label(Some("two"), None), None);
         answers.undo().unwrap();
         assert_eq!(answers.len(), 2, "undo leaves answers of earlier sessions");
         answers.add(answer("four")).unwrap();

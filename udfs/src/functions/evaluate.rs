@@ -1,5 +1,6 @@
 //! `accuracy`, `macro_f1`, `weighted_f1`, `cohen_kappa` and `confusion_matrix`:
-//! aggregates over predictions and true labels.
+//! aggregates over predictions and true labels. `evaluate_intervals` has those with
+//! intervals.
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,58 +8,60 @@ use arrow::array::{
     Array, ArrayRef, AsArray, ListBuilder, StringBuilder, StructBuilder, UInt64Builder,
 };
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion::common::plan_err;
 use datafusion::error::Result;
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::function::{
+    AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs,
+};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, DocSection, Documentation, Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, DocSection, Documentation, Expr, Signature,
+    Volatility,
 };
 use datafusion::scalar::ScalarValue;
 use semql_learning::evaluation::Confusion;
 
 use super::call_syntax::check_argument_count;
+use super::confidence::{ConfidenceArguments, check_literals, coerce_number};
+use super::evaluate_intervals::INTERVALS;
+use super::evaluation_metric::{EvaluationMetric, MetricValue};
 
-/// One aggregate: its name, description, type and value.
-struct EvaluationMetric {
-    name: &'static str,
-    description: &'static str,
-    output_type: fn() -> DataType,
-    value: fn(&Confusion) -> Result<ScalarValue>,
-}
+/// Arguments that a call must have: a prediction and a label.
+const LABELS: usize = 2;
 
 const METRICS: &[EvaluationMetric] = &[
     EvaluationMetric {
         name: "accuracy",
         description: "The share of rows with a correct prediction, 0 to 1.",
         output_type: float_type,
-        value: |confusion| Ok(ScalarValue::Float64(confusion.accuracy())),
+        value: MetricValue::Figure(|c| Ok(ScalarValue::Float64(c.accuracy()))),
     },
     EvaluationMetric {
         name: "macro_f1",
         description: "The unweighted mean F1 of all true or predicted labels, equal to scikit-learn's \
                     `f1_score(average='macro')`.",
         output_type: float_type,
-        value: |confusion| Ok(ScalarValue::Float64(confusion.macro_f1())),
+        value: MetricValue::Figure(|c| Ok(ScalarValue::Float64(c.macro_f1()))),
     },
     EvaluationMetric {
         name: "weighted_f1",
         description: "The mean F1 of all labels, weighted by the number of rows with the label, equal to scikit-learn's \
                     `f1_score(average='weighted')`.",
         output_type: float_type,
-        value: |confusion| Ok(ScalarValue::Float64(confusion.weighted_f1())),
+        value: MetricValue::Figure(|c| Ok(ScalarValue::Float64(c.weighted_f1()))),
     },
     EvaluationMetric {
         name: "cohen_kappa",
         description: "Agreement of prediction and label beyond chance, at most 1; NULL if all rows have one and the \
                     same label and prediction.",
         output_type: float_type,
-        value: |confusion| Ok(ScalarValue::Float64(confusion.cohen_kappa())),
+        value: MetricValue::Figure(|c| Ok(ScalarValue::Float64(c.cohen_kappa()))),
     },
     EvaluationMetric {
         name: "confusion_matrix",
         description: "Number of rows for each pair of true and predicted label: a list of structs with `label`, \
                     `predicted` (NULL without a prediction) and `count`, sorted by label. `unnest` converts it into rows.",
         output_type: matrix_type,
-        value: matrix,
+        value: MetricValue::Figure(matrix),
     },
 ];
 
@@ -81,10 +84,11 @@ fn matrix_type() -> DataType {
     )))
 }
 
-/// Every aggregate of this file.
+/// Every aggregate of this file, and those with intervals.
 pub fn aggregates() -> Vec<AggregateUDF> {
     let all = METRICS
         .iter()
+        .chain(INTERVALS)
         .map(|metric| EvaluationUdaf::new(metric).into());
     all.collect()
 }
@@ -97,9 +101,17 @@ struct EvaluationUdaf {
 
 impl EvaluationUdaf {
     fn new(metric: &'static EvaluationMetric) -> Self {
+        let signature = Signature::user_defined(Volatility::Immutable);
+        let named = match metric.value {
+            MetricValue::Figure(_) => signature.clone(),
+            MetricValue::Interval(_) => signature
+                .clone()
+                .with_parameter_names(["predicted", "label", "confidence"].to_vec())
+                .unwrap_or(signature),
+        };
         Self {
             metric,
-            signature: Signature::user_defined(Volatility::Immutable),
+            signature: named,
             documentation: LazyLock::new(Box::new(move || documentation(metric))),
         }
     }
@@ -111,10 +123,16 @@ fn documentation(metric: &EvaluationMetric) -> Documentation {
         label: "Evaluation",
         description: None,
     };
-    let syntax = format!("{}(predicted, label)", metric.name);
-    Documentation::builder(section, metric.description, syntax)
+    let documentation = Documentation::builder(section, metric.description, metric.syntax())
         .with_argument("predicted", "Prediction; NULL counts as wrong.")
-        .with_argument("label", "True label; rows with NULL do not count.")
+        .with_argument("label", "True label; rows with NULL do not count.");
+    let documentation = match metric.value {
+        MetricValue::Figure(_) => documentation,
+        MetricValue::Interval(_) => {
+            documentation.with_argument("confidence", "Literal above 0 and below 1. Default: 0.95.")
+        }
+    };
+    documentation
         .with_sql_example(format!(
             "```sql\nSELECT {}(categorize(title, text), category) FROM labelled;\n```",
             metric.name
@@ -152,18 +170,39 @@ impl AggregateUDFImpl for EvaluationUdaf {
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        let syntax = format!("{}(predicted, label)", self.metric.name);
-        check_argument_count(self.metric.name, given.len(), 2, 2, &syntax)?;
-        Ok(vec![DataType::Utf8; 2])
+        let (name, syntax) = (self.metric.name, self.metric.syntax());
+        let most = LABELS + usize::from(self.metric.has_confidence());
+        check_argument_count(name, given.len(), LABELS, most, &syntax)?;
+        let mut types = vec![DataType::Utf8; LABELS];
+        if let Some(confidence) = given.get(LABELS) {
+            types.push(coerce_number(name, LABELS, confidence)?);
+        }
+        Ok(types)
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok((self.metric.output_type)())
     }
 
-    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+    fn simplify(&self) -> Option<AggregateFunctionSimplification> {
+        let name = self.metric.name;
+        Some(Box::new(move |call, _| {
+            check_literals(name, &call.params.args, LABELS)?;
+            Ok(Expr::AggregateFunction(call))
+        }))
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        let arguments = ConfidenceArguments::read(self.metric.name, args.exprs, LABELS)?;
+        if arguments.column.is_some() {
+            return plan_err!(
+                "confidence of {} must be a literal, the same for all rows",
+                self.metric.name
+            );
+        }
         Ok(Box::new(ConfusionAccumulator {
             metric: self.metric,
+            confidence: arguments.confidence,
             confusion: Confusion::default(),
         }))
     }
@@ -181,13 +220,8 @@ impl AggregateUDFImpl for EvaluationUdaf {
 #[derive(Debug)]
 struct ConfusionAccumulator {
     metric: &'static EvaluationMetric,
+    confidence: f64,
     confusion: Confusion,
-}
-
-impl std::fmt::Debug for EvaluationMetric {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name)
-    }
 }
 
 impl Accumulator for ConfusionAccumulator {
@@ -225,7 +259,10 @@ impl Accumulator for ConfusionAccumulator {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        (self.metric.value)(&self.confusion)
+        match self.metric.value {
+            MetricValue::Figure(value) => value(&self.confusion),
+            MetricValue::Interval(value) => value(&self.confusion, self.confidence),
+        }
     }
 
     fn size(&self) -> usize {
