@@ -1,10 +1,12 @@
 //! `\copy`: rows to a file, or from a file into a table, in the syntax of psql.
 //!
-//! `request` reads the command, `statements` makes statements of it. Files are those of
+//! `request` and `row_format` read the command, `statements` makes statements of it. Files are those of
 //! this machine, and the policy of the session applies.
 
 mod request;
+mod row_format;
 mod statements;
+mod usage;
 
 use std::path::Path;
 
@@ -18,7 +20,8 @@ use crate::sources::glob;
 use crate::sources::location::local_path;
 use crate::statement::copy_format::CopyFormat;
 use crate::statement::syntax;
-use request::{CopyRequest, CopySource, Endpoint, RowFormat};
+use request::{CopyRequest, CopySource, Endpoint};
+use row_format::RowFormat;
 use statements::{INPUT_TABLE, copy_to, input_table, insert, insert_from_file, select};
 
 /// Runs `\copy`.

@@ -17,6 +17,7 @@ fn tables_and_queries_are_copied_to_files() {
 \\copy t (b, a) to 'old.csv' csv delimiter ';' null '-'
 \\copy (SELECT a, ' to ' AS w FROM t ORDER BY a LIMIT 1) to new.txt with (format csv, header)
 \\copy t to rows.parquet
+\\copy t (a) to plain csv
 \\copy (SELECT count(*) AS n FROM 'rows.parquet') to stdout
 ";
     let done = run(&folder, script);
@@ -26,6 +27,7 @@ fn tables_and_queries_are_copied_to_files() {
     assert_eq!(read("plain.csv"), "a,b\n1,x;y\n2,\n");
     assert_eq!(read("old.csv"), "\"x;y\";1\n-;2\n");
     assert_eq!(read("new.txt"), "a,w\n1,\" to \"\n");
+    assert_eq!(read("plain"), "1\n2\n");
 }
 
 #[test]

@@ -1,20 +1,15 @@
 //! Syntax of `\copy`: the statement COPY of Postgres, with file names of the client.
 
 use datafusion::error::DataFusionError;
-use datafusion::sql::sqlparser::ast::{
-    CopyLegacyOption, CopyOption, CopyTarget, Ident, Statement as Ast,
-};
+use datafusion::sql::sqlparser::ast::Ident;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
+use super::row_format::RowFormat;
+use super::usage::usage;
 use crate::error::{Result, ShellError};
 use crate::script::Cursor;
-use crate::sources::format::{self, FormatKind};
-use crate::statement::copy_format::{self, CopyFormat};
-
-const USAGE: &str = "\\copy TABLE [(COLUMNS)] or (QUERY), then to or from, 'FILE' and options \
-     such as (format csv, header)";
 
 /// Call of `\copy`.
 #[derive(Debug)]
@@ -45,17 +40,6 @@ pub enum Endpoint {
     Client,
 }
 
-/// Format of the rows.
-#[derive(Debug)]
-pub enum RowFormat {
-    /// The one that the name of the file implies.
-    OfFile,
-    /// A format of files without options, such as `parquet`.
-    Named(String),
-    /// CSV with the options of Postgres.
-    Csv(CopyFormat),
-}
-
 impl CopyRequest {
     /// Reads the text after `\copy`.
     ///
@@ -66,7 +50,11 @@ impl CopyRequest {
         let (source, to, rest) = split_at_direction(text)?;
         let source = CopySource::parse(source)?;
         let (endpoint, options) = endpoint(rest)?;
-        let format = row_format(&endpoint, options)?;
+        let file = match &endpoint {
+            Endpoint::File(name) => Some(name.as_str()),
+            Endpoint::Client => None,
+        };
+        let format = RowFormat::parse(file, options)?;
         Ok(Self {
             source,
             to,
@@ -165,112 +153,15 @@ fn endpoint(text: &str) -> Result<(Endpoint, &str)> {
     }
 }
 
-fn row_format(endpoint: &Endpoint, text: &str) -> Result<RowFormat> {
-    let (mut options, legacy) = options(text)?;
-    if options.is_empty() && legacy.is_empty() {
-        return Ok(RowFormat::OfFile);
-    }
-    let named = options.iter().find_map(|option| match option {
-        CopyOption::Format(name) => Some(name.value.to_lowercase()),
-        _ => None,
-    });
-    let is_csv = legacy
-        .iter()
-        .any(|option| matches!(option, CopyLegacyOption::Csv(_)));
-    match named.as_deref() {
-        Some("csv") => {}
-        Some("text" | "binary") => {
-            return Err(ShellError::query(
-                "\\copy does not write or read Postgres' formats text and binary; \
-                 choose csv, or a format of files such as parquet",
-            ));
-        }
-        Some(name) if options.len() == 1 && legacy.is_empty() => {
-            return Ok(RowFormat::Named(name.to_string()));
-        }
-        Some(name) => {
-            return Err(ShellError::query(format!(
-                "\\copy: the other options need (format csv), and the format is {name}"
-            )));
-        }
-        None if is_csv => {}
-        None => {
-            let delimiter = delimiter_of(endpoint).ok_or_else(|| {
-                ShellError::query("\\copy: these options need csv, such as (format csv, header)")
-            })?;
-            let has_delimiter = |option: &CopyOption| matches!(option, CopyOption::Delimiter(_));
-            if !options.iter().any(has_delimiter) {
-                options.push(CopyOption::Delimiter(delimiter));
-            }
-            options.push(CopyOption::Format(Ident::new("csv")));
-        }
-    }
-    let format = copy_format::format(&options, &legacy)?;
-    let forced = [
-        &format.force_quote,
-        &format.force_not_null,
-        &format.force_null,
-    ];
-    if forced.iter().any(|columns| !columns.is_empty()) {
-        return Err(ShellError::query(
-            "\\copy does not support the FORCE options; quotes are written where values need them",
-        ));
-    }
-    Ok(RowFormat::Csv(format))
-}
-
-/// Options of COPY, in the syntax of today and of old versions.
-fn options(text: &str) -> Result<(Vec<CopyOption>, Vec<CopyLegacyOption>)> {
-    let sql = format!("t TO STDOUT {text}");
-    let mut parser = Parser::new(&GenericDialect {})
-        .try_with_sql(&sql)
-        .map_err(DataFusionError::from)?;
-    let copy = parser.parse_copy().map_err(DataFusionError::from)?;
-    let rest = parser.peek_token_ref();
-    if rest.token != Token::EOF {
-        return Err(usage(&format!("unknown option '{}'", rest.token)));
-    }
-    match copy {
-        Ast::Copy {
-            target: CopyTarget::Stdout,
-            options,
-            legacy_options,
-            ..
-        } => Ok((options, legacy_options)),
-        _ => Err(usage("the options are not those of COPY")),
-    }
-}
-
-/// Delimiter of a file of delimited text, by its name.
-fn delimiter_of(endpoint: &Endpoint) -> Option<char> {
-    let Endpoint::File(name) = endpoint else {
-        return None;
-    };
-    match format::from_file_name(name).ok()?.format.kind {
-        FormatKind::Csv { delimiter, .. } => Some(char::from(delimiter)),
-        _ => None,
-    }
-}
-
-fn usage(problem: &str) -> ShellError {
-    ShellError::query(format!("\\copy: {problem}; write {USAGE}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random_cases::{Random, cases};
 
     fn source(text: &str) -> CopySource {
         CopyRequest::parse(&format!("{text} to stdout"))
             .unwrap()
             .source
-    }
-
-    fn csv(text: &str) -> CopyFormat {
-        match CopyRequest::parse(text).unwrap().format {
-            RowFormat::Csv(format) => format,
-            other => panic!("{text}: {other:?}"),
-        }
     }
 
     #[test]
@@ -307,26 +198,6 @@ mod tests {
     }
 
     #[test]
-    fn options_have_the_syntax_of_psql() {
-        for text in [
-            "t to x.txt with (format csv, header, delimiter ';')",
-            "t to x.txt (format csv, header true, delimiter ';')",
-            "t to x.txt csv header delimiter ';'",
-            "t to x.txt with csv header delimiter as ';'",
-            "t to x.csv (header, delimiter ';')",
-        ] {
-            let format = csv(text);
-            assert_eq!((format.header, format.delimiter), (true, b';'), "{text}");
-        }
-        assert_eq!(csv("t from x.tsv (header)").delimiter, b'\t');
-        assert!(!csv("t from x.csv csv").header);
-        let request = CopyRequest::parse("t to x (format parquet)").unwrap();
-        assert!(matches!(request.format, RowFormat::Named(name) if name == "parquet"));
-        let request = CopyRequest::parse("t to x.csv").unwrap();
-        assert!(matches!(request.format, RowFormat::OfFile));
-    }
-
-    #[test]
     fn wrong_calls_are_explained() {
         for (text, expected) in [
             ("", "neither to nor from"),
@@ -350,5 +221,44 @@ mod tests {
             let error = CopyRequest::parse(text).unwrap_err();
             assert!(error.message.contains(expected), "{text}: {error}");
         }
+    }
+
+    /// Reads random calls, none of which may panic. `SEMQL_FUZZ_CASES` sets their number.
+    #[test]
+    fn random_calls_are_read_or_refused() {
+        const PIECES: &[&str] = &[
+            "t",
+            " to ",
+            " from ",
+            "(",
+            ")",
+            "'",
+            "''",
+            "\"",
+            "x.csv",
+            "stdout",
+            " csv",
+            " header",
+            "(format csv",
+            ", delimiter ';'",
+            ";",
+            ",",
+            " ",
+            "\\",
+            "$$",
+            "--",
+            "/*",
+            "ä",
+            "\0",
+            "program ",
+        ];
+        let mut random = Random::new(5);
+        let mut read = 0;
+        for _ in 0..cases(5_000) {
+            let count = 1 + random.below(12);
+            let text: String = (0..count).map(|_| random.pick(PIECES)).collect();
+            read += usize::from(CopyRequest::parse(&text).is_ok());
+        }
+        assert!(read > 0);
     }
 }

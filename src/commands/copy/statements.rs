@@ -1,6 +1,7 @@
 //! Statements that carry out `\copy`.
 
-use super::request::{CopyRequest, CopySource, RowFormat};
+use super::request::{CopyRequest, CopySource};
+use super::row_format::RowFormat;
 use crate::sources::format::compression_of;
 use crate::sources::location::expand_home;
 use crate::statement::copy_format::CopyFormat;
@@ -33,12 +34,18 @@ pub fn copy_to(request: &CopyRequest, file: &str) -> String {
         } => name.clone(),
         other => format!("({})", select(other)),
     };
+    // Also a name without an extension is that of a file.
+    let single = ("single_file_output", (!file.ends_with('/')).to_string());
     let format = match &request.format {
         RowFormat::OfFile => String::new(),
-        RowFormat::Named(name) => format!(" STORED AS {}", name.to_uppercase()),
+        RowFormat::Named(name) => {
+            let name = name.to_uppercase();
+            format!(" STORED AS {name} {}", option_list(&[single]))
+        }
         RowFormat::Csv(format) => {
             let mut options = csv_options(format);
             options.push(("null_value", format.null.clone()));
+            options.push(single);
             format!(" STORED AS CSV {}", option_list(&options))
         }
     };
@@ -128,12 +135,14 @@ mod tests {
         assert_eq!(statement("t to x.csv"), "COPY t TO 'it''s.csv'");
         assert_eq!(
             statement("t (a, b) to x (format parquet)"),
-            "COPY (SELECT a, b FROM t) TO 'it''s.csv' STORED AS PARQUET"
+            "COPY (SELECT a, b FROM t) TO 'it''s.csv' STORED AS PARQUET \
+             OPTIONS ('format.single_file_output' 'true')"
         );
         assert_eq!(
             statement("(SELECT 1) to x csv header null 'N'"),
             "COPY (SELECT 1) TO 'it''s.csv' STORED AS CSV OPTIONS ('format.has_header' 'true', \
-             'format.delimiter' ',', 'format.quote' '\"', 'format.null_value' 'N')"
+             'format.delimiter' ',', 'format.quote' '\"', 'format.null_value' 'N', \
+             'format.single_file_output' 'true')"
         );
     }
 
