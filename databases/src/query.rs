@@ -44,7 +44,7 @@ pub fn select(
     for (at, filter) in filters.iter().enumerate() {
         let filter = unqualified(filter.clone())?;
         sql.push_str(if at == 0 { " WHERE " } else { " AND " });
-        sql.push_str(&format!("({})", unparser.expr_to_sql(&filter)?));
+        sql.push_str(&unparser.expr_to_sql(&filter)?.to_string());
     }
     if let Some(limit) = limit {
         sql.push_str(&format!(" LIMIT {limit}"));
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(
             sql,
             "SELECT \"a\", \"B\" FROM \"Sales\".\"odd\"\"name\" WHERE (\"a\" = 'it''s') AND \
-             ((\"b\" > 3) OR (\"b\" IS NULL)) LIMIT 5"
+             ((\"b\" > 3) OR \"b\" IS NULL) LIMIT 5"
         );
     }
 

@@ -13,6 +13,7 @@ mod figure;
 mod partition_text;
 mod refresh;
 mod request;
+mod rows;
 mod staging;
 mod text_sink;
 mod values;
@@ -22,23 +23,20 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{DataType, SchemaRef, UInt64Type};
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileOutputMode, FileSinkConfig};
 use datafusion::datasource::sink::DataSinkExec;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::dml::InsertOp;
-use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
-use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, collect};
+use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::sql::parser::{CopyToSource, CopyToStatement};
 use url::Url;
 
 use super::context::StatementContext;
 use super::outcome::Outcome;
 use super::plan_start::start_plan;
-use super::row_count::rows;
+use super::row_count;
 use crate::dictionary::annotate::annotate;
 use crate::error::{Result, ShellError};
 use crate::session::Session;
@@ -46,6 +44,7 @@ use crate::sources::format::{self, Format, FormatKind};
 use crate::sources::location::local_path;
 use partition_text::with_partition_texts;
 use request::{check_columns, options, partition_columns, remote_target, source};
+use rows::{count, one_partition};
 use staging::{Staging, invalidate_caches};
 use text_sink::TextSink;
 
@@ -87,7 +86,11 @@ pub async fn run(context: &StatementContext, statement: &CopyToStatement) -> Res
     };
     let note = note.map_or(String::new(), |note| format!("; {note}"));
     Ok(Outcome::Done {
-        message: format!("copied {} to {}{note}", rows(copied), statement.target),
+        message: format!(
+            "copied {} to {}{note}",
+            row_count::rows(copied),
+            statement.target
+        ),
         rows: Some(copied),
     })
 }
@@ -314,30 +317,4 @@ async fn write(
     let counted = collect(plan, state.task_ctx()).await;
     context.observer.progress_ended();
     Ok(count(&counted?))
-}
-
-/// The rows of all partitions, in their order.
-fn one_partition(input: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
-    match (
-        input.output_ordering(),
-        input.output_partitioning().partition_count(),
-    ) {
-        (_, 1) => input,
-        (Some(ordering), _) => {
-            let ordering = ordering.clone();
-            Arc::new(SortPreservingMergeExec::new(ordering, input))
-        }
-        (None, _) => Arc::new(CoalescePartitionsExec::new(input)),
-    }
-}
-
-fn count(batches: &[RecordBatch]) -> u64 {
-    let columns = batches
-        .iter()
-        .filter(|batch| batch.num_columns() > 0)
-        .map(|batch| batch.column(0));
-    columns
-        .filter_map(|column| column.as_primitive_opt::<UInt64Type>())
-        .flat_map(|column| column.iter().flatten())
-        .sum()
 }

@@ -102,12 +102,10 @@ fn check_reads_and_writes(folder: &Path, address: &str) {
         folder,
         &format!("EXPLAIN SELECT title FROM {offers} WHERE id >= 3 LIMIT 1"),
     );
-    for part in [
-        "SELECT \\\"title\\\"",
-        "FROM \\\"offers\\\" WHERE (\\\"id\\\" >= 3)",
-    ] {
-        assert!(plan.contains(part), "{part} in {plan}");
-    }
+    let sent = plan.lines().find(|line| line.contains("DatabaseScanExec"));
+    let sent = sent.unwrap_or_default();
+    assert!(sent.contains("WHERE (") && sent.contains(">= 3)"), "{plan}");
+    assert!(!sent.contains("price"), "{plan}");
 
     // Modes.
     let copy = |query: &str, options: &str| format!("COPY ({query}) TO {offers} {options}");

@@ -8,7 +8,7 @@ use datafusion::sql::parser::CopyToStatement;
 use semql_databases::{DatabaseAddress, DatabaseTable, TableName, WriteMode};
 
 use super::request::{check_columns, options, source};
-use super::{count, one_partition};
+use super::rows::{count, one_partition};
 use crate::error::{Result, ShellError};
 use crate::sources::databases;
 use crate::statement::context::StatementContext;
