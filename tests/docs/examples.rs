@@ -68,13 +68,14 @@ impl Tables {
     }
 
     /// The program in `folder`, with vectors of earlier runs. fp32 gives the same labels
-    /// on every processor.
+    /// on every processor, and one thread the same batches.
     fn program(&self, folder: &Path) -> Command {
         let mut program = program(folder);
         let cache = self.folder.path().join("cache");
         program
             .env("SEMQL_HOME", home(folder))
-            .args(["--no-rc", "--set", "ai.precision=fp32", "--set"])
+            .args(["--no-rc", "--set", "ai.precision=fp32"])
+            .args(["--set", "ai.threads=1", "--set"])
             .arg(format!("ai.cache={}", cache.display()));
         program
     }
@@ -212,7 +213,7 @@ fn run(page: &Path, tables: &Tables, endpoint: &Endpoint) -> Option<String> {
     let fresh = with_outputs(&text, &blocks, &outputs(&done.out));
     if is_writing() {
         fs::write(root().join(page.to_string()), &fresh).unwrap();
-        write_figures(folder.path());
+        write_figures(folder.path(), &text);
         return None;
     }
     let differs = text.lines().zip(fresh.lines()).position(|(a, b)| a != b);
@@ -229,14 +230,14 @@ fn run(page: &Path, tables: &Tables, endpoint: &Endpoint) -> Option<String> {
     None
 }
 
-/// Writes the pictures of the page over those of the same name in `docs/images`. They are
-/// not compared, since maps differ by the order of additions.
-fn write_figures(folder: &Path) {
+/// Writes the pictures that the page shows. They are not compared, since maps differ by
+/// the order of additions, as on other processors.
+fn write_figures(folder: &Path, text: &str) {
     for file in fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
-        let shown = root().join("docs/images").join(path.file_name().unwrap());
-        if path.extension().is_some_and(|e| e == "svg") && shown.is_file() {
-            fs::copy(path, shown).unwrap();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if text.contains(&format!("](images/{name})")) {
+            fs::copy(path, root().join("docs/images").join(name)).unwrap();
         }
     }
 }
