@@ -22,7 +22,10 @@ from collections.abc import Callable
 import environment
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-SECTIONS = ("embed", "sql", "scale", "fast", "trained", "extractors", "search", "groups", "cluster", "clients", "labels")
+SECTIONS = (
+    "embed", "sql", "scale", "fast", "trained", "extractors", "search", "groups", "cluster", "clients", "labels", "resolve",
+    "languages",
+)  # fmt: skip
 MODEL = "all-minilm-l6-v2"
 
 
@@ -84,8 +87,10 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
     import fast
     import groups
     import labels
+    import languages
     import machine
     import report
+    import resolve
     import scale
     import search
     import shell
@@ -137,6 +142,12 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
 
     labels_bench = labels.Bench(semql, data, folder, rows=200 if quick else 4_000)
 
+    resolve_bench = resolve.Bench(semql, data, folder, rows=2_000 if quick else 100_000)
+
+    # Where the set-up of the tests has put it.
+    multilingual = options.semql.resolve().parent.parent / languages.MULTILINGUAL_MODEL
+    languages_bench = languages.Bench(semql, data, multilingual if multilingual.is_dir() else None)
+
     failed: list[str] = []
     parts = [
         "# semql compared with other programs",
@@ -174,6 +185,8 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
     add("(j) Cluster", "cluster", cluster_bench.section)
     add("(k) Clients of a server", "clients", clients_bench.section)
     add("(l) Labels", "labels", labels_bench.section)
+    add("(m) One row per product", "resolve", resolve_bench.section)
+    add("(n) Languages", "languages", languages_bench.section)
     return "\n\n".join(parts) + "\n", failed
 
 

@@ -17,6 +17,7 @@ mod index;
 mod install;
 pub mod interrupt;
 mod language_models;
+mod languages;
 mod models;
 mod output;
 mod prompt;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 mod external_data;
 mod families;
+mod multilingual;
 mod precision;
 
 /// Smallest cosine of two fp32 vectors: only the order of additions differs.

@@ -2,6 +2,7 @@
 
 pub mod endpoint;
 pub mod http;
+pub mod models;
 pub mod process;
 #[path = "../../src/random_cases.rs"]
 pub mod random;
