@@ -1,4 +1,4 @@
-//! Rows of a table that are one product, and models of pairs that learn from labels.
+//! Rows of a table that are one product.
 //!
 //! | files | purpose |
 //! |---|---|

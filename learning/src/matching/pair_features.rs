@@ -6,53 +6,34 @@ use super::word_weights::{WordWeights, each_shared};
 use crate::extraction::rules::quantities::Dimension;
 
 /// Number of features.
-pub const WIDTH: usize = FEATURES.len();
+pub const WIDTH: usize = 15;
 
-/// Values of the features of a pair.
+/// Values of the features of a pair, at the positions below.
 pub type PairFeatures = [f32; WIDTH];
 
-/// Feature of a pair, with its weight in the log-odds that both records are one product.
-pub struct Feature {
-    pub name: &'static str,
-    /// Weight without training.
-    pub weight: f32,
-}
-
-const fn feature(name: &'static str, weight: f32) -> Feature {
-    Feature { name, weight }
-}
-
-/// All features, in the order of [`PairFeatures`].
-pub const FEATURES: &[Feature] = &[
-    feature("title similarity", 3.0),
-    feature("shared title words", 1.0),
-    feature("title words in the other record, larger share", 2.5),
-    feature("title words in the other record, smaller share", 1.5),
-    feature("same code", 4.0),
-    feature("related codes", 2.5),
-    feature("code in the text", 1.5),
-    feature("different codes", -2.5),
-    feature("same quantities", 0.3),
-    feature("different quantities", -2.0),
-    feature("same color", 1.0),
-    feature("different colors", -2.0),
-    feature("price ratio", -2.0),
-    feature("both prices", 1.2),
-    feature("different numbers", -1.0),
-];
-
-/// Positions in [`FEATURES`].
+/// Cosine of the vectors of the headlines; 0 if unknown.
 pub const TITLE_SIMILARITY: usize = 0;
+/// Weight of the shared words of the headlines, of the lighter headline.
 pub const SHARED_WORDS: usize = 1;
+/// Share of the words of a headline that the other record has: the larger of both.
+pub const LARGER_COVERAGE: usize = 2;
+pub const SMALLER_COVERAGE: usize = 3;
+/// Relation of the codes, 0 or 1 each.
 pub const SAME_CODE: usize = 4;
 pub const RELATED_CODES: usize = 5;
 pub const CODE_IN_TEXT: usize = 6;
 pub const DIFFERENT_CODES: usize = 7;
+/// Dimensions with an equal quantity, and with different quantities only.
 pub const SAME_QUANTITIES: usize = 8;
 pub const DIFFERENT_QUANTITIES: usize = 9;
+/// Whether the headlines share a color, or have different ones.
 pub const SAME_COLOR: usize = 10;
+pub const DIFFERENT_COLORS: usize = 11;
+/// Absolute logarithm of the ratio of the prices, and whether both are known.
 pub const PRICE_RATIO: usize = 12;
 pub const BOTH_PRICES: usize = 13;
+/// Whether each headline has a number that the other record has not.
+pub const DIFFERENT_NUMBERS: usize = 14;
 
 /// Relative difference within which two quantities are equal: rounding, and inches for
 /// centimetres.
@@ -107,23 +88,23 @@ pub fn pair_features(
     let same_color = left.colors.iter().any(|color| right.colors.contains(color));
     let has_colors = !left.colors.is_empty() && !right.colors.is_empty();
     let ratio = a.price.zip(b.price).map(|(a, b)| (a / b).ln().abs() as f32);
-    [
-        (similarity * SIMILARITY_STEPS).round() / SIMILARITY_STEPS,
-        shared / sums[0].min(sums[1]),
-        covered[0].max(covered[1]),
-        covered[0].min(covered[1]),
-        flag(codes == CodeRelation::Same),
-        flag(codes == CodeRelation::Related),
-        flag(codes == CodeRelation::InText),
-        flag(codes == CodeRelation::Different),
-        same.min(MAX_COUNTED_QUANTITIES),
-        different.min(MAX_COUNTED_QUANTITIES),
-        flag(has_colors && same_color),
-        flag(has_colors && !same_color),
-        ratio.unwrap_or(0.0).min(MAX_PRICE_RATIO),
-        flag(ratio.is_some()),
-        flag(has_different_numbers(left, right)),
-    ]
+    let mut features = [0.0; WIDTH];
+    features[TITLE_SIMILARITY] = (similarity * SIMILARITY_STEPS).round() / SIMILARITY_STEPS;
+    features[SHARED_WORDS] = shared / sums[0].min(sums[1]);
+    features[LARGER_COVERAGE] = covered[0].max(covered[1]);
+    features[SMALLER_COVERAGE] = covered[0].min(covered[1]);
+    features[SAME_CODE] = flag(codes == CodeRelation::Same);
+    features[RELATED_CODES] = flag(codes == CodeRelation::Related);
+    features[CODE_IN_TEXT] = flag(codes == CodeRelation::InText);
+    features[DIFFERENT_CODES] = flag(codes == CodeRelation::Different);
+    features[SAME_QUANTITIES] = same.min(MAX_COUNTED_QUANTITIES);
+    features[DIFFERENT_QUANTITIES] = different.min(MAX_COUNTED_QUANTITIES);
+    features[SAME_COLOR] = flag(has_colors && same_color);
+    features[DIFFERENT_COLORS] = flag(has_colors && !same_color);
+    features[PRICE_RATIO] = ratio.unwrap_or(0.0).min(MAX_PRICE_RATIO);
+    features[BOTH_PRICES] = flag(ratio.is_some());
+    features[DIFFERENT_NUMBERS] = flag(has_different_numbers(left, right));
+    features
 }
 
 /// Whether two records cannot be one product: their codes or quantities differ.

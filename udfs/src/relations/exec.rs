@@ -49,8 +49,8 @@ pub trait TableOperation: Debug + Send + Sync {
 /// Schema, memory and cancellation of a running operation.
 pub struct OperationContext {
     pub schema: SchemaRef,
-    /// Memory of the inputs, reserved while the operation runs.
-    _memory: MemoryReservation,
+    /// Memory of the inputs and of the operation, reserved while it runs.
+    memory: MemoryReservation,
     cancel: CancellationToken,
 }
 
@@ -64,6 +64,14 @@ impl OperationContext {
     /// The token that cancels the operation.
     pub fn cancel_token(&self) -> &CancellationToken {
         &self.cancel
+    }
+
+    /// Reserves memory for the operation until it ends.
+    ///
+    /// # Errors
+    /// If the memory pool has less.
+    pub fn reserve(&self, bytes: usize) -> Result<()> {
+        self.memory.try_grow(bytes)
     }
 
     /// Checks that the operation is not cancelled.
@@ -224,7 +232,7 @@ async fn run_operation(
     let guard = cancel.clone().drop_guard();
     let context = OperationContext {
         schema,
-        _memory: memory,
+        memory,
         cancel,
     };
     let task = SpawnedTask::spawn_blocking(move || {

@@ -7,6 +7,7 @@ use super::hybrid_search::HybridSearch;
 use super::knn_join::KnnJoin;
 use super::normalize_values::NormalizeValues;
 use super::relation::Relation;
+use super::resolve::Resolve;
 use super::text_search::TextSearch;
 use super::vector_search::VectorSearch;
 
@@ -19,5 +20,6 @@ pub const RELATIONS: &[&dyn Relation] = &[
     &CheckTaxonomy,
     &NormalizeValues,
     &DiscoverAttributes,
+    &Resolve,
     &CatalogueDiff,
 ];

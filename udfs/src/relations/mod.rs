@@ -18,6 +18,8 @@ mod node;
 mod normalize_values;
 mod planner;
 mod relation;
+mod resolve;
+mod resolve_columns;
 mod row_differences;
 mod signature;
 mod text_search;

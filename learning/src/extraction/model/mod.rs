@@ -3,7 +3,7 @@
 
 mod aligned_rows;
 mod alignment;
-pub(crate) mod boosting;
+mod boosting;
 mod candidates;
 mod columns;
 mod context;
