@@ -18,21 +18,20 @@ fn the_pipeline_runs_in_an_empty_folder_and_again() {
     assert_eq!(done.code, Some(0), "{}", done.err);
     assert_eq!(names(folder.path()), ["semql-demo"]);
     let made = folder.path().join("semql-demo");
-    assert_eq!(
-        names(&made.join("out")),
-        [
-            "categories.html",
-            "categories.svg",
-            "colors.svg",
-            "labelled.parquet",
-            "product_map.parquet",
-            "products.parquet",
-            "products_sample.parquet",
-            "products_with_category.parquet",
-            "products_with_features.parquet",
-            "word_map.parquet",
-        ]
-    );
+    let results = names(&made.join("out"));
+    for expected in [
+        "categories.svg",
+        "products_with_category.parquet",
+        "labelled.parquet",
+        "word_map.parquet",
+        "product_map.parquet",
+        "products_with_features.parquet",
+    ] {
+        assert!(
+            results.iter().any(|name| name == expected),
+            "{expected}: {results:?}"
+        );
+    }
     for expected in ["-- queries/01_ingest.sql", "-- queries/09_features.sql"] {
         assert!(done.err.contains(expected), "{}", done.err);
     }
