@@ -178,7 +178,9 @@ impl CountPosterior {
             let own_smooth = (hits + SMOOTHING * smooth) / (reviewed + SMOOTHING);
             estimate += weight * own;
             smoothed += weight * own_smooth;
-            variance += weight * weight * own_smooth * (1.0 - own_smooth) / reviewed.max(1.0);
+            // One less than the rows makes the variance of a sample unbiased.
+            let freedom = (reviewed - 1.0).max(1.0);
+            variance += weight * weight * own_smooth * (1.0 - own_smooth) / freedom;
         }
         let size = match reviewed > 0.0 && variance > 0.0 {
             true => smoothed * (1.0 - smoothed) / variance,
