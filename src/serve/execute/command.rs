@@ -123,8 +123,8 @@ impl Connection {
                 Ok(Response::done(tag))
             }
             ConnectionCommand::CopyOut(copy) => {
-                let format =
-                    copy_format::format(&copy.options, &copy.legacy_options).map_err(errors::wire)?;
+                let format = copy_format::format(&copy.options, &copy.legacy_options)
+                    .map_err(errors::wire)?;
                 let rows = self.rows(&copy.query, token).await?;
                 Ok(Response::Copy(CopyResponse { rows, format }))
             }

@@ -26,7 +26,8 @@ impl Connection {
         text: &str,
         token: &CancelToken,
     ) -> PgWireResult<PendingCopy> {
-        let format = copy_format::format(&copy.options, &copy.legacy_options).map_err(errors::wire)?;
+        let format =
+            copy_format::format(&copy.options, &copy.legacy_options).map_err(errors::wire)?;
         let not_planned = || errors::internal();
         let columns = self.prepare_plan(&copy.columns, Vec::new(), token).await?;
         let columns = columns.ok_or_else(not_planned)?;

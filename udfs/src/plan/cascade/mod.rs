@@ -262,7 +262,11 @@ async fn buffer_partition(
     mut buffer: SpillBuffer,
     columns: Arc<[ComputedColumn]>,
     cancel: CancellationToken,
-) -> Result<(SpillBuffer, Vec<Option<RowSample>>, Vec<Option<CallCounter>>)> {
+) -> Result<(
+    SpillBuffer,
+    Vec<Option<RowSample>>,
+    Vec<Option<CallCounter>>,
+)> {
     let mut samples = samples(&columns);
     let mut calls = call_counters(&columns, &cancel)?;
     while let Some(batch) = stream.next().await {
@@ -285,7 +289,9 @@ async fn buffer_partition(
         }
         for (sample, column) in samples.iter_mut().zip(columns.iter()) {
             if let (Some(sample), Some(call)) = (sample, column.call()) {
-                call.arguments(&batch)?.row_texts().for_each(|row| sample.add_row(row));
+                call.arguments(&batch)?
+                    .row_texts()
+                    .for_each(|row| sample.add_row(row));
             }
         }
         buffer.push(batch)?;
