@@ -29,7 +29,7 @@ use datafusion::datasource::physical_plan::{FileGroup, FileOutputMode, FileSinkC
 use datafusion::datasource::sink::DataSinkExec;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::dml::InsertOp;
-use datafusion::physical_plan::{ExecutionPlan, collect};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, collect};
 use datafusion::sql::parser::{CopyToSource, CopyToStatement};
 use url::Url;
 
