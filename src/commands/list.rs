@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn an_unknown_command_gets_a_suggestion() {
-        let message = |text| find(text).err().unwrap().message;
+        let message = |text: &str| find(text).err().unwrap().message;
         assert_eq!(
             message("\\timng on"),
             "unknown command \\timng; did you mean \\timing?"
