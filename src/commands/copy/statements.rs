@@ -153,7 +153,7 @@ mod tests {
             insert_from_file("t", &columns, "x.parquet"),
             "INSERT INTO t (\"a\", \"b\") SELECT \"a\", \"b\" FROM 'x.parquet'"
         );
-        let request = CopyRequest::parse("t from x.csv csv null '-' escape '\\'").unwrap();
+        let request = CopyRequest::parse("t from x.csv csv escape '\\' null '-'").unwrap();
         let RowFormat::Csv(format) = &request.format else {
             panic!("{request:?}");
         };
