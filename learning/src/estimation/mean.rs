@@ -125,7 +125,7 @@ fn combine(strata: &[MeanStratum], rows: f64, confidence: f64) -> MeanEstimate {
         variance += shift * shift * residuals / (degrees * xx);
     }
     let half = student_t_quantile(confidence, degrees) * variance.sqrt();
-    estimate.interval = half.is_finite().then(|| (mean - half, mean + half));
+    estimate.interval = half.is_finite().then_some((mean - half, mean + half));
     estimate
 }
 

@@ -203,7 +203,10 @@ impl CellCounts {
 mod tests {
     use super::*;
 
-    fn sorted(counts: &ShareCounts) -> Vec<(Option<String>, Option<u64>, Option<String>, u64)> {
+    /// Prediction, bucket of scores, label of the review and rows.
+    type Count = (Option<String>, Option<u64>, Option<String>, u64);
+
+    fn sorted(counts: &ShareCounts) -> Vec<Count> {
         let mut all: Vec<_> = counts
             .counts()
             .map(|c| {
@@ -224,7 +227,7 @@ mod tests {
         let row = |at: usize| {
             let label = ["a", "b", "c"][at % 3];
             let score = (at as f64).sin() * 10f64.powi((at % 400) as i32 - 200);
-            (label, (at % 7 == 0).then_some("b"), score)
+            (label, at.is_multiple_of(7).then_some("b"), score)
         };
         let rows = 200_000;
         let mut whole = ShareCounts::default();
