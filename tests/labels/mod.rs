@@ -1,7 +1,7 @@
 //! Accuracy of labels without training, with the default model on labelled texts.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow::array::AsArray;
 use arrow::datatypes::Float64Type;
@@ -43,7 +43,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A session with the table `rows`, from a file.
-async fn session(file: &PathBuf) -> SessionContext {
+async fn session(file: &Path) -> SessionContext {
     let ctx = SessionContext::new();
     semql_udfs::register_all(&ctx).unwrap();
     let location = quoted(&file.display().to_string());
