@@ -213,7 +213,7 @@ impl GroupedTexts {
         }
     }
 
-    /// Whether there is no text.
+    /// Whether no text was added.
     pub fn is_empty(&self) -> bool {
         self.texts.is_empty()
     }

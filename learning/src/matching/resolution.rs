@@ -233,7 +233,7 @@ impl NumberedRows {
         });
     }
 
-    /// Makes a row a product of its own.
+    /// Makes a row the only one of its product.
     fn set_alone(&mut self, row: usize) {
         let entity = self.next_entity();
         self.set(row, entity, row, None);

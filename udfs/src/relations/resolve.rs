@@ -80,7 +80,7 @@ static SIGNATURE: RelationSignature = RelationSignature {
         if the result has the name. Rows are compared by the vectors of their titles, by words, rare ones first, by \
         model numbers, quantities, colors and prices. Each row is compared with few others: those with the nearest \
         titles and those that share rare words or codes. Rows whose model numbers or quantities contradict are never \
-        one product. A row without title and text is a product of its own. The order of the rows does not matter.",
+        one product. A row without title and text is the only one of its product. The order of the rows does not matter.",
     example: "SELECT entity, row, title, score, reason FROM resolve(products) ORDER BY entity",
 };
 
