@@ -233,7 +233,7 @@ def swiftshader(folder: pathlib.Path, unavailable: pathlib.Path) -> None:
         files, reason = swiftshader_files()
         if not reason:
             files.update(setup.provider_files(webgpu, "The tests on WebGPU need it."))
-            files[setup.MANIFEST] = setup.manifest("webgpu", webgpu, library)
+            files[setup.MANIFEST] = setup.manifest("webgpu", webgpu.package, library)
             files["environment"] = environment.encode()
             setup.place(folder, files)
     if reason:
