@@ -92,9 +92,9 @@ class Bench:
             with (self.folder / path).open("w", encoding="utf-8") as lines:
                 for number, row in enumerate(rows):
                     fields = {column: row[column] or None for column in columns}
-                    labels = {f"label {at}": row["attributes"].get(name) for at, name in enumerate(names)}
+                    given = {f"label {at}": row["attributes"].get(name) for at, name in enumerate(names)}
                     group = str(row.get("product") or row["title"].lower())
-                    lines.write(json.dumps({"row": number, "product": group, **fields, **labels}) + "\n")
+                    lines.write(json.dumps({"row": number, "product": group, **fields, **given}) + "\n")
         labels = ", ".join(f'"label {at}"' for at in range(len(names)))
         timed = self.shell.time(
             warm_up=[],
@@ -162,7 +162,7 @@ def features(
     of_values: list[set[str]] = [set() for _ in spans]
     for first in range(len(spans)):
         for last in range(first, min(first + MAX_VALUE_TOKENS, len(spans))):
-            counts = values.get(text[spans[first][0] : spans[last][1]].lower(), {})
+            counts: dict[str, int] = values.get(text[spans[first][0] : spans[last][1]].lower(), {})
             for attribute in (attribute for attribute, rows in counts.items() if rows >= least):
                 for at in range(first, last + 1):
                     of_values[at].add(f"value {at == first} {attribute}")

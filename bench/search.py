@@ -132,12 +132,12 @@ class Bench:
         for name, filter in FILTERS.items():
             rows = f"(SELECT title, v FROM {quoted(file)} WHERE {filter})"
             some = [f"SELECT title, score FROM vector_search({rows}, '{query}', k => {K})" for query in QUERIES]
-            own = self.shell.time(warm_up=some, timed=some * self.repeats)
-            every = self.shell.time(warm_up=["SET ai.index_recall = 1", *some[:1]], timed=some * 2)
-            own, every = (statistics.median(taken.seconds) for taken in (own, every))
+            near = self.shell.time(warm_up=some, timed=some * self.repeats)
+            whole = self.shell.time(warm_up=["SET ai.index_recall = 1", *some[:1]], timed=some * 2)
+            fast, slow = (statistics.median(taken.seconds) for taken in (near, whole))
             [count] = json.loads(self.shell.rows_as_json([], f"SELECT count(*) AS n FROM {quoted(file)} WHERE {filter}"))
             filtered.append(
-                [name, f"{count['n']:,}", f"{own * 1e3:.1f}", f"{every * 1e3:.1f}", f"{every / own:.1f}", f"{found(some):.1%}"]
+                [name, f"{count['n']:,}", f"{fast * 1e3:.1f}", f"{slow * 1e3:.1f}", f"{slow / fast:.1f}", f"{found(some):.1%}"]
             )
         return (
             f"### By index\n\n{facts['vectors']:,} product titles; the index took {made.seconds[0]:.0f} s and "

@@ -53,6 +53,12 @@ lint "workflows" actionlint -shellcheck "$tools/shellcheck" -pyflakes ""
 lint "security of workflows" zizmor --offline --quiet --persona pedantic .github/workflows
 lint "shell scripts" shellcheck scripts/*.sh scripts/release/*.sh
 
+# A script that only a new machine runs must not break unseen.
+mypy=$(cd "$TARGET" && pwd)/python/bin/mypy
+check_types=("$mypy" --no-error-summary --ignore-missing-imports --cache-dir "${mypy%/*}/../mypy")
+step "types of the set-up" env -C scripts "${check_types[@]}" .
+step "types of the benchmarks" env -C bench "${check_types[@]}" .
+
 printf '\n== tests\n'
 "$CARGO" test --release --locked --workspace --no-fail-fast 2>&1 | tee -a "$log"
 [ "${PIPESTATUS[0]}" -eq 0 ] || status=1

@@ -33,6 +33,7 @@ another part cannot be installed.
 What is installed is not fetched again.
 """
 
+import functools
 import glob
 import os
 import pathlib
@@ -321,13 +322,18 @@ def environment(folder: pathlib.Path, requirements: pathlib.Path) -> None:
     say(f"{folder.name} in {folder}")
 
 
+def drivers() -> None:
+    for name in TESTED_DRIVERS:
+        setup.driver(setup.home(), False, name)
+
+
 def main() -> int:
-    parts = {
+    parts: "dict[str, typing.Callable[[pathlib.Path], None]]" = {
         "lint-tools": lambda folder: lint_tools(folder),
-        **{name: lambda folder, file=file: environment(folder, file) for name, file in ENVIRONMENTS.items()},
+        **{name: functools.partial(environment, requirements=file) for name, file in ENVIRONMENTS.items()},
         "debian": lambda folder: debian(folder.with_name("unavailable")),
         "swiftshader": lambda folder: swiftshader(folder, folder.with_name("unavailable")),
-        "drivers": lambda folder: [setup.driver(setup.home(), False, name) for name in TESTED_DRIVERS],
+        "drivers": lambda folder: drivers(),
         "multilingual-e5-small": lambda folder: multilingual(
             folder, folder.with_name("python") / "bin/python3", folder.with_name("unavailable")),
     }

@@ -72,7 +72,10 @@ def run(command: "list[str]", **options: typing.Any) -> "subprocess.CompletedPro
 def host() -> str:
     """Target triple of this machine's Rust compiler."""
     version = run(["rustc", "--version", "--verbose"], stdout=subprocess.PIPE).stdout.decode()
-    return re.search(r"^host: (\S+)$", version, re.MULTILINE).group(1)
+    found = re.search(r"^host: (\S+)$", version, re.MULTILINE)
+    if not found:
+        raise ReleaseError(f"rustc does not name its host:\n{version}")
+    return found.group(1)
 
 
 def compile_program() -> pathlib.Path:

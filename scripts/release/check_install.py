@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import typing
 import venv
 import zipfile
 
@@ -58,7 +59,7 @@ def install_wheel(wheel: pathlib.Path, folder: pathlib.Path, dependencies: bool)
     return scripts / ("semql.exe" if os.name == "nt" else "semql")
 
 
-def check(command: "list[str]", **options: object) -> str:
+def check(command: "list[str]", **options: typing.Any) -> str:
     """Run a command that must succeed. Returns its standard output."""
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, encoding="utf-8", **options)
     if done.returncode != 0:
