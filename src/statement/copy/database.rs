@@ -1,8 +1,6 @@
 //! `COPY ... TO 'postgresql://...' [OPTIONS (table '...', mode '...')]`: rows into a table
 //! of a database, in one transaction.
 
-use std::sync::Arc;
-
 use datafusion::physical_plan::collect;
 use datafusion::sql::parser::CopyToStatement;
 use semql_databases::{DatabaseAddress, DatabaseTable, TableName, WriteMode};
@@ -37,7 +35,7 @@ pub async fn run(
     let shown = format!("{table} of {address}");
     let plan = DatabaseTable::write_plan(databases::database(address), table, mode, input)?;
     start_plan(&*context.observer, &plan);
-    let counted = collect(Arc::clone(&plan), state.task_ctx()).await;
+    let counted = collect(plan, state.task_ctx()).await;
     context.observer.progress_ended();
     let copied = count(&counted?);
     Ok(Outcome::Done {
