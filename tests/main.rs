@@ -11,6 +11,7 @@ mod groups;
 mod labels;
 mod layers;
 mod linking;
+mod matching;
 mod meaning;
 mod page;
 mod plans;

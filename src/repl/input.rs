@@ -12,7 +12,7 @@ const HELP_WORD: &str = "help";
 pub enum InputStep {
     /// Reads another line.
     Continue,
-    /// Runs this text; the buffer is empty.
+    /// Runs this text; the buffer has what follows it, an open statement, or is empty.
     Run(String),
     /// Runs this backslash command; the open statement stays in the buffer.
     RunCommand(String),
@@ -75,6 +75,12 @@ impl InputBuffer {
                 _ => {}
             }
         }
+        // Statements in front of an open one need not wait for its end.
+        if let Some(last) = items.iter().take_while(|item| item.complete).last() {
+            let open = self.text.split_off(last.end);
+            let text = std::mem::replace(&mut self.text, open.trim_start().to_string());
+            return InputStep::Run(text.trim_end().to_string());
+        }
         if is_quit {
             InputStep::QuitHint
         } else {
@@ -131,7 +137,6 @@ mod tests {
     fn open_statements_continue() {
         for line in [
             "SELECT 1",
-            "SELECT 1; SELECT",
             "SELECT ';",
             "SELECT 1 -- ;",
             "SELECT /* 1;",
@@ -144,6 +149,29 @@ mod tests {
         }
         let (steps, _) = steps(&["SELECT 'a", "", "b'", ";"]);
         assert_eq!(steps[3], run("SELECT 'a\n\nb'\n;"));
+    }
+
+    #[test]
+    fn statements_in_front_of_an_open_one_run() {
+        for (line, ended, rest) in [
+            ("SELECT 1; SELECT", "SELECT 1;", "SELECT\n"),
+            (
+                "SELECT 1;SELECT 2; SELECT '",
+                "SELECT 1;SELECT 2;",
+                "SELECT '\n",
+            ),
+            ("SELECT 'é;' ; /* two", "SELECT 'é;' ;", "/* two\n"),
+            ("\\x\nSELECT 1;\n (SELECT", "\\x\nSELECT 1;", "(SELECT\n"),
+        ] {
+            assert_eq!(
+                steps(&[line]),
+                (vec![run(ended)], rest.to_string()),
+                "{line}"
+            );
+        }
+        let (steps, open) = steps(&["SELECT 1; SELECT", "2;"]);
+        assert_eq!(steps, [run("SELECT 1;"), run("SELECT\n2;")]);
+        assert_eq!(open, "");
     }
 
     #[test]

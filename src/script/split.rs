@@ -4,6 +4,8 @@
 //! quotes or comments ends a statement. SQL has no backslash outside of them:
 //! there a command begins, which extends to the end of its line.
 
+use std::ops::Range;
+
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
@@ -27,6 +29,8 @@ pub struct ScriptItem {
     pub line: usize,
     /// Whether a semicolon ends it; commands are always complete.
     pub complete: bool,
+    /// Offset in the text behind it and its semicolon, in bytes.
+    pub end: usize,
 }
 
 /// String, comment or quoted name that the text does not close.
@@ -48,7 +52,12 @@ pub fn split(text: &str) -> (Vec<ScriptItem>, Option<Unterminated>) {
     let mut rest = text;
     let mut lines_before = 0;
     loop {
-        match split_segment(rest, lines_before, &mut items) {
+        let (items_before, bytes_before) = (items.len(), text.len() - rest.len());
+        let segment_end = split_segment(rest, lines_before, &mut items);
+        for item in &mut items[items_before..] {
+            item.end += bytes_before;
+        }
+        match segment_end {
             SegmentEnd::Text => return (items, None),
             SegmentEnd::Unterminated(token) => return (items, Some(token)),
             SegmentEnd::Command(offset) => {
@@ -83,14 +92,18 @@ fn split_segment(text: &str, lines_before: usize, items: &mut Vec<ScriptItem>) -
             Token::SemiColon => {
                 let end = cursor.offset(token.span.start);
                 if let Some((start, line)) = begun.take() {
-                    items.push(statement(&text[start..end], line, true));
+                    items.push(ScriptItem {
+                        complete: true,
+                        end: cursor.offset(token.span.end),
+                        ..open_statement(text, start..end, line)
+                    });
                 }
             }
             Token::Backslash => {
                 let start = cursor.offset(token.span.start);
                 let line = lines_before + cursor.line;
                 if let Some((start_of_statement, line)) = begun.take() {
-                    items.push(statement(&text[start_of_statement..start], line, false));
+                    items.push(open_statement(text, start_of_statement..start, line));
                 }
                 let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
                 items.push(ScriptItem {
@@ -98,6 +111,7 @@ fn split_segment(text: &str, lines_before: usize, items: &mut Vec<ScriptItem>) -
                     text: text[start..end].trim_end().to_string(),
                     line,
                     complete: true,
+                    end,
                 });
                 return SegmentEnd::Command((end + 1).min(text.len()));
             }
@@ -122,17 +136,19 @@ fn split_segment(text: &str, lines_before: usize, items: &mut Vec<ScriptItem>) -
         });
     }
     if let Some((start, line)) = begun {
-        items.push(statement(&text[start..], line, false));
+        items.push(open_statement(text, start..text.len(), line));
     }
     SegmentEnd::Text
 }
 
-fn statement(text: &str, line: usize, complete: bool) -> ScriptItem {
+/// The statement at `range` of `text`, without a semicolon.
+fn open_statement(text: &str, range: Range<usize>, line: usize) -> ScriptItem {
     ScriptItem {
         kind: ItemKind::Statement,
-        text: text.trim_end().to_string(),
+        end: range.end,
+        text: text[range].trim_end().to_string(),
         line,
-        complete,
+        complete: false,
     }
 }
 

@@ -22,6 +22,7 @@ mod index_syntax;
 mod language_model;
 mod language_model_syntax;
 mod limits;
+mod matcher_quality;
 mod model;
 mod model_syntax;
 mod named_arguments;

@@ -14,6 +14,7 @@ use semql_udfs::plan::LanguageModelEstimate;
 
 use super::context::StatementContext;
 use super::extractor_quality::{extractor_quality, round};
+use super::matcher_quality::{matcher_quality, matcher_weights};
 use super::model_syntax::{DropModel, ExportModel};
 use super::observer::{CountedWork, StatementObserver};
 use super::outcome::Outcome;
@@ -50,7 +51,7 @@ pub async fn create(context: &StatementContext, create: &CreateModel) -> Result<
         observer: &*context.observer,
         work: match create.target {
             ModelTarget::Predict { .. } => CountedWork::LabelBoundaries,
-            ModelTarget::Extract { .. } => CountedWork::TrainingSteps,
+            ModelTarget::Extract { .. } | ModelTarget::Match { .. } => CountedWork::TrainingSteps,
         },
         steps: AtomicUsize::new(0),
     };
@@ -61,6 +62,7 @@ pub async fn create(context: &StatementContext, create: &CreateModel) -> Result<
     Ok(Outcome::of_batch(match trained? {
         TrainedModel::Classifier(classifier) => summary(&classifier)?,
         TrainedModel::Extractor(extractor) => extractor_quality(&extractor.metadata)?,
+        TrainedModel::Matcher(matcher) => matcher_quality(&matcher.metadata)?,
     }))
 }
 
@@ -109,7 +111,8 @@ impl ProgressSink for TrainingProgress<'_> {
     }
 }
 
-/// Runs `DESCRIBE MODEL`: its labels or attributes, and its accuracy on held-out rows.
+/// Runs `DESCRIBE MODEL`: its labels or attributes, and its accuracy on held-out rows; of a
+/// matcher its weights.
 ///
 /// # Errors
 /// If there is no such model.
@@ -121,6 +124,7 @@ pub fn describe(session: &Session, name: &str) -> Result<Outcome> {
         match session.ai.trained_models().get(name)? {
             TrainedModel::Classifier(classifier) => label_quality(&classifier)?,
             TrainedModel::Extractor(extractor) => extractor_quality(&extractor.metadata)?,
+            TrainedModel::Matcher(matcher) => matcher_weights(&matcher)?,
         },
     ))
 }
@@ -183,18 +187,19 @@ pub fn drop(session: &Session, statement: &DropModel) -> Result<Outcome> {
 /// Runs `EXPORT MODEL name TO 'file.onnx'`.
 ///
 /// # Errors
-/// If there is no such model, it is an extractor, or the file cannot be written.
+/// If there is no such model, it is no classifier, or the file cannot be written.
 pub fn export(session: &Session, statement: &ExportModel) -> Result<Outcome> {
     let file = Path::new(&statement.file);
     session.policy.check_write_path(file)?;
     match session.ai.trained_models().get(&statement.name)? {
         TrainedModel::Classifier(classifier) => text_classifier::export(&classifier, file)?,
-        TrainedModel::Extractor(_) => {
+        other => {
             return Err(ShellError::of_kind(
                 ErrorKind::NotSupported,
                 format!(
-                    "EXPORT MODEL writes classifiers, but {} is an extractor; its file in the folder of models serves every semql",
-                    statement.name
+                    "EXPORT MODEL writes classifiers, and the kind of {} is {}; its file in the folder of models serves every semql",
+                    statement.name,
+                    other.kind()
                 ),
             ));
         }

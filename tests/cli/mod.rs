@@ -18,6 +18,7 @@ mod install;
 pub mod interrupt;
 mod language_models;
 mod languages;
+mod matchers;
 mod models;
 mod output;
 mod prompt;

@@ -35,6 +35,25 @@ pub const BOTH_PRICES: usize = 13;
 /// Whether each headline has a number that the other record has not.
 pub const DIFFERENT_NUMBERS: usize = 14;
 
+/// Names of the features, by position.
+pub const FEATURE_NAMES: [&str; WIDTH] = [
+    "title similarity",
+    "shared title words",
+    "larger word coverage",
+    "smaller word coverage",
+    "same model number",
+    "related model numbers",
+    "model number in the text",
+    "different model numbers",
+    "same quantities",
+    "different quantities",
+    "same color",
+    "different colors",
+    "price ratio",
+    "both prices",
+    "different numbers",
+];
+
 /// Relative difference within which two quantities are equal: rounding, and inches for
 /// centimetres.
 const EQUAL_QUANTITY: f64 = 0.05;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::trained_model::TrainedModel;
 use crate::extraction::model::TrainedExtractor;
+use crate::matching::TrainedMatcher;
 use crate::text_classifier::{Predictor, TextClassifier};
 use semql_inference::atomic_file;
 use semql_inference::{Error, Result};
@@ -18,6 +19,9 @@ pub const CLASSIFIER_MAGIC: &[u8; 16] = b"semql model v2\n\0";
 
 /// First bytes of an extractor; a change of layout changes the version.
 pub const EXTRACTOR_MAGIC: &[u8; 16] = b"semql extract 1\0";
+
+/// First bytes of a matcher; a change of layout changes the version.
+pub const MATCHER_MAGIC: &[u8; 16] = b"semql matcher 1\0";
 
 /// Largest size of a file.
 const MAX_FILE_BYTES: u64 = 8 << 30;
@@ -47,6 +51,14 @@ const FILE_FORMATS: &[FileFormat] = &[
         parse: |body| {
             let extractor = TrainedExtractor::from_bytes(body)?;
             Some(TrainedModel::Extractor(Arc::new(extractor)))
+        },
+    },
+    FileFormat {
+        magic: MATCHER_MAGIC,
+        magic_of_any_version: b"semql matcher ",
+        parse: |body| {
+            let matcher = TrainedMatcher::from_bytes(body)?;
+            Some(TrainedModel::Matcher(Arc::new(matcher)))
         },
     },
 ];

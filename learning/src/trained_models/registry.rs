@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use super::envelope::{self, CLASSIFIER_MAGIC, EXTRACTOR_MAGIC};
+use super::envelope::{self, CLASSIFIER_MAGIC, EXTRACTOR_MAGIC, MATCHER_MAGIC};
 use super::model_folder::{model_names, model_path};
 use super::trained_model::TrainedModel;
 use crate::extraction::model::TrainedExtractor;
+use crate::matching::TrainedMatcher;
 use crate::text_classifier::{Predictor, TextClassifier};
 use semql_inference::sync::lock;
 use semql_inference::{Error, Result};
@@ -43,7 +44,7 @@ impl TrainedModelRegistry {
     /// The classifier called `name`.
     ///
     /// # Errors
-    /// Those of [`get`](Self::get); [`Error::Invalid`] for an extractor.
+    /// Those of [`get`](Self::get); [`Error::Invalid`] for another kind.
     pub fn classifier(&self, name: &str) -> Result<Arc<Predictor>> {
         self.get(name)?.into_classifier(name)
     }
@@ -51,9 +52,17 @@ impl TrainedModelRegistry {
     /// The extractor called `name`.
     ///
     /// # Errors
-    /// Those of [`get`](Self::get); [`Error::Invalid`] for a classifier.
+    /// Those of [`get`](Self::get); [`Error::Invalid`] for another kind.
     pub fn extractor(&self, name: &str) -> Result<Arc<TrainedExtractor>> {
         self.get(name)?.into_extractor(name)
+    }
+
+    /// The matcher called `name`.
+    ///
+    /// # Errors
+    /// Those of [`get`](Self::get); [`Error::Invalid`] for another kind.
+    pub fn matcher(&self, name: &str) -> Result<Arc<TrainedMatcher>> {
+        self.get(name)?.into_matcher(name)
     }
 
     /// Stores a classifier, and replaces an existing model of its name.
@@ -72,6 +81,15 @@ impl TrainedModelRegistry {
     pub fn put_extractor(&self, extractor: &TrainedExtractor) -> Result<PathBuf> {
         let name = &extractor.metadata.name;
         self.put(name, EXTRACTOR_MAGIC, &extractor.to_bytes())
+    }
+
+    /// Stores a matcher, and replaces an existing model of its name.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] if it cannot be written. An existing model is then unchanged.
+    pub fn put_matcher(&self, matcher: &TrainedMatcher) -> Result<PathBuf> {
+        let name = &matcher.metadata.name;
+        self.put(name, MATCHER_MAGIC, &matcher.to_bytes())
     }
 
     fn put(&self, name: &str, magic: &[u8; 16], body: &[u8]) -> Result<PathBuf> {

@@ -11,6 +11,7 @@ use semql_learning::trained_models::{TrainedModel, model_exists};
 use super::statement::{CreateModel, ModelTarget};
 use super::train_classifier::train_classifier;
 use super::train_extractor::{distil_extractor, train_extractor};
+use super::train_matcher::train_matcher;
 use super::training_context::TrainingContext;
 use crate::error::{Error, to_datafusion};
 use crate::options::AiOptions;
@@ -57,6 +58,10 @@ pub async fn create(
                 None => train_extractor(&context, columns, training, rows).await?,
             };
             models.put_extractor(&extractor)
+        }
+        ModelTarget::Match { label } => {
+            let matcher = train_matcher(&context, label, rows).await?;
+            models.put_matcher(&matcher)
         }
     };
     stored.map_err(to_datafusion)?;

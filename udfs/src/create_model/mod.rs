@@ -6,6 +6,7 @@
 //! | `create`, `training_context` | Trains the model of a statement, and stores it |
 //! | `train_classifier` | `PREDICT` |
 //! | `train_extractor`, `extraction_columns`, `attribute_labels`, `label_values`, `row_order` | `EXTRACT` |
+//! | `train_matcher`, `pair_columns` | `MATCH` |
 //! | `teacher` | `EXTRACT ... USING`: a language model labels the rows |
 
 mod attribute_labels;
@@ -14,12 +15,14 @@ mod extract_options;
 mod extraction_columns;
 mod label_values;
 mod option_list;
+mod pair_columns;
 mod predict_options;
 mod row_order;
 mod statement;
 mod teacher;
 mod train_classifier;
 mod train_extractor;
+mod train_matcher;
 mod training_context;
 
 pub use create::create;

@@ -21,10 +21,13 @@ pub fn read_options<T: Default>(specs: &[OptionSpec<T>], given: &[(String, Strin
     for (key, value) in given {
         let Some(spec) = specs.iter().find(|spec| spec.key == key) else {
             let keys: Vec<&str> = specs.iter().map(|spec| spec.key).collect();
-            return Err(format!(
-                "unknown option '{key}'; the options are {}",
-                keys.join(", ")
-            ));
+            return Err(match keys.as_slice() {
+                [] => format!("unknown option '{key}'; this statement has none"),
+                keys => format!(
+                    "unknown option '{key}'; the options are {}",
+                    keys.join(", ")
+                ),
+            });
         };
         (spec.set)(&mut options, value)?;
     }

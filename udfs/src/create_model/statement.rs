@@ -1,5 +1,6 @@
 //! `CREATE [OR REPLACE] MODEL name FROM (query) PREDICT label, ... [OPTIONS (key value, ...)]`
-//! and `... EXTRACT attribute, ... [USING model] [OPTIONS (key value, ...)]`.
+//! `... EXTRACT attribute, ... [USING model] [OPTIONS (key value, ...)]` and
+//! `... MATCH [label]`.
 
 use datafusion::sql::sqlparser::ast::Query;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -8,7 +9,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use semql_learning::text_classifier::TrainingOptions;
 
 use super::extract_options::{EXTRACT_OPTIONS, ExtractOptions};
-use super::option_list::{parse_option_list, read_options};
+use super::option_list::{OptionSpec, parse_option_list, read_options};
 use super::predict_options::PREDICT_OPTIONS;
 
 /// Parsed `CREATE MODEL` statement.
@@ -38,13 +39,25 @@ pub enum ModelTarget {
         teacher: Option<String>,
         options: ExtractOptions,
     },
+    /// A matcher of pairs.
+    Match {
+        /// Column that is true for pairs of one product.
+        label: String,
+    },
 }
 
 /// The part of a target before its options.
 enum TargetClause {
     Predict(Vec<String>),
     Extract(Vec<String>, Option<String>),
+    Match(String),
 }
+
+/// Options of `MATCH`.
+const MATCH_OPTIONS: &[OptionSpec<()>] = &[];
+
+/// Column with the labels of `MATCH`, if none is named.
+const DEFAULT_MATCH_LABEL: &str = "match";
 
 impl CreateModel {
     /// Parses the statement from `CREATE` up to, and without, `;`.
@@ -56,7 +69,7 @@ impl CreateModel {
             ParserError::ParserError(why) => ParserError::ParserError(format!(
                 "{why}; the syntax is CREATE [OR REPLACE] MODEL name FROM (query) \
                  PREDICT label [, label ...] [OPTIONS (key value, ...)], or \
-                 EXTRACT attribute [, attribute ...] [USING model] [OPTIONS (key value, ...)]"
+                 EXTRACT attribute [, attribute ...] [USING model] [OPTIONS (key value, ...)], or MATCH [label]"
             )),
             other => other,
         };
@@ -75,6 +88,9 @@ impl CreateModel {
                     teacher,
                     options,
                 })
+            }
+            TargetClause::Match(label) => {
+                read_options(MATCH_OPTIONS, &options).map(|()| ModelTarget::Match { label })
             }
         };
         Ok(Self {
@@ -105,8 +121,18 @@ fn target_clause(parser: &mut Parser<'_>) -> Result<TargetClause, ParserError> {
         let labels = parser.parse_comma_separated(identifier)?;
         return Ok(TargetClause::Predict(labels));
     }
+    if parse_word(parser, "MATCH") {
+        let has_label = !matches!(
+            &parser.peek_token_ref().token,
+            Token::EOF | Token::SemiColon
+        ) && !parser.peek_keyword(Keyword::OPTIONS);
+        return Ok(TargetClause::Match(match has_label {
+            true => identifier(parser)?,
+            false => DEFAULT_MATCH_LABEL.to_string(),
+        }));
+    }
     if !parse_word(parser, "EXTRACT") {
-        return expected(parser, "PREDICT or EXTRACT");
+        return expected(parser, "PREDICT, EXTRACT or MATCH");
     }
     let columns = parser.parse_comma_separated(identifier)?;
     let teacher = match parser.parse_keyword(Keyword::USING) {
@@ -226,6 +252,20 @@ mod tests {
     }
 
     #[test]
+    fn matchers_have_a_label() {
+        for (clause, expected) in [
+            ("match", "match"),
+            ("MATCH;", "match"),
+            ("MATCH Same", "same"),
+            ("MATCH \"Same\";", "Same"),
+        ] {
+            let create = parse(&format!("CREATE MODEL m FROM (SELECT 1) {clause}")).unwrap();
+            let label = expected.to_string();
+            assert_eq!(create.target, ModelTarget::Match { label }, "{clause}");
+        }
+    }
+
+    #[test]
     fn errors_name_the_cause() {
         for (sql, expected) in [
             (
@@ -234,7 +274,7 @@ mod tests {
             ),
             (
                 "CREATE MODEL m FROM (SELECT 1)",
-                "expected PREDICT or EXTRACT",
+                "expected PREDICT, EXTRACT or MATCH",
             ),
             (
                 "CREATE MODEL m FROM (SELEC 1) PREDICT y",
@@ -271,6 +311,14 @@ mod tests {
             (
                 "CREATE MODEL m FROM (SELECT 1) EXTRACT y OPTIONS (features 'ngrams')",
                 "must be one of 'words', 'token_vectors'",
+            ),
+            (
+                "CREATE MODEL m FROM (SELECT 1) MATCH OPTIONS (cost 1)",
+                "unknown option 'cost'; this statement has none",
+            ),
+            (
+                "CREATE MODEL m FROM (SELECT 1) MATCH 1",
+                "the syntax is CREATE",
             ),
             (
                 "CREATE MODEL m FROM (SELECT 1) EXTRACT y OPTIONS (seed 1.5)",

@@ -14,7 +14,7 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 use semql_learning::extraction::model::TrainedExtractor;
 use semql_learning::extraction::{Extractor, SourceTexts};
-use semql_learning::text_classifier::{Prediction, TextClassifier};
+use semql_learning::text_classifier::{Prediction, Predictor, TextClassifier};
 use semql_learning::trained_models::TrainedModel;
 
 use super::ai_classify_scores::{scores_array, scores_type};
@@ -124,8 +124,31 @@ impl Hash for AiPredict {
     }
 }
 
+/// A model that predicts values of rows.
+enum RowModel {
+    Classifier(Arc<Predictor>),
+    Extractor(Arc<TrainedExtractor>),
+}
+
+impl RowModel {
+    fn name(&self) -> &str {
+        match self {
+            Self::Classifier(classifier) => &classifier.metadata.name,
+            Self::Extractor(extractor) => &extractor.metadata.name,
+        }
+    }
+
+    /// Text columns of its input, in order.
+    fn columns(&self) -> &[String] {
+        match self {
+            Self::Classifier(classifier) => &classifier.metadata.columns,
+            Self::Extractor(extractor) => extractor.columns(),
+        }
+    }
+}
+
 impl AiPredict {
-    fn model(&self, name: Option<&ScalarValue>) -> Result<TrainedModel> {
+    fn model(&self, name: Option<&ScalarValue>) -> Result<RowModel> {
         let Some(name) = planning::literal_text(name) else {
             return plan_err!(
                 "the first argument of {} must be the name of a model, as a literal",
@@ -133,11 +156,14 @@ impl AiPredict {
             );
         };
         let models = self.options.runtime.trained_models();
-        let model = match self.function.takes_extractors {
-            true => models.get(name),
-            false => models.classifier(name).map(TrainedModel::Classifier),
-        };
-        model.map_err(to_datafusion)
+        let model = models.get(name).map_err(to_datafusion)?;
+        match model {
+            TrainedModel::Classifier(classifier) => Ok(RowModel::Classifier(classifier)),
+            TrainedModel::Extractor(extractor) if self.function.takes_extractors => {
+                Ok(RowModel::Extractor(extractor))
+            }
+            other => Err(to_datafusion(other.of_another_kind(name))),
+        }
     }
 }
 
@@ -180,8 +206,8 @@ impl ScalarUDFImpl for AiPredict {
             );
         }
         let output_type = match &model {
-            TrainedModel::Classifier(classifier) => (self.function.output_type)(classifier),
-            TrainedModel::Extractor(extractor) => values_type(extractor.attributes()),
+            RowModel::Classifier(classifier) => (self.function.output_type)(classifier),
+            RowModel::Extractor(extractor) => values_type(extractor.attributes()),
         };
         Ok(Arc::new(Field::new(self.function.name, output_type, true)))
     }
@@ -205,11 +231,11 @@ impl ScalarUDFImpl for AiPredict {
             let row = |row: usize| texts.iter().map(|text| text.get(row)).collect();
             let rows: Vec<SourceTexts<'_>> = (0..rows).map(row).collect();
             match &model {
-                TrainedModel::Classifier(classifier) => {
+                RowModel::Classifier(classifier) => {
                     let predictions = classifier.predict_texts(&rows, &options.inference());
                     (self.function.array)(classifier, &predictions.map_err(to_datafusion)?)
                 }
-                TrainedModel::Extractor(extractor) => values(extractor, &rows, &options),
+                RowModel::Extractor(extractor) => values(extractor, &rows, &options),
             }
         })?;
         columnar_result(array, literal)

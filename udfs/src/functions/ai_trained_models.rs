@@ -7,6 +7,7 @@ use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::error::Result;
 use semql_learning::extraction::Extractor;
 use semql_learning::extraction::model::ExtractorMetadata;
+use semql_learning::matching::MatcherMetadata;
 use semql_learning::text_classifier::ClassifierMetadata;
 use semql_learning::trained_models::{TrainedModel, model_names};
 
@@ -40,13 +41,14 @@ impl TableFunctionImpl for AiTrainedModels {
                 TrainedModel::Extractor(extractor) => {
                     rows.extend(extractor_rows(&extractor.metadata, extractor.columns()));
                 }
+                TrainedModel::Matcher(matcher) => rows.push(matcher_row(&matcher.metadata)),
             }
         }
         memory_table(batch(&rows)?)
     }
 }
 
-/// Row of the listing: a level of a classifier, or an attribute of an extractor.
+/// Row of the listing: a level of a classifier, an attribute of an extractor, or a matcher.
 struct ListedModel {
     name: String,
     kind: &'static str,
@@ -116,6 +118,28 @@ fn extractor_rows(
             fingerprint: metadata.fingerprint.clone(),
             semql_version: metadata.semql_version.clone(),
         })
+}
+
+fn matcher_row(metadata: &MatcherMetadata) -> ListedModel {
+    ListedModel {
+        name: metadata.name.clone(),
+        kind: "matcher",
+        predicts: "match".to_string(),
+        labels: 2,
+        accuracy: None,
+        macro_f1: None,
+        weighted_f1: None,
+        f1: Some(metadata.quality.counts().f1()),
+        held_out: metadata.pairs,
+        rows: metadata.pairs,
+        skipped_rows: metadata.skipped_rows,
+        columns: metadata.columns.join(", "),
+        features: "pairs".to_string(),
+        adapter: None,
+        cost: None,
+        fingerprint: metadata.fingerprint.clone(),
+        semql_version: metadata.semql_version.clone(),
+    }
 }
 
 fn batch(rows: &[ListedModel]) -> Result<RecordBatch> {

@@ -72,6 +72,7 @@ pub(crate) use list::{
 pub(crate) use model_function::{BatchArguments, LabelClassifier, LoadedModel, ModelFunction};
 pub(crate) use model_udf::ModelUdf;
 pub(crate) use parameters::ArgumentType;
+pub(crate) use planning::settings_with_model;
 pub(crate) use tasks::{
     RowAnswer, RowTask, RowValue, TaskOutput, TaskRun, TaskUdf, described_attributes,
     find_language_model, language_model_task, source_rows, text_column_names,

@@ -11,6 +11,7 @@ use crate::options::AiOptions;
 /// Usual names of columns with titles, texts and row names, in order of preference.
 pub const TITLES: &[&str] = &["title", "name"];
 pub const TEXTS: &[&str] = &["text", "description", "body"];
+pub const PRICES: &[&str] = &["price"];
 pub const IDS: &[&str] = &["docid", "id"];
 
 /// Usual names of columns with categories, in order of preference.

@@ -27,7 +27,7 @@ mod vector_search;
 mod words;
 
 pub use arguments::RelationArguments;
-pub use columns::{IDS, TEXTS, TITLES, first_called};
+pub use columns::{IDS, PRICES, TEXTS, TITLES, first_called};
 pub use list::RELATIONS;
 pub(crate) use node::{TableOperationNode, TableOperationPlanner};
 pub(crate) use planner::{RelationCallPlanner, RelationName};

@@ -1,4 +1,4 @@
-//! `resolve(table [, threshold] [, title] ...)`: the rows of a table that are one product.
+//! `resolve(table [, threshold] [, model] [, title] ...)`: the rows of a table that are one product.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -21,7 +21,9 @@ use super::resolve_columns::{KEY, PRICE, ResolveColumns, SOURCE, TEXT, TITLE, VE
 use super::signature::{Parameter, ParameterKind, RelationSignature};
 use crate::error::{Error, to_datafusion};
 use crate::options::AiOptions;
-use semql_learning::matching::{PairScorer, ProductRecord, ResolveOptions, ResolvedRow, resolve};
+use semql_learning::matching::{
+    MatcherMetadata, PairScorer, ProductRecord, ResolveOptions, ResolvedRow, resolve,
+};
 
 /// Threshold if none is given.
 const DEFAULT_THRESHOLD: f64 = 0.5;
@@ -70,10 +72,16 @@ static SIGNATURE: RelationSignature = RelationSignature {
         Parameter::optional(
             "vector",
             ParameterKind::Column,
-            "the column of the vectors of the titles; if not given, titles are embedded with `ai.model`",
+            "the column of the vectors of the titles; if not given, titles are embedded with `ai.model`, or with the \
+                encoder of `model`",
+        ),
+        Parameter::optional(
+            "model",
+            ParameterKind::Text,
+            "a model of `CREATE MODEL ... MATCH`, which learnt from labelled pairs",
         ),
     ],
-    description: "The rows of a table that are one product, without labels. `row` is the key of the row, `entity` \
+    description: "The rows of a table that are one product, without labels or by a trained model. `row` is the key of the row, `entity` \
         the number of its product, `representative` the key of the most typical row of the product. `score` is the \
         probability that both are one product and `reason` the evidence, such as `same model number DCRTRV280; \
         title 0.93`; both are NULL for the representative. The columns of the table follow, with the prefix `input_` \
@@ -102,14 +110,28 @@ impl Relation for Resolve {
             );
         }
         let columns = ResolveColumns::of(SIGNATURE.name, &table, &arguments)?;
+        let matcher = arguments.text("model").map(|name| {
+            let models = options.runtime.trained_models();
+            models.matcher(name).map_err(to_datafusion)
+        });
+        let matcher = matcher.transpose()?;
         let fields: Vec<FieldRef> = table.schema().fields().iter().cloned().collect();
         let resolution = Resolution {
             threshold: threshold as f32,
+            scorer: matcher
+                .as_ref()
+                .map_or_else(PairScorer::default, |matcher| matcher.scorer.clone()),
+            model: matcher.as_ref().map(|matcher| {
+                let MatcherMetadata {
+                    name, fingerprint, ..
+                } = &matcher.metadata;
+                format!("{name}@{fingerprint}")
+            }),
             columns: columns.to_string(),
             table_columns: fields.len(),
         };
         let schema = result_schema(&fields, columns.key_field());
-        let computed = columns.expressions(options)?;
+        let computed = columns.expressions(options, matcher.as_deref())?;
         let own = fields.iter().enumerate();
         let own = own.map(|(at, field)| ident(field.name()).alias(column_name(at)));
         let input = LogicalPlanBuilder::from(table)
@@ -152,6 +174,9 @@ fn result_schema(fields: &[FieldRef], key: Option<&FieldRef>) -> SchemaRef {
 #[derive(Debug)]
 struct Resolution {
     threshold: f32,
+    scorer: PairScorer,
+    /// The trained model and the fingerprint of its pairs, as EXPLAIN shows them.
+    model: Option<String>,
     /// The compared columns, as EXPLAIN shows them.
     columns: String,
     /// Columns of the table, which come first in the input.
@@ -164,7 +189,9 @@ impl TableOperation for Resolution {
     }
 
     fn display_arguments(&self) -> String {
-        format!("threshold={}, {}", self.threshold, self.columns)
+        let model = self.model.as_ref().map(|model| format!("model={model}, "));
+        let model = model.unwrap_or_default();
+        format!("threshold={}, {model}{}", self.threshold, self.columns)
     }
 
     fn run(
@@ -187,7 +214,7 @@ impl TableOperation for Resolution {
             })
         };
         let options = ResolveOptions {
-            scorer: &PairScorer::default(),
+            scorer: &self.scorer,
             threshold: self.threshold,
             reserve: &reserve,
         };

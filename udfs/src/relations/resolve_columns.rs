@@ -7,11 +7,17 @@ use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::functions::expr_fn::{btrim, coalesce, nullif};
 use datafusion::logical_expr::{Expr, LogicalPlan, cast as cast_expr, ident, lit};
+use datafusion::scalar::ScalarValue;
 
 use super::arguments::RelationArguments;
-use super::columns::{IDS, TEXTS, TITLES, is_text, is_vector};
+use super::columns::{IDS, PRICES, TEXTS, TITLES, is_text, is_vector};
+use crate::error::to_datafusion;
 use crate::functions;
 use crate::options::AiOptions;
+use semql_learning::matching::TrainedMatcher;
+
+/// Key of the metadata of a column of vectors: the encoder.
+const MODEL_METADATA: &str = "semql.model";
 
 /// Columns of the plan below the operation.
 pub const TITLE: &str = "__title";
@@ -21,9 +27,6 @@ pub const SOURCE: &str = "__source";
 /// The key as a text; with the suffix `_value`, as the table has it.
 pub const KEY: &str = "__key";
 pub const VECTOR: &str = "__vector";
-
-/// Usual names of columns with prices.
-const PRICES: &[&str] = &["price"];
 
 /// The compared columns, each if the table has it.
 pub struct ResolveColumns {
@@ -68,11 +71,16 @@ impl ResolveColumns {
         self.key.as_ref()
     }
 
-    /// The columns below the operation.
+    /// The columns below the operation, for the scorer without training or a `matcher`.
     ///
     /// # Errors
-    /// Those of the model, if titles are embedded.
-    pub fn expressions(&self, options: &AiOptions) -> Result<Vec<Expr>> {
+    /// Those of the encoder, if titles are embedded; vectors of another encoder than that
+    /// of the matcher.
+    pub fn expressions(
+        &self,
+        options: &AiOptions,
+        matcher: Option<&TrainedMatcher>,
+    ) -> Result<Vec<Expr>> {
         let text = |field: &Option<FieldRef>| {
             let column = ident(field.as_ref()?.name());
             Some(cast_expr(column, DataType::Utf8))
@@ -91,25 +99,62 @@ impl ResolveColumns {
         add(KEY, text(&self.key));
         let key = self.key.as_ref().map(|field| ident(field.name()));
         add(&format!("{KEY}_value"), key);
-        let vector = match &self.vector {
-            Some(field) => ident(field.name()),
-            None => {
-                let AiOptions {
-                    settings, runtime, ..
-                } = options;
-                let facts = runtime.facts_with_cancel(settings, &options.cancel);
-                facts.map_err(crate::error::to_datafusion)?;
-                let title = title
-                    .clone()
-                    .map(|title| nullif(btrim(vec![title]), lit("")));
-                let headline: Vec<Expr> = title.into_iter().chain(body.clone()).collect();
-                functions::embed_call(options, vec![coalesce(headline)])
-            }
-        };
+        let vector = self.vector(options, matcher, title.clone(), body.clone())?;
         add(VECTOR, Some(vector));
         add(TITLE, title);
         add(TEXT, body);
         Ok(expressions)
+    }
+
+    /// The vector of the headline: the column of vectors, or the title, else the text,
+    /// embedded.
+    fn vector(
+        &self,
+        options: &AiOptions,
+        matcher: Option<&TrainedMatcher>,
+        title: Option<Expr>,
+        text: Option<Expr>,
+    ) -> Result<Expr> {
+        if let Some(field) = &self.vector {
+            let encoder = field.metadata().get(MODEL_METADATA);
+            return match (encoder, matcher) {
+                (Some(encoder), Some(matcher)) if *encoder != matcher.metadata.encoder => {
+                    plan_err!(
+                        "the vectors of {} are of {encoder}, and the model '{}' was trained with {}; leave the vectors out, \
+                     or train it again with SET ai.model = '{encoder}'",
+                        field.name(),
+                        matcher.metadata.name,
+                        matcher.metadata.encoder
+                    )
+                }
+                _ => Ok(ident(field.name())),
+            };
+        }
+        let runtime = &options.runtime;
+        let encoder = matcher.map(|matcher| matcher.metadata.encoder.as_str());
+        let model = encoder.map(ScalarValue::from);
+        let settings = functions::settings_with_model(&options.settings, model.as_ref());
+        let facts = runtime.facts_with_cancel(&settings, &options.cancel);
+        let facts = facts.map_err(to_datafusion)?;
+        if let Some(matcher) = matcher
+            && matcher.metadata.revision != facts.revision
+        {
+            return plan_err!(
+                "the model '{}' was trained with vectors of {} at revision {}, and the installed revision is {}; \
+                 train it again",
+                matcher.metadata.name,
+                matcher.metadata.encoder,
+                matcher.metadata.revision,
+                facts.revision
+            );
+        }
+        let title = title.map(|title| nullif(btrim(vec![title]), lit("")));
+        let headline: Vec<Expr> = title.into_iter().chain(text).collect();
+        let text = [coalesce(headline)].into_iter();
+        Ok(functions::embed_call(
+            options,
+            text.chain(encoder.map(lit)).collect(),
+        ))
     }
 }
 

@@ -11,7 +11,7 @@ use semql_inference::Result as InferenceResult;
 use semql_language_models::{AttributeRequest, LanguageModelTask};
 use semql_learning::extraction::Extractor;
 use semql_learning::extraction::rules::{AttributeSet, ValueNormalizer};
-use semql_learning::trained_models::{TrainedModel, model_exists, model_names};
+use semql_learning::trained_models::{model_exists, model_names};
 
 use super::extractor_source::ExtractorSource;
 use super::normalizers::AttributeNormalizers;
@@ -163,14 +163,8 @@ fn by_model(
         }
         return unknown_model(call, model);
     }
-    let trained = runtime.trained_models().get(model).map_err(to_datafusion)?;
-    let TrainedModel::Extractor(trained) = trained else {
-        return plan_err!(
-            "the model '{model}' predicts labels, and {} needs a model of CREATE MODEL ... EXTRACT; use \
-             ai_predict('{model}', ...) for labels",
-            call.function
-        );
-    };
+    let trained = runtime.trained_models().extractor(model);
+    let trained = trained.map_err(to_datafusion)?;
     let columns = &trained.metadata.columns;
     let required = columns.iter().filter(|column| !column.is_context).count();
     let omitted = match columns.len().checked_sub(texts) {
