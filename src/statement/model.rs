@@ -187,24 +187,25 @@ pub fn drop(session: &Session, statement: &DropModel) -> Result<Outcome> {
 /// Runs `EXPORT MODEL name TO 'file.onnx'`.
 ///
 /// # Errors
-/// If there is no such model, it is no classifier, or the file cannot be written.
+/// If there is no such model, it is not a classifier, or the file cannot be written.
 pub fn export(session: &Session, statement: &ExportModel) -> Result<Outcome> {
     let file = Path::new(&statement.file);
     session.policy.check_write_path(file)?;
     match session.ai.trained_models().get(&statement.name)? {
         TrainedModel::Classifier(classifier) => text_classifier::export(&classifier, file)?,
-        other => {
-            return Err(ShellError::of_kind(
-                ErrorKind::NotSupported,
-                format!(
-                    "EXPORT MODEL writes classifiers, and the kind of {} is {}; its file in the folder of models serves every semql",
-                    statement.name,
-                    other.kind()
-                ),
-            ));
-        }
+        TrainedModel::Extractor(_) => return Err(cannot_export(&statement.name, "an extractor")),
+        TrainedModel::Matcher(_) => return Err(cannot_export(&statement.name, "a matcher")),
     }
     Ok(Outcome::done(format!("wrote {}", statement.file)))
+}
+
+fn cannot_export(name: &str, kind: &str) -> ShellError {
+    ShellError::of_kind(
+        ErrorKind::NotSupported,
+        format!(
+            "EXPORT MODEL writes classifiers, but {name} is {kind}; its file in the folder of models serves every semql"
+        ),
+    )
 }
 
 fn summary(classifier: &TextClassifier) -> Result<RecordBatch> {

@@ -85,8 +85,8 @@ fn functions(options: &AiOptions) -> String {
          value of `ai.device`, hardware, vendor, provider, whether a loaded model runs on it, texts a second of \
          `ai.model` in its last long query there, and why it cannot be used.\n\n\
          ## ai_trained_models\n\n`SELECT * FROM ai_trained_models()`\n\n\
-         The models of `CREATE MODEL`, with a row for each predicted column of a classifier and each attribute of an \
-         extractor: `kind`, labels (of an attribute its distinct values), accuracy, macro-F1 and weighted F1 (of an \
+         The models of `CREATE MODEL`, with a row for each predicted column of a classifier, each attribute of an \
+         extractor, and each matcher: `kind`, labels (of an attribute its distinct values), accuracy, macro-F1 and weighted F1 (of an \
          attribute F1) on held-out rows, rows, columns, cost, fingerprint of the training rows.\n\n\
          ## ai_label_doubts\n\n`SELECT * FROM ai_label_doubts('model')`\n\n\
          Training rows whose labels may be mistakes: held-out rows for which the model predicts another label, the \

@@ -1,7 +1,7 @@
 //! Features of a pair of records.
 
 use super::facts::RecordFacts;
-use super::product_codes::are_related;
+use super::product_codes::{are_related, are_variants};
 use super::word_weights::{WordWeights, each_shared};
 use crate::extraction::rules::quantities::Dimension;
 
@@ -137,7 +137,10 @@ pub fn code_relation(a: &RecordFacts, b: &RecordFacts) -> CodeRelation {
         return CodeRelation::Unknown;
     }
     if a.codes.iter().any(|code| b.codes.contains(code)) {
-        return CodeRelation::Same;
+        return match are_variants(&a.codes, &b.codes) {
+            true => CodeRelation::Different,
+            false => CodeRelation::Same,
+        };
     }
     let mut pairs = a
         .codes
@@ -226,6 +229,8 @@ mod tests {
             ("Sony DCR-TRV280", "Sony DCRTRV280 camcorder", false),
             ("Netgear FS105", "Netgear FS105NA", false),
             ("Netgear FS105", "Netgear FS108", true),
+            ("Canon HF10", "Canon HF100", true),
+            ("Sony DVP57 DVP57S", "Sony DVP57 DVP57B", true),
             ("Netgear FS105", "Netgear switch", false),
             ("Flour 500 g", "Flour 0.5 kg", false),
             ("Flour 500 g", "Flour 1 kg", true),

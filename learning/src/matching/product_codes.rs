@@ -56,10 +56,25 @@ pub fn letters_and_digits(text: &str) -> String {
 }
 
 /// Whether two codes may name the same product: equal, or one begins with the other, as
-/// with the suffix of a color or a region.
+/// with the suffix of a color or a region. A longer number is another product.
 pub fn are_related(a: &str, b: &str) -> bool {
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
-    long.starts_with(short)
+    let is_digit = |c: char| c.is_ascii_digit();
+    match long.strip_prefix(short) {
+        Some(suffix) => !(short.ends_with(is_digit) && suffix.starts_with(is_digit)),
+        None => false,
+    }
+}
+
+/// Whether two products have different variants of a code that both have, such as the
+/// codes of two colors: `{dvpns57p, dvpns57ps}` and `{dvpns57p, dvpns57pb}`.
+pub fn are_variants(a: &[String], b: &[String]) -> bool {
+    let variant = |base: &String, codes: &[String], others: &[String]| {
+        let mut codes = codes.iter();
+        codes.any(|code| code != base && are_related(base, code) && !others.contains(code))
+    };
+    let mut shared = a.iter().filter(|code| b.contains(code));
+    shared.any(|base| variant(base, a, b) && variant(base, b, a))
 }
 
 fn is_code(word: &str) -> bool {
@@ -110,5 +125,22 @@ mod tests {
         assert!(are_related("fs105", "fs105na"));
         assert!(are_related("fs105na", "fs105"));
         assert!(!are_related("fs105", "fs108"));
+        assert!(!are_related("hf10", "hf100"));
+        assert!(are_related("123456", "123456"));
+    }
+
+    #[test]
+    fn variants_of_one_code_are_different() {
+        let codes =
+            |codes: &[&str]| -> Vec<String> { codes.iter().map(|code| code.to_string()).collect() };
+        for (a, b, expected) in [
+            (&["dvp57", "dvp57s"][..], &["dvp57", "dvp57b"][..], true),
+            (&["dvp57", "dvp57s"], &["dvp57", "dvp57s"], false),
+            (&["dvp57", "dvp57s"], &["dvp57"], false),
+            (&["dvp57s"], &["dvp57b"], false),
+        ] {
+            assert_eq!(are_variants(&codes(a), &codes(b)), expected, "{a:?} {b:?}");
+            assert_eq!(are_variants(&codes(b), &codes(a)), expected, "{b:?} {a:?}");
+        }
     }
 }

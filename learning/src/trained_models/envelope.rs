@@ -128,6 +128,7 @@ mod tests {
     use super::*;
     use crate::extraction::model::{ExtractionExamples, ExtractionOptions, train_extractor};
     use crate::extraction::{Extractor, SourceTexts};
+    use crate::matching::{MatcherMetadata, PairScorer};
     use crate::text_classifier::{TrainingExamples, TrainingOptions, train};
     use semql_inference::mutations::{cases, mutate};
     use semql_inference::random::Random;
@@ -230,9 +231,14 @@ mod tests {
     fn damaged_files_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.model");
+        let matcher = TrainedMatcher {
+            metadata: MatcherMetadata::default(),
+            scorer: PairScorer::default(),
+        };
         for (magic, body) in [
             (CLASSIFIER_MAGIC, classifier().to_bytes().unwrap()),
             (EXTRACTOR_MAGIC, extractor().to_bytes()),
+            (MATCHER_MAGIC, matcher.to_bytes()),
         ] {
             let whole = with_digest(magic, &body);
             assert!(!is_refused(&path, &whole));

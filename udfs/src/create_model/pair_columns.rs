@@ -154,7 +154,11 @@ impl SideColumns {
 /// Whether the values of a type can be truth values.
 fn is_label(data_type: &DataType) -> bool {
     match data_type {
-        DataType::Boolean | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Boolean
+        | DataType::Null
+        | DataType::Utf8
+        | DataType::LargeUtf8
+        | DataType::Utf8View => true,
         other => other.is_integer(),
     }
 }
