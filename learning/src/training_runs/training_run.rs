@@ -74,6 +74,14 @@ impl TrackingState {
             Self::Local | Self::Untracked(_) => None,
         }
     }
+
+    /// Why a named server does not have the run.
+    pub fn failure(&self) -> Option<&str> {
+        match self {
+            Self::Untracked(why) => Some(why),
+            Self::Local | Self::Tracked(_) => None,
+        }
+    }
 }
 
 /// Start of a training.
