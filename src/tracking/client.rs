@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use reqwest::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Client, RequestBuilder, Response};
 use semql_udfs::language_models::http::{BodyError, http_client, innermost_cause, read_body};
 use serde::de::DeserializeOwned;
@@ -132,7 +132,8 @@ impl MlflowClient {
         request: RequestBuilder,
         timeout: Duration,
     ) -> Result<Vec<u8>, TrackingError> {
-        let request = request.timeout(timeout);
+        // A server may close a connection after an error, and while a training runs.
+        let request = request.timeout(timeout).header(CONNECTION, "close");
         let request = match &self.credentials {
             Some(credentials) => credentials.authorize(request),
             None => request,

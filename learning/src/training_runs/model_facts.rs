@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use semql_inference::cache::Fingerprint;
 
-use super::training_run::EncoderIdentity;
+use super::encoder_identity::EncoderIdentity;
 use crate::extraction::model::{ExtractorMetadata, Quality};
 use crate::text_classifier::{ClassifierMetadata, TextClassifier};
 use crate::trained_models::TrainedModel;

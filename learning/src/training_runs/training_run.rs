@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::encoder_identity::EncoderIdentity;
 use super::model_facts::ModelFacts;
 use super::run_id::new_run_id;
 use crate::trained_models::{ModelFile, TrainedModel};
@@ -44,13 +45,6 @@ pub struct TrainingRun {
     /// BLAKE3 of the model file, in hexadecimal digits.
     pub model_blake3: String,
     pub tracking: TrackingState,
-}
-
-/// Encoder at a revision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EncoderIdentity {
-    pub model: String,
-    pub revision: String,
 }
 
 /// Whether a tracking server has the run.
