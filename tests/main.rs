@@ -19,4 +19,5 @@ mod release;
 mod serve;
 mod slt;
 mod support;
+mod tracking;
 mod webgpu;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
+use crate::http::{BodyError, innermost_cause, read_body};
 use crate::one_line::one_line;
 use crate::options::EndpointOptions;
 use crate::prompt::Prompt;
@@ -98,7 +99,8 @@ pub async fn attempt(
         .and_then(|value| value.to_str().ok());
     let retry_after = retry_after.and_then(|value| value.trim().parse().ok());
     let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
-    let bytes = read_body(response, options).await?;
+    let body = read_body(response, MAX_RESPONSE_BYTES).await;
+    let bytes = body.map_err(|e| body_error(&e, options))?;
     if status.is_success() {
         let answer = parse_answer(&bytes);
         return answer.ok_or(AttemptError::NoCompletion);
@@ -154,12 +156,7 @@ fn connection_error(error: &reqwest::Error, options: &EndpointOptions) -> Attemp
             retry_after: None,
         };
     }
-    // The innermost cause, without the URL.
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    let message = one_line(&cause.to_string());
+    let message = innermost_cause(error);
     match is_connection {
         true => AttemptError::Connection(message),
         false => AttemptError::Temporary {
@@ -169,23 +166,13 @@ fn connection_error(error: &reqwest::Error, options: &EndpointOptions) -> Attemp
     }
 }
 
-async fn read_body(
-    mut response: Response,
-    options: &EndpointOptions,
-) -> Result<Vec<u8>, AttemptError> {
-    let mut bytes = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if bytes.len() + chunk.len() > MAX_RESPONSE_BYTES => {
-                return Err(AttemptError::Temporary {
-                    message: format!("the response has more than {MAX_RESPONSE_BYTES} bytes"),
-                    retry_after: None,
-                });
-            }
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) => return Ok(bytes),
-            Err(error) => return Err(connection_error(&error, options)),
-        }
+fn body_error(error: &BodyError, options: &EndpointOptions) -> AttemptError {
+    match error {
+        BodyError::TooLong => AttemptError::Temporary {
+            message: format!("the response has more than {MAX_RESPONSE_BYTES} bytes"),
+            retry_after: None,
+        },
+        BodyError::Connection(error) => connection_error(error, options),
     }
 }
 

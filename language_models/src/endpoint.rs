@@ -1,17 +1,14 @@
 //! Endpoint of a language model: its client, and what its requests share.
 
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
-use reqwest::{Client, redirect};
+use reqwest::Client;
 use semql_inference::{Error, Result};
 use tokio::sync::Semaphore;
 
+use crate::http::http_client;
 use crate::options::EndpointOptions;
 use crate::response_format::AcceptedFormat;
-
-/// Time to establish a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Endpoint, shared by all queries.
 #[derive(Debug)]
@@ -31,20 +28,8 @@ impl Endpoint {
     /// # Errors
     /// [`Error::Setup`] if the client cannot be created.
     pub fn new(options: EndpointOptions) -> Result<Self> {
-        let mut client = Client::builder()
-            .user_agent(concat!("semql/", env!("CARGO_PKG_VERSION")))
-            // A redirect could pass the key and the texts to another host.
-            .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT);
-        if options.is_loopback() {
-            // The texts stay on this machine.
-            client = client.no_proxy();
-        }
-        let client = client
-            .build()
-            .map_err(|e| Error::Setup(format!("cannot create an HTTP client: {e}")))?;
         Ok(Self {
-            client,
+            client: http_client(&options.location)?,
             slots: Semaphore::new(options.concurrency),
             format: AcceptedFormat::new(options.json_schema),
             has_answered: AtomicBool::new(false),

@@ -6,6 +6,7 @@
 //! | [`LanguageModelRegistry`] | Language models by name |
 //! | [`LanguageModel`] | Answers a [`LanguageModelTask`] for rows |
 //! | [`RequestContext`] | Cancellation, budget, cache and counters of a query |
+//! | [`http`] | Addresses, clients and bounded responses of services |
 //! | [`JsonSchema`] | Schema of an answer, a subset of JSON Schema |
 //!
 //! Every answer is validated here, whatever the server promises. Values of an extraction
@@ -21,6 +22,7 @@ mod circuit_breaker;
 mod disk_answers;
 mod endpoint;
 mod executor;
+pub mod http;
 mod json_schema;
 mod json_text;
 mod literal_values;
@@ -41,6 +43,7 @@ pub use json_schema::JsonSchema;
 pub use literal_values::is_of_whole_words;
 pub use meter::{CallMeter, CallReading};
 pub use model::LanguageModel;
+pub use one_line::one_line;
 pub use options::{EndpointOptions, SchemaSupport};
 pub use registry::LanguageModelRegistry;
 pub use request_context::RequestContext;

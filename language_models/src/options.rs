@@ -3,7 +3,15 @@
 use std::time::Duration;
 
 use semql_inference::{Error, Result};
-use url::{Host, Url};
+use url::Url;
+
+use crate::http::{AddressPurpose, is_loopback, parse_address};
+
+const LOCATION: AddressPurpose = AddressPurpose {
+    subject: "the location of a language model",
+    credentials: "use api_key_env",
+    advice: "write the address of its API, such as 'http://127.0.0.1:11434/v1'",
+};
 
 /// Most requests at a time.
 const MAX_CONCURRENCY: usize = 64;
@@ -126,7 +134,7 @@ impl EndpointOptions {
     pub fn parse(name: &str, location: &str, options: &[(String, String)]) -> Result<Self> {
         let mut parsed = Self {
             name: name.to_string(),
-            location: address(location)?,
+            location: parse_address(&LOCATION, location)?,
             model: String::new(),
             api_key_env: None,
             concurrency: 8,
@@ -167,19 +175,11 @@ impl EndpointOptions {
         }
     }
 
-    /// Whether the endpoint is on this machine.
-    pub(crate) fn is_loopback(&self) -> bool {
-        match self.location.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
-    }
-
     /// Whether a key would cross a network without encryption.
     pub fn sends_key_in_clear(&self) -> bool {
-        self.api_key_env.is_some() && self.location.scheme() == "http" && !self.is_loopback()
+        self.api_key_env.is_some()
+            && self.location.scheme() == "http"
+            && !is_loopback(&self.location)
     }
 
     /// Address of the chat completions.
@@ -189,27 +189,6 @@ impl EndpointOptions {
             self.location.as_str().trim_end_matches('/')
         )
     }
-}
-
-fn address(location: &str) -> Result<Url> {
-    let invalid = |why: &str| {
-        Err(Error::Invalid(format!(
-            "the location of a language model {why}; write the address of its API, such as 'http://127.0.0.1:11434/v1'"
-        )))
-    };
-    let Ok(url) = Url::parse(location) else {
-        return invalid("is not a URL");
-    };
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return invalid("is not an HTTP address");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return invalid("contains credentials (use api_key_env)");
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return invalid("has a query or a fragment");
-    }
-    Ok(url)
 }
 
 fn number(value: &str, min: usize, max: usize) -> std::result::Result<usize, String> {

@@ -6,6 +6,7 @@
 //! | [`text_classifier`] | Linear classifiers: training, prediction, ONNX export |
 //! | [`extraction`] | Attribute values from texts: by rules, or learnt from labelled rows |
 //! | [`trained_models`] | Models by name: files, and those in memory |
+//! | [`training_runs`] | What trainings were given, what they measured and wrote |
 //! | [`kmeans`](fn@kmeans) | k-means clustering |
 //! | [`pca`], [`tsne`] | Projections of vectors |
 //! | [`Corpus`], [`word2vec`](fn@word2vec) | Word vectors from texts |
@@ -51,6 +52,7 @@ pub mod text_classifier;
 mod text_language;
 mod token_vectors;
 pub mod trained_models;
+pub mod training_runs;
 mod word2vec;
 pub mod words;
 

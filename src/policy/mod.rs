@@ -33,6 +33,8 @@ pub struct Policy {
     hosts: AllowedHosts,
     /// Maximum of `ai.max_calls` that clients may set.
     max_calls: Option<u64>,
+    /// Tracking server of the trainings of clients.
+    tracking_uri: Option<Url>,
     /// Maximum duration of a statement, and of the timeouts that clients set.
     pub statement_timeout: Option<Duration>,
 }
@@ -52,6 +54,7 @@ impl Policy {
             paths: AllowedPaths::any(),
             hosts: AllowedHosts::Any,
             max_calls: None,
+            tracking_uri: None,
             statement_timeout: None,
         }
     }
@@ -65,6 +68,7 @@ impl Policy {
             paths,
             hosts: AllowedHosts::Listed(Vec::new()),
             max_calls: None,
+            tracking_uri: None,
             statement_timeout: None,
         }
     }
@@ -84,9 +88,11 @@ impl Policy {
         self
     }
 
-    /// Takes bounds of clients from the settings of the server: its `ai.max_calls`.
+    /// Takes bounds of clients from the settings of the server: its `ai.max_calls`, and
+    /// its `ai.tracking_uri`.
     pub fn with_settings(mut self, settings: &[(String, String)]) -> Self {
         self.max_calls = settings::max_calls(settings);
+        self.tracking_uri = settings::tracking_uri(settings);
         self
     }
 
@@ -207,6 +213,19 @@ impl Policy {
         ))
     }
 
+    /// Checks that a training may be sent to a tracking server. Returns whether the
+    /// credentials of the process may go there: a client could name its own server.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Forbidden`].
+    pub fn check_tracking(&self, server: &Url) -> Result<bool> {
+        if self.tracking_uri.as_ref() == Some(server) {
+            return Ok(true);
+        }
+        self.check_url(server)?;
+        Ok(!self.is_restricted())
+    }
+
     /// Checks that a statement may name an environment variable with a key.
     ///
     /// # Errors
@@ -282,6 +301,11 @@ impl Policy {
                 "A query sends at most {calls} requests to language models (--set ai.max_calls)."
             ));
         }
+        if let Some(server) = self.tracking_uri.as_ref().filter(|_| self.writes) {
+            lines.push(format!(
+                "The runs of their trainings go to {server} (--set ai.tracking_uri)."
+            ));
+        }
         if let Some(timeout) = self.statement_timeout {
             lines.push(format!(
                 "A statement takes at most {} s (--statement-timeout).",
@@ -342,6 +366,32 @@ mod tests {
         }
         let own = Policy::unrestricted().with_settings(&settings);
         own.check_setting("ai.max_calls", "200").unwrap();
+    }
+
+    #[test]
+    fn trainings_go_to_the_server_of_the_settings_and_to_allowed_hosts() {
+        let url = |text: &str| Url::parse(text).unwrap();
+        let check = |policy: &Policy, server: &str| policy.check_tracking(&url(server));
+        let closed = closed().with_writes(true);
+        let refused = check(&closed, "http://127.0.0.1:5000").unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::Forbidden);
+        let listed = AllowedHosts::Listed(vec!["tracking.example.org".into()]);
+        let listed = closed.clone().with_hosts(listed);
+        // Only the server of the settings gets the credentials of the process.
+        assert!(!check(&listed, "http://tracking.example.org:5000").unwrap());
+        let key = "ai.tracking_uri".to_string();
+        let settings = [(key, " http://127.0.0.1:5000 ".to_string())];
+        let set = closed.with_settings(&settings);
+        assert!(check(&set, "http://127.0.0.1:5000/").unwrap());
+        assert!(check(&set, "http://127.0.0.1:5001/").is_err());
+        assert!(set.describe().join(" ").contains("http://127.0.0.1:5000/"));
+        let own = Policy::unrestricted();
+        assert!(check(&own, "http://tracking.example.org:5000").unwrap());
+        let message = set
+            .check_setting("ai.tracking_uri", "")
+            .unwrap_err()
+            .message;
+        assert!(message.contains("cannot be changed here"), "{message}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Settings: bounds of their values, and which of them clients may change.
 
+use url::Url;
+
 use crate::error::{ErrorKind, Result, ShellError};
 
 /// Bounds of a setting that could end or block the process with other values.
@@ -119,11 +121,24 @@ const OPEN_TO_CLIENTS: &[&str] = &[
 /// Setting with the maximum number of requests to language models in a query.
 const MAX_CALLS: &str = "ai.max_calls";
 
+/// Setting with the tracking server of trainings.
+const TRACKING_URI: &str = "ai.tracking_uri";
+
 /// The maximum of `ai.max_calls` that clients may set: its value when the server starts.
 pub fn max_calls(settings: &[(String, String)]) -> Option<u64> {
+    value_at_start(settings, MAX_CALLS)?.parse().ok()
+}
+
+/// The tracking server that the server sends trainings to.
+pub fn tracking_uri(settings: &[(String, String)]) -> Option<Url> {
+    Url::parse(value_at_start(settings, TRACKING_URI)?).ok()
+}
+
+/// Value of a setting when the server starts.
+fn value_at_start<'a>(settings: &'a [(String, String)], key: &str) -> Option<&'a str> {
     let mut given = settings.iter().rev();
-    let (_, value) = given.find(|(key, _)| key.eq_ignore_ascii_case(MAX_CALLS))?;
-    value.trim().parse().ok()
+    let (_, value) = given.find(|(given, _)| given.eq_ignore_ascii_case(key))?;
+    Some(value.trim())
 }
 
 /// Whether a client may give `ai.max_calls` this value, if `max` is the value of the

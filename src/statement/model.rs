@@ -22,12 +22,14 @@ use super::plan_start::report_call;
 use super::{language_model, query};
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
+use crate::tracking::{Tracker, TrackingTarget};
 
-/// Runs `CREATE [OR REPLACE] MODEL`. The rows report its accuracy.
+/// Runs `CREATE [OR REPLACE] MODEL`. The rows report its accuracy. Its run goes to the
+/// tracking server of the statement or of the settings, if one is named.
 ///
 /// # Errors
-/// Those of the query and of training. An existing model of the name is then
-/// unchanged.
+/// Those of the query, of training and of a tracking server that does not answer. An
+/// existing model of the name is then unchanged.
 pub async fn create(context: &StatementContext, create: &CreateModel) -> Result<Outcome> {
     let session = &context.session;
     session.policy.check_write("CREATE MODEL")?;
@@ -41,7 +43,16 @@ pub async fn create(context: &StatementContext, create: &CreateModel) -> Result<
             ),
         ));
     }
+    create_model::check_name(create)?;
+    let options = AiOptions::from_session(&session.ctx)
+        .ok_or_else(|| ShellError::query("ai.* is not registered"))?;
+    let target = TrackingTarget::of(&session.policy, &options.settings, &create.tracking)?;
     let plan = query::plan_query(session, create.query.clone()).await?;
+    // Before any row is read, so that a wrong address fails at once.
+    let tracker = match target {
+        Some(target) => Some(open_tracker(context, target).await?),
+        None => None,
+    };
     let Outcome::Rows { stream, .. } = query::run_plan(context, plan).await? else {
         return Err(ShellError::query("the query of CREATE MODEL gives no rows"));
     };
@@ -55,15 +66,30 @@ pub async fn create(context: &StatementContext, create: &CreateModel) -> Result<
         },
         steps: AtomicUsize::new(0),
     };
-    let options = AiOptions::from_session(&session.ctx)
-        .ok_or_else(|| ShellError::query("ai.* is not registered"))?;
-    let trained = create_model::create(&options, pool, create, stream, &progress).await;
+    let created = create_model::create(&options, pool, create, stream, &progress).await;
     context.observer.progress_ended();
-    Ok(Outcome::of_batch(match trained? {
+    let created = created?;
+    if let Some(tracker) = tracker {
+        for notice in tracker.track(created.run, &created.file).await {
+            context.observer.notice(&notice);
+        }
+    }
+    Ok(Outcome::of_batch(match created.model {
         TrainedModel::Classifier(classifier) => summary(&classifier)?,
         TrainedModel::Extractor(extractor) => extractor_quality(&extractor.metadata)?,
         TrainedModel::Matcher(matcher) => matcher_quality(&matcher.metadata)?,
     }))
+}
+
+/// Asks the tracking server for the experiment.
+async fn open_tracker(context: &StatementContext, target: TrackingTarget) -> Result<Tracker> {
+    if target.sends_credentials_in_clear() {
+        context.observer.notice(&format!(
+            "The credentials for {} are sent without encryption, as it is not HTTPS.",
+            target.shown_server()
+        ));
+    }
+    Tracker::open(target).await
 }
 
 /// Reports the language model that labels the rows, if there is one.

@@ -121,7 +121,7 @@ fn wrong_pairs_and_models_are_errors() {
         ),
         (
             "CREATE MODEL m FROM PAIRS MATCH OPTIONS (cost 1)",
-            "this statement has none",
+            "the options are track, experiment",
         ),
         (
             "CREATE MODEL m FROM PAIRS MATCH; SELECT ai_predict('m', 'a', 'b')",

@@ -88,6 +88,12 @@ fn functions(options: &AiOptions) -> String {
          The models of `CREATE MODEL`, with a row for each predicted column of a classifier, each attribute of an \
          extractor, and each matcher: `kind`, labels (of an attribute its distinct values), accuracy, macro-F1 and weighted F1 (of an \
          attribute F1) on held-out rows, rows, columns, cost, fingerprint of the training rows.\n\n\
+         ## ai_runs\n\n`SELECT * FROM ai_runs()`\n\n\
+         The trainings of `CREATE MODEL` on this machine, the newest first, at most 1,000: `run_id`, `started_at`, \
+         `seconds`, model, kind, `params` (options and what the training chose) and `metrics` (figures on held-out rows) \
+         as maps, rows, held-out and ignored rows, fingerprints of the training rows and of the labels, encoder and its \
+         revision, size and hash of the model file, version of semql, `tracked_at` (address of the run in MLflow) and \
+         `not_tracked` (why a named server does not have it). [Compare trainings](track.md) has examples.\n\n\
          ## ai_label_doubts\n\n`SELECT * FROM ai_label_doubts('model')`\n\n\
          Training rows whose labels may be mistakes: held-out rows for which the model predicts another label, the \
          most certain first, at most 500. For each level the label, the `predicted_` label and the margin between \

@@ -138,6 +138,7 @@ pub mod relations;
 mod row_sample;
 mod runtime;
 mod settings;
+mod tracking_target;
 
 pub use semql_inference::{backend, models, ort, vector};
 pub use {

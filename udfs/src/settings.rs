@@ -7,6 +7,9 @@ use semql_inference::backend::Device;
 use semql_inference::cache::{CacheError, CacheSetting};
 use semql_inference::models::{PrecisionSetting, catalogue};
 use semql_inference::{DEFAULT_DEVICE_MEMORY, InferenceOptions, ModelOptions, OnError};
+use url::Url;
+
+use crate::tracking_target::{DEFAULT_EXPERIMENT, experiment_name, tracking_uri};
 
 /// Whether the model labels every row, or mostly a student that learned from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -81,6 +84,10 @@ pub struct Settings {
     pub ep_library: Option<PathBuf>,
     /// The folder of models; `None` is that of the set-up.
     pub model_dir: Option<PathBuf>,
+    /// Tracking server of the runs of `CREATE MODEL`; `None` sends nothing.
+    pub tracking_uri: Option<Url>,
+    /// Experiment of the runs at the tracking server.
+    pub tracking_experiment: String,
 }
 
 impl Default for Settings {
@@ -108,6 +115,8 @@ impl Default for Settings {
             onnxruntime: None,
             ep_library: None,
             model_dir: None,
+            tracking_uri: None,
+            tracking_experiment: DEFAULT_EXPERIMENT.to_string(),
         }
     }
 }
@@ -146,6 +155,8 @@ pub(crate) enum Scope {
     Query,
     /// Affects where and how fast results are computed. Every process has its value.
     Machine,
+    /// Concerns the process that runs a statement. Others have no use of it.
+    Statement,
 }
 
 /// A setting: its name without `ai.`, description, parser and formatter.
@@ -385,6 +396,34 @@ pub(crate) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         get: |s| format_path(&s.model_dir),
+    },
+    Setting {
+        key: "tracking_uri",
+        scope: Scope::Statement,
+        description: "MLflow server that gets the runs of CREATE MODEL, such as http://127.0.0.1:5000; empty sends nothing",
+        set: |s, v| {
+            s.tracking_uri = match v.trim() {
+                "" => None,
+                v => Some(tracking_uri(v)?),
+            };
+            Ok(())
+        },
+        get: |s| {
+            s.tracking_uri
+                .as_ref()
+                .map(Url::to_string)
+                .unwrap_or_default()
+        },
+    },
+    Setting {
+        key: "tracking_experiment",
+        scope: Scope::Statement,
+        description: "Experiment of the runs at the MLflow server. It is created if it does not exist",
+        set: |s, v| {
+            s.tracking_experiment = experiment_name(v)?;
+            Ok(())
+        },
+        get: |s| s.tracking_experiment.clone(),
     },
 ];
 

@@ -86,6 +86,12 @@ impl TextClassifier {
         }
     }
 
+    /// Name and revision of the encoder of its vectors; `None` without vectors.
+    pub fn encoder(&self) -> Option<(&str, &str)> {
+        let source = self.source.as_ref()?;
+        Some((&source.model, &source.revision))
+    }
+
     /// Name of the label at position `label` of a level.
     pub fn label(&self, level: usize, label: u32) -> &str {
         &self.metadata.levels[level].labels[label as usize]

@@ -4,7 +4,7 @@
 //! of the body, and the body.
 
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::trained_model::TrainedModel;
@@ -63,11 +63,20 @@ const FILE_FORMATS: &[FileFormat] = &[
     },
 ];
 
+/// Written model file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelFile {
+    pub path: PathBuf,
+    pub bytes: u64,
+    /// BLAKE3 of the file, in hexadecimal digits.
+    pub blake3: String,
+}
+
 /// Writes a model file atomically.
 ///
 /// # Errors
 /// [`Error::Setup`] if it cannot be written.
-pub fn write(path: &Path, magic: &[u8; 16], body: &[u8]) -> Result<()> {
+pub fn write(path: &Path, magic: &[u8; 16], body: &[u8]) -> Result<ModelFile> {
     let cannot = |error: &dyn Display| {
         Error::Setup(format!(
             "the model cannot be written to {}: {error}",
@@ -77,13 +86,22 @@ pub fn write(path: &Path, magic: &[u8; 16], body: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(|e| cannot(&e))?;
     let digest = blake3::hash(body);
+    let mut hasher = blake3::Hasher::new();
+    let mut bytes = 0;
     let written = atomic_file::write_atomically(path, |file| {
         for part in [magic.as_slice(), digest.as_bytes(), body] {
             file.write_all(part)?;
+            hasher.update(part);
+            bytes += part.len() as u64;
         }
         Ok(())
     });
-    written.map_err(|e| cannot(&e))
+    written.map_err(|e| cannot(&e))?;
+    Ok(ModelFile {
+        path: path.to_path_buf(),
+        bytes,
+        blake3: hasher.finalize().to_hex().to_string(),
+    })
 }
 
 /// Reads a model file.
@@ -199,7 +217,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep").join("a.model");
         let (classifier, extractor) = (classifier(), extractor());
-        write(&path, CLASSIFIER_MAGIC, &classifier.to_bytes().unwrap()).unwrap();
+        let file = write(&path, CLASSIFIER_MAGIC, &classifier.to_bytes().unwrap()).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!((&file.path, file.bytes), (&path, bytes.len() as u64));
+        assert_eq!(file.blake3, blake3::hash(&bytes).to_hex().as_str());
         let back = read(&path).unwrap();
         assert_eq!((back.name(), back.kind()), ("shoes", "classifier"));
         // The file has weights with fewer digits.

@@ -1,11 +1,10 @@
 //! Models by name: their files, and those in memory.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use super::envelope::{self, CLASSIFIER_MAGIC, EXTRACTOR_MAGIC, MATCHER_MAGIC};
+use super::envelope::{self, CLASSIFIER_MAGIC, EXTRACTOR_MAGIC, MATCHER_MAGIC, ModelFile};
 use super::model_folder::{model_names, model_path};
 use super::trained_model::TrainedModel;
 use crate::extraction::model::TrainedExtractor;
@@ -69,7 +68,7 @@ impl TrainedModelRegistry {
     ///
     /// # Errors
     /// [`Error::Setup`] if it cannot be written. An existing model is then unchanged.
-    pub fn put_classifier(&self, classifier: &TextClassifier) -> Result<PathBuf> {
+    pub fn put_classifier(&self, classifier: &TextClassifier) -> Result<ModelFile> {
         let name = &classifier.metadata.name;
         self.put(name, CLASSIFIER_MAGIC, &classifier.to_bytes()?)
     }
@@ -78,7 +77,7 @@ impl TrainedModelRegistry {
     ///
     /// # Errors
     /// [`Error::Setup`] if it cannot be written. An existing model is then unchanged.
-    pub fn put_extractor(&self, extractor: &TrainedExtractor) -> Result<PathBuf> {
+    pub fn put_extractor(&self, extractor: &TrainedExtractor) -> Result<ModelFile> {
         let name = &extractor.metadata.name;
         self.put(name, EXTRACTOR_MAGIC, &extractor.to_bytes())
     }
@@ -87,16 +86,16 @@ impl TrainedModelRegistry {
     ///
     /// # Errors
     /// [`Error::Setup`] if it cannot be written. An existing model is then unchanged.
-    pub fn put_matcher(&self, matcher: &TrainedMatcher) -> Result<PathBuf> {
+    pub fn put_matcher(&self, matcher: &TrainedMatcher) -> Result<ModelFile> {
         let name = &matcher.metadata.name;
         self.put(name, MATCHER_MAGIC, &matcher.to_bytes())
     }
 
-    fn put(&self, name: &str, magic: &[u8; 16], body: &[u8]) -> Result<PathBuf> {
+    fn put(&self, name: &str, magic: &[u8; 16], body: &[u8]) -> Result<ModelFile> {
         let path = model_path(name)?;
-        envelope::write(&path, magic, body)?;
+        let file = envelope::write(&path, magic, body)?;
         lock(&self.loaded).remove(name);
-        Ok(path)
+        Ok(file)
     }
 
     /// Removes the model called `name`.

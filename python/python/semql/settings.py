@@ -41,6 +41,8 @@ class Settings(TypedDict, total=False):
     onnxruntime: str | None
     ep_library: str | None
     model_dir: str | None
+    tracking_uri: str | None
+    tracking_experiment: str | None
 
 
 def as_text(settings: Settings) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use object_store::Result;
 use url::Url;
 
+use crate::environment::variable;
 use crate::error::ShellError;
 use crate::sources::store_errors::setup_error;
 
@@ -20,13 +21,6 @@ pub fn endpoint() -> crate::error::Result<Url> {
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https"))
         .ok_or_else(|| ShellError::setup(format!("HF_ENDPOINT is not a web address: {endpoint}")))
-}
-
-/// Value of an environment variable, unless it is blank.
-fn variable(name: &str) -> Option<String> {
-    let value = std::env::var(name).ok()?;
-    let value = value.trim();
-    (!value.is_empty()).then(|| value.to_string())
 }
 
 /// Access token: `HF_TOKEN`, or the token of a login in the hub's home folder.

@@ -22,6 +22,8 @@ const MACHINE_SETTINGS: &[(&str, &str)] = &[
     ("ai.device_memory", "1000GB"),
     ("ai.threads", "1024"),
     ("ai.batch_tokens", "100000000"),
+    ("ai.tracking_uri", "http://127.0.0.1:5000"),
+    ("ai.tracking_experiment", "stolen"),
     ("datafusion.runtime.memory_limit", "1000G"),
     ("datafusion.runtime.temp_directory", "stolen"),
     ("datafusion.runtime.max_temp_directory_size", "1000G"),

@@ -1,4 +1,5 @@
-//! Trains the model of a statement on the rows of its query, and stores it.
+//! Trains the model of a statement on the rows of its query, and stores it with a record
+//! of the run.
 
 use std::sync::Arc;
 
@@ -6,7 +7,9 @@ use datafusion::error::Result;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryPool;
 use semql_inference::progress::ProgressSink;
-use semql_learning::trained_models::{TrainedModel, model_exists};
+use semql_learning::extraction::model::ExtractionFeatures;
+use semql_learning::trained_models::{ModelFile, TrainedModel, model_exists};
+use semql_learning::training_runs::{EncoderIdentity, RunTimer, TrainingRun, store_run};
 
 use super::statement::{CreateModel, ModelTarget};
 use super::train_classifier::train_classifier;
@@ -16,10 +19,33 @@ use super::training_context::TrainingContext;
 use crate::error::{Error, to_datafusion};
 use crate::options::AiOptions;
 
-/// Trains the model of a statement on the `rows` of its query, and stores it.
+/// Model that a statement has created.
+pub struct CreatedModel {
+    pub model: TrainedModel,
+    pub file: ModelFile,
+    /// Record of the training, in the folder of runs.
+    pub run: TrainingRun,
+}
+
+/// Checks that a statement may create a model of its name.
 ///
 /// # Errors
-/// An existing model without `OR REPLACE`, missing columns, rows that do not fit into
+/// An existing model without `OR REPLACE`; an invalid name.
+pub fn check_name(create: &CreateModel) -> Result<()> {
+    let name = &create.name;
+    if model_exists(name).map_err(to_datafusion)? && !create.replace {
+        return Err(to_datafusion(Error::Invalid(format!(
+            "there is already a model called '{name}'; use CREATE OR REPLACE MODEL {name} to replace it"
+        ))));
+    }
+    Ok(())
+}
+
+/// Trains the model of a statement on the `rows` of its query, and stores it and a record
+/// of the run. Sends nothing: tracking is up to the caller.
+///
+/// # Errors
+/// Those of [`check_name`], missing columns, rows that do not fit into
 /// the memory pool, rows without anything to learn; [`Error::Interrupted`] once
 /// `progress` or `options` is cancelled or the runtime interrupted. An existing model is
 /// then unchanged.
@@ -29,13 +55,9 @@ pub async fn create(
     create: &CreateModel,
     rows: SendableRecordBatchStream,
     progress: &dyn ProgressSink,
-) -> Result<TrainedModel> {
-    let name = &create.name;
-    if model_exists(name).map_err(to_datafusion)? && !create.replace {
-        return Err(to_datafusion(Error::Invalid(format!(
-            "there is already a model called '{name}'; use CREATE OR REPLACE MODEL {name} to replace it"
-        ))));
-    }
+) -> Result<CreatedModel> {
+    check_name(create)?;
+    let (name, timer) = (&create.name, RunTimer::start());
     let context = TrainingContext::new(options, name, pool, progress);
     let models = options.runtime.trained_models();
     let stored = match &create.target {
@@ -64,8 +86,33 @@ pub async fn create(
             models.put_matcher(&matcher)
         }
     };
-    stored.map_err(to_datafusion)?;
-    models.get(name).map_err(to_datafusion)
+    let file = stored.map_err(to_datafusion)?;
+    let model = models.get(name).map_err(to_datafusion)?;
+    let mut run = timer.finish(&model, &file, &create.options);
+    if run.encoder.is_none() {
+        run.encoder = extractor_encoder(options, &model);
+    }
+    // The model is there, and the run is a record of it.
+    if let Err(error) = store_run(&run) {
+        options.runtime.add_notice(error.to_string());
+    }
+    Ok(CreatedModel { model, file, run })
+}
+
+/// Encoder of an extractor with token vectors, which its file does not name.
+fn extractor_encoder(options: &AiOptions, model: &TrainedModel) -> Option<EncoderIdentity> {
+    let TrainedModel::Extractor(extractor) = model else {
+        return None;
+    };
+    let [_, (with_vectors, _)] = ExtractionFeatures::ALL;
+    if extractor.metadata.features != with_vectors {
+        return None;
+    }
+    let encoder = options.inference().encoder().ok()?;
+    Some(EncoderIdentity {
+        model: options.settings.model.clone(),
+        revision: encoder.identity.revision.clone(),
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! | files | purpose |
 //! |---|---|
 //! | `statement`, `*_options`, `option_list` | Syntax |
-//! | `create`, `training_context` | Trains the model of a statement, and stores it |
+//! | `create`, `training_context` | Trains the model of a statement, and stores it with a record of the run |
 //! | `train_classifier` | `PREDICT` |
 //! | `train_extractor`, `extraction_columns`, `attribute_labels`, `label_values`, `row_order` | `EXTRACT` |
 //! | `train_matcher`, `pair_columns` | `MATCH` |
@@ -20,11 +20,13 @@ mod predict_options;
 mod row_order;
 mod statement;
 mod teacher;
+mod track_options;
 mod train_classifier;
 mod train_extractor;
 mod train_matcher;
 mod training_context;
 
-pub use create::create;
+pub use create::{CreatedModel, check_name, create};
 pub use extract_options::ExtractOptions;
 pub use statement::{CreateModel, ModelTarget};
+pub use track_options::TrackOptions;

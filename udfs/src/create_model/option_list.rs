@@ -12,6 +12,9 @@ pub struct OptionSpec<T> {
     pub set: fn(&mut T, &str) -> Parsed<()>,
 }
 
+/// Options of every kind of model, see `track_options`.
+pub const COMMON_KEYS: &[&str] = &["track", "experiment"];
+
 /// Options from the `given` keys and values; the default for the others.
 ///
 /// # Errors
@@ -20,14 +23,12 @@ pub fn read_options<T: Default>(specs: &[OptionSpec<T>], given: &[(String, Strin
     let mut options = T::default();
     for (key, value) in given {
         let Some(spec) = specs.iter().find(|spec| spec.key == key) else {
-            let keys: Vec<&str> = specs.iter().map(|spec| spec.key).collect();
-            return Err(match keys.as_slice() {
-                [] => format!("unknown option '{key}'; this statement has none"),
-                keys => format!(
-                    "unknown option '{key}'; the options are {}",
-                    keys.join(", ")
-                ),
-            });
+            let keys = specs.iter().map(|spec| spec.key);
+            let keys: Vec<&str> = keys.chain(COMMON_KEYS.iter().copied()).collect();
+            return Err(format!(
+                "unknown option '{key}'; the options are {}",
+                keys.join(", ")
+            ));
         };
         (spec.set)(&mut options, value)?;
     }

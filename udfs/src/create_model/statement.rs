@@ -11,6 +11,7 @@ use semql_learning::text_classifier::TrainingOptions;
 use super::extract_options::{EXTRACT_OPTIONS, ExtractOptions};
 use super::option_list::{OptionSpec, parse_option_list, read_options};
 use super::predict_options::PREDICT_OPTIONS;
+use super::track_options::{TrackOptions, take_track_options};
 
 /// Parsed `CREATE MODEL` statement.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,9 @@ pub struct CreateModel {
     /// Query of the texts and labels.
     pub query: Box<Query>,
     pub target: ModelTarget,
+    /// Keys and values of the options, without those of tracking.
+    pub options: Vec<(String, String)>,
+    pub tracking: TrackOptions,
 }
 
 /// What a model learns.
@@ -79,6 +83,7 @@ impl CreateModel {
             true => parse_option_list(parser).map_err(usage)?,
             false => Vec::new(),
         };
+        let (tracking, options) = take_track_options(options).map_err(ParserError::ParserError)?;
         let target = match clause {
             TargetClause::Predict(labels) => read_options(PREDICT_OPTIONS, &options)
                 .map(|options| ModelTarget::Predict { labels, options }),
@@ -98,6 +103,8 @@ impl CreateModel {
             replace,
             query,
             target: target.map_err(ParserError::ParserError)?,
+            options,
+            tracking,
         })
     }
 }
@@ -282,7 +289,7 @@ mod tests {
             ),
             (
                 "CREATE MODEL m FROM (SELECT 1) PREDICT y OPTIONS (speed 9)",
-                "the options are cost, class_weight, features, method",
+                "the options are cost, class_weight, features, method, track, experiment",
             ),
             (
                 "CREATE MODEL m FROM (SELECT 1) PREDICT y OPTIONS (features 'tokens')",
@@ -306,7 +313,7 @@ mod tests {
             ),
             (
                 "CREATE MODEL m FROM (SELECT 1) EXTRACT y OPTIONS (cost 1)",
-                "the options are context, features, group, seed",
+                "the options are context, features, group, seed, track, experiment",
             ),
             (
                 "CREATE MODEL m FROM (SELECT 1) EXTRACT y OPTIONS (features 'ngrams')",
@@ -314,7 +321,7 @@ mod tests {
             ),
             (
                 "CREATE MODEL m FROM (SELECT 1) MATCH OPTIONS (cost 1)",
-                "unknown option 'cost'; this statement has none",
+                "unknown option 'cost'; the options are track, experiment",
             ),
             (
                 "CREATE MODEL m FROM (SELECT 1) MATCH 1",

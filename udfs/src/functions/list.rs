@@ -20,6 +20,7 @@ use super::ai_filter::AiFilter;
 use super::ai_language::AiLanguage;
 use super::ai_models::AiModels;
 use super::ai_predict::{self, AiPredict};
+use super::ai_runs::AiRuns;
 use super::ai_similarity::AiSimilarity;
 use super::ai_trained_models::AiTrainedModels;
 use super::categorize::Categorize;
@@ -116,6 +117,7 @@ pub(crate) fn table_functions(
         ("ai_devices", AiDevices::new(options())),
         ("ai_models", AiModels::new(options())),
         ("ai_trained_models", AiTrainedModels::new(options())),
+        ("ai_runs", AiRuns::new(options())),
         ("ai_label_doubts", ai_label_doubts::function(options())),
         (
             "ai_label_conflicts",

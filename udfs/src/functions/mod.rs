@@ -18,6 +18,7 @@ mod ai_language;
 mod ai_misaligned_values;
 mod ai_models;
 mod ai_predict;
+mod ai_runs;
 mod ai_similarity;
 mod ai_trained_models;
 mod arguments;
