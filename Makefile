@@ -5,7 +5,7 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SEMQL  := $(TARGET)/release/semql
 
-.PHONY: demo test test-clients setup llama build cluster wheel bench reference docs clean
+.PHONY: demo test test-clients test-delta setup llama build cluster delta wheel bench reference docs clean
 
 ## Runs the product pipeline on the sample.
 demo: build
@@ -23,6 +23,13 @@ test-clients: build
 	@$(PYTHON) scripts/test_setup.py $(TARGET) debian
 	@$(PYTHON) scripts/client_setup.py $(TARGET)
 	@$(PYTHON) -B tests/clients/run.py --semql $(SEMQL) --environments $(TARGET)/test-clients $(ARGS)
+
+## Lints and tests of the shell with tables of Delta Lake, whose dependencies are no part of the gate.
+test-delta:
+	@$(PYTHON) scripts/setup.py
+	@$(PYTHON) scripts/test_setup.py $(TARGET) debian lint-tools
+	@$(PYTHON) scripts/delta_setup.py $(TARGET)
+	@CARGO=$(CARGO) TARGET=$(TARGET) bash scripts/test_delta.sh
 
 ## Installs ONNX Runtime and the default model, and verifies them.
 setup:
@@ -44,6 +51,10 @@ wheel:
 ## Builds the shell with the cluster, beside the smaller one.
 cluster:
 	$(CARGO) build --release --locked --workspace
+
+## Builds the shell with tables of Delta Lake, beside the smaller one.
+delta:
+	$(CARGO) build --release --locked --manifest-path delta/Cargo.toml --target-dir $(TARGET)
 
 ## Compares semql with other programs in one run; the report is out/bench.md.
 bench: setup build

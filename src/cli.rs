@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 
 use crate::args::{self, Args, CliCommand, DictCommand, ScriptArg};
 use crate::cluster::{self, Cluster};
+use crate::delta::DeltaLake;
 use crate::download::DownloadDisplay;
 use crate::error::{ExitCode, Result, ShellError};
 use crate::interrupt::Interrupts;
@@ -24,16 +25,20 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Runs the shell with the command line of the process and exits with its code.
 pub fn main() -> ! {
-    std::process::exit(main_with_args(std::env::args_os(), None));
+    std::process::exit(main_with_args(std::env::args_os(), Extensions::default()));
+}
+
+/// What larger binaries add to the shell.
+#[derive(Clone, Default)]
+pub struct Extensions<'a> {
+    pub cluster: Option<&'a dyn Cluster>,
+    pub delta: Option<Arc<dyn DeltaLake>>,
 }
 
 /// Runs the shell with a command line, including the program's name, and returns
 /// the exit code. Call it before the process starts threads. If the command line
-/// needs a cluster and `cluster` is `None`, executes the cluster binary instead.
-pub fn main_with_args(
-    line: impl IntoIterator<Item = OsString>,
-    cluster: Option<&dyn Cluster>,
-) -> i32 {
+/// needs a cluster and `extensions` has none, executes the cluster binary instead.
+pub fn main_with_args(line: impl IntoIterator<Item = OsString>, extensions: Extensions<'_>) -> i32 {
     panic::install();
     disable_telemetry();
     let line: Vec<OsString> = line.into_iter().collect();
@@ -45,10 +50,10 @@ pub fn main_with_args(
             return error.exit_code();
         }
     };
-    let result = match (cluster, &args.subcommand) {
+    let result = match (extensions.cluster, &args.subcommand) {
         (None, _) if needs_cluster(&args) => cluster::exec_cluster_binary(&line),
         (Some(cluster), Some(CliCommand::Cluster { arguments })) => cluster.run(arguments),
-        _ => run(&args, &scripts, cluster),
+        _ => run(&args, &scripts, &extensions),
     };
     let code = match result {
         Ok(code) => code,
@@ -71,9 +76,9 @@ fn needs_cluster(args: &Args) -> bool {
     args.cluster.is_some() || matches!(args.subcommand, Some(CliCommand::Cluster { .. }))
 }
 
-fn run(args: &Args, scripts: &[ScriptArg], cluster: Option<&dyn Cluster>) -> Result<ExitCode> {
+fn run(args: &Args, scripts: &[ScriptArg], extensions: &Extensions<'_>) -> Result<ExitCode> {
     let runtime = async_runtime::start()?;
-    let result = run_in(&runtime, args, scripts, cluster);
+    let result = run_in(&runtime, args, scripts, extensions);
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     result
 }
@@ -82,7 +87,7 @@ fn run_in(
     runtime: &Runtime,
     args: &Args,
     scripts: &[ScriptArg],
-    cluster: Option<&dyn Cluster>,
+    extensions: &Extensions<'_>,
 ) -> Result<ExitCode> {
     if let Some(CliCommand::Install(command)) = &args.subcommand {
         return install::run(args, command);
@@ -118,10 +123,11 @@ fn run_in(
             limit => limit,
         },
         policy: policy(args)?,
-        remote: match (cluster, &args.cluster) {
+        remote: match (extensions.cluster, &args.cluster) {
             (Some(cluster), Some(url)) => Some(cluster.remote(url)?),
             _ => None,
         },
+        delta: extensions.delta.clone(),
     };
     let session = runtime.block_on(Session::open(&options))?;
     let sink = match &args.output {

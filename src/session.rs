@@ -14,6 +14,7 @@ use semql_udfs::AiOptions;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::Remote;
+use crate::delta::{DeltaLake, with_delta};
 use crate::dictionary::{self, Dictionary, load_dictionary};
 use crate::error::{Result, ShellError};
 use crate::functions::register_functions;
@@ -45,6 +46,8 @@ pub struct SessionOptions {
     pub memory_limit: Option<usize>,
     /// Cluster that runs queries; this process by default.
     pub remote: Option<Arc<dyn Remote>>,
+    /// Tables of Delta Lake; refused by default.
+    pub delta: Option<Arc<dyn DeltaLake>>,
     /// Policy of statements, which may also read the tables of the dictionary.
     pub policy: Policy,
 }
@@ -79,6 +82,10 @@ impl Session {
         let config = match &options.remote {
             Some(remote) => remote.configured(config()),
             None => config(),
+        };
+        let config = match &options.delta {
+            Some(delta) => with_delta(config, delta),
+            None => config,
         };
         let ctx = SessionContext::new_with_config_rt(config, environment(options.memory_limit)?);
         let memory = Arc::clone(ctx.state().catalog_list());

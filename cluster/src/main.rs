@@ -24,13 +24,17 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use clap::Parser;
-use semql::{Cluster, ExitCode, Remote, ShellError};
+use semql::{Cluster, ExitCode, Extensions, Remote, ShellError};
 
 use args::{ClusterArgs, ClusterRole};
 use client::RemoteClient;
 
 fn main() {
-    std::process::exit(semql::main_with_args(std::env::args_os(), Some(&Ballista)))
+    let extensions = Extensions {
+        cluster: Some(&Ballista),
+        ..Extensions::default()
+    };
+    std::process::exit(semql::main_with_args(std::env::args_os(), extensions))
 }
 
 struct Ballista;

@@ -7,5 +7,5 @@ use pyo3::prelude::*;
 /// Runs the shell with a command line, and returns its exit code.
 #[pyfunction]
 pub fn main(py: Python<'_>, line: Vec<OsString>) -> i32 {
-    py.detach(|| semql::main_with_args(line, None))
+    py.detach(|| semql::main_with_args(line, semql::Extensions::default()))
 }

@@ -10,6 +10,7 @@ use datafusion::execution::context::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::SessionContext;
 
+use super::delta;
 use super::location::is_location;
 use super::location_table::{self, FormatCache};
 use super::remote::ObjectStores;
@@ -41,9 +42,17 @@ pub fn install(ctx: SessionContext, policy: Arc<Policy>) -> Result<SessionContex
     }
     #[cfg(feature = "databases")]
     let builder = {
-        let databases = super::databases::DatabaseTableFactory { policy };
+        let databases = super::databases::DatabaseTableFactory {
+            policy: Arc::clone(&policy),
+        };
         builder.with_table_factory(super::databases::STORED_AS.to_string(), Arc::new(databases))
     };
+    let mut builder = builder;
+    for name in delta::STORED_AS {
+        let policy = Arc::clone(&policy);
+        let factory = Arc::new(delta::DeltaTableFactory { policy });
+        builder = builder.with_table_factory((*name).to_string(), factory);
+    }
     let ctx: SessionContext = builder
         .with_session_id(session_id)
         .with_runtime_env(runtime)

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::folder_walk::holds_data;
 use super::glob;
+use crate::delta::is_table;
 use crate::error::{Result, ShellError};
 
 /// Maximum number of entries listed to tell whether a word names a folder of data.
@@ -15,7 +16,7 @@ const MAX_PROBED_FILES: usize = 10_000;
 const MAX_EXTENSION_LENGTH: usize = 10;
 
 /// Whether the name of a table is the location of files. A plain word is one if
-/// it names a folder with data.
+/// it names a folder with data or a table of Delta Lake.
 pub fn is_location(name: &str) -> bool {
     let extension = || {
         let last = name.rsplit_once('.').map_or("", |(_, last)| last);
@@ -26,6 +27,7 @@ pub fn is_location(name: &str) -> bool {
         || matches!(name, "." | ".." | "~")
         || glob::is_pattern(name)
         || extension()
+        || is_table(Path::new(name))
         || holds_data(Path::new(name), MAX_PROBED_FILES)
 }
 

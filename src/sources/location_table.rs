@@ -16,7 +16,7 @@ use super::partition_values::PartitionColumns;
 use super::partitioned_table::{FileOfPartition, PartitionedTable};
 use super::scan_group::ScanGroup;
 use super::united_table::{TablePart, UnitedTable};
-use super::{local_files, remote_files};
+use super::{delta, local_files, remote_files};
 use crate::error::{Result, ShellError};
 
 /// Maximum number of locations in the cache of formats.
@@ -65,6 +65,9 @@ pub async fn open(
     #[cfg(feature = "databases")]
     if let Some(address) = super::databases::address(location)? {
         return super::databases::open(address).await;
+    }
+    if let Some(table) = delta::open(state, location).await? {
+        return Ok(table);
     }
     let found = match local_path(location)? {
         Some(path) => local_files::find(state, location, &path).await?,

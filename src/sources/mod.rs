@@ -5,7 +5,8 @@
 //! whose `format` follows from their names. `files` detects their columns, of text by
 //! a `sample`, and groups files with equal ones. `location_table` makes a table of the
 //! groups. `remote` opens stores on first use: `s3` a
-//! bucket, `web` and `hub` their own. `databases` opens tables of databases.
+//! bucket, `web` and `hub` their own. `databases` opens tables of databases,
+//! `delta` tables of Delta Lake.
 
 mod batch_decoder;
 mod column_merge;
@@ -15,6 +16,7 @@ mod csv_files;
 mod data_files;
 #[cfg(feature = "databases")]
 pub mod databases;
+pub mod delta;
 mod exact_cast;
 mod file_tables;
 mod files;

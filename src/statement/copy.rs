@@ -1,7 +1,7 @@
 //! `COPY (query | table) TO 'path' [STORED AS format] [PARTITIONED BY (...)]
 //! [OPTIONS (...)]`: the target appears whole or not at all. [`figure`] writes
 //! targets that are charts, [`values`] dictionaries of canonical values, `database`
-//! tables of databases.
+//! tables of databases, [`delta`] tables of Delta Lake.
 //!
 //! Files are written into a hidden folder beside the target, synced to disk, and
 //! renamed into place. A killed run leaves that folder, which the next COPY to the
@@ -9,6 +9,7 @@
 
 #[cfg(feature = "databases")]
 mod database;
+mod delta;
 mod figure;
 mod partition_text;
 mod refresh;
@@ -59,6 +60,9 @@ pub async fn run(context: &StatementContext, statement: &CopyToStatement) -> Res
         return database::run(context, statement, address).await;
     }
     check_allowed(session, &statement.target)?;
+    if delta::is_target(statement) {
+        return delta::run(context, statement).await;
+    }
     if let Some(format) = figure::format(statement) {
         return figure::run(context, statement, format).await;
     }

@@ -22,6 +22,7 @@ use super::writes::{self, WriteNode};
 use super::{assignment, definitions, diagnose, explain, prepared_statements, required_models};
 use crate::error::{Result, ShellError};
 use crate::session::Session;
+use crate::sources;
 
 /// Plans and runs a statement of the engine. Its rows are a lazy stream.
 ///
@@ -116,6 +117,10 @@ pub fn run_plan(context: &StatementContext, plan: LogicalPlan) -> BoxFuture<'_, 
         }
         match plan {
             LogicalPlan::Ddl(ddl) => {
+                if let DdlStatement::CreateExternalTable(create) = &ddl {
+                    let state = session.ctx.state();
+                    sources::delta::check_external_table(&state, &session.policy, create).await?;
+                }
                 let message = message(&ddl);
                 let frame = session
                     .ctx

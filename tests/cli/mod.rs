@@ -5,6 +5,7 @@ mod cache;
 mod client_copy;
 mod commands;
 mod copy;
+mod delta;
 mod demo;
 mod dictionary;
 mod dot_commands;

@@ -12,6 +12,8 @@ const WORDS: &[(&str, &str)] = &[
     ("sql", "network"),
     ("sql", "gpu"),
     ("sql", "terminal"),
+    // Run by the tests of `delta/`, whose program reads tables of Delta Lake.
+    ("sql", "delta"),
     // Output of the SQL before it.
     ("text", "output"),
     // Part of the dictionary that the page's SQL sees.

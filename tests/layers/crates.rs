@@ -73,6 +73,12 @@ pub const CRATES: &[CrateRule] = &[
         must_not_use: &[],
     },
     CrateRule {
+        folder: "delta",
+        package: "semql-delta",
+        may_use: &["semql"],
+        must_not_use: &[],
+    },
+    CrateRule {
         folder: "python",
         package: "semql-python",
         may_use: &["semql", "semql-udfs"],

@@ -3,6 +3,7 @@
 
 mod circles;
 pub mod crates;
+mod locks;
 mod modules;
 mod tokens;
 

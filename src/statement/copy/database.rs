@@ -5,7 +5,7 @@ use datafusion::physical_plan::collect;
 use datafusion::sql::parser::CopyToStatement;
 use semql_databases::{DatabaseAddress, DatabaseTable, TableName, WriteMode};
 
-use super::request::{check_columns, options, source};
+use super::request::{check_columns, mode, options, source};
 use super::rows::{count, one_partition};
 use crate::error::{Result, ShellError};
 use crate::sources::databases;
@@ -62,17 +62,7 @@ fn target(
         (None, Some(table)) => table.clone(),
         (None, None) => return Err(databases::missing_table(address)),
     };
-    let mode = match given.remove("format.mode") {
-        None => WriteMode::Create,
-        Some(name) => {
-            let mut modes = WriteMode::NAMES.iter();
-            let known = modes.find(|(known, _)| known.eq_ignore_ascii_case(&name));
-            let (_, mode) = known.ok_or_else(|| {
-                ShellError::query(format!("mode is create, append or replace, not '{name}'"))
-            })?;
-            *mode
-        }
-    };
+    let mode = mode(&mut given, WriteMode::NAMES)?.unwrap_or(WriteMode::Create);
     match given.keys().next() {
         Some(key) => Err(ShellError::query(format!(
             "unknown option '{}'; COPY into a database takes table and mode",

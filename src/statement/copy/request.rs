@@ -50,6 +50,26 @@ pub fn options(given: &[(String, Value)]) -> Result<HashMap<String, String>> {
     Ok(options)
 }
 
+/// Removes the option `mode`, one of `modes`: create, append and replace.
+///
+/// # Errors
+/// Another mode.
+pub fn mode<M: Copy>(
+    options: &mut HashMap<String, String>,
+    modes: &[(&str, M)],
+) -> Result<Option<M>> {
+    let Some(name) = options.remove("format.mode") else {
+        return Ok(None);
+    };
+    let known = modes
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(&name));
+    let known = known.map(|(_, mode)| *mode);
+    known.map(Some).ok_or_else(|| {
+        ShellError::query(format!("mode is create, append or replace, not '{name}'"))
+    })
+}
+
 /// Plans the table or query that is copied.
 ///
 /// # Errors
@@ -69,21 +89,27 @@ pub async fn source(session: &Session, source: &CopyToSource) -> Result<LogicalP
 /// The column, and what to do.
 pub fn check_columns(statement: &CopyToStatement, schema: &SchemaRef) -> Result<()> {
     check_member_names(schema)?;
+    check_partition_columns("PARTITIONED BY", &partition_columns(statement)?, schema)
+}
+
+/// Checks that partition columns exist, and leave others. `clause` names them.
+///
+/// # Errors
+/// The column, and what to do.
+pub fn check_partition_columns(clause: &str, columns: &[String], schema: &SchemaRef) -> Result<()> {
     let names = || schema.fields().iter().map(|field| field.name().as_str());
-    for column in &partition_columns(statement)? {
+    for column in columns {
         if !names().any(|name| name == column) {
             return Err(ShellError::query(format!(
-                "PARTITIONED BY: there is no column '{column}'{}",
+                "{clause}: there is no column '{column}'{}",
                 crate::suggest::hint(column, names())
             )));
         }
     }
-    if !statement.partitioned_by.is_empty()
-        && statement.partitioned_by.len() == schema.fields().len()
-    {
-        return Err(ShellError::query(
-            "PARTITIONED BY leaves no column to write; keep one out of it",
-        ));
+    if !columns.is_empty() && columns.len() == schema.fields().len() {
+        return Err(ShellError::query(format!(
+            "{clause} leaves no column to write; keep one out of it"
+        )));
     }
     Ok(())
 }
