@@ -14,11 +14,10 @@ pub fn table_error(
     if error.kind == ErrorKind::Forbidden || error.kind == ErrorKind::ReadOnly {
         return error;
     }
+    // Errors of the library end with a backtrace where RUST_BACKTRACE asks for one.
+    let reason = error.message.lines().next().unwrap_or_default();
     ShellError {
-        message: format!(
-            "cannot {what} the table '{}': {}",
-            location.name, error.message
-        ),
+        message: format!("cannot {what} the table '{}': {reason}", location.name),
         ..error
     }
 }

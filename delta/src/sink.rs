@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
+use datafusion::common::{Column, ScalarValue};
 use datafusion::datasource::provider_as_source;
 use datafusion::datasource::sink::{DataSink, DataSinkExec};
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::object_store::DefaultObjectStoreRegistry;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, lit};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan};
 use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaSessionContext};
@@ -35,6 +36,9 @@ const ROWS_TABLE: &str = "rows";
 
 /// Metadata with the model of a vector.
 const MODEL_METADATA: &[&str] = &["semql.model", "semql.revision"];
+
+/// Metadata of a column that the table computes.
+const GENERATED: &str = "delta.generationExpression";
 
 /// Plan that writes the rows of `input`, and returns their number.
 ///
@@ -92,6 +96,8 @@ impl DeltaSink {
 
     async fn write_table(&self, rows: RowsTable, context: &Arc<TaskContext>) -> Result<()> {
         let log_store = log_store(&self.location)?;
+        let source = provider_as_source(Arc::new(rows));
+        let mut input = LogicalPlanBuilder::scan(ROWS_TABLE, source, None)?;
         let snapshot = match self.mode {
             DeltaWriteMode::Create => None,
             DeltaWriteMode::Append | DeltaWriteMode::Replace => {
@@ -102,12 +108,12 @@ impl DeltaSink {
                 if self.mode == DeltaWriteMode::Append {
                     let table = scan_of(&loaded, &DeltaScanConfig::new(), &self.location)?;
                     check_models(&self.location, &table.schema(), &self.described)?;
+                    let columns = table_columns(&self.location, &table.schema(), &self.stored)?;
+                    input = input.project(columns)?;
                 }
                 Some(state.snapshot().clone())
             }
         };
-        let source = provider_as_source(Arc::new(rows));
-        let input = LogicalPlanBuilder::scan(ROWS_TABLE, source, None)?.build()?;
         // The library registers stores in the session that it gets, and reads files through them.
         let runtime = RuntimeEnvBuilder::from_runtime_env(&context.runtime_env())
             .with_object_store_registry(Arc::new(DefaultObjectStoreRegistry::new()))
@@ -115,7 +121,7 @@ impl DeltaSink {
         runtime.register_object_store(&self.location.url, Arc::clone(&self.location.store));
         let session = DeltaSessionContext::with_runtime_env(runtime).state();
         let mut writer = WriteBuilder::new(log_store, snapshot)
-            .with_input_plan(input)
+            .with_input_plan(input.build()?)
             .with_session_state(Arc::new(session))
             .with_save_mode(match self.mode {
                 DeltaWriteMode::Create => SaveMode::ErrorIfExists,
@@ -155,6 +161,32 @@ fn check_models(location: &DeltaLocation, table: &Schema, rows: &Schema) -> Resu
         }
     }
     Ok(())
+}
+
+/// The columns of a table for new rows, found by name. Those that the rows lack are NULL,
+/// unless the table computes them.
+fn table_columns(location: &DeltaLocation, table: &Schema, rows: &Schema) -> Result<Vec<Expr>> {
+    if let Some(other) = rows
+        .fields()
+        .iter()
+        .find(|field| table.field_with_name(field.name()).is_err())
+    {
+        return Err(ShellError::query(format!(
+            "the table '{}' has no column '{}'; leave it out, or replace the table",
+            location.name,
+            other.name()
+        )));
+    }
+    let column = |field: &FieldRef| {
+        let name = field.name();
+        if rows.field_with_name(name).is_ok() {
+            return Some(Expr::Column(Column::from_name(name)));
+        }
+        let is_computed = field.metadata().contains_key(GENERATED);
+        let missing = cast(lit(ScalarValue::Null), field.data_type().clone());
+        (!is_computed).then(|| missing.alias(name))
+    };
+    Ok(table.fields().iter().filter_map(column).collect())
 }
 
 impl fmt::Debug for DeltaSink {

@@ -72,7 +72,13 @@ async fn load(
             table.load_with_datetime(time).await
         }
     };
-    loaded.map_err(|error| table_error("read", location, error))?;
+    loaded.map_err(|error| {
+        let what = match version {
+            DeltaVersion::Number(number) => format!("read version {number} of"),
+            DeltaVersion::Newest | DeltaVersion::At(_) => "read".to_string(),
+        };
+        table_error(&what, location, error)
+    })?;
     let read = table.version();
     let is_wanted = match version {
         DeltaVersion::Newest => read.is_some(),

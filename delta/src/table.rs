@@ -18,7 +18,7 @@ use semql::{DeltaLocation, DeltaVersion, DeltaWrite, DeltaWriteMode, Result, She
 use tokio::sync::Mutex;
 
 use crate::contained::contain;
-use crate::error::engine_error;
+use crate::error::{engine_error, table_error};
 use crate::log_store::log_store;
 use crate::sink;
 use crate::snapshot::{LoadedTable, scan_of};
@@ -129,7 +129,8 @@ impl TableProvider for DeltaTable {
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let planned = contain(&self.location, async {
             let scan = self.current().await?;
-            Ok(scan.scan(session, projection, filters, limit).await?)
+            let plan = scan.scan(session, projection, filters, limit).await;
+            plan.map_err(|error| table_error("read", &self.location, error))
         });
         planned.await.map_err(engine_error)
     }
