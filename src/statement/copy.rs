@@ -31,20 +31,19 @@ use datafusion::datasource::sink::DataSinkExec;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, collect};
-use datafusion::sql::parser::{CopyToSource, CopyToStatement};
+use datafusion::sql::parser::CopyToStatement;
 use url::Url;
 
 use super::context::StatementContext;
 use super::outcome::Outcome;
 use super::plan_start::start_plan;
 use super::row_count;
-use crate::dictionary::annotate::annotate;
 use crate::error::{Result, ShellError};
 use crate::session::Session;
 use crate::sources::format::{self, Format, FormatKind};
 use crate::sources::location::local_path;
 use partition_text::with_partition_texts;
-use request::{check_columns, options, partition_columns, remote_target, source};
+use request::{check_columns, described, options, partition_columns, remote_target, source};
 use rows::{count, one_partition};
 use staging::{Staging, invalidate_caches};
 use text_sink::TextSink;
@@ -224,22 +223,6 @@ impl FileTarget {
             FileOutputMode::SingleFile
         }
     }
-}
-
-/// Adds the descriptions of the dictionary, of the source table and of the target.
-fn described(session: &Session, statement: &CopyToStatement, schema: SchemaRef) -> SchemaRef {
-    let schema = match &statement.source {
-        CopyToSource::Relation(name) => {
-            let name = name
-                .0
-                .last()
-                .and_then(|part| part.as_ident())
-                .map(|ident| ident.value.as_str());
-            annotate(&session.dictionary, name, &schema)
-        }
-        CopyToSource::Query(_) => schema,
-    };
-    annotate(&session.dictionary, Some(&statement.target), &schema)
 }
 
 async fn local(

@@ -12,7 +12,7 @@ fn run(folder: &tempfile::TempDir, script: &str) -> super::Done {
 #[test]
 fn tables_and_queries_are_copied_to_files() {
     let folder = shop();
-    let script = "CREATE TABLE t AS SELECT 1 AS a, 'x;y' AS b UNION ALL SELECT 2, NULL;
+    let script = "CREATE TABLE t AS SELECT * FROM (VALUES (1, 'x;y'), (2, NULL)) AS v(a, b);
 \\copy t to plain.csv
 \\copy t (b, a) to 'old.csv' csv delimiter ';' null '-'
 \\copy (SELECT a, ' to ' AS w FROM t ORDER BY a LIMIT 1) to new.txt with (format csv, header)

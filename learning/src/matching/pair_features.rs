@@ -1,7 +1,7 @@
 //! Features of a pair of records.
 
 use super::facts::RecordFacts;
-use super::product_codes::{are_related, are_variants};
+use super::product_codes::{are_related, are_variants, contains_code};
 use super::word_weights::{WordWeights, each_shared};
 use crate::extraction::rules::quantities::Dimension;
 
@@ -149,7 +149,7 @@ pub fn code_relation(a: &RecordFacts, b: &RecordFacts) -> CodeRelation {
     if pairs.any(|(code, other)| are_related(code, other)) {
         return CodeRelation::Related;
     }
-    let is_in = |codes: &[String], text: &str| codes.iter().any(|code| text.contains(code));
+    let is_in = |codes: &[String], text: &str| codes.iter().any(|code| contains_code(text, code));
     if is_in(&a.codes, &b.compact) || is_in(&b.codes, &a.compact) {
         return CodeRelation::InText;
     }

@@ -9,9 +9,8 @@ use datafusion::execution::context::SessionState;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::sql::parser::CopyToStatement;
 
-use super::described;
 use super::request::{
-    check_columns, check_partition_columns, mode, options, partition_columns, source,
+    check_columns, check_partition_columns, described, mode, options, partition_columns, source,
 };
 use super::rows::{count, one_partition};
 use super::staging::Staging;

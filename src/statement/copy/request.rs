@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use url::Url;
 
+use crate::dictionary::annotate::annotate;
 use crate::error::{Result, ShellError};
 use crate::output::member_names::check_member_names;
 use crate::session::Session;
@@ -90,6 +91,22 @@ pub async fn source(session: &Session, source: &CopyToSource) -> Result<LogicalP
 pub fn check_columns(statement: &CopyToStatement, schema: &SchemaRef) -> Result<()> {
     check_member_names(schema)?;
     check_partition_columns("PARTITIONED BY", &partition_columns(statement)?, schema)
+}
+
+/// Adds the descriptions of the dictionary, of the source table and of the target.
+pub fn described(session: &Session, statement: &CopyToStatement, schema: SchemaRef) -> SchemaRef {
+    let schema = match &statement.source {
+        CopyToSource::Relation(name) => {
+            let name = name
+                .0
+                .last()
+                .and_then(|part| part.as_ident())
+                .map(|ident| ident.value.as_str());
+            annotate(&session.dictionary, name, &schema)
+        }
+        CopyToSource::Query(_) => schema,
+    };
+    annotate(&session.dictionary, Some(&statement.target), &schema)
 }
 
 /// Checks that partition columns exist, and leave others. `clause` names them.
