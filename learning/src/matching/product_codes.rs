@@ -77,17 +77,6 @@ pub fn are_variants(a: &[String], b: &[String]) -> bool {
     shared.any(|base| variant(base, a, b) && variant(base, b, a))
 }
 
-/// Whether a text of letters and digits has a code, and not within a longer number.
-pub fn contains_code(text: &str, code: &str) -> bool {
-    let is_digit = |c: char| c.is_ascii_digit();
-    text.match_indices(code).any(|(start, _)| {
-        let (before, behind) = (&text[..start], &text[start + code.len()..]);
-        let continues = code.starts_with(is_digit) && before.ends_with(is_digit)
-            || code.ends_with(is_digit) && behind.starts_with(is_digit);
-        !continues
-    })
-}
-
 fn is_code(word: &str) -> bool {
     let length = word.chars().count();
     if !(MIN_CODE_CHARS..=MAX_CODE_CHARS).contains(&length) {
@@ -138,20 +127,6 @@ mod tests {
         assert!(!are_related("fs105", "fs108"));
         assert!(!are_related("hf10", "hf100"));
         assert!(are_related("123456", "123456"));
-    }
-
-    #[test]
-    fn a_code_is_not_part_of_a_longer_number() {
-        for (text, expected) in [
-            ("canonhf10camcorder", true),
-            ("canonhf100", false),
-            ("hf100andhf10", true),
-            ("canonhf", false),
-            ("", false),
-        ] {
-            assert_eq!(contains_code(text, "hf10"), expected, "{text}");
-        }
-        assert!(!contains_code("1234567", "23456"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::pair_features::{
     BOTH_PRICES, CODE_IN_TEXT, PRICE_RATIO, PairFeatures, RELATED_CODES, SAME_CODE, SAME_COLOR,
     SAME_QUANTITIES, SHARED_WORDS, TITLE_SIMILARITY,
 };
-use super::product_codes::{are_related, contains_code};
+use super::product_codes::are_related;
 
 /// Longest code that is shown, in characters.
 const MAX_SHOWN_CHARS: usize = 32;
@@ -37,7 +37,7 @@ pub fn reason(a: &RecordFacts, b: &RecordFacts, features: &PairFeatures) -> Stri
     if features[CODE_IN_TEXT] > 0.0 {
         let find = |codes: &'_ [String], text: &str| {
             let mut codes = codes.iter();
-            codes.find(|code| contains_code(text, code)).cloned()
+            codes.find(|code| text.contains(*code)).cloned()
         };
         if let Some(code) = find(&a.codes, &b.compact).or_else(|| find(&b.codes, &a.compact)) {
             parts.push(format!("model number {} in the text", shown(&code)));

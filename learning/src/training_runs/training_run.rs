@@ -16,7 +16,7 @@ const MAX_PARAM_CHARS: usize = 500;
 /// A training of `CREATE MODEL`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingRun {
-    /// See [`run_id`](super::run_id).
+    /// Start time and random digits, so that identifiers sort by time.
     pub id: String,
     /// Microseconds since 1970, UTC.
     pub started_at: i64,
