@@ -1,4 +1,4 @@
-//! Lock files: that of `delta/`, a workspace of its own, has the versions of the others.
+//! Lock files: that of `delta/`, a separate workspace, has the versions of the others.
 
 use std::collections::BTreeMap;
 

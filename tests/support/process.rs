@@ -1,6 +1,6 @@
 //! Child processes that have to end within a deadline.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -86,4 +86,27 @@ fn spawn(command: &mut Command) -> Child {
 
 fn boxed(stream: impl Read + Send + 'static) -> Box<dyn Read + Send> {
     Box::new(stream)
+}
+
+/// Port that a server logs to its standard error, which is piped: `port_of_log` finds it in
+/// the log so far. The log is read to its end, so that the server does not block.
+///
+/// # Errors
+/// The log of a server that ends, or has no port within `PROCESS_TIMEOUT`.
+pub fn logged_port(child: &mut Child, port_of_log: fn(&str) -> Option<u16>) -> Result<u16, String> {
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut log = String::new();
+        while stderr.read_line(&mut log).is_ok_and(|read| read > 0) {
+            if let Some(port) = port_of_log(&log) {
+                let _ = sender.send(Ok(port));
+                break;
+            }
+        }
+        let _ = sender.send(Err(log));
+        let _ = std::io::copy(&mut stderr, &mut std::io::sink());
+    });
+    let port = receiver.recv_timeout(PROCESS_TIMEOUT);
+    port.unwrap_or_else(|error| Err(error.to_string()))
 }

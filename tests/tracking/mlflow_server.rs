@@ -1,15 +1,13 @@
 //! An MLflow server for one test.
 
-use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::channel;
 
 use serde_json::Value;
 
 use crate::support::http;
-use crate::support::process::{self, PROCESS_TIMEOUT};
+use crate::support::process;
 use crate::support::skip::skip;
 
 /// Need of these tests. `scripts/test_setup.py` installs it.
@@ -46,29 +44,15 @@ impl MlflowServer {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let (sender, receiver) = channel();
-        std::thread::spawn(move || {
-            let mut log = String::new();
-            while stderr.read_line(&mut log).is_ok_and(|read| read > 0) {
-                if let Some(port) = port_of_log(&log) {
-                    let _ = sender.send(Ok(port));
-                    break;
-                }
-            }
-            let _ = sender.send(Err(log));
-            // The server must not wait for a reader of its log.
-            let _ = std::io::copy(&mut stderr, &mut std::io::sink());
-        });
-        let port = receiver.recv_timeout(PROCESS_TIMEOUT);
+        let port = process::logged_port(&mut child, port_of_log);
         let mut server = Self {
             child,
             folder,
             port: 0,
         };
         match port {
-            Ok(Ok(port)) => server.port = port,
-            failed => panic!("mlflow has no port: {failed:?}"),
+            Ok(port) => server.port = port,
+            Err(log) => panic!("mlflow has no port: {log}"),
         }
         Some(server)
     }

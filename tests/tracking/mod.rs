@@ -27,7 +27,7 @@ fn train(options: &str) -> String {
     )
 }
 
-/// The program in `folder` with a home of its own there, about to run `sql`.
+/// The program in `folder`, which is also its home, about to run `sql`.
 fn command(folder: &Path, sql: &str) -> Command {
     let mut command = program(folder);
     command

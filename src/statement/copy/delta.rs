@@ -169,7 +169,7 @@ impl Writer<'_> {
     ) -> Result<u64> {
         let plan = self.delta.write_plan(location, write, input)?;
         start_plan(&*self.context.observer, &plan);
-        let counted = collect(Arc::clone(&plan), self.state.task_ctx()).await;
+        let counted = collect(plan, self.state.task_ctx()).await;
         self.context.observer.progress_ended();
         Ok(count(&counted?))
     }

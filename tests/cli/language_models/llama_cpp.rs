@@ -1,10 +1,8 @@
 //! A real language model behind llama.cpp's server: protocol, schemas, cancellation and
 //! cost. Its answers are those of a very small model.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use super::super::interrupt::interrupt;
@@ -42,25 +40,11 @@ impl Llama {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let (sender, receiver) = channel();
-        std::thread::spawn(move || {
-            let mut log = String::new();
-            while stderr.read_line(&mut log).is_ok_and(|read| read > 0) {
-                if let Some(port) = port_of_log(&log) {
-                    let _ = sender.send(Ok(port));
-                    break;
-                }
-            }
-            let _ = sender.send(Err(log));
-            // The server must not wait for a reader of its log.
-            let _ = std::io::copy(&mut stderr, &mut std::io::sink());
-        });
-        match receiver.recv_timeout(PROCESS_TIMEOUT) {
-            Ok(Ok(port)) => Some(Self { child, port }),
-            failed => {
+        match process::logged_port(&mut child, port_of_log) {
+            Ok(port) => Some(Self { child, port }),
+            Err(log) => {
                 let _ = child.kill();
-                panic!("llama-server has no port: {failed:?}");
+                panic!("llama-server has no port: {log}");
             }
         }
     }
