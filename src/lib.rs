@@ -67,6 +67,7 @@ pub use error::{ErrorKind, ExitCode, Result, ShellError};
 pub use functions::register_functions;
 pub use panic::contained;
 pub use policy::Policy;
+pub use semql_udfs::provenance;
 pub use session::SessionOptions;
 pub use sources::remote::ObjectStores;
 pub use sources::scan_serde::{decode_text_scan, encode_text_scan};

@@ -22,6 +22,8 @@ pub struct DatabaseDriver {
     pub is_file: bool,
     /// Whether columns may hold values of other types than declared.
     pub dynamic_types: bool,
+    /// Whether rows are added only with exactly the types of the table's columns.
+    pub(crate) exact_append: bool,
     /// What the driver takes as `uri`.
     pub(crate) uri: UriForm,
     /// The SQL of the database.
@@ -46,6 +48,7 @@ pub const DRIVERS: &[DatabaseDriver] = &[
         schemes: &["postgresql", "postgres"],
         is_file: false,
         dynamic_types: false,
+        exact_append: true,
         uri: UriForm::Whole,
         dialect: || Box::new(PostgreSqlDialect {}),
     },
@@ -54,6 +57,7 @@ pub const DRIVERS: &[DatabaseDriver] = &[
         schemes: &["sqlite"],
         is_file: true,
         dynamic_types: true,
+        exact_append: false,
         uri: UriForm::WithoutScheme,
         dialect: || Box::new(SqliteDialect {}),
     },
@@ -62,6 +66,7 @@ pub const DRIVERS: &[DatabaseDriver] = &[
         schemes: &["snowflake"],
         is_file: false,
         dynamic_types: false,
+        exact_append: false,
         uri: UriForm::WithoutScheme,
         dialect: || Box::new(SnowflakeDialect {}),
     },
@@ -70,6 +75,7 @@ pub const DRIVERS: &[DatabaseDriver] = &[
         schemes: &["bigquery"],
         is_file: false,
         dynamic_types: false,
+        exact_append: false,
         uri: UriForm::ProjectAndDataset,
         dialect: || Box::new(BigQueryDialect {}),
     },
@@ -78,6 +84,7 @@ pub const DRIVERS: &[DatabaseDriver] = &[
         schemes: &["grpc+tls", "grpc", "grpc+tcp"],
         is_file: false,
         dynamic_types: false,
+        exact_append: false,
         uri: UriForm::Whole,
         dialect: || Box::new(DefaultDialect {}),
     },

@@ -3,8 +3,8 @@
 //! `driver` lists the drivers and loads their libraries. `address` parses the address of
 //! a table. `database` opens connections. `table` is the engine's table: `predicate`
 //! decides which filters the database evaluates, `query` writes its SQL, `scan` reads its
-//! rows, and `sink` writes rows in one transaction. `types` maps types of drivers to
-//! those of the engine, and back.
+//! rows, and `sink` writes rows in one transaction, `staged_append` those of other types
+//! than the table has. `types` maps types of drivers to those of the engine, and back.
 
 mod address;
 mod database;
@@ -15,6 +15,7 @@ mod query;
 mod row_channel;
 mod scan;
 mod sink;
+mod staged_append;
 mod table;
 mod types;
 
@@ -24,3 +25,4 @@ pub use driver::{DRIVERS, DatabaseDriver, by_name};
 pub use error::{DatabaseError, Result};
 pub use sink::WriteMode;
 pub use table::DatabaseTable;
+pub use types::is_stored;

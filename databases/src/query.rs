@@ -10,6 +10,40 @@ use datafusion::sql::unparser::dialect::Dialect;
 
 use crate::address::TableName;
 
+/// Column of a query.
+pub struct SelectedColumn<'a> {
+    pub name: &'a str,
+    /// The type of the database that its values are cast to.
+    pub cast: Option<&'a str>,
+}
+
+impl SelectedColumn<'_> {
+    pub fn sql(&self, dialect: &dyn Dialect) -> String {
+        let name = quoted(dialect, self.name);
+        match self.cast {
+            Some(data_type) => format!("CAST({name} AS {data_type})"),
+            None => name,
+        }
+    }
+}
+
+/// A name as the dialect quotes it.
+pub fn quoted(dialect: &dyn Dialect, name: &str) -> String {
+    match dialect.identifier_quote_style(name) {
+        Some(quote) => Ident::with_quote(quote, name).to_string(),
+        None => Ident::new(name).to_string(),
+    }
+}
+
+/// The quoted name of a table, with its schema if it is given.
+pub fn table_name(dialect: &dyn Dialect, table: &TableName) -> String {
+    let name = quoted(dialect, &table.table);
+    match &table.schema {
+        Some(schema) => format!("{}.{name}", quoted(dialect, schema)),
+        None => name,
+    }
+}
+
 /// `SELECT columns FROM table [WHERE filters] [LIMIT limit]`. Without columns, a constant
 /// stands for each row.
 ///
@@ -18,28 +52,20 @@ use crate::address::TableName;
 pub fn select(
     dialect: &dyn Dialect,
     table: &TableName,
-    columns: &[&str],
+    columns: &[SelectedColumn<'_>],
     filters: &[Expr],
     limit: Option<usize>,
 ) -> Result<String> {
-    let name = |name: &str| match dialect.identifier_quote_style(name) {
-        Some(quote) => Ident::with_quote(quote, name).to_string(),
-        None => Ident::new(name).to_string(),
-    };
     let mut sql = String::from("SELECT ");
     match columns {
         [] => sql.push('1'),
         columns => {
-            let columns: Vec<String> = columns.iter().map(|column| name(column)).collect();
+            let columns: Vec<String> = columns.iter().map(|column| column.sql(dialect)).collect();
             sql.push_str(&columns.join(", "));
         }
     }
     sql.push_str(" FROM ");
-    if let Some(schema) = &table.schema {
-        sql.push_str(&name(schema));
-        sql.push('.');
-    }
-    sql.push_str(&name(&table.table));
+    sql.push_str(&table_name(dialect, table));
     let unparser = Unparser::new(dialect);
     for (at, filter) in filters.iter().enumerate() {
         let filter = unqualified(filter.clone())?;
@@ -84,14 +110,23 @@ mod tests {
         let sql = select(
             &PostgreSqlDialect {},
             &table,
-            &["a", "B"],
+            &[
+                SelectedColumn {
+                    name: "a",
+                    cast: None,
+                },
+                SelectedColumn {
+                    name: "B",
+                    cast: Some("text"),
+                },
+            ],
             &filters,
             Some(5),
         )
         .unwrap();
         assert_eq!(
             sql,
-            "SELECT \"a\", \"B\" FROM \"Sales\".\"odd\"\"name\" WHERE (\"a\" = 'it''s') AND \
+            "SELECT \"a\", CAST(\"B\" AS text) FROM \"Sales\".\"odd\"\"name\" WHERE (\"a\" = 'it''s') AND \
              ((\"b\" > 3) OR \"b\" IS NULL) LIMIT 5"
         );
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use adbc_core::options::{IngestMode, OptionConnection, OptionStatement, OptionValue};
 use adbc_core::{Connection, Optionable, Statement};
+use arrow::array::RecordBatchReader;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use async_trait::async_trait;
@@ -18,7 +19,8 @@ use futures::StreamExt;
 use crate::address::TableName;
 use crate::database::Database;
 use crate::row_channel::{RowReader, row_channel};
-use crate::types::{cast_columns, stored_schema};
+use crate::staged_append;
+use crate::types::{appends_directly, cast_columns, stored_schema};
 
 /// What happens to the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,19 +159,20 @@ fn write(
             OptionValue::String("false".to_string()),
         )
         .map_err(failed)?;
-    let ingested = (|| {
-        let mut statement = connection.new_statement()?;
-        let text = |text: &str| OptionValue::String(text.to_string());
-        let mode = String::from(mode.ingest_mode());
-        statement.set_option(OptionStatement::IngestMode, text(&mode))?;
-        statement.set_option(OptionStatement::TargetTable, text(&table.table))?;
-        if let Some(schema) = &table.schema {
-            statement.set_option(OptionStatement::TargetDbSchema, text(schema))?;
+    let driver = database.address().driver;
+    let stored = reader.schema();
+    let written = (|| {
+        let staged = driver.exact_append && mode == WriteMode::Append && {
+            let columns =
+                connection.get_table_schema(None, table.schema.as_deref(), &table.table)?;
+            !appends_directly(&stored, &columns)
+        };
+        if !staged {
+            return ingest(&mut connection, table, mode, reader);
         }
-        statement.bind_stream(Box::new(reader))?;
-        statement.execute_update()
+        staged_append::append(&mut connection, (driver.dialect)().as_ref(), table, reader)
     })();
-    match ingested.and_then(|_| connection.commit()) {
+    match written.and_then(|()| connection.commit()) {
         Ok(()) => Ok(()),
         Err(error) => {
             // Closing the connection would roll back too.
@@ -177,4 +180,23 @@ fn write(
             Err(failed(error))
         }
     }
+}
+
+/// Writes the rows into the table with the driver's bulk load.
+fn ingest(
+    connection: &mut impl Connection,
+    table: &TableName,
+    mode: WriteMode,
+    reader: RowReader,
+) -> adbc_core::error::Result<()> {
+    let mut statement = connection.new_statement()?;
+    let text = |text: &str| OptionValue::String(text.to_string());
+    let mode = String::from(mode.ingest_mode());
+    statement.set_option(OptionStatement::IngestMode, text(&mode))?;
+    statement.set_option(OptionStatement::TargetTable, text(&table.table))?;
+    if let Some(schema) = &table.schema {
+        statement.set_option(OptionStatement::TargetDbSchema, text(schema))?;
+    }
+    statement.bind_stream(Box::new(reader))?;
+    statement.execute_update().map(drop)
 }

@@ -1,5 +1,6 @@
 //! Table of a database in the engine.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -15,10 +16,10 @@ use datafusion::physical_plan::ExecutionPlan;
 use crate::address::TableName;
 use crate::database::Database;
 use crate::predicate::FilterColumns;
-use crate::query;
+use crate::query::{self, SelectedColumn};
 use crate::scan::DatabaseScanExec;
 use crate::sink::{DatabaseSink, WriteMode};
-use crate::types::engine_schema;
+use crate::types::EngineColumn;
 
 /// Table of a database. The database evaluates filters, as far as its result cannot
 /// differ from the engine's, and reads only the needed columns.
@@ -27,6 +28,8 @@ pub struct DatabaseTable {
     database: Database,
     table: TableName,
     columns: FilterColumns,
+    /// Columns that the database casts, and to what.
+    casts: HashMap<String, &'static str>,
 }
 
 impl DatabaseTable {
@@ -40,16 +43,29 @@ impl DatabaseTable {
             tokio::task::spawn_blocking(move || database.table_schema(&table)).await
         };
         let given = opened.map_err(|error| DataFusionError::External(Box::new(error)))??;
-        let schema = engine_schema(&given);
+        let read = given.fields().iter().map(|field| EngineColumn::of(field));
+        let read: Vec<EngineColumn> = read.collect();
+        let converted = read.iter().zip(given.fields());
+        let converted = converted
+            .filter(|(read, given)| read.field.data_type() != given.data_type())
+            .map(|(read, _)| read.field.name().clone());
+        let casts = read
+            .iter()
+            .filter_map(|column| Some((column.field.name().clone(), column.cast?)));
         let columns = FilterColumns {
-            converted: converted(&given, &schema),
-            schema,
+            converted: converted.collect(),
+            schema: Arc::new(Schema::new(
+                read.iter()
+                    .map(|column| column.field.clone())
+                    .collect::<Vec<_>>(),
+            )),
             dynamic_types: database.address().driver.dynamic_types,
         };
         Ok(Self {
             database,
             table,
             columns,
+            casts: casts.collect(),
         })
     }
 
@@ -66,13 +82,6 @@ impl DatabaseTable {
         let sink = DatabaseSink::new(database, table, mode, input.schema())?;
         Ok(Arc::new(DataSinkExec::new(input, Arc::new(sink), None)))
     }
-}
-
-/// Names of the columns with other types than in the database.
-fn converted(given: &Schema, schema: &Schema) -> std::collections::HashSet<String> {
-    let pairs = given.fields().iter().zip(schema.fields());
-    let differ = pairs.filter(|(given, field)| given.data_type() != field.data_type());
-    differ.map(|(given, _)| given.name().clone()).collect()
 }
 
 #[async_trait]
@@ -101,14 +110,14 @@ impl TableProvider for DatabaseTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let schema = project_schema(&self.columns.schema, projection)?;
-        let names: Vec<&str> = schema
-            .fields()
-            .iter()
-            .map(|field| field.name().as_str())
-            .collect();
+        let columns = schema.fields().iter().map(|field| SelectedColumn {
+            name: field.name(),
+            cast: self.casts.get(field.name()).copied(),
+        });
+        let columns: Vec<SelectedColumn> = columns.collect();
         let driver = self.database.address().driver;
         let dialect = (driver.dialect)();
-        let sql = query::select(dialect.as_ref(), &self.table, &names, filters, limit)?;
+        let sql = query::select(dialect.as_ref(), &self.table, &columns, filters, limit)?;
         Ok(Arc::new(DatabaseScanExec::new(
             self.database.clone(),
             sql,

@@ -22,7 +22,9 @@ use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaSessionContext};
 use deltalake_core::operations::write::{SchemaMode, WriteBuilder};
 use deltalake_core::protocol::SaveMode;
 use futures::StreamExt;
-use semql::{DeltaLocation, DeltaVersion, DeltaWrite, DeltaWriteMode, Result, ShellError};
+use semql::{
+    DeltaLocation, DeltaVersion, DeltaWrite, DeltaWriteMode, Result, ShellError, provenance,
+};
 
 use crate::contained::contain;
 use crate::error::{engine_error, table_error};
@@ -35,7 +37,7 @@ use crate::stored_types::{cast_columns, stored_schema, without_metadata};
 const ROWS_TABLE: &str = "rows";
 
 /// Metadata with the model of a vector.
-const MODEL_METADATA: &[&str] = &["semql.model", "semql.revision"];
+const MODEL_METADATA: &[&str] = &[provenance::MODEL, provenance::REVISION];
 
 /// Metadata of a column that the table computes.
 const GENERATED: &str = "delta.generationExpression";

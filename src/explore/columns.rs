@@ -1,6 +1,7 @@
 //! Choice of the columns of title, text, category and so on.
 
 use arrow::datatypes::{DataType, Schema};
+use semql_udfs::provenance;
 use semql_udfs::relations::{IDS, TEXTS, TITLES, first_called};
 
 use crate::args::ExploreArgs;
@@ -51,7 +52,7 @@ impl PageColumns {
         let vector = detected(VECTORS, is_vector);
         let model = vector.as_deref().and_then(|name| {
             let field = schema.field_with_name(name).ok()?;
-            field.metadata().get("semql.model").cloned()
+            field.metadata().get(provenance::MODEL).cloned()
         });
         Ok(Self {
             id: chosen("--id", &options.id)?.or_else(|| detected(IDS, |_| true)),

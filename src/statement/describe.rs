@@ -11,6 +11,7 @@ use datafusion::common::stats::Precision;
 use datafusion::logical_expr::{LogicalPlan, TableType};
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::prelude::SessionContext;
+use semql_udfs::provenance;
 
 use crate::dictionary::annotate::DESCRIPTION;
 use crate::dictionary::types::sql_name;
@@ -19,9 +20,6 @@ use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
 use crate::statement::diagnose;
 use crate::statement::outcome::Outcome;
-
-/// Prefix of the metadata keys with the provenance of a vector.
-const PROVENANCE: &str = "semql.";
 
 /// `DESCRIBE table`: one row a column. The name may be a table's, a view's or
 /// a file's.
@@ -129,7 +127,7 @@ fn provenance(field: &Field) -> Option<String> {
     let mut parts: Vec<String> = field
         .metadata()
         .iter()
-        .filter_map(|(key, value)| Some((key.strip_prefix(PROVENANCE)?, value)))
+        .filter_map(|(key, value)| Some((key.strip_prefix(provenance::PREFIX)?, value)))
         .map(|(key, value)| format!("{key} {value}"))
         .collect();
     // The model first, the rest by name.

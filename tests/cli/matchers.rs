@@ -150,17 +150,35 @@ fn a_matcher_embeds_with_the_encoder_of_its_training() {
         folder,
         "COPY (SELECT left_title AS title, embed(left_title) AS v FROM PAIRS LIMIT 9) TO 'v.parquet'",
     );
-    let resolved = |arguments: &str| {
+    let resolved = |file: &str, arguments: &str| {
         run(
             folder,
             &format!(
                 "SET ai.model = 'no-such-model';
-                 SELECT count(*) AS rows FROM resolve('v.parquet', model => 'same'{arguments})"
+                 SELECT count(*) AS rows FROM resolve('{file}', model => 'same'{arguments})"
             ),
         )
     };
     for arguments in ["", ", vector => v"] {
-        let done = resolved(arguments);
+        let done = resolved("v.parquet", arguments);
         assert!(done.out.ends_with("rows\n9\n"), "{}", done.err);
     }
+    // Another name of the encoder is no other encoder; another revision is.
+    for (file, key, value) in [
+        ("alias.parquet", "semql.model", "alias"),
+        ("old.parquet", "semql.revision", "old"),
+    ] {
+        ask(
+            folder,
+            &format!(
+                "COPY (SELECT title, with_metadata(v, '{key}', '{value}') AS v FROM 'v.parquet') TO '{file}'"
+            ),
+        );
+    }
+    let done = resolved("alias.parquet", ", vector => v");
+    assert!(done.out.ends_with("rows\n9\n"), "{}", done.err);
+    let done = resolved("old.parquet", ", vector => v");
+    assert_eq!(done.code, Some(1), "{}", done.out);
+    let expected = "the vectors of v are of deterministic at revision old";
+    assert!(done.err.contains(expected), "{}", done.err);
 }

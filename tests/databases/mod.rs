@@ -161,10 +161,6 @@ fn check_reads_and_writes(folder: &Path, address: &str) {
         ),
         (copy("SELECT 1 AS id", "STORED AS CSV"), "STORED AS"),
         (
-            copy("SELECT {a: 1} AS s", "OPTIONS (mode 'replace')"),
-            "'s'",
-        ),
-        (
             format!(
                 "CREATE EXTERNAL TABLE t STORED AS ADBC OPTIONS (driver 'oracle', uri '{address}', table 'x')"
             ),

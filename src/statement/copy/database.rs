@@ -1,9 +1,14 @@
 //! `COPY ... TO 'postgresql://...' [OPTIONS (table '...', mode '...')]`: rows into a table
 //! of a database, in one transaction.
 
+use std::sync::Arc;
+
+use datafusion::common::Column;
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::collect;
 use datafusion::sql::parser::CopyToStatement;
-use semql_databases::{DatabaseAddress, DatabaseTable, TableName, WriteMode};
+use semql_databases::{DatabaseAddress, DatabaseTable, TableName, WriteMode, is_stored};
 
 use super::request::{check_columns, mode, options, source};
 use super::rows::{count, one_partition};
@@ -31,6 +36,7 @@ pub async fn run(
     let input = source(session, &statement.source).await?;
     check_columns(statement, input.schema().inner())?;
     let state = session.ctx.state();
+    let input = with_json(input, &state)?;
     let input = one_partition(state.create_physical_plan(&input).await?);
     let shown = format!("{table} of {address}");
     let plan = DatabaseTable::write_plan(databases::database(address), table, mode, input)?;
@@ -42,6 +48,27 @@ pub async fn run(
         message: format!("copied {} to {shown}", rows(copied)),
         rows: Some(copied),
     })
+}
+
+/// Makes JSON texts of columns with fields, which no column of a database holds.
+fn with_json(input: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
+    let schema = Arc::clone(input.schema());
+    if schema
+        .fields()
+        .iter()
+        .all(|field| is_stored(field.data_type()))
+    {
+        return Ok(input);
+    }
+    let to_json = state.udf("to_json")?;
+    let columns = schema.iter().map(|(qualifier, field)| {
+        let column = Expr::from(Column::from((qualifier, field)));
+        match is_stored(field.data_type()) {
+            true => column,
+            false => to_json.call(vec![column]).alias(field.name()),
+        }
+    });
+    Ok(LogicalPlanBuilder::from(input).project(columns)?.build()?)
 }
 
 /// The table, and what happens to it.

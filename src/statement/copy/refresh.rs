@@ -15,21 +15,10 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::expr::FieldMetadata;
 use datafusion::logical_expr::logical_plan::{Projection, Sort};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, ident, lit, when};
+use semql_udfs::provenance;
 
 use crate::error::{Result, ShellError};
 use crate::session::Session;
-
-/// Prefix of the metadata keys with the provenance of a column.
-const PROVENANCE: &str = "semql.";
-
-/// Metadata key of columns that a model computes.
-const MODEL: &str = "semql.model";
-
-/// Metadata key with the pooling of a vector, which files of earlier versions lack.
-const POOLING: &str = "semql.pooling";
-
-/// Metadata key with the call, as in the query.
-const CALL: &str = "semql.call";
 
 /// Column of the join that marks known rows.
 const KNOWN: &str = "__refresh_known";
@@ -122,7 +111,10 @@ impl RefreshQuery {
             .zip(fields)
             .map(|(expr, field)| RefreshColumn {
                 provenance: provenance(field).map(|mut own| {
-                    own.insert(CALL.to_string(), expr.clone().unalias().to_string());
+                    own.insert(
+                        provenance::CALL.to_string(),
+                        expr.clone().unalias().to_string(),
+                    );
                     own
                 }),
                 expr: expr.clone().unalias(),
@@ -236,9 +228,9 @@ impl RefreshColumn {
     fn matches(&self, old: &Field) -> bool {
         let mut found = provenance(old);
         if let (Some(found), Some(own)) = (&mut found, &self.provenance)
-            && let Some(pooling) = own.get(POOLING)
+            && let Some(pooling) = own.get(provenance::POOLING)
         {
-            let found = found.entry(POOLING.to_string());
+            let found = found.entry(provenance::POOLING.to_string());
             found.or_insert_with(|| pooling.clone());
         }
         found == self.provenance
@@ -255,10 +247,10 @@ impl RefreshColumn {
 
 fn provenance(field: &Field) -> Option<BTreeMap<String, String>> {
     let metadata = field.metadata();
-    metadata.contains_key(MODEL).then(|| {
+    metadata.contains_key(provenance::MODEL).then(|| {
         let own = metadata
             .iter()
-            .filter(|(key, _)| key.starts_with(PROVENANCE));
+            .filter(|(key, _)| key.starts_with(provenance::PREFIX));
         own.map(|(key, value)| (key.clone(), value.clone()))
             .collect()
     })

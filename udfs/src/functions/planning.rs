@@ -14,6 +14,7 @@ use semql_inference::{ModelFacts, Taxonomy};
 use tokio_util::sync::CancellationToken;
 
 use crate::options::AiOptions;
+use crate::provenance as keys;
 use crate::settings::{Mode, Settings};
 
 /// Options of the session with `config`; `default` if it has none.
@@ -80,7 +81,7 @@ pub fn settings_with_model(settings: &Settings, model: Option<&ScalarValue>) -> 
 /// Field of a vector, with its pooling as metadata beside its [`provenance`].
 pub fn vector_field(facts: &ModelFacts) -> Field {
     let item = Arc::new(Field::new_list_field(DataType::Float32, true));
-    let pooling = HashMap::from([("semql.pooling".to_string(), facts.pooling.clone())]);
+    let pooling = HashMap::from([(keys::POOLING.to_string(), facts.pooling.clone())]);
     let vector = DataType::FixedSizeList(item, facts.dims as i32);
     Field::new("", vector, true).with_metadata(pooling)
 }
@@ -97,11 +98,11 @@ pub fn provenance(
     };
     let versioned = |taxonomy: &Taxonomy| format!("{}@{}", taxonomy.name, taxonomy.fingerprint());
     let mut provenance = HashMap::from([
-        ("semql.model".to_string(), facts.name.clone()),
-        ("semql.revision".to_string(), facts.revision.clone()),
-        ("semql.precision".to_string(), facts.precision.clone()),
-        ("semql.mode".to_string(), mode.to_string()),
+        (keys::MODEL.to_string(), facts.name.clone()),
+        (keys::REVISION.to_string(), facts.revision.clone()),
+        (keys::PRECISION.to_string(), facts.precision.clone()),
+        (keys::MODE.to_string(), mode.to_string()),
     ]);
-    provenance.extend(taxonomy.map(|taxonomy| ("semql.taxonomy".to_string(), versioned(taxonomy))));
+    provenance.extend(taxonomy.map(|taxonomy| (keys::TAXONOMY.to_string(), versioned(taxonomy))));
     provenance
 }

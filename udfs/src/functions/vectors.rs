@@ -10,12 +10,10 @@ use datafusion::common::{internal_err, plan_err};
 use datafusion::error::Result;
 
 use super::call_syntax::{call_syntax, check_argument_count};
+use crate::provenance::{MODEL, POOLING, REVISION};
 
 /// Metadata that two vectors must share to be comparable.
-const MODEL_METADATA: &[&str] = &["semql.model", "semql.revision", POOLING];
-
-/// Compared only if both vectors have it, since files of earlier versions lack it.
-const POOLING: &str = "semql.pooling";
+const MODEL_METADATA: &[&str] = &[MODEL, REVISION, POOLING];
 
 /// The type of a vector's values; `None` for other types.
 pub fn vector_value_type(vector: &DataType) -> Option<&DataType> {
@@ -263,7 +261,7 @@ mod tests {
     #[test]
     fn vectors_of_different_pooling_cannot_be_compared() {
         let vector = |pooling: Option<&str>| {
-            let model = [("semql.model", "m"), ("semql.revision", "r")];
+            let model = [(MODEL, "m"), (REVISION, "r")];
             let metadata = model.into_iter().chain(pooling.map(|it| (POOLING, it)));
             let metadata = metadata.map(|(key, value)| (key.to_string(), value.to_string()));
             let vector = Field::new("v", DataType::new_list(DataType::Float32, true), true);

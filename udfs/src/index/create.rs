@@ -18,6 +18,7 @@ use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::functions::{Vectors, to_float32_vectors, vector_value_type};
 use crate::options::AiOptions;
+use crate::provenance;
 use semql_inference::vector::hnsw::{
     Graph, GraphView, MAX_VECTORS, VisitedList, build, build_memory,
 };
@@ -117,7 +118,7 @@ fn build_and_write(
     }
     let field_metadata = field.metadata().iter();
     let column_metadata: BTreeMap<String, String> = field_metadata
-        .filter(|(key, _)| key.starts_with("semql."))
+        .filter(|(key, _)| key.starts_with(provenance::PREFIX))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     let files = data.stamps()?;

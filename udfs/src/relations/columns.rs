@@ -7,6 +7,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, ident, lit};
 
 use crate::functions;
 use crate::options::AiOptions;
+use crate::provenance;
 
 /// Usual names of columns with titles, texts and row names, in order of preference.
 pub const TITLES: &[&str] = &["title", "name"];
@@ -103,7 +104,7 @@ impl VectorColumn {
         match field.data_type() {
             data_type if is_vector(data_type) => Ok(Self {
                 vector: column,
-                model: field.metadata().get("semql.model").cloned(),
+                model: field.metadata().get(provenance::MODEL).cloned(),
             }),
             data_type if is_text(data_type) => Ok(Self {
                 vector: functions::embed_call(options, vec![column]),

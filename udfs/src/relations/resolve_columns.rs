@@ -14,10 +14,8 @@ use super::columns::{IDS, PRICES, TEXTS, TITLES, is_text, is_vector};
 use crate::error::to_datafusion;
 use crate::functions;
 use crate::options::AiOptions;
+use crate::provenance;
 use semql_learning::matching::TrainedMatcher;
-
-/// Key of the metadata of a column of vectors: the encoder.
-const MODEL_METADATA: &str = "semql.model";
 
 /// Columns of the plan below the operation.
 pub const TITLE: &str = "__title";
@@ -116,15 +114,19 @@ impl ResolveColumns {
         text: Option<Expr>,
     ) -> Result<Expr> {
         if let Some(field) = &self.vector {
-            let encoder = field.metadata().get(MODEL_METADATA);
-            return match (encoder, matcher) {
-                (Some(encoder), Some(matcher)) if *encoder != matcher.metadata.encoder => {
+            // Names differ where one encoder has an alias; revisions do not.
+            let metadata = |key| field.metadata().get(key).map(String::as_str);
+            let revision = metadata(provenance::REVISION);
+            return match (revision, matcher) {
+                (Some(revision), Some(matcher)) if revision != matcher.metadata.revision => {
+                    let encoder = metadata(provenance::MODEL).unwrap_or("another encoder");
                     plan_err!(
-                        "the vectors of {} are of {encoder}, and the model '{}' was trained with {}; leave the vectors out, \
-                     or train it again with SET ai.model = '{encoder}'",
+                        "the vectors of {} are of {encoder} at revision {revision}, and the model '{}' was trained with {} at \
+                         revision {}; leave the vectors out, or train it again with SET ai.model = '{encoder}'",
                         field.name(),
                         matcher.metadata.name,
-                        matcher.metadata.encoder
+                        matcher.metadata.encoder,
+                        matcher.metadata.revision
                     )
                 }
                 _ => Ok(ident(field.name())),
