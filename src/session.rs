@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster::Remote;
 use crate::delta::{DeltaLake, with_delta};
+use crate::dialect::register_planning;
 use crate::dictionary::{self, Dictionary, load_dictionary};
 use crate::error::{Result, ShellError};
 use crate::functions::register_functions;
@@ -92,6 +93,7 @@ impl Session {
         let ctx = sources::install(ctx, Arc::clone(&policy))?;
         register_functions(&ctx)?;
         semql_udfs::register_all(&ctx)?;
+        register_planning(&ctx)?;
         if let Some(remote) = &options.remote {
             remote.install(&ctx).await?;
         }

@@ -2,9 +2,10 @@
 //! that differ, which the engine requires.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, DataType, Expr, Ident, Query, SelectItem, SetExpr, TimezoneInfo,
+    AccessExpr, DataType, Expr, Ident, Query, SelectItem, SetExpr, TimezoneInfo, Visit, Visitor,
 };
 
 use super::expressions::{folded, function_name};
@@ -217,6 +218,7 @@ fn column_of(expr: &Expr) -> Option<&Ident> {
 
 /// Adds an alias to each item whose name an earlier one has: `a`, `a_1`, `a_2`.
 pub fn unique_names(items: &mut [SelectItem]) {
+    name_subqueries(items);
     // Columns with the same name differ if both have a table.
     let mut names = HashSet::new();
     let mut qualified = HashSet::new();
@@ -255,6 +257,56 @@ pub fn unique_names(items: &mut [SelectItem]) {
                 alias,
             };
         }
+    }
+}
+
+/// Names items with subqueries, which the engine does not tell apart, where several have
+/// no name: a subquery after its column, another expression after its text.
+fn name_subqueries(items: &mut [SelectItem]) {
+    let has_subquery = |item: &&mut SelectItem| match &**item {
+        SelectItem::UnnamedExpr(expr) => contains_subquery(expr),
+        _ => false,
+    };
+    let unnamed: Vec<&mut SelectItem> = items.iter_mut().filter(has_subquery).collect();
+    if unnamed.len() < 2 {
+        return;
+    }
+    for item in unnamed {
+        if let SelectItem::UnnamedExpr(expr) = &*item {
+            let name = subquery_column(expr).unwrap_or_else(|| expr.to_string());
+            *item = SelectItem::ExprWithAlias {
+                expr: expr.clone(),
+                alias: Ident::with_quote('"', name),
+            };
+        }
+    }
+}
+
+fn contains_subquery(expr: &Expr) -> bool {
+    struct Subqueries;
+    impl Visitor for Subqueries {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Subquery(_) => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    expr.visit(&mut Subqueries).is_break()
+}
+
+/// Name of the column of a subquery.
+fn subquery_column(expr: &Expr) -> Option<String> {
+    let Expr::Subquery(query) = expr else {
+        return None;
+    };
+    match first_items(&query.body)?.first()? {
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(folded(name)),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => Some(folded(parts.last()?)),
+        SelectItem::UnnamedExpr(expr) => Some(expr.to_string()),
+        SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
+        _ => None,
     }
 }
 

@@ -11,9 +11,9 @@ use super::column_names::{name_of_rewritten, unique_names};
 use super::inner_names::name_inner_columns;
 use super::numbers::bind_sign;
 use super::ordered_subqueries::ordered_subqueries;
+use super::row_functions::{planned_rows, series_as_rows, step_as_interval};
 use super::rules::EXPRESSION_RULES;
 use super::session_values::user_without_tables;
-use super::set_functions::{series_as_rows, step_as_interval};
 use super::subqueries::scalar_predicates;
 
 /// Applies the rules to a statement. Columns keep the names they have in Postgres.
@@ -79,7 +79,7 @@ impl VisitorMut for StatementRewriter {
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<ParserError> {
         step_as_interval(factor);
-        ControlFlow::Continue(())
+        flow(planned_rows(factor))
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<ParserError> {

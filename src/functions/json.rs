@@ -9,7 +9,7 @@ use datafusion::common::{exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::Volatility;
 
-use super::json_document::push_char;
+use super::json_document::quoted;
 use super::sql_function::{ArrayCall, FunctionSpec, as_given, returns_text};
 use super::value_text::{elements, row_texts};
 
@@ -224,14 +224,4 @@ fn iso_time(text: &str) -> String {
         true => format!("{text}:00"),
         false => text,
     }
-}
-
-/// A string of JSON.
-fn quoted(text: &str) -> String {
-    let mut out = "\"".to_string();
-    for ch in text.chars() {
-        push_char(&mut out, ch);
-    }
-    out.push('"');
-    out
 }

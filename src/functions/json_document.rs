@@ -26,6 +26,63 @@ pub fn normal_form(text: &str) -> Result<String, String> {
     document(text)
 }
 
+/// The parts of a JSON document, as they are written.
+#[derive(Debug, PartialEq)]
+pub enum JsonParts<'a> {
+    Array(Vec<&'a str>),
+    /// Keys in normal form, with their quotes, and values.
+    Object(Vec<(String, &'a str)>),
+    Scalar(&'a str),
+}
+
+/// The parts of a JSON document.
+///
+/// # Errors
+/// Why the text is no document.
+pub fn parts(text: &str) -> Result<JsonParts<'_>, String> {
+    let mut reader = JsonReader { text, at: 0 };
+    reader.skip_blanks();
+    let start = reader.at;
+    let parts = match reader.rest().bytes().next() {
+        Some(b'[') => {
+            let mut items = Vec::new();
+            reader.sequence("]", "a comma or a bracket is missing", &mut |reader| {
+                items.push(reader.written_value()?);
+                Ok(())
+            })?;
+            JsonParts::Array(items)
+        }
+        Some(b'{') => {
+            let mut items = Vec::new();
+            reader.sequence("}", "a comma or a brace is missing", &mut |reader| {
+                let key = reader.key()?;
+                items.push((key, reader.written_value()?));
+                Ok(())
+            })?;
+            JsonParts::Object(items)
+        }
+        _ => {
+            reader.value(0)?;
+            JsonParts::Scalar(&text[start..reader.at])
+        }
+    };
+    reader.skip_blanks();
+    match reader.at == text.len() {
+        true => Ok(parts),
+        false => Err(reader.wrong("text follows the value")),
+    }
+}
+
+/// A string of JSON, with its quotes.
+pub fn quoted(text: &str) -> String {
+    let mut out = "\"".to_string();
+    for ch in text.chars() {
+        push_char(&mut out, ch);
+    }
+    out.push('"');
+    out
+}
+
 fn document(text: &str) -> Result<String, String> {
     let mut reader = JsonReader { text, at: 0 };
     let value = reader.value(0)?;
@@ -42,7 +99,15 @@ struct JsonReader<'a> {
     at: usize,
 }
 
-impl JsonReader<'_> {
+impl<'a> JsonReader<'a> {
+    /// The text of the value that follows.
+    fn written_value(&mut self) -> Result<&'a str, String> {
+        self.skip_blanks();
+        let start = self.at;
+        self.value(1)?;
+        Ok(&self.text[start..self.at])
+    }
+
     fn wrong(&self, why: &str) -> String {
         format!(
             "invalid input for type json: {why}, at byte {}",
@@ -88,52 +153,62 @@ impl JsonReader<'_> {
     }
 
     fn array(&mut self, depth: usize) -> Result<String, String> {
+        let mut items = Vec::new();
+        self.sequence("]", "a comma or a bracket is missing", &mut |reader| {
+            items.push(reader.value(depth + 1)?);
+            Ok(())
+        })?;
+        Ok(format!("[{}]", items.join(", ")))
+    }
+
+    fn object(&mut self, depth: usize) -> Result<String, String> {
+        let mut items = BTreeMap::new();
+        self.sequence("}", "a comma or a brace is missing", &mut |reader| {
+            let key = reader.key()?;
+            let value = reader.value(depth + 1)?;
+            items.insert((key.len(), key), value);
+            Ok(())
+        })?;
+        let items = items.into_iter();
+        let items = items.map(|((_, key), value)| format!("{key}: {value}"));
+        Ok(format!("{{{}}}", items.collect::<Vec<_>>().join(", ")))
+    }
+
+    /// Reads items between commas, from the opening bracket to the closing one.
+    fn sequence(
+        &mut self,
+        close: &str,
+        unfinished: &str,
+        item: &mut dyn FnMut(&mut Self) -> Result<(), String>,
+    ) -> Result<(), String> {
         self.at += 1;
         self.skip_blanks();
-        if self.take("]") {
-            return Ok("[]".to_string());
+        if self.take(close) {
+            return Ok(());
         }
-        let mut items = Vec::new();
         loop {
-            items.push(self.value(depth + 1)?);
+            item(self)?;
             self.skip_blanks();
-            if self.take("]") {
-                return Ok(format!("[{}]", items.join(", ")));
+            if self.take(close) {
+                return Ok(());
             }
             if !self.take(",") {
-                return Err(self.wrong("a comma or a bracket is missing"));
+                return Err(self.wrong(unfinished));
             }
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<String, String> {
-        self.at += 1;
+    /// A key in normal form, and its colon.
+    fn key(&mut self) -> Result<String, String> {
         self.skip_blanks();
-        if self.take("}") {
-            return Ok("{}".to_string());
+        if !self.rest().starts_with('"') {
+            return Err(self.wrong("a key in quotes is missing"));
         }
-        let mut items = BTreeMap::new();
-        loop {
-            self.skip_blanks();
-            if !self.rest().starts_with('"') {
-                return Err(self.wrong("a key in quotes is missing"));
-            }
-            let key = self.string()?;
-            self.skip_blanks();
-            if !self.take(":") {
-                return Err(self.wrong("a colon is missing"));
-            }
-            let value = self.value(depth + 1)?;
-            items.insert((key.len(), key), value);
-            self.skip_blanks();
-            if self.take("}") {
-                let items = items.into_iter();
-                let items = items.map(|((_, key), value)| format!("{key}: {value}"));
-                return Ok(format!("{{{}}}", items.collect::<Vec<_>>().join(", ")));
-            }
-            if !self.take(",") {
-                return Err(self.wrong("a comma or a brace is missing"));
-            }
+        let key = self.string()?;
+        self.skip_blanks();
+        match self.take(":") {
+            true => Ok(key),
+            false => Err(self.wrong("a colon is missing")),
         }
     }
 

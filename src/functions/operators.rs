@@ -11,7 +11,12 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+use super::arrays::ARRAY_OF_TEXT;
 use super::integer_arithmetic::{INTEGER_DIFFERENCE, INTEGER_PRODUCT, INTEGER_SUM};
+use super::json_access::{
+    JSON_ARRAY_ELEMENT, JSON_ARRAY_ELEMENT_TEXT, JSON_EXTRACT_PATH, JSON_EXTRACT_PATH_TEXT,
+    JSON_OBJECT_FIELD, JSON_OBJECT_FIELD_TEXT,
+};
 use super::sql_function::{SqlFunction, is_text};
 use super::text::TEXT;
 use super::times::interval_functions::INTERVAL_TIMES;
@@ -27,7 +32,76 @@ static DIFFERENCE: LazyLock<Arc<ScalarUDF>> =
 static PRODUCT: LazyLock<Arc<ScalarUDF>> =
     LazyLock::new(|| Arc::new(SqlFunction::udf(&INTEGER_PRODUCT)));
 
-/// Plans arithmetic of integers that does not wrap, products of intervals, comparisons
+/// The array of a literal such as `{a,0}`.
+static PATH: LazyLock<Arc<ScalarUDF>> =
+    LazyLock::new(|| Arc::new(SqlFunction::udf(&ARRAY_OF_TEXT)));
+
+static JSON_ACCESS: LazyLock<Vec<(BinaryOperator, KeyKind, Arc<ScalarUDF>)>> =
+    LazyLock::new(|| {
+        let operators = [
+            (BinaryOperator::Arrow, KeyKind::Text, &JSON_OBJECT_FIELD),
+            (BinaryOperator::Arrow, KeyKind::Integer, &JSON_ARRAY_ELEMENT),
+            (
+                BinaryOperator::LongArrow,
+                KeyKind::Text,
+                &JSON_OBJECT_FIELD_TEXT,
+            ),
+            (
+                BinaryOperator::LongArrow,
+                KeyKind::Integer,
+                &JSON_ARRAY_ELEMENT_TEXT,
+            ),
+            (
+                BinaryOperator::HashArrow,
+                KeyKind::Array,
+                &JSON_EXTRACT_PATH,
+            ),
+            (BinaryOperator::HashArrow, KeyKind::Text, &JSON_EXTRACT_PATH),
+            (
+                BinaryOperator::HashLongArrow,
+                KeyKind::Array,
+                &JSON_EXTRACT_PATH_TEXT,
+            ),
+            (
+                BinaryOperator::HashLongArrow,
+                KeyKind::Text,
+                &JSON_EXTRACT_PATH_TEXT,
+            ),
+        ];
+        let operators = operators.into_iter();
+        let operators = operators
+            .map(|(operator, key, spec)| (operator, key, Arc::new(SqlFunction::udf(spec))));
+        operators.collect()
+    });
+
+/// What selects a part of a JSON document.
+#[derive(Clone, Copy, PartialEq)]
+enum KeyKind {
+    Text,
+    Integer,
+    Array,
+}
+
+impl KeyKind {
+    fn of(data_type: &DataType) -> Option<Self> {
+        match data_type {
+            text if is_text(text) => Some(Self::Text),
+            number if number.is_integer() => Some(Self::Integer),
+            list if list.is_list() => Some(Self::Array),
+            _ => None,
+        }
+    }
+}
+
+/// The function of an operator on a JSON document, for the type of the right side.
+fn json_access(operator: &BinaryOperator, right: &DataType) -> Option<&'static Arc<ScalarUDF>> {
+    let kind = KeyKind::of(right)?;
+    let mut known = JSON_ACCESS.iter();
+    let found = known.find(|(known, key, _)| known == operator && *key == kind)?;
+    Some(&found.2)
+}
+
+/// Plans access to JSON, arithmetic of integers that does not wrap, products of intervals, comparisons
 /// with literals, and texts joined to values of other types.
 #[derive(Debug)]
 pub struct PostgresOperators;
@@ -42,6 +116,19 @@ impl ExprPlanner for PostgresOperators {
         else {
             return Ok(PlannerResult::Original(expr));
         };
+        if is_text(&left)
+            && let Some(function) = json_access(&expr.op, &right)
+        {
+            let is_path = matches!(
+                expr.op,
+                BinaryOperator::HashArrow | BinaryOperator::HashLongArrow
+            );
+            let key = match is_path && is_text(&right) {
+                true => call(&PATH, vec![expr.right, lit(1_i64)]),
+                false => expr.right,
+            };
+            return Ok(PlannerResult::Planned(call(function, vec![expr.left, key])));
+        }
         if are_same_integers(&left, &right)
             && let Some(function) = checked(&expr.op)
         {

@@ -41,12 +41,20 @@ const OPERATOR_FUNCTIONS: &[(&str, &str)] = &[
     ("integer_difference", "-"),
     ("integer_product", "*"),
     ("interval_times", "*"),
+    ("json_object_field", "->"),
+    ("json_array_element", "->"),
+    ("json_object_field_text", "->>"),
+    ("json_array_element_text", "->>"),
 ];
 
 /// Functions whose texts are JSON documents, which clients and files are told.
 const JSON_FUNCTIONS: &[&str] = &[
+    "json_array_element",
     "json_build_array",
     "json_build_object",
+    "json_extract",
+    "json_extract_path",
+    "json_object_field",
     "json_of_pairs",
     "json_of_rows",
     "json_of_text",

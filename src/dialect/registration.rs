@@ -1,0 +1,18 @@
+//! Registration of what plans relations.
+
+use std::sync::Arc;
+
+use datafusion::error::Result;
+use datafusion::prelude::SessionContext;
+
+use super::lateral_rows::LateralRows;
+use super::table_sample::TableSamplePlanner;
+
+/// Adds planners and rules to a session, before those that it has.
+///
+/// # Errors
+/// The engine refuses a registration.
+pub fn register_planning(ctx: &SessionContext) -> Result<()> {
+    ctx.add_analyzer_rule(Arc::new(LateralRows));
+    ctx.register_relation_planner(Arc::new(TableSamplePlanner))
+}
