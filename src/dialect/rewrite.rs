@@ -11,7 +11,7 @@ use super::column_names::{name_of_rewritten, unique_names};
 use super::inner_names::name_inner_columns;
 use super::numbers::bind_sign;
 use super::ordered_subqueries::ordered_subqueries;
-use super::row_functions::{planned_rows, series_as_rows, step_as_interval};
+use super::row_functions::{name_series, planned_rows, series_as_rows, step_as_interval};
 use super::rules::EXPRESSION_RULES;
 use super::session_values::user_without_tables;
 use super::subqueries::scalar_predicates;
@@ -33,6 +33,7 @@ impl VisitorMut for StatementRewriter {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<ParserError> {
         self.written.push(select.projection.clone());
+        name_series(select);
         if select.from.is_empty() {
             for item in &mut select.projection {
                 if let Some(expr) = expr_of(item) {

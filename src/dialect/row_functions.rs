@@ -4,13 +4,13 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Ident, Interval, ObjectName, Query, SelectItem, TableAlias,
-    TableAliasColumnDef, TableFactor, Visit, Visitor,
+    Expr, FunctionArg, FunctionArgExpr, Ident, Interval, ObjectName, Query, Select, SelectItem,
+    TableAlias, TableAliasColumnDef, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 
 use super::SemqlDialect;
-use super::expressions::{argument_expr, call, function_name, literal_text};
+use super::expressions::{argument_expr, call, folded, function_name, literal_text};
 use super::numbers::take;
 
 /// Functions that are arrays in the engine, and rows in Postgres: name, and name of the
@@ -38,6 +38,73 @@ pub fn series_as_rows(item: &mut SelectItem) {
         && (name == SERIES[0].0 || ROW_FUNCTIONS.iter().any(|(known, _)| *known == name))
     {
         *expr = call(UNNEST, vec![take(expr)]);
+    }
+}
+
+/// Names the column of a series after the relation where the query does: `SELECT i FROM
+/// generate_series(1, 3) AS i`. Elsewhere it is the engine's `value`.
+pub fn name_series(select: &mut Select) {
+    let is_named_by = |relation: &str| {
+        let mut columns = NamedColumn {
+            name: relation,
+            found: false,
+        };
+        let _ = select.visit(&mut columns);
+        columns.found
+    };
+    let relations = select.from.iter();
+    let relations = relations.flat_map(|from| {
+        let joined = from.joins.iter().map(|join| &join.relation);
+        std::iter::once(&from.relation).chain(joined)
+    });
+    let names: Vec<String> = relations
+        .filter_map(|factor| series_alias(factor).map(|alias| folded(&alias.name)))
+        .filter(|name| is_named_by(name))
+        .collect();
+    for from in &mut select.from {
+        let joined = from.joins.iter_mut().map(|join| &mut join.relation);
+        for factor in std::iter::once(&mut from.relation).chain(joined) {
+            if series_alias(factor).is_some_and(|alias| names.contains(&folded(&alias.name)))
+                && let TableFactor::Table {
+                    alias: Some(alias), ..
+                } = factor
+            {
+                alias.columns = vec![named_column(alias.name.clone())];
+            }
+        }
+    }
+}
+
+/// The alias of a series, if it names no column.
+fn series_alias(factor: &TableFactor) -> Option<&TableAlias> {
+    match factor {
+        TableFactor::Table {
+            name,
+            args: Some(_),
+            alias: Some(alias),
+            with_ordinality: false,
+            ..
+        } if alias.columns.is_empty()
+            && SERIES.iter().any(|(series, _)| is_named(name, series)) =>
+        {
+            Some(alias)
+        }
+        _ => None,
+    }
+}
+
+/// Search for a column without a relation.
+struct NamedColumn<'a> {
+    name: &'a str,
+    found: bool,
+}
+
+impl Visitor for NamedColumn<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        self.found |= matches!(expr, Expr::Identifier(column) if folded(column) == self.name);
+        ControlFlow::Continue(())
     }
 }
 

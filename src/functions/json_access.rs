@@ -12,23 +12,12 @@ use datafusion::error::Result;
 use datafusion::logical_expr::Volatility;
 
 use super::json_document::{JsonParts, parts, quoted};
-use super::json_path;
+use super::json_path::{self, JsonStep};
 use super::sql_function::{ArrayCall, FunctionSpec, as_text, returns_text};
 use super::value_text::elements;
 
 /// Most steps of a path.
 const MAX_STEPS: usize = 100;
-
-/// Step of a path in a document.
-#[derive(Clone, Debug, PartialEq)]
-pub enum JsonStep {
-    /// A value of an object, by its key in quotes.
-    Key(String),
-    /// A value of an array, from the end if negative.
-    Element(i64),
-    /// An element where the text is a number and the value an array, else a key.
-    Either(String),
-}
 
 /// How a value is returned.
 #[derive(Clone, Copy, PartialEq)]

@@ -3,8 +3,18 @@
 use datafusion::common::exec_err;
 use datafusion::error::Result;
 
-use super::json_access::JsonStep;
 use super::json_document::quoted;
+
+/// Step of a path in a document.
+#[derive(Clone, Debug, PartialEq)]
+pub enum JsonStep {
+    /// A value of an object, by its key in quotes.
+    Key(String),
+    /// A value of an array, from the end if negative.
+    Element(i64),
+    /// An element where the text is a number and the value an array, else a key.
+    Either(String),
+}
 
 /// The steps of a path. A text without `$` is one key.
 ///
