@@ -53,7 +53,7 @@ pub fn append(
     staging.execute_update()?;
 
     let mut insert = connection.new_statement()?;
-    insert.set_sql_query(&format!(
+    insert.set_sql_query(format!(
         "INSERT INTO {} ({}) SELECT {} FROM {}",
         table_name(dialect, table),
         names.join(", "),
@@ -72,7 +72,7 @@ fn column_types(
 ) -> Result<HashMap<String, String>> {
     let table = Value::SingleQuotedString(table_name(dialect, table));
     let mut statement = connection.new_statement()?;
-    statement.set_sql_query(&format!(
+    statement.set_sql_query(format!(
         "SELECT CAST(attname AS text), format_type(atttypid, -1) FROM pg_catalog.pg_attribute \
          WHERE attrelid = CAST({table} AS pg_catalog.regclass) AND attnum > 0 AND NOT attisdropped"
     ))?;

@@ -1,5 +1,6 @@
-//! Arguments by name in calls of functions with any number of texts, and fields of results.
+//! Arguments by name, and fields of results.
 //!
+//! DataFusion takes no name after an omitted parameter: NULL stands for an omitted one here.
 //! DataFusion resolves a name by the position of a parameter, and the positions of
 //! `attributes` and `model` depend on the number of texts. They become positional here.
 //! The engine reads fields of a call as `f(x)['field']` only, so `f(x).field` becomes that.
@@ -12,6 +13,8 @@ use datafusion::sql::sqlparser::ast::{
     Value, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::ParserError;
+
+use semql_udfs::parameter_names;
 
 use super::parsed::StatementCommand;
 use super::syntax::Parsed;
@@ -53,6 +56,7 @@ impl VisitorMut for Resolver {
         let resolved = match expr {
             Expr::Function(function) => {
                 unnamed_estimate(function);
+                fill_omitted(function);
                 positional(function)
             }
             Expr::CompoundFieldAccess { access_chain, .. } => {
@@ -111,6 +115,47 @@ fn unnamed_estimate(function: &mut Function) {
             *argument = FunctionArg::Unnamed(arg.clone());
         }
     }
+}
+
+/// Makes the arguments positional, with NULL for each optional parameter that is omitted.
+/// DataFusion reports names that are repeated, unknown, or before a position, and required
+/// parameters without an argument.
+fn fill_omitted(function: &mut Function) {
+    let parameters = function_name(function).and_then(|name| parameter_names(&name));
+    let (Some((names, required)), FunctionArguments::List(list)) = (parameters, &mut function.args)
+    else {
+        return;
+    };
+    let mut values: Vec<Option<FunctionArg>> = vec![None; names.len()];
+    let mut count = 0;
+    for (at, argument) in list.args.iter().enumerate() {
+        let (position, value) = match argument {
+            FunctionArg::Unnamed(value) if at == count => (Some(at), value),
+            FunctionArg::Unnamed(_) => return,
+            FunctionArg::Named { name, arg, .. } => (position_of(&names, &name.value), arg),
+            FunctionArg::ExprNamed { name, arg, .. } => {
+                (position_of(&names, &name.to_string()), arg)
+            }
+        };
+        let value = FunctionArg::Unnamed(value.clone());
+        match position.and_then(|position| values.get_mut(position)) {
+            Some(empty @ None) => *empty = Some(value),
+            _ => return,
+        }
+        count = count.max(position.map_or(0, |position| position + 1));
+    }
+    let given = &values[..count];
+    if given.iter().take(required).any(Option::is_none) || given.iter().all(Option::is_some) {
+        return;
+    }
+    let null = || FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(Value::Null.into())));
+    let filled = values.into_iter().take(count);
+    list.args = filled.map(|value| value.unwrap_or_else(null)).collect();
+}
+
+fn position_of(names: &[&str], name: &str) -> Option<usize> {
+    let mut names = names.iter();
+    names.position(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// The name of a function without its schema, in small letters.
@@ -221,6 +266,14 @@ mod tests {
             (
                 "EXPLAIN SELECT ai_extract(a, b, model => 'm') FROM t",
                 "EXPLAIN SELECT ai_extract(a, b, [NULL], 'm') FROM t",
+            ),
+            (
+                "SELECT contrast(t, g, attributes => 'products')",
+                "SELECT contrast(t, g, NULL, NULL, 'products')",
+            ),
+            (
+                "SELECT ai_classify_adapted(v, Model => 'm') OVER ()",
+                "SELECT ai_classify_adapted(v, NULL, 'm') OVER ()",
             ),
             (
                 "SELECT ai_extract(a, make_array('x'), model => 'm')",

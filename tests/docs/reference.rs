@@ -51,7 +51,7 @@ fn functions(options: &AiOptions) -> String {
         "# Functions\n\nWritten by `make reference` from the functions' own documentation.\n\n\
          Text arguments take VARCHAR of every Arrow string type, columns and literals. NULL and blank texts give \
          NULL and never reach a model; longer texts than the model's limit are cut. Arguments can be named: \
-         `embed(text => title)`.\n",
+         `embed(text => title)`; optional ones may be left out: `contrast(title, category, attributes => 'products')`.\n",
     );
     for (name, aliases, doc) in functions {
         let doc = doc.unwrap_or_else(|| panic!("{name} has no documentation"));

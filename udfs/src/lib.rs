@@ -149,7 +149,9 @@ pub use {
 
 pub use backend::use_environment;
 pub use error::{Error, find as find_error, is_setup_error};
-pub use functions::{aggregate_functions, model_argument, scalar_functions, window_functions};
+pub use functions::{
+    aggregate_functions, model_argument, parameter_names, scalar_functions, window_functions,
+};
 pub use options::AiOptions;
 pub use query_planner::AiQueryPlanner;
 pub use registration::{register_all, register_functions, register_with, runtime};

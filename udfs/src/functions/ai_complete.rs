@@ -16,7 +16,7 @@ use crate::error::to_datafusion;
 
 pub struct AiComplete;
 
-const PARAMETERS: Parameters = Parameters {
+pub(super) const PARAMETERS: Parameters = Parameters {
     function: "ai_complete",
     list: &[
         ("prompt", ArgumentType::Text),

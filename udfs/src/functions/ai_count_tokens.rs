@@ -31,7 +31,7 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-const PARAMETERS: Parameters = Parameters {
+pub(super) const PARAMETERS: Parameters = Parameters {
     function: "ai_count_tokens",
     list: &[("text", ArgumentType::Text), ("model", ArgumentType::Model)],
     required: 1,

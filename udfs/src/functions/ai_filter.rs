@@ -15,7 +15,7 @@ use super::tasks::{
 
 pub struct AiFilter;
 
-const PARAMETERS: Parameters = Parameters {
+pub(super) const PARAMETERS: Parameters = Parameters {
     function: "ai_filter",
     list: &[
         ("text", ArgumentType::Text),

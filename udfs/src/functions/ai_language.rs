@@ -29,7 +29,7 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-const PARAMETERS: Parameters = Parameters {
+pub(super) const PARAMETERS: Parameters = Parameters {
     function: "ai_language",
     list: &[("text", ArgumentType::Text)],
     required: 1,

@@ -12,12 +12,12 @@ use super::ai_classify_adapted::AiClassifyAdapted;
 use super::ai_classify_multi::AiClassifyMulti;
 use super::ai_classify_scores::AiClassifyScores;
 use super::ai_classify_status::AiClassifyStatus;
-use super::ai_complete::AiComplete;
-use super::ai_count_tokens::AiCountTokens;
+use super::ai_complete::{self, AiComplete};
+use super::ai_count_tokens::{self, AiCountTokens};
 use super::ai_devices::AiDevices;
 use super::ai_extract::{AI_EXTRACT, AI_EXTRACT_DETAILS};
-use super::ai_filter::AiFilter;
-use super::ai_language::AiLanguage;
+use super::ai_filter::{self, AiFilter};
+use super::ai_language::{self, AiLanguage};
 use super::ai_models::AiModels;
 use super::ai_predict::{self, AiPredict};
 use super::ai_runs::AiRuns;
@@ -25,7 +25,7 @@ use super::ai_similarity::AiSimilarity;
 use super::ai_trained_models::AiTrainedModels;
 use super::categorize::Categorize;
 use super::categorize_scores::CategorizeScores;
-use super::contrast::Contrast;
+use super::contrast::{self, Contrast};
 use super::embed::Embed;
 use super::estimate_mean::EstimateMean;
 use super::estimate_shares::EstimateShares;
@@ -34,13 +34,13 @@ use super::kmeans::KMeans;
 use super::l2_normalize::L2Normalize;
 use super::model_function::ModelFunction;
 use super::model_udf::ModelUdf;
-use super::parameters::ArgumentType;
+use super::parameters::{ArgumentType, Parameters};
 use super::pca::Pca;
 use super::tasks::{TaskFunction, TaskUdf};
-use super::top_terms::TopTerms;
+use super::top_terms::{self, TopTerms};
 use super::tsne::TSne;
 use super::vector_window::{VectorWindowFunction, VectorWindowUdf};
-use super::word2vec::Word2Vec;
+use super::word2vec::{self, Word2Vec};
 use super::{
     ai_label_conflicts, ai_label_doubts, ai_misaligned_values, evaluate, sum_vectors,
     vector_kernels,
@@ -135,6 +135,38 @@ pub(crate) fn table_functions(
 pub(crate) fn model_function(name: &str) -> Option<&'static dyn ModelFunction> {
     let mut all = MODEL_FUNCTIONS.iter().copied();
     all.find(|function| function.name() == name)
+}
+
+/// Parameters of functions that are no model functions and no window functions.
+const OTHER_PARAMETERS: &[Parameters] = &[
+    ai_complete::PARAMETERS,
+    ai_count_tokens::PARAMETERS,
+    ai_filter::PARAMETERS,
+    ai_language::PARAMETERS,
+    contrast::PARAMETERS,
+    top_terms::PARAMETERS,
+    word2vec::PARAMETERS,
+];
+
+/// Names of the parameters of a function, and how many of them a call must have. NULL
+/// stands for the default of the others.
+pub fn parameter_names(function: &str) -> Option<(Vec<&'static str>, usize)> {
+    let is_called = |name: &str| name.eq_ignore_ascii_case(function);
+    let models = MODEL_FUNCTIONS.iter().map(|function| function.spec());
+    let mut models = models.map(|spec| (spec.parameters, spec.aliases));
+    let windows = VECTOR_WINDOW_FUNCTIONS
+        .iter()
+        .map(|function| function.parameters());
+    let mut others = windows.chain(OTHER_PARAMETERS);
+    let called = models.find(|(parameters, aliases)| {
+        is_called(parameters.function) || aliases.iter().any(|alias| is_called(alias))
+    });
+    let parameters = match called {
+        Some((parameters, _)) => parameters,
+        None => *others.find(|parameters| is_called(parameters.function))?,
+    };
+    let names = parameters.list.iter().map(|(name, _)| *name);
+    Some((names.collect(), parameters.required))
 }
 
 /// Position of the argument `model` of a model function: `None` for other functions,

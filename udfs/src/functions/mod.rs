@@ -65,7 +65,9 @@ pub(crate) use arguments::TextArgument;
 pub(crate) use call_syntax::call_syntax;
 pub(crate) use labels::{classifier, predict_labels};
 pub(crate) use language_model_labels::language_model_udf;
-pub use list::{aggregate_functions, model_argument, scalar_functions, window_functions};
+pub use list::{
+    aggregate_functions, model_argument, parameter_names, scalar_functions, window_functions,
+};
 pub(crate) use list::{
     aggregate_options, as_model_udf, embed_call, model_function, reads_trained_models,
     scalar_options, table_functions, window_options,

@@ -41,7 +41,7 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-const PARAMETERS: Parameters = Parameters {
+pub(super) const PARAMETERS: Parameters = Parameters {
     function: "top_terms",
     list: &[
         ("text", ArgumentType::Text),

@@ -54,7 +54,7 @@ static DOC: LazyLock<Documentation> = LazyLock::new(|| {
     .build()
 });
 
-const PARAMETERS: Parameters = Parameters {
+pub(super) const PARAMETERS: Parameters = Parameters {
     function: "word2vec",
     list: &[
         ("text", ArgumentType::Text),
