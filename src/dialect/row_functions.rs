@@ -30,6 +30,9 @@ const SERIES: &[(&str, &str)] = &[("generate_series", "generate_series"), ("rang
 /// The function of the elements of arrays, and the name of its column.
 const UNNEST: &str = "unnest";
 
+/// The column with the number of a row.
+const ORDINALITY: &str = "ordinality";
+
 /// Makes `SELECT generate_series(a, b)` the rows of the series.
 pub fn series_as_rows(item: &mut SelectItem) {
     if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
@@ -156,6 +159,7 @@ fn rows_of_array(factor: &mut TableFactor) {
             args: Some(arguments),
             alias,
             with_ordinality,
+            sample: None,
             ..
         } => (name, &arguments.args, alias, *with_ordinality, false),
         TableFactor::Function {
@@ -186,9 +190,13 @@ fn rows_of_array(factor: &mut TableFactor) {
         None if is_named(name, UNNEST) => (values(), UNNEST),
         None => return,
     };
-    let alias = alias.take().unwrap_or_else(|| TableAlias {
-        columns: vec![named_column(Ident::new(column))],
-        ..named(column)
+    let alias = alias.take().unwrap_or_else(|| {
+        let ordinality = with_ordinality.then_some(ORDINALITY);
+        let columns = [column].into_iter().chain(ordinality);
+        TableAlias {
+            columns: columns.map(|name| named_column(Ident::new(name))).collect(),
+            ..named(column)
+        }
     });
     *factor = TableFactor::UNNEST {
         alias: Some(alias),
@@ -271,7 +279,7 @@ fn numbered(factor: &mut TableFactor) -> Result<Option<TableFactor>, ParserError
             let lengths = array_exprs.iter();
             let lengths = lengths.map(|array| format!("coalesce(array_length({array}), 0)"));
             let sql = format!(
-                "SELECT {}, unnest(generate_series(1, CAST(greatest({}) AS BIGINT))) AS ordinality",
+                "SELECT {}, unnest(generate_series(1, CAST(greatest({}) AS BIGINT))) AS {ORDINALITY}",
                 columns.collect::<Vec<_>>().join(", "),
                 lengths.collect::<Vec<_>>().join(", ")
             );
@@ -285,7 +293,7 @@ fn numbered(factor: &mut TableFactor) -> Result<Option<TableFactor>, ParserError
         } if *with_ordinality => {
             *with_ordinality = false;
             let alias = alias.take();
-            let sql = format!("SELECT *, row_number() OVER () AS ordinality FROM {factor}");
+            let sql = format!("SELECT *, row_number() OVER () AS {ORDINALITY} FROM {factor}");
             (sql, alias)
         }
         _ => return Ok(None),
