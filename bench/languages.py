@@ -11,6 +11,7 @@ from shell import Shell, quoted
 
 ENGLISH_MODEL = "all-minilm-l6-v2"
 MULTILINGUAL_MODEL = "multilingual-e5-small"
+SAMPLE = pathlib.Path(__file__).parent.parent / "queries" / "sample" / "products.jsonl"
 # The languages of SIB-200, with their ISO 639-1 codes.
 LANGUAGES = {
     "eng": "en", "deu": "de", "fra": "fr", "spa": "es", "por": "pt",
@@ -51,7 +52,28 @@ class Bench:
             "SIB-200, development set: 99 sentences of each language, seven topics in English. `detected`: the share of "
             "sentences for which `ai_language` gives the language (for others, NULL or another one). Then the accuracy of "
             "`ai_classify` with the names of the topics, by model.\n\n" + report.table(["language", *columns], rows, left=1)
+            + "\n\nAccuracy of `categorize` on the shipped sample of offers, by the language that `ai_language` gives.\n\n"
+            + self._categories(models)
         )
+
+    def _categories(self, models: dict[str, str]) -> str:
+        """Accuracy of the eight categories on the shipped sample, by language and model."""
+        found: dict[str, list[str]] = {}
+        for model in models.values():
+            print(f"bench: languages: categories, {model}", file=sys.stderr, flush=True)
+            predicted = self._rows(
+                [f"SET ai.model = {quoted(model)}"],
+                "SELECT coalesce(language, 'uncertain') AS language, count(*) AS offers, accuracy(predicted, gold) AS share "
+                "FROM (SELECT ai_language(concat_ws('. ', title, text)) AS language, gold, categorize(title, text) AS predicted "
+                f"FROM {quoted(SAMPLE)} WHERE gold IS NOT NULL) GROUP BY ROLLUP (language) "
+                "ORDER BY grouping(language), offers DESC, language",
+            )
+            for row in predicted[:-1]:
+                cells = found.setdefault(row["language"], [row["language"], str(row["offers"])])
+                cells.append(f"{row['share']:.3f}")
+            cells = found.setdefault("all", ["all", str(predicted[-1]["offers"])])
+            cells.append(f"{predicted[-1]['share']:.3f}")
+        return report.table(["language", "offers", *models], list(found.values()), left=1)
 
     def _detected(self, texts: str) -> dict[str, float]:
         cases = " ".join(f"WHEN '{language}' THEN '{code}'" for language, code in LANGUAGES.items())
