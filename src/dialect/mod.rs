@@ -25,6 +25,7 @@ mod row_functions;
 mod rules;
 mod session_values;
 mod subqueries;
+mod synonyms;
 mod syntax;
 mod table_sample;
 mod time_literals;

@@ -11,6 +11,7 @@ use super::numbers::{big_integer, joined_numbers, power};
 use super::ordered_sets::ordered_sets;
 use super::patterns::{like_escape, similar_to, split_to_rows};
 use super::session_values::session_values;
+use super::synonyms::synonyms;
 use super::times::{at_time_zone, typed_times};
 
 /// Replaces an expression, or leaves it.
@@ -18,6 +19,7 @@ pub type ExpressionRule = fn(&mut Expr) -> Result<(), ParserError>;
 
 /// Rules, in the order of their application.
 pub const EXPRESSION_RULES: &[ExpressionRule] = &[
+    synonyms,
     big_integer,
     power,
     joined_numbers,

@@ -14,6 +14,7 @@ mod figure;
 mod partition_text;
 mod refresh;
 mod request;
+mod row_groups;
 mod rows;
 mod staging;
 mod text_sink;
@@ -24,7 +25,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::config::ParquetOptions;
 use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileOutputMode, FileSinkConfig};
 use datafusion::datasource::sink::DataSinkExec;
@@ -255,6 +257,24 @@ async fn local(
     Ok(copied)
 }
 
+/// The options of the statement, and the rows of a row group where neither they nor the
+/// settings give them.
+fn writer_options(
+    state: &SessionState,
+    target: &FileTarget,
+    schema: &Schema,
+) -> HashMap<String, String> {
+    let mut options = target.options.clone();
+    let default = ParquetOptions::default().max_row_group_size;
+    let setting = state.config_options().execution.parquet.max_row_group_size;
+    if target.format.kind == FormatKind::Parquet && setting == default {
+        let rows = row_groups::rows_of_group(schema, default);
+        let given = options.entry("format.max_row_group_size".to_string());
+        given.or_insert_with(|| rows.to_string());
+    }
+    options
+}
+
 /// Writes all rows to `url`, which is a file or, with a slash, a folder.
 async fn write(
     context: &StatementContext,
@@ -270,7 +290,7 @@ async fn write(
         .ok_or_else(|| {
             ShellError::query(format!("cannot write the format {}", target.format.name))
         })?;
-    let format = factory.create(state, &target.options)?;
+    let format = factory.create(state, &writer_options(state, target, &schema))?;
     let extension = match format.compression_type() {
         Some(compression) => format.get_ext_with_compression(&compression)?,
         None => format.get_ext(),

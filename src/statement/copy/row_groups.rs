@@ -1,0 +1,67 @@
+//! Rows of a row group of Parquet, which the writer holds in memory.
+
+use arrow::datatypes::{DataType, Schema};
+
+/// Bytes of a row group, as far as the types tell them.
+const GROUP_BYTES: usize = 64 << 20;
+
+/// Bytes that stand for a value whose length depends on the row.
+const VARIABLE_BYTES: usize = 16;
+
+/// Fewest rows of a group: smaller ones cost time in readers.
+const MIN_ROWS: usize = 8192;
+
+/// The number of rows, at most `max`, with which groups of rows of this schema do not grow
+/// beyond [`GROUP_BYTES`]. With vectors the engine's default would be gigabytes.
+pub fn rows_of_group(schema: &Schema, max: usize) -> usize {
+    let types = schema.fields().iter().map(|field| field.data_type());
+    let row = types.map(bytes_of_value).fold(1, usize::saturating_add);
+    (GROUP_BYTES / row).max(MIN_ROWS).min(max)
+}
+
+fn bytes_of_value(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::FixedSizeList(item, count) => {
+            let count = usize::try_from(*count).unwrap_or_default();
+            bytes_of_value(item.data_type()).saturating_mul(count)
+        }
+        DataType::Struct(fields) => {
+            let types = fields.iter().map(|field| field.data_type());
+            types.map(bytes_of_value).fold(0, usize::saturating_add)
+        }
+        other => other.primitive_width().unwrap_or(VARIABLE_BYTES),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::datatypes::Field;
+
+    use super::*;
+
+    #[test]
+    fn rows_with_vectors_are_fewer() {
+        let item = Arc::new(Field::new_list_field(DataType::Float32, true));
+        let vector = |dims| DataType::FixedSizeList(Arc::clone(&item), dims);
+        let rows = |types: Vec<DataType>| {
+            let fields = types
+                .into_iter()
+                .map(|data_type| Field::new("c", data_type, true));
+            rows_of_group(&Schema::new(fields.collect::<Vec<_>>()), 1 << 20)
+        };
+        assert_eq!(rows(vec![]), 1 << 20);
+        assert_eq!(rows(vec![DataType::Int64, DataType::Utf8]), 1 << 20);
+        assert_eq!(
+            rows(vec![DataType::Utf8, vector(384)]),
+            (64 << 20) / (17 + 1536)
+        );
+        assert_eq!(rows(vec![vector(i32::MAX), vector(i32::MAX)]), MIN_ROWS);
+        let inside = Field::new("v", vector(1024), true);
+        assert_eq!(
+            rows(vec![DataType::Struct(vec![inside].into())]),
+            (64 << 20) / 4097
+        );
+    }
+}
