@@ -2,34 +2,36 @@
 
 use arrow::datatypes::{DataType, Schema};
 
-/// Bytes of a row group, as far as the types tell them.
-const GROUP_BYTES: usize = 64 << 20;
-
-/// Bytes that stand for a value whose length depends on the row.
-const VARIABLE_BYTES: usize = 16;
+/// Bytes of the vectors of a row group. The writer needs several times as much.
+const GROUP_BYTES: usize = 16 << 20;
 
 /// Fewest rows of a group: smaller ones cost time in readers.
 const MIN_ROWS: usize = 8192;
 
-/// The number of rows, at most `max`, with which groups of rows of this schema do not grow
-/// beyond [`GROUP_BYTES`]. With vectors the engine's default would be gigabytes.
+/// The number of rows, at most `max`, with which the vectors of a group do not grow beyond
+/// [`GROUP_BYTES`]: with the engine's default they would be gigabytes.
 pub fn rows_of_group(schema: &Schema, max: usize) -> usize {
     let types = schema.fields().iter().map(|field| field.data_type());
-    let row = types.map(bytes_of_value).fold(1, usize::saturating_add);
-    (GROUP_BYTES / row).max(MIN_ROWS).min(max)
+    let row = types.map(bytes_of_vectors).fold(0, usize::saturating_add);
+    match GROUP_BYTES.checked_div(row) {
+        Some(rows) => rows.max(MIN_ROWS).min(max),
+        None => max,
+    }
 }
 
-fn bytes_of_value(data_type: &DataType) -> usize {
+/// Bytes of the lists of a fixed size in a value.
+fn bytes_of_vectors(data_type: &DataType) -> usize {
     match data_type {
         DataType::FixedSizeList(item, count) => {
+            let width = item.data_type().primitive_width().unwrap_or_default();
             let count = usize::try_from(*count).unwrap_or_default();
-            bytes_of_value(item.data_type()).saturating_mul(count)
+            width.saturating_mul(count)
         }
         DataType::Struct(fields) => {
             let types = fields.iter().map(|field| field.data_type());
-            types.map(bytes_of_value).fold(0, usize::saturating_add)
+            types.map(bytes_of_vectors).fold(0, usize::saturating_add)
         }
-        other => other.primitive_width().unwrap_or(VARIABLE_BYTES),
+        _ => 0,
     }
 }
 
@@ -53,15 +55,12 @@ mod tests {
         };
         assert_eq!(rows(vec![]), 1 << 20);
         assert_eq!(rows(vec![DataType::Int64, DataType::Utf8]), 1 << 20);
-        assert_eq!(
-            rows(vec![DataType::Utf8, vector(384)]),
-            (64 << 20) / (17 + 1536)
-        );
+        assert_eq!(rows(vec![DataType::Utf8, vector(384)]), (16 << 20) / 1536);
         assert_eq!(rows(vec![vector(i32::MAX), vector(i32::MAX)]), MIN_ROWS);
-        let inside = Field::new("v", vector(1024), true);
+        let inside = Field::new("v", vector(256), true);
         assert_eq!(
             rows(vec![DataType::Struct(vec![inside].into())]),
-            (64 << 20) / 4097
+            (16 << 20) / 1024
         );
     }
 }
