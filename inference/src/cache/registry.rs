@@ -10,8 +10,9 @@ use super::vector_cache::{CacheLimits, VectorCache};
 use crate::error::{Error, Result};
 use crate::sync::lock;
 
-/// Maximum bytes of the vectors of running queries.
-const MAX_RECENT_BYTES: usize = 256 << 20;
+/// Maximum bytes of the vectors of running queries: enough for texts that repeat within tens
+/// of thousands of others, and little beside the model.
+const MAX_RECENT_BYTES: usize = 96 << 20;
 
 /// Caches that stay open while no query uses them.
 const MAX_CACHES: NonZeroUsize = NonZeroUsize::new(8).unwrap();
