@@ -4,9 +4,10 @@
 //! a table. `database` opens connections. `table` is the engine's table: `predicate`
 //! decides which filters the database evaluates, `query` writes its SQL, `scan` reads its
 //! rows, and `sink` writes rows in one transaction, `staged_append` those of other types
-//! than the table has. `types` maps types of drivers to those of the engine, and back.
+//! than the table has, both by `bulk_load`. `types` maps types of drivers to those of the engine, and back.
 
 mod address;
+mod bulk_load;
 mod database;
 mod driver;
 mod error;

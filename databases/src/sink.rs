@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use adbc_core::options::{IngestMode, OptionConnection, OptionStatement, OptionValue};
-use adbc_core::{Connection, Optionable, Statement};
+use adbc_core::{Connection, Optionable};
 use arrow::array::RecordBatchReader;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
@@ -17,6 +17,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType};
 use futures::StreamExt;
 
 use crate::address::TableName;
+use crate::bulk_load::bulk_load;
 use crate::database::Database;
 use crate::row_channel::{RowReader, row_channel};
 use crate::staged_append;
@@ -167,10 +168,21 @@ fn write(
                 connection.get_table_schema(None, table.schema.as_deref(), &table.table)?;
             !appends_directly(&stored, &columns)
         };
-        if !staged {
-            return ingest(&mut connection, table, mode, reader);
+        if staged {
+            let dialect = (driver.dialect)();
+            return staged_append::append(&mut connection, dialect.as_ref(), table, reader);
         }
-        staged_append::append(&mut connection, (driver.dialect)().as_ref(), table, reader)
+        let schema = table.schema.clone();
+        let options = [
+            (OptionStatement::IngestMode, mode.ingest_mode().into()),
+            (OptionStatement::TargetTable, table.table.clone()),
+        ];
+        let in_schema = schema.map(|schema| (OptionStatement::TargetDbSchema, schema));
+        bulk_load(
+            &mut connection,
+            options.into_iter().chain(in_schema),
+            reader,
+        )
     })();
     match written.and_then(|()| connection.commit()) {
         Ok(()) => Ok(()),
@@ -180,23 +192,4 @@ fn write(
             Err(failed(error))
         }
     }
-}
-
-/// Writes the rows into the table with the driver's bulk load.
-fn ingest(
-    connection: &mut impl Connection,
-    table: &TableName,
-    mode: WriteMode,
-    reader: RowReader,
-) -> adbc_core::error::Result<()> {
-    let mut statement = connection.new_statement()?;
-    let text = |text: &str| OptionValue::String(text.to_string());
-    let mode = String::from(mode.ingest_mode());
-    statement.set_option(OptionStatement::IngestMode, text(&mode))?;
-    statement.set_option(OptionStatement::TargetTable, text(&table.table))?;
-    if let Some(schema) = &table.schema {
-        statement.set_option(OptionStatement::TargetDbSchema, text(schema))?;
-    }
-    statement.bind_stream(Box::new(reader))?;
-    statement.execute_update().map(drop)
 }

@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 
 use adbc_core::error::{Error, Result, Status};
-use adbc_core::options::{IngestMode, OptionStatement, OptionValue};
-use adbc_core::{Connection, Optionable, Statement};
+use adbc_core::options::{IngestMode, OptionStatement};
+use adbc_core::{Connection, Statement};
 use arrow::array::{Array, AsArray, RecordBatchReader};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::Value;
 use datafusion::sql::unparser::dialect::Dialect;
 
 use crate::address::TableName;
+use crate::bulk_load::bulk_load;
 use crate::query::{SelectedColumn, quoted, table_name};
 use crate::row_channel::RowReader;
 
@@ -41,16 +42,12 @@ pub fn append(
         values.push(column.sql(dialect));
     }
 
-    let mut staging = connection.new_statement()?;
-    for (option, value) in [
+    let options = [
         (OptionStatement::IngestMode, IngestMode::Create.into()),
         (OptionStatement::TargetTable, STAGED_TABLE.to_string()),
         (OptionStatement::Temporary, "true".to_string()),
-    ] {
-        staging.set_option(option, OptionValue::String(value))?;
-    }
-    staging.bind_stream(Box::new(reader))?;
-    staging.execute_update()?;
+    ];
+    bulk_load(connection, options, reader)?;
 
     let mut insert = connection.new_statement()?;
     insert.set_sql_query(format!(

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, DataType, Expr, Ident, Query, SelectItem, SetExpr, TimezoneInfo, Visit, Visitor,
+    AccessExpr, DataType, Expr, Ident, Query, SelectItem, SetExpr, TimezoneInfo, visit_expressions,
 };
 
 use super::expressions::{folded, function_name};
@@ -223,16 +223,15 @@ pub fn unique_names(items: &mut [SelectItem]) {
     let mut names = HashSet::new();
     let mut qualified = HashSet::new();
     for item in items {
-        let (name, whole) = match &*item {
+        let Some(name) = shown_name(item) else {
+            continue;
+        };
+        let whole = match &*item {
             SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => {
-                let Some(name) = parts.last() else { continue };
                 let parts: Vec<String> = parts.iter().map(folded).collect();
-                (folded(name), Some(parts.join(".")))
+                Some(parts.join("."))
             }
-            SelectItem::UnnamedExpr(Expr::Identifier(name)) => (folded(name), None),
-            SelectItem::UnnamedExpr(expr) => (expr.to_string(), None),
-            SelectItem::ExprWithAlias { alias, .. } => (folded(alias), None),
-            _ => continue,
+            _ => None,
         };
         let is_new = match whole {
             Some(whole) => !names.contains(&name) && qualified.insert((name.clone(), whole)),
@@ -283,17 +282,11 @@ fn name_subqueries(items: &mut [SelectItem]) {
 }
 
 fn contains_subquery(expr: &Expr) -> bool {
-    struct Subqueries;
-    impl Visitor for Subqueries {
-        type Break = ();
-        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            match expr {
-                Expr::Subquery(_) => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
-            }
-        }
-    }
-    expr.visit(&mut Subqueries).is_break()
+    let found = visit_expressions(expr, |expr| match expr {
+        Expr::Subquery(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
 }
 
 /// Name of the column of a subquery.
@@ -301,7 +294,12 @@ fn subquery_column(expr: &Expr) -> Option<String> {
     let Expr::Subquery(query) = expr else {
         return None;
     };
-    match first_items(&query.body)?.first()? {
+    shown_name(first_items(&query.body)?.first()?)
+}
+
+/// Name of an item as the shell shows it. `None` for a wildcard.
+fn shown_name(item: &SelectItem) -> Option<String> {
+    match item {
         SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(folded(name)),
         SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => Some(folded(parts.last()?)),
         SelectItem::UnnamedExpr(expr) => Some(expr.to_string()),

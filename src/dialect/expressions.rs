@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, ObjectNamePart, Value,
+    FunctionArguments, Ident, ObjectName, ObjectNamePart, TableFactor, TableWithJoins, Value,
 };
 
 /// `name(arguments)`.
@@ -47,6 +47,14 @@ pub fn number(value: impl ToString) -> Expr {
 
 pub fn null() -> Expr {
     Expr::Value(Value::Null.into())
+}
+
+/// The relations of FROM, and those joined to them.
+pub fn relations(from: &[TableWithJoins]) -> impl Iterator<Item = &TableFactor> {
+    from.iter().flat_map(|from| {
+        let joined = from.joins.iter().map(|join| &join.relation);
+        std::iter::once(&from.relation).chain(joined)
+    })
 }
 
 /// Folds an identifier to lower case unless it is quoted.

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::parser::ParserError;
 
-use super::expressions::{call, folded, function_name};
+use super::expressions::{call, folded, function_name, relations};
 use super::numbers::take;
 
 /// Aggregates, which cannot be arguments of another one.
@@ -128,12 +128,7 @@ fn is_correlated(select: &Select) -> bool {
         }
     }
 
-    let from = select.from.iter();
-    let factors = from.flat_map(|from| {
-        let joined = from.joins.iter().map(|join| &join.relation);
-        std::iter::once(&from.relation).chain(joined)
-    });
-    let tables: Vec<String> = factors.filter_map(name_of).collect();
+    let tables: Vec<String> = relations(&select.from).filter_map(name_of).collect();
     let selection = select.selection.as_ref();
     selection.is_some_and(|filter| filter.visit(&mut OuterFinder(&tables)).is_break())
 }

@@ -5,8 +5,7 @@
 use std::cell::Cell;
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{Column, DFSchema};
-use datafusion::common::{NullHandling, RecursionUnnestOption, UnnestOptions};
+use datafusion::common::{Column, DFSchema, NullHandling, RecursionUnnestOption, UnnestOptions};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::functions_nested::expr_fn::make_array;

@@ -33,6 +33,7 @@ mod times;
 
 pub use casts::cast_to;
 pub use column_names::{ColumnName, client_names, column_names};
+pub use expressions::relations;
 pub use qualified_columns::qualify_column;
 pub use registration::register_planning;
 pub use rewrite::StatementRewriter;

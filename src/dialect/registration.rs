@@ -8,7 +8,7 @@ use datafusion::prelude::SessionContext;
 use super::lateral_rows::LateralRows;
 use super::table_sample::TableSamplePlanner;
 
-/// Adds planners and rules to a session, before those that it has.
+/// Adds a rule, and a planner that comes before the planners of the session.
 ///
 /// # Errors
 /// The engine refuses a registration.

@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, Ident, Interval, ObjectName, Query, Select, SelectItem,
-    TableAlias, TableAliasColumnDef, TableFactor, Visit, Visitor,
+    TableAlias, TableAliasColumnDef, TableFactor, visit_expressions,
 };
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 
 use super::SemqlDialect;
-use super::expressions::{argument_expr, call, folded, function_name, literal_text};
+use super::expressions::{argument_expr, call, folded, function_name, literal_text, relations};
 use super::numbers::take;
 
 /// Functions that are arrays in the engine, and rows in Postgres: name, and name of the
@@ -47,23 +47,16 @@ pub fn series_as_rows(item: &mut SelectItem) {
 /// Names the column of a series after the relation where the query does: `SELECT i FROM
 /// generate_series(1, 3) AS i`. Elsewhere it is the engine's `value`.
 pub fn name_series(select: &mut Select) {
-    let is_named_by = |relation: &str| {
-        let mut columns = NamedColumn {
-            name: relation,
-            found: false,
-        };
-        let _ = select.visit(&mut columns);
-        columns.found
+    let is_column = |name: &String| {
+        let found = visit_expressions(&*select, |expr| match expr {
+            Expr::Identifier(column) if folded(column) == *name => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
+        found.is_break()
     };
-    let relations = select.from.iter();
-    let relations = relations.flat_map(|from| {
-        let joined = from.joins.iter().map(|join| &join.relation);
-        std::iter::once(&from.relation).chain(joined)
-    });
-    let names: Vec<String> = relations
-        .filter_map(|factor| series_alias(factor).map(|alias| folded(&alias.name)))
-        .filter(|name| is_named_by(name))
-        .collect();
+    let aliases = relations(&select.from).filter_map(series_alias);
+    let names = aliases.map(|alias| folded(&alias.name));
+    let names: Vec<String> = names.filter(is_column).collect();
     for from in &mut select.from {
         let joined = from.joins.iter_mut().map(|join| &mut join.relation);
         for factor in std::iter::once(&mut from.relation).chain(joined) {
@@ -93,21 +86,6 @@ fn series_alias(factor: &TableFactor) -> Option<&TableAlias> {
             Some(alias)
         }
         _ => None,
-    }
-}
-
-/// Search for a column without a relation.
-struct NamedColumn<'a> {
-    name: &'a str,
-    found: bool,
-}
-
-impl Visitor for NamedColumn<'_> {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        self.found |= matches!(expr, Expr::Identifier(column) if folded(column) == self.name);
-        ControlFlow::Continue(())
     }
 }
 
@@ -213,17 +191,11 @@ fn is_named(name: &ObjectName, known: &str) -> bool {
 }
 
 fn has_column(argument: &FunctionArg) -> bool {
-    struct Columns;
-    impl Visitor for Columns {
-        type Break = ();
-        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            match expr {
-                Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
-            }
-        }
-    }
-    argument.visit(&mut Columns).is_break()
+    let found = visit_expressions(argument, |expr| match expr {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
 }
 
 /// Names the column of the elements of one array after the relation, as Postgres does.

@@ -102,7 +102,7 @@ impl SampleSize {
         match self {
             Self::Share(share) => builder.filter(fraction.lt(lit(*share)))?.build(),
             Self::Rows(rows) => {
-                // A column of its own, since the engine sorts no rows without columns.
+                // Sorted by a column, since the engine sorts no rows without columns.
                 let columns = builder.schema().columns().into_iter().map(Expr::Column);
                 let columns: Vec<Expr> = columns.collect();
                 let numbered = columns.iter().cloned().chain([fraction.alias(ORDER)]);

@@ -127,17 +127,17 @@ pub static JSON_TYPEOF: FunctionSpec = FunctionSpec {
         as_text,
         |call| {
             texts_of(call, |_, _, json| {
-                Ok(Some(match parts_of(json)? {
-                    JsonParts::Object(_) => "object".to_string(),
-                    JsonParts::Array(_) => "array".to_string(),
+                let name = match parts_of(json)? {
+                    JsonParts::Object(_) => "object",
+                    JsonParts::Array(_) => "array",
                     JsonParts::Scalar(scalar) => match scalar.as_bytes().first() {
                         Some(b'"') => "string",
                         Some(b't' | b'f') => "boolean",
                         Some(b'n') => "null",
                         _ => "number",
-                    }
-                    .to_string(),
-                }))
+                    },
+                };
+                Ok(Some(name.to_string()))
             })
         },
     )

@@ -356,7 +356,7 @@ fn decimal(is_negative: bool, whole: &str, fraction: &str, exponent: i64) -> Str
 }
 
 /// Appends a character of a string of JSON.
-pub fn push_char(out: &mut String, ch: char) {
+fn push_char(out: &mut String, ch: char) {
     match ch {
         '"' => out.push_str("\\\""),
         '\\' => out.push_str("\\\\"),

@@ -91,13 +91,8 @@ fn unnamed_estimate(function: &mut Function) {
         return;
     }
     let parameter = |argument: &FunctionArg| {
-        let name = match argument {
-            FunctionArg::Named { name, .. } => name.value.clone(),
-            FunctionArg::ExprNamed { name, .. } => name.to_string(),
-            FunctionArg::Unnamed(_) => return None,
-        };
-        let mut names = ESTIMATE_PARAMETERS.iter().copied();
-        names.find(|parameter| name.eq_ignore_ascii_case(parameter))
+        let (name, _) = named_value(argument);
+        position_of(&ESTIMATE_PARAMETERS, &name?).map(|at| ESTIMATE_PARAMETERS[at])
     };
     let named: Vec<Option<&str>> = list.args.iter().map(parameter).collect();
     let repeated = ESTIMATE_PARAMETERS
@@ -129,13 +124,10 @@ fn fill_omitted(function: &mut Function) {
     let mut values: Vec<Option<FunctionArg>> = vec![None; names.len()];
     let mut count = 0;
     for (at, argument) in list.args.iter().enumerate() {
-        let (position, value) = match argument {
-            FunctionArg::Unnamed(value) if at == count => (Some(at), value),
-            FunctionArg::Unnamed(_) => return,
-            FunctionArg::Named { name, arg, .. } => (position_of(&names, &name.value), arg),
-            FunctionArg::ExprNamed { name, arg, .. } => {
-                (position_of(&names, &name.to_string()), arg)
-            }
+        let (position, value) = match named_value(argument) {
+            (None, value) if at == count => (Some(at), value),
+            (None, _) => return,
+            (Some(name), value) => (position_of(&names, &name), value),
         };
         let value = FunctionArg::Unnamed(value.clone());
         match position.and_then(|position| values.get_mut(position)) {
@@ -151,6 +143,15 @@ fn fill_omitted(function: &mut Function) {
     let null = || FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(Value::Null.into())));
     let filled = values.into_iter().take(count);
     list.args = filled.map(|value| value.unwrap_or_else(null)).collect();
+}
+
+/// The name of an argument, if it has one, and its value.
+fn named_value(argument: &FunctionArg) -> (Option<String>, &FunctionArgExpr) {
+    match argument {
+        FunctionArg::Named { name, arg, .. } => (Some(name.value.clone()), arg),
+        FunctionArg::ExprNamed { name, arg, .. } => (Some(name.to_string()), arg),
+        FunctionArg::Unnamed(value) => (None, value),
+    }
 }
 
 fn position_of(names: &[&str], name: &str) -> Option<usize> {
@@ -175,11 +176,10 @@ fn positional(function: &mut Function) -> Parsed<()> {
     let mut named: [Option<FunctionArg>; 2] = [None, None];
     let mut given = Vec::with_capacity(list.args.len() + 1);
     for argument in std::mem::take(&mut list.args) {
-        let (key, value) = match argument {
-            FunctionArg::Named { name, arg, .. } => (name.value.to_lowercase(), arg),
-            FunctionArg::ExprNamed { name, arg, .. } => (name.to_string().to_lowercase(), arg),
-            FunctionArg::Unnamed(value) => {
-                given.push(FunctionArg::Unnamed(value));
+        let (key, value) = match named_value(&argument) {
+            (Some(name), value) => (name.to_lowercase(), value.clone()),
+            (None, _) => {
+                given.push(argument);
                 continue;
             }
         };

@@ -11,15 +11,18 @@ use crate::support::process;
 /// Longest wait for a load to begin.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// A server and an empty folder; skips the test on a machine without driver or server.
+fn set_up(start: fn() -> Option<PostgresServer>) -> Option<(PostgresServer, tempfile::TempDir)> {
+    has_driver("postgresql")
+        .then(start)?
+        .map(|server| (server, tempfile::tempdir().unwrap()))
+}
+
 #[test]
 fn tables_are_read_and_written() {
-    if !has_driver("postgresql") {
-        return;
-    }
-    let Some(server) = PostgresServer::start() else {
+    let Some((server, folder)) = set_up(PostgresServer::start) else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
     check_reads_and_writes(folder.path(), &server.address());
     assert_eq!(
         server.psql("SELECT count(*) FROM offers").as_deref(),
@@ -29,13 +32,9 @@ fn tables_are_read_and_written() {
 
 #[test]
 fn types_keep_their_values() {
-    if !has_driver("postgresql") {
-        return;
-    }
-    let Some(server) = PostgresServer::start() else {
+    let Some((server, folder)) = set_up(PostgresServer::start) else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
     let made = server.psql(
         "CREATE SCHEMA sales; CREATE TABLE sales.\"Odd Name\" (id int, price numeric, code char(4), at timestamptz,
          day date, tags text[], doc jsonb);
@@ -71,13 +70,9 @@ fn types_keep_their_values() {
 
 #[test]
 fn categories_and_vectors_go_out() {
-    if !has_driver("postgresql") {
-        return;
-    }
-    let Some(server) = PostgresServer::start() else {
+    let Some((server, folder)) = set_up(PostgresServer::start) else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
     assert!(
         server
             .psql("CREATE TABLE offers (id int, title text); INSERT INTO offers VALUES (1, 'red sneakers'), (2, 'black tea')")
@@ -98,13 +93,9 @@ fn categories_and_vectors_go_out() {
 
 #[test]
 fn rows_are_cast_to_the_types_of_the_table() {
-    if !has_driver("postgresql") {
-        return;
-    }
-    let Some(server) = PostgresServer::start() else {
+    let Some((server, folder)) = set_up(PostgresServer::start) else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
     let made = server.psql(
         "CREATE SCHEMA sales; CREATE TABLE sales.offers (id serial, n int, price numeric(8,2), doc jsonb, code varchar(3),
          key uuid, at timestamptz, kind text DEFAULT 'new')",
@@ -162,13 +153,9 @@ fn rows_are_cast_to_the_types_of_the_table() {
 
 #[test]
 fn columns_with_fields_become_json() {
-    if !has_driver("postgresql") {
-        return;
-    }
-    let Some(server) = PostgresServer::start() else {
+    let Some((server, folder)) = set_up(PostgresServer::start) else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
     let address = server.address();
     succeed(
         folder.path(),
@@ -184,13 +171,9 @@ fn columns_with_fields_become_json() {
 
 #[test]
 fn vectors_of_pgvector_are_read_and_written() {
-    if !has_driver("postgresql") {
-        return;
-    }
-    let Some(server) = PostgresServer::start_with_pgvector() else {
+    let Some((server, folder)) = set_up(PostgresServer::start_with_pgvector) else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
     let made = server.psql(
         "CREATE EXTENSION vector;
          CREATE TABLE offers (id int PRIMARY KEY, title text, vector vector(384), half halfvec(2), note text)",
@@ -237,13 +220,9 @@ fn vectors_of_pgvector_are_read_and_written() {
 
 #[test]
 fn a_killed_load_leaves_nothing() {
-    if !has_driver("postgresql") {
-        return;
-    }
-    let Some(server) = PostgresServer::start() else {
+    let Some((server, folder)) = set_up(PostgresServer::start) else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
     let address = server.address();
     let mut load = command(folder.path());
     load.args([
@@ -280,13 +259,9 @@ fn a_killed_load_leaves_nothing() {
 
 #[test]
 fn errors_of_the_database_name_the_address() {
-    if !has_driver("postgresql") {
-        return;
-    }
-    let Some(server) = PostgresServer::start() else {
+    let Some((server, folder)) = set_up(PostgresServer::start) else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
     let error = fail(
         folder.path(),
         "SELECT * FROM 'postgresql://127.0.0.1:1/shop?table=t'",
@@ -302,10 +277,7 @@ fn errors_of_the_database_name_the_address() {
 
 #[test]
 fn clients_of_a_server_reach_allowed_hosts_only() {
-    if !has_driver("postgresql") {
-        return;
-    }
-    let Some(database) = PostgresServer::start() else {
+    let Some((database, folder)) = set_up(PostgresServer::start) else {
         return;
     };
     assert!(
@@ -313,7 +285,6 @@ fn clients_of_a_server_reach_allowed_hosts_only() {
             .psql("CREATE TABLE t (id int); INSERT INTO t VALUES (7)")
             .is_some()
     );
-    let folder = tempfile::tempdir().unwrap();
     let table = format!("'{}?table=t'", database.address());
     let closed = Server::start(folder.path(), &[]);
     let refused = closed.run(&[&format!("SELECT id FROM {table}")]);

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::emptiness::{is_empty_list, unnested};
 use super::expressions::{expression, folded, parts};
+use crate::dialect;
 use crate::serve::catalog::{catalog_table, is_catalog_table, is_information_view};
 
 const CATALOG_SCHEMA: &str = "pg_catalog";
@@ -32,15 +33,8 @@ impl VisitorMut for RelationQualifier {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        let mut scope = Vec::new();
-        for from in &select.from {
-            for factor in
-                std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation))
-            {
-                scope.extend(alias_and_table(factor));
-            }
-        }
-        self.scopes.push(scope);
+        let scope = dialect::relations(&select.from).filter_map(alias_and_table);
+        self.scopes.push(scope.collect());
         ControlFlow::Continue(())
     }
 

@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::emptiness::{has_aggregate, has_no_rows};
 use super::expressions::{arguments, call, expression, folded, function_name, parts};
+use crate::dialect::relations;
 
 /// Replaces subqueries.
 pub fn replace(statement: &mut Statement) {
@@ -217,8 +218,7 @@ fn references(expr: &Expr, aliases: &[String]) -> (bool, bool) {
 }
 
 fn aliases(from: &TableWithJoins) -> Vec<String> {
-    let joined = from.joins.iter().map(|join| &join.relation);
-    let factors = std::iter::once(&from.relation).chain(joined);
+    let factors = relations(std::slice::from_ref(from));
     let aliases = factors.filter_map(|factor| match factor {
         TableFactor::Table { name, alias, .. } => match alias {
             Some(alias) => Some(folded(&alias.name)),
