@@ -12,6 +12,7 @@ use crate::cluster::{self, Cluster};
 use crate::delta::DeltaLake;
 use crate::download::DownloadDisplay;
 use crate::error::{ExitCode, Result, ShellError};
+use crate::exit::{exit, exit_with};
 use crate::interrupt::Interrupts;
 use crate::output::sink::Sink;
 use crate::output::{OutputFormat, Style};
@@ -25,7 +26,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Runs the shell with the command line of the process and exits with its code.
 pub fn main() -> ! {
-    std::process::exit(main_with_args(std::env::args_os(), Extensions::default()));
+    main_with_args(std::env::args_os(), Extensions::default())
 }
 
 /// What larger binaries add to the shell.
@@ -35,10 +36,10 @@ pub struct Extensions<'a> {
     pub delta: Option<Arc<dyn DeltaLake>>,
 }
 
-/// Runs the shell with a command line, including the program's name, and returns
-/// the exit code. Call it before the process starts threads. If the command line
-/// needs a cluster and `extensions` has none, executes the cluster binary instead.
-pub fn main_with_args(line: impl IntoIterator<Item = OsString>, extensions: Extensions<'_>) -> i32 {
+/// Runs the shell with a command line, including the program's name, and exits with
+/// its code. Call it before the process starts threads. If the command line needs a
+/// cluster and `extensions` has none, executes the cluster binary instead.
+pub fn main_with_args(line: impl IntoIterator<Item = OsString>, extensions: Extensions<'_>) -> ! {
     panic::install();
     disable_telemetry();
     let line: Vec<OsString> = line.into_iter().collect();
@@ -47,7 +48,7 @@ pub fn main_with_args(line: impl IntoIterator<Item = OsString>, extensions: Exte
         // Also --help and --version.
         Err(error) => {
             let _ = error.print();
-            return error.exit_code();
+            exit_with(error.exit_code());
         }
     };
     let result = match (extensions.cluster, &args.subcommand) {
@@ -55,14 +56,10 @@ pub fn main_with_args(line: impl IntoIterator<Item = OsString>, extensions: Exte
         (Some(cluster), Some(CliCommand::Cluster { arguments })) => cluster.run(arguments),
         _ => run(&args, &scripts, &extensions),
     };
-    let code = match result {
-        Ok(code) => code,
-        Err(error) => {
-            report(&error);
-            error.code
-        }
-    };
-    code as i32
+    exit(result.unwrap_or_else(|error| {
+        report(&error);
+        error.code
+    }))
 }
 
 /// Disables the telemetry of ONNX Runtime, whose Linux builds start it on load.

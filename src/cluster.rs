@@ -78,7 +78,7 @@ fn exec(mut command: Command) -> std::io::Error {
 #[cfg(not(unix))]
 fn exec(mut command: Command) -> std::io::Error {
     match command.status() {
-        Ok(status) => std::process::exit(status.code().unwrap_or(1)),
+        Ok(status) => crate::exit::exit_with(status.code().unwrap_or(1)),
         Err(error) => error,
     }
 }

@@ -8,6 +8,7 @@ use semql_udfs::inference::sync::lock;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{ExitCode, ShellError};
+use crate::exit::exit;
 
 /// Time for a batch to clean up after Ctrl-C.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -39,7 +40,7 @@ impl Interrupts {
                 lock(&token).cancel();
                 if !interactive {
                     tokio::time::sleep(EXIT_TIMEOUT).await;
-                    std::process::exit(ExitCode::Interrupted as i32);
+                    exit(ExitCode::Interrupted);
                 }
             }
         });

@@ -24,6 +24,7 @@ mod duration;
 mod engine;
 mod environment;
 mod error;
+mod exit;
 #[cfg(feature = "explore")]
 mod explore;
 mod functions;

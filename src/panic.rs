@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::task::Poll;
 
 use crate::error::ExitCode;
+use crate::exit::exit;
 
 /// Installs a panic hook that writes one line to standard error. A panic of the
 /// main thread exits with [`ExitCode::Query`].
@@ -18,7 +19,7 @@ pub fn install() {
         let message = message(info);
         // A closed pipe, such as that of `| head`, is not a defect.
         if message.contains("Broken pipe") {
-            std::process::exit(ExitCode::Success as i32);
+            exit(ExitCode::Success);
         }
         let location = info
             .location()
@@ -29,7 +30,7 @@ pub fn install() {
             "internal error: {message}{location}; please report this with the statement that caused it"
         );
         if std::thread::current().name() == Some("main") {
-            std::process::exit(ExitCode::Query as i32);
+            exit(ExitCode::Query);
         }
     }));
 }

@@ -34,7 +34,7 @@ fn main() {
         cluster: Some(&Ballista),
         ..Extensions::default()
     };
-    std::process::exit(semql::main_with_args(std::env::args_os(), extensions))
+    semql::main_with_args(std::env::args_os(), extensions)
 }
 
 struct Ballista;

@@ -24,7 +24,7 @@ fn main() {
         delta: Some(Arc::new(DeltaTables)),
         ..Extensions::default()
     };
-    std::process::exit(semql::main_with_args(std::env::args_os(), extensions))
+    semql::main_with_args(std::env::args_os(), extensions)
 }
 
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use pyo3::prelude::*;
 
-/// Runs the shell with a command line, and returns its exit code.
+/// Runs the shell with a command line, and exits with its code.
 #[pyfunction]
-pub fn main(py: Python<'_>, line: Vec<OsString>) -> i32 {
-    py.detach(|| semql::main_with_args(line, semql::Extensions::default()))
+pub fn main(py: Python<'_>, line: Vec<OsString>) {
+    py.detach(|| -> () { semql::main_with_args(line, semql::Extensions::default()) });
 }

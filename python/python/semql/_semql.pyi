@@ -1,7 +1,7 @@
 """Types of the compiled module of semql."""
 
 import os
-from typing import final
+from typing import NoReturn, final
 
 __all__ = [
     "AggregateFunction",
@@ -89,5 +89,5 @@ def settings() -> list[tuple[str, str]]:
 def check(given: list[tuple[str, str]]) -> None:
     """Refuse unknown settings and invalid values."""
 
-def main(line: list[str]) -> int:
-    """Run the shell with a command line, and return its exit code."""
+def main(line: list[str]) -> NoReturn:
+    """Run the shell with a command line, and exit with its code."""

@@ -18,4 +18,4 @@ def main() -> NoReturn:
     found = find_library()
     if found is not None:
         os.environ["ORT_DYLIB_PATH"] = found
-    sys.exit(_semql.main(["semql", *sys.argv[1:]]))
+    _semql.main(["semql", *sys.argv[1:]])
