@@ -66,6 +66,9 @@ pub use delta::{DeltaLake, DeltaLocation, DeltaVersion, DeltaWrite, DeltaWriteMo
 pub use engine::{Engine, StatementResult};
 pub use error::{ErrorKind, ExitCode, Result, ShellError};
 pub use functions::register_functions;
+/// Memory allocator for the binaries: a statement makes thousands of small allocations
+/// on several threads, which are twice as fast as with the one of the C library.
+pub use mimalloc::MiMalloc as Allocator;
 pub use panic::contained;
 pub use policy::Policy;
 pub use semql_udfs::provenance;

@@ -29,6 +29,9 @@ use semql::{Cluster, ExitCode, Extensions, Remote, ShellError};
 use args::{ClusterArgs, ClusterRole};
 use client::RemoteClient;
 
+#[global_allocator]
+static ALLOCATOR: semql::Allocator = semql::Allocator;
+
 fn main() {
     let extensions = Extensions {
         cluster: Some(&Ballista),

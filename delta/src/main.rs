@@ -19,6 +19,9 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::physical_plan::ExecutionPlan;
 use semql::{DeltaLake, DeltaLocation, DeltaVersion, DeltaWrite, Extensions, Result};
 
+#[global_allocator]
+static ALLOCATOR: semql::Allocator = semql::Allocator;
+
 fn main() {
     let extensions = Extensions {
         delta: Some(Arc::new(DeltaTables)),
