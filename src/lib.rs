@@ -51,6 +51,7 @@ mod session;
 mod settings;
 mod shell;
 mod sources;
+mod state_copy;
 mod statement;
 mod suggest;
 mod tables;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::catalog::CatalogProviderList;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use semql_udfs::AiOptions;
@@ -20,6 +20,7 @@ use crate::dictionary::{self, Dictionary, load_dictionary};
 use crate::error::{Result, ShellError};
 use crate::functions::register_functions;
 use crate::policy::Policy;
+use crate::state_copy::StateCopy;
 use crate::tables::{DefaultSchema, SessionCatalogs, SessionTables, SharedCatalogs};
 use crate::{settings, sources};
 
@@ -64,6 +65,7 @@ pub struct Session {
     /// Catalogues that all sessions share, without what `tables` adds.
     pub catalogs: Arc<dyn CatalogProviderList>,
     memory_limit: Option<usize>,
+    state: StateCopy,
 }
 
 impl Session {
@@ -129,6 +131,7 @@ impl Session {
             tables,
             catalogs,
             memory_limit: options.memory_limit,
+            state: StateCopy::default(),
         })
     }
 
@@ -148,7 +151,13 @@ impl Session {
             ai: Arc::clone(&self.ai),
             policy: Arc::clone(&self.policy),
             memory_limit: self.memory_limit,
+            state: StateCopy::default(),
         }
+    }
+
+    /// The engine's state with the present settings, to plan and run a statement.
+    pub fn state(&self) -> Arc<SessionState> {
+        self.state.of(&self.ctx)
     }
 
     /// Memory limit of queries, as text.

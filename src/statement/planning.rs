@@ -14,6 +14,7 @@ use super::context::StatementContext;
 use super::plan_start::start_plan;
 use crate::error::{ErrorKind, Result, ShellError};
 use crate::session::Session;
+use crate::state_copy::task_context;
 
 /// The engine's plan of a statement.
 ///
@@ -23,7 +24,7 @@ pub(super) async fn engine_plan(
     session: &Session,
     statement: EngineStatement,
 ) -> Result<LogicalPlan> {
-    let state = session.ctx.state();
+    let state = session.state();
     run_blocking(async move { Ok(state.statement_to_plan(statement).await?) }).await
 }
 
@@ -68,7 +69,7 @@ pub(super) async fn physical_plan(
     context: &StatementContext,
     plan: LogicalPlan,
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    let state = context.session.ctx.state();
+    let state = context.session.state();
     let plan: Arc<dyn ExecutionPlan> =
         run_blocking(async move { Ok(state.create_physical_plan(&plan).await?) }).await?;
     start_plan(&*context.observer, &plan);
@@ -83,7 +84,7 @@ pub(super) async fn stream(
     context: &StatementContext,
     plan: LogicalPlan,
 ) -> Result<SendableRecordBatchStream> {
-    let task = context.session.ctx.task_ctx();
+    let task = task_context(&context.session.state());
     let plan = physical_plan(context, plan).await?;
     Ok(execute_stream(plan, task)?)
 }

@@ -86,23 +86,32 @@ fn needs_quotes_in_array(text: &[u8]) -> bool {
         || text.eq_ignore_ascii_case(b"null")
         || text
             .iter()
-            .any(|byte| b"{},\"\\ \t\n\r\x0b\x0c".contains(byte))
+            .any(|&byte| matches!(byte, b'{' | b'}') || is_special(byte))
 }
 
 fn needs_quotes_in_record(text: &[u8]) -> bool {
     text.is_empty()
         || text
             .iter()
-            .any(|byte| b"(),\"\\ \t\n\r\x0b\x0c".contains(byte))
+            .any(|&byte| matches!(byte, b'(' | b')') || is_special(byte))
+}
+
+/// Whether a byte needs quotes in arrays and in records.
+fn is_special(byte: u8) -> bool {
+    matches!(
+        byte,
+        b',' | b'"' | b'\\' | b' ' | b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c'
+    )
 }
 
 fn write_quoted(column: &Column, row: usize, needs_quotes: fn(&[u8]) -> bool, out: &mut BytesMut) {
-    let mut value = BytesMut::new();
-    write_text(column, row, &mut value);
-    if !needs_quotes(&value) {
-        out.put_slice(&value);
+    let start = out.len();
+    write_text(column, row, out);
+    if !needs_quotes(&out[start..]) {
         return;
     }
+    let value = out[start..].to_vec();
+    out.truncate(start);
     out.put_u8(b'"');
     for byte in value {
         if matches!(byte, b'"' | b'\\') {

@@ -1,6 +1,6 @@
 //! Text forms of scalars.
 
-use std::fmt::Write;
+use std::fmt::{LowerExp, Write};
 
 use bytes::{BufMut, BytesMut};
 use pgwire::api::Type;
@@ -28,13 +28,11 @@ fn write_scalar(column: &Column, row: usize, out: &mut BytesMut) -> std::fmt::Re
         ColumnValues::Int8(values) => write!(out, "{}", values.value(row)),
         ColumnValues::Float4(values) => {
             const MAX_FIXED: i32 = 6;
-            let value = values.value(row);
-            write_float(out, f64::from(value), &format!("{value:e}"), MAX_FIXED)
+            write_float(out, values.value(row), MAX_FIXED)
         }
         ColumnValues::Float8(values) => {
             const MAX_FIXED: i32 = 15;
-            let value = values.value(row);
-            write_float(out, value, &format!("{value:e}"), MAX_FIXED)
+            write_float(out, values.value(row), MAX_FIXED)
         }
         ColumnValues::Numeric(values, scale) => {
             Digits::of(values.value(row), *scale).write_text(out);
@@ -68,36 +66,59 @@ fn write_scalar(column: &Column, row: usize, out: &mut BytesMut) -> std::fmt::Re
     }
 }
 
-/// Writes a floating point number from its shortest form with an exponent, such as
-/// `1.5e-7`. Postgres writes it with an exponent only below 1e-4 and from 10 to the
-/// power of `max_fixed`.
-fn write_float(out: &mut BytesMut, value: f64, shortest: &str, max_fixed: i32) -> std::fmt::Result {
-    if !value.is_finite() {
-        return out.write_str(match value {
-            _ if value.is_nan() => "NaN",
-            _ if value > 0.0 => "Infinity",
+/// Longest shortest form of a floating point number with an exponent, in bytes:
+/// `-2.2250738585072014e-308`.
+const MAX_FLOAT_LENGTH: usize = 24;
+
+/// Writes a floating point number in its shortest form. Postgres writes it with an
+/// exponent below 1e-4 and from 10 to the power of `max_fixed`.
+fn write_float<F>(out: &mut BytesMut, value: F, max_fixed: i32) -> std::fmt::Result
+where
+    F: Copy + Into<f64> + LowerExp,
+{
+    let number: f64 = value.into();
+    if !number.is_finite() {
+        return out.write_str(match number {
+            _ if number.is_nan() => "NaN",
+            _ if number > 0.0 => "Infinity",
             _ => "-Infinity",
         });
     }
+    // Vectors have many numbers: nothing here allocates.
+    let mut buffer = [0; MAX_FLOAT_LENGTH];
+    let mut unwritten = &mut buffer[..];
+    std::io::Write::write_fmt(&mut unwritten, format_args!("{value:e}"))
+        .map_err(|_| std::fmt::Error)?;
+    let unwritten = unwritten.len();
+    let shortest = std::str::from_utf8(&buffer[..MAX_FLOAT_LENGTH - unwritten])
+        .map_err(|_| std::fmt::Error)?;
+    let (sign, shortest) = match shortest.strip_prefix('-') {
+        Some(positive) => ("-", positive),
+        None => ("", shortest),
+    };
     let (mantissa, exponent) = shortest.split_once('e').unwrap_or((shortest, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    let (sign, mantissa) = match mantissa.strip_prefix('-') {
-        Some(mantissa) => ("-", mantissa),
-        None => ("", mantissa),
-    };
-    let digits = mantissa.replace('.', "");
+    let (first, others) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     out.write_str(sign)?;
     match exponent {
         ..-4 => write!(out, "{mantissa}e-{:02}", exponent.unsigned_abs()),
         -4..0 => {
-            let zeros = "0".repeat(exponent.unsigned_abs() as usize - 1);
-            write!(out, "0.{zeros}{digits}")
+            out.write_str("0.")?;
+            out.put_bytes(b'0', exponent.unsigned_abs() as usize - 1);
+            out.write_str(first)?;
+            out.write_str(others)
         }
         0.. if exponent < max_fixed => {
-            let whole = exponent as usize + 1;
-            match digits.len() > whole {
-                true => write!(out, "{}.{}", &digits[..whole], &digits[whole..]),
-                false => write!(out, "{digits:0<whole$}"),
+            let exponent = exponent as usize;
+            out.write_str(first)?;
+            match others.split_at_checked(exponent) {
+                Some((whole, "")) => out.write_str(whole),
+                Some((whole, fraction)) => write!(out, "{whole}.{fraction}"),
+                None => {
+                    out.write_str(others)?;
+                    out.put_bytes(b'0', exponent - others.len());
+                    Ok(())
+                }
             }
         }
         _ => write!(out, "{mantissa}e+{exponent:02}"),
@@ -127,7 +148,7 @@ mod tests {
     fn floats_have_exponents_where_postgres_writes_them() {
         let of = |value: f64| {
             let mut out = BytesMut::new();
-            write_float(&mut out, value, &format!("{value:e}"), 15).unwrap();
+            write_float(&mut out, value, 15).unwrap();
             String::from_utf8(out.to_vec()).unwrap()
         };
         for (value, expected) in [
@@ -135,12 +156,17 @@ mod tests {
             (-0.0, "-0"),
             (1.5, "1.5"),
             (100.0, "100"),
+            (1250.0, "1250"),
+            (-1234.5, "-1234.5"),
+            (0.012, "0.012"),
             (0.0001, "0.0001"),
             (0.00001, "1e-05"),
             (1.5e-7, "1.5e-07"),
             (123_456_789_012_345.0, "123456789012345"),
             (1e15, "1e+15"),
             (-1.25e300, "-1.25e+300"),
+            (-f64::MIN_POSITIVE, "-2.2250738585072014e-308"),
+            (-f64::MAX, "-1.7976931348623157e+308"),
             (f64::NAN, "NaN"),
             (f64::NEG_INFINITY, "-Infinity"),
         ] {
