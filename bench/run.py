@@ -116,7 +116,7 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> tuple[str, lis
     )  # fmt: skip
     scale_bench = scale.Bench(
         semql, data, folder,
-        sizes=(1_000, 2_000) if quick else (1_000, 2_000, 5_000, 10_000, 20_000, 50_000),
+        sizes=(1_000, 2_000) if quick else (10_000, 100_000, 1_000_000),
     )  # fmt: skip
     fast_bench = fast.Bench(
         semql, data, folder,
