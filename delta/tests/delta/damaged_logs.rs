@@ -50,7 +50,7 @@ fn garbage_in_place_of_a_log_is_an_error() {
     let half = whole[..whole.len() / 2].to_vec();
     for (case, content) in [
         ("empty", Vec::new()),
-        ("bytes", vec![0x80_u8, 0xff, 0x00, 0x7f].repeat(500)),
+        ("bytes", [0x80_u8, 0xff, 0x00, 0x7f].repeat(500)),
         ("half", half),
         ("object", b"{}".to_vec()),
         ("list", b"[1, 2]".to_vec()),

@@ -50,7 +50,7 @@ fn modes_create_append_and_replace() {
     );
     succeed(
         folder,
-        &format!("COPY (SELECT 1 AS a) TO 'fresh/' STORED AS DELTATABLE OPTIONS (mode 'replace')"),
+        "COPY (SELECT 1 AS a) TO 'fresh/' STORED AS DELTATABLE OPTIONS (mode 'replace')",
     );
     assert_eq!(value(folder, "SELECT a FROM 'fresh/'"), 1);
 
