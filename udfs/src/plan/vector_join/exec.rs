@@ -381,7 +381,7 @@ async fn read_right_side(
     memory: MemoryReservation,
 ) -> Result<RightSide> {
     let mut stream = plan.execute(0, Arc::clone(context))?;
-    let (mut batches, mut rows) = (Vec::new(), 0usize);
+    let (mut batches, mut rows, mut read) = (Vec::new(), 0usize, 0usize);
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         rows = rows.saturating_add(batch.num_rows());
@@ -391,10 +391,15 @@ async fn read_right_side(
             );
         }
         // The batch, and its copy in the concatenated batch.
-        memory.try_grow(get_record_batch_memory_size(&batch).saturating_mul(2))?;
+        let size = get_record_batch_memory_size(&batch);
+        memory.try_grow(size.saturating_mul(2))?;
+        read = read.saturating_add(size);
         batches.push(batch);
     }
     let batch = concat_batches(&stream.schema(), &batches)?;
+    // Before the vectors are copied.
+    drop(batches);
+    memory.try_shrink(read)?;
     let of_copy = memory.new_empty();
     let vectors = vectors(vector, &batch, &of_copy)?;
     let units = units(&vectors, 0..batch.num_rows(), &memory)?.unwrap_or_default();
