@@ -86,7 +86,7 @@ class Bench:
     def _method(self) -> str:
         return (
             "Different titles of products.parquet, with a number where they run out; semql's default settings, the "
-            "cache off; one run of each step in a process of its own. Time is that of the statement with the model "
+            "cache off; each step runs once, in a separate process. Time is that of the statement with the model "
             "warm, which for the steps after `embed` includes reading the vectors from Parquet; memory is the most "
             "that the whole process had resident, the model and ONNX Runtime included."
         )
