@@ -60,8 +60,8 @@ pub use bm25::bm25;
 pub use kmeans::{Clusters, kmeans};
 pub use projection::{PrincipalComponents, max_perplexity, pca, tsne};
 pub use student::{
-    ExpectedAgreement, MAX_TEXTS, Student, StudentExample, StudentPredictions, StudentRequirements,
-    StudentRow,
+    ExpectedAgreement, MAX_TEXTS, SampleWords, Student, StudentExample, StudentPredictions,
+    StudentRequirements, StudentRow, StudentTraining,
 };
 pub use terms::Terms;
 pub use text_language::{ENGLISH, text_language};

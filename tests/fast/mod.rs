@@ -94,7 +94,7 @@ async fn the_student_reaches_the_requested_agreement() {
     assert!(equal < 1.0 || read < 3000, "no student answered");
     let notes = session.notes();
     assert!(
-        notes.contains("a student learnt from the model's answers to 512 rows"),
+        notes.contains("a student learnt from the model's answers to 400 rows"),
         "{notes}"
     );
 
@@ -167,13 +167,13 @@ async fn explain_and_explain_analyze_show_the_mode() {
     session.rows(FAST).await;
     let estimate = format!("{:?}", session.rows(&format!("EXPLAIN {CATEGORIES}")).await);
     assert!(
-        estimate.contains("mode=fast, rows<=3000, texts~1024"),
+        estimate.contains("mode=fast, rows<=3000, texts~2000"),
         "{estimate}"
     );
     let explained = session.rows(&format!("EXPLAIN ANALYZE {CATEGORIES}")).await;
     let explained = format!("{explained:?}");
     for part in [
-        "mode=fast, sample=512",
+        "mode=fast, sample=400",
         "agreement~",
         "bound=",
         "student_rows=",
@@ -198,7 +198,7 @@ async fn other_calls_and_blank_rows_are_unchanged() {
         session.rows(&query).await,
         [["3001", "3000", "2000", "3000"]]
     );
-    assert!(session.notes().contains("512 rows"));
+    assert!(session.notes().contains("400 rows"));
     // `embed` needs the model's vectors of all titles, so the labels are free.
     let free =
         format!("SELECT count(ai_classify(title, {labels})), count(embed(title)) FROM offers");

@@ -197,10 +197,8 @@ impl Classifier {
         let mut start = 0;
         let mut scores: Vec<f32> = Vec::with_capacity(self.labels.len());
         for (label, &end) in self.phrase_ends.iter().enumerate() {
-            let own = &mut cosines[start..end];
+            let nearest = nearest(&mut cosines[start..end]);
             start = end;
-            own.sort_unstable_by(|a, b| b.total_cmp(a));
-            let nearest = &own[..own.len().min(MAX_PHRASES)];
             scores.push(match names.next_if(|(named, _)| **named == label) {
                 Some((_, name)) if nearest.is_empty() => *name,
                 Some((_, name)) => {
@@ -223,6 +221,17 @@ impl Classifier {
         }
         scores
     }
+}
+
+/// The [`MAX_PHRASES`] largest of `cosines`, in descending order.
+fn nearest(cosines: &mut [f32]) -> &[f32] {
+    let count = cosines.len().min(MAX_PHRASES);
+    if cosines.len() > MAX_PHRASES {
+        cosines.select_nth_unstable_by(MAX_PHRASES - 1, |a, b| b.total_cmp(a));
+    }
+    let nearest = &mut cosines[..count];
+    nearest.sort_unstable_by(|a, b| b.total_cmp(a));
+    nearest
 }
 
 /// `ln(mean(exp(sharpness * c))) / sharpness` over descending `cosines`.
@@ -265,6 +274,15 @@ mod tests {
             classifier.nearest_phrases(&[1.0, 0.0], 2),
             [(0, "0", 1.0), (1, "2", 0.6)]
         );
+    }
+
+    #[test]
+    fn the_nearest_phrases_are_the_largest_cosines() {
+        let mut cosines: Vec<f32> = (0..40).map(|at| (at * 7 % 40) as f32).collect();
+        let expected: Vec<f32> = (0..MAX_PHRASES).map(|at| 39.0 - at as f32).collect();
+        assert_eq!(nearest(&mut cosines), expected);
+        assert_eq!(nearest(&mut [1.0, 3.0, 2.0]), [3.0, 2.0, 1.0]);
+        assert!(nearest(&mut []).is_empty());
     }
 
     #[test]

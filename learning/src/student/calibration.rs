@@ -1,7 +1,9 @@
 //! Calibration of a student: its labels become as frequent as the encoder's.
 
+use semql_inference::classifier::best_label;
+
 /// Inverse temperature of the softmax of scores.
-const INVERSE_TEMPERATURE: f32 = 40.0;
+pub const INVERSE_TEMPERATURE: f32 = 40.0;
 const CALIBRATION_STEPS: usize = 200;
 
 /// Largest number of scores to calibrate, which bounds the time.
@@ -17,7 +19,7 @@ pub fn score_offsets(student: &[Vec<f32>], encoder: &[Vec<f32>], labels: usize) 
     // Half a row for each label, so that labels without rows stay possible.
     let mut target = vec![0.5f32; labels];
     for scores in encoder {
-        if let Some((first, _)) = best_label(scores) {
+        if let Some(first) = best_label(scores) {
             target[first] += 1.0;
         }
     }
@@ -54,17 +56,4 @@ pub fn score_offsets(student: &[Vec<f32>], encoder: &[Vec<f32>], labels: usize) 
             .for_each(|(o, step)| *o += step);
     }
     offsets
-}
-
-/// The first label with the highest score, and its margin over the next.
-pub fn best_label(scores: &[f32]) -> Option<(usize, f32)> {
-    let first = semql_inference::classifier::best_label(scores)?;
-    let others = scores
-        .iter()
-        .enumerate()
-        .filter(|(label, _)| *label != first);
-    let second = others
-        .map(|(_, score)| *score)
-        .fold(f32::NEG_INFINITY, f32::max);
-    Some((first, scores[first] - second))
 }

@@ -1,87 +1,121 @@
-//! Features of a row for a student: words, pairs of words and an SIF vector of
-//! each text.
+//! Features of a row for a student: words, pairs of words, and a weighted sum of the
+//! word vectors of each text.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::token_vectors::{SifEmbedder, TokenVectors, WordFrequencies, each_leading_word};
+use super::rows::StudentRow;
+use super::sample_words::SampleWords;
+use super::word_vectors::{OtherWords, WordVectors};
+use crate::token_vectors::each_leading_word;
 use crate::words::{IdentityBuildHasher, combine_hashes, hash_word};
-use semql_inference::encoding::Encoder;
-use semql_inference::vector::normalize;
-
-/// Largest number of texts of a row.
-pub const MAX_TEXTS: usize = 2;
+use semql_inference::vector::{add_scaled, normalize};
 
 /// Hash that distinguishes words of a title from words of a text.
 const TITLE_HASH: u64 = 0x7469_746C_6500_0001;
 
-/// Texts of a row.
-#[derive(Clone, Copy, Debug)]
-pub struct StudentRow<'a> {
-    /// A title and a text, or a text alone.
-    pub texts: [Option<&'a str>; MAX_TEXTS],
-    /// Text whose words can name a label.
-    pub head: Option<&'a str>,
-}
+/// A word without a feature.
+const NONE: u32 = u32::MAX;
 
-impl StudentRow<'_> {
-    /// Whether all texts are missing.
-    pub fn is_blank(&self) -> bool {
-        self.texts.iter().all(Option::is_none)
-    }
-}
+/// Counts of features in a row whose logarithms are stored.
+const STORED_COUNTS: usize = 64;
 
-/// Words and pairs of words that occur in several rows of a sample.
-#[derive(Default)]
+/// Features that occur in several rows of a sample.
 pub struct FeatureVocabulary {
     /// Number of texts of a row.
     texts: usize,
-    positions: HashMap<u64, u32, IdentityBuildHasher>,
-    /// By position: inverse document frequency.
+    words: HashMap<u64, KnownWord, IdentityBuildHasher>,
+    /// By hash of a pair of words: its feature.
+    pairs: HashMap<u64, u32, IdentityBuildHasher>,
+    /// By feature: inverse document frequency.
     weights: Vec<f32>,
-    /// Word frequencies of the sample.
-    frequencies: Arc<WordFrequencies>,
+    /// `None` for an encoder without a vocabulary.
+    vectors: Option<WordVectors>,
+}
+
+/// A word of the sample.
+#[derive(Clone, Copy)]
+struct KnownWord {
+    /// Position of its vector.
+    vector: u32,
+    /// Feature of the word in any text, and in a title; [`NONE`] if it is rare.
+    anywhere: u32,
+    in_title: u32,
+}
+
+/// Kinds of features.
+#[derive(Clone, Copy, PartialEq)]
+enum Feature {
+    Word,
+    WordOfTitle,
+    Pair,
 }
 
 impl FeatureVocabulary {
-    /// Vocabulary of rows with `texts` texts.
-    pub fn of(rows: &[StudentRow<'_>], texts: usize) -> Self {
-        let mut rows_with: HashMap<u64, u32, IdentityBuildHasher> = HashMap::default();
-        let mut words: HashMap<u64, u32, IdentityBuildHasher> = HashMap::default();
-        let (mut counted, mut buffer, mut all) = (Vec::new(), String::new(), 0);
+    /// Vocabulary of `rows` with `texts` texts, whose words are among `words`.
+    pub fn of(
+        rows: &[StudentRow<'_>],
+        texts: usize,
+        words: &SampleWords,
+        vectors: Option<WordVectors>,
+    ) -> Self {
+        let mut rows_with: HashMap<u64, (u32, Feature), IdentityBuildHasher> = HashMap::default();
+        let (mut found, mut buffer) = (Vec::new(), String::new());
         for row in rows {
-            counted.clear();
+            found.clear();
             for (column, text) in row.texts[..texts].iter().enumerate() {
-                let mut counter = FeatureCounter::new(column, texts);
+                let is_title = is_title(column, texts);
+                let mut before = None;
                 each_leading_word(text.unwrap_or_default(), &mut buffer, |word| {
                     let word = hash_word(word);
-                    *words.entry(word).or_default() += 1;
-                    all += 1;
-                    counter.count(word, &mut counted);
+                    found.push((word, Feature::Word));
+                    if is_title {
+                        found.push((combine_hashes(TITLE_HASH, word), Feature::WordOfTitle));
+                    }
+                    if let Some(before) = before.replace(word) {
+                        found.push((combine_hashes(before, word), Feature::Pair));
+                    }
                 });
             }
-            counted.sort_unstable_by_key(|(feature, _)| *feature);
-            counted.dedup_by_key(|(feature, _)| *feature);
-            for (feature, _) in &counted {
-                *rows_with.entry(*feature).or_default() += 1;
+            found.sort_unstable_by_key(|(hash, _)| *hash);
+            found.dedup_by_key(|(hash, _)| *hash);
+            for (hash, kind) in &found {
+                rows_with.entry(*hash).or_insert((0, *kind)).0 += 1;
             }
         }
         // Features of a single row do not generalize. Sorted, so that sums are
         // equal in every process.
-        let mut known: Vec<(u64, u32)> = rows_with
+        let mut known: Vec<(u64, u32, Feature)> = rows_with
             .into_iter()
-            .filter(|(_, rows)| *rows > 1)
+            .filter(|(_, (rows, _))| *rows > 1)
+            .map(|(hash, (rows, kind))| (hash, rows, kind))
             .collect();
-        known.sort_unstable();
+        known.sort_unstable_by_key(|(hash, ..)| *hash);
+        let of_kind = |kind: Feature| {
+            let known = known.iter().enumerate();
+            known
+                .filter(move |(_, (.., other))| *other == kind)
+                .map(|(at, (hash, ..))| (*hash, at as u32))
+        };
+        let anywhere: HashMap<u64, u32, IdentityBuildHasher> = of_kind(Feature::Word).collect();
+        let in_title: HashMap<u64, u32, IdentityBuildHasher> =
+            of_kind(Feature::WordOfTitle).collect();
+        let feature = |map: &HashMap<u64, u32, _>, hash| map.get(&hash).copied().unwrap_or(NONE);
+        let word = |(hash, vector): (&u64, &u32)| {
+            let word = KnownWord {
+                vector: *vector,
+                anywhere: feature(&anywhere, *hash),
+                in_title: feature(&in_title, combine_hashes(TITLE_HASH, *hash)),
+            };
+            (*hash, word)
+        };
         let weight = |in_rows: u32| ((1 + rows.len()) as f32 / (1 + in_rows) as f32).ln() + 1.0;
-        let positions = known.iter().enumerate();
-        let shares = words.into_iter();
-        let shares = shares.map(|(word, count)| (word, count as f32 / all as f32));
         Self {
             texts,
-            positions: positions.map(|(at, (f, _))| (*f, at as u32)).collect(),
-            weights: known.iter().map(|(_, rows)| weight(*rows)).collect(),
-            frequencies: Arc::new(shares.collect()),
+            words: words.positions.iter().map(word).collect(),
+            pairs: of_kind(Feature::Pair).collect(),
+            weights: known.iter().map(|(_, rows, _)| weight(*rows)).collect(),
+            vectors,
         }
     }
 
@@ -89,35 +123,16 @@ impl FeatureVocabulary {
     pub fn len(&self) -> usize {
         self.weights.len()
     }
+
+    /// Values of the text vectors of a row: the first text, and all texts together.
+    pub fn vector_width(&self) -> usize {
+        self.vectors.as_ref().map_or(0, WordVectors::width) * self.texts
+    }
 }
 
-/// Counts the features of one text.
-struct FeatureCounter {
-    title: bool,
-    weight: f32,
-    before: Option<u64>,
-}
-
-impl FeatureCounter {
-    fn new(column: usize, texts: usize) -> Self {
-        let title = column == 0 && texts > 1;
-        Self {
-            title,
-            weight: if title { 2.0 } else { 1.0 },
-            before: None,
-        }
-    }
-
-    fn count(&mut self, word: u64, out: &mut Vec<(u64, f32)>) {
-        out.push((word, self.weight));
-        if self.title {
-            out.push((combine_hashes(TITLE_HASH, word), 1.0));
-        }
-        if let Some(before) = self.before {
-            out.push((combine_hashes(before, word), 1.0));
-        }
-        self.before = Some(word);
-    }
+/// Whether the text in `column` of `texts` names the row.
+fn is_title(column: usize, texts: usize) -> bool {
+    column == 0 && texts > 1
 }
 
 /// Features of several rows.
@@ -125,10 +140,10 @@ impl FeatureCounter {
 pub struct FeatureMatrix {
     /// By row: the end of its entries in `lexical`.
     pub ends: Vec<usize>,
-    /// Positions in the vocabulary and values; the values of a row have unit length.
+    /// Features and values; the values of a row have unit length.
     pub lexical: Vec<(u32, f32)>,
-    /// Rows x width: SIF vectors of unit length.
-    pub sif_vectors: Vec<f32>,
+    /// Rows x width: text vectors of unit length.
+    pub text_vectors: Vec<f32>,
 }
 
 impl FeatureMatrix {
@@ -142,110 +157,121 @@ impl FeatureMatrix {
 /// Extracts features, for one thread.
 pub struct FeatureExtractor {
     vocabulary: Arc<FeatureVocabulary>,
-    /// `None` for an encoder without a vocabulary.
-    sif: Option<SifEmbedder>,
+    others: OtherWords,
     buffer: String,
-    counted: Vec<(u64, f32)>,
-    known: Vec<(u32, f32)>,
+    /// By feature: occurrences in the row. All are 0 between rows.
+    counts: Vec<u32>,
+    /// Features of the row, in the order of their first occurrences.
+    found: Vec<u32>,
+    /// By count: `1 + ln(count)`.
+    logarithms: [f32; STORED_COUNTS],
 }
 
 impl FeatureExtractor {
-    pub fn new(
-        vocabulary: Arc<FeatureVocabulary>,
-        tokens: Option<Arc<TokenVectors>>,
-        encoder: Arc<Encoder>,
-    ) -> Self {
-        let frequencies = Arc::clone(&vocabulary.frequencies);
+    pub fn new(vocabulary: Arc<FeatureVocabulary>) -> Self {
         Self {
+            counts: vec![0; vocabulary.len()],
             vocabulary,
-            sif: tokens.map(|tokens| SifEmbedder::new(tokens, encoder, frequencies)),
+            others: OtherWords::default(),
             buffer: String::new(),
-            counted: Vec::new(),
-            known: Vec::new(),
+            found: Vec::new(),
+            logarithms: std::array::from_fn(|count| 1.0 + (count as f32).ln()),
         }
-    }
-
-    /// Values of a row of [`FeatureMatrix::sif_vectors`].
-    pub fn sif_width(&self) -> usize {
-        self.sif.as_ref().map_or(0, SifEmbedder::dims) * self.vocabulary.texts
     }
 
     /// Writes the features of `rows` to `out`.
     pub fn extract(&mut self, rows: &[StudentRow<'_>], out: &mut FeatureMatrix) {
         out.ends.clear();
         out.lexical.clear();
-        let width = self.sif_width();
-        out.sif_vectors.clear();
-        out.sif_vectors.resize(rows.len() * width, 0.0);
+        let width = self.vocabulary.vector_width();
+        out.text_vectors.clear();
+        out.text_vectors.resize(rows.len() * width, 0.0);
         for (at, row) in rows.iter().enumerate() {
-            self.extract_row(row, &mut out.sif_vectors[at * width..][..width]);
-            out.lexical.extend_from_slice(&self.known);
+            self.extract_row(row, &mut out.text_vectors[at * width..][..width]);
+            self.weight_features(&mut out.lexical);
             out.ends.push(out.lexical.len());
         }
     }
 
-    fn extract_row(&mut self, row: &StudentRow<'_>, sif_vectors: &mut [f32]) {
-        let texts = self.vocabulary.texts;
-        let dims = sif_vectors.len() / texts;
-        self.counted.clear();
-        let mut buffer = std::mem::take(&mut self.buffer);
-        for (column, text) in row.texts[..texts].iter().enumerate() {
-            let mut counter = FeatureCounter::new(column, texts);
-            each_leading_word(text.unwrap_or_default(), &mut buffer, |word| {
+    fn extract_row(&mut self, row: &StudentRow<'_>, text_vectors: &mut [f32]) {
+        let vocabulary = &*self.vocabulary;
+        let width = text_vectors.len() / vocabulary.texts;
+        let (counts, found) = (&mut self.counts, &mut self.found);
+        let mut count = |feature: u32, occurrences: u32| {
+            let counted = &mut counts[feature as usize];
+            if *counted == 0 {
+                found.push(feature);
+            }
+            *counted += occurrences;
+        };
+        for (column, text) in row.texts[..vocabulary.texts].iter().enumerate() {
+            let is_title = is_title(column, vocabulary.texts);
+            let out = &mut text_vectors[column * width..][..width];
+            let mut before = None;
+            each_leading_word(text.unwrap_or_default(), &mut self.buffer, |word| {
                 let hash = hash_word(word);
-                counter.count(hash, &mut self.counted);
-                if let Some(sif) = &mut self.sif {
-                    sif.add(hash, word, &mut sif_vectors[column * dims..][..dims]);
+                let Some(known) = vocabulary.words.get(&hash) else {
+                    before = None;
+                    if let Some(vectors) = &vocabulary.vectors {
+                        add_scaled(out, self.others.get(hash, word, vectors), 1.0);
+                    }
+                    return;
+                };
+                if let Some(vectors) = &vocabulary.vectors {
+                    add_scaled(out, vectors.get(known.vector), 1.0);
+                }
+                if known.anywhere == NONE {
+                    before = None;
+                    return;
+                }
+                count(known.anywhere, if is_title { 2 } else { 1 });
+                if is_title && known.in_title != NONE {
+                    count(known.in_title, 1);
+                }
+                // A pair is a feature only if both of its words are.
+                if let Some(before) = before.replace(hash)
+                    && let Some(pair) = vocabulary.pairs.get(&combine_hashes(before, hash))
+                {
+                    count(*pair, 1);
                 }
             });
         }
-        self.buffer = buffer;
-        if texts > 1 && dims > 0 {
-            // The last block is the vector of all texts together.
-            let (first, last) = sif_vectors.split_at_mut(dims);
-            last.iter_mut().zip(first).for_each(|(l, f)| *l += *f);
+        if width > 0 {
+            if vocabulary.texts > 1 {
+                // The last vector is that of all texts together.
+                let (first, last) = text_vectors.split_at_mut(width);
+                add_scaled(last, first, 1.0);
+            }
+            text_vectors.chunks_exact_mut(width).for_each(normalize);
         }
-        sif_vectors
-            .chunks_exact_mut(dims.max(1))
-            .for_each(normalize);
-        self.weight_features();
     }
 
-    /// Turns the counted features into weighted ones of unit length.
-    fn weight_features(&mut self) {
-        self.known.clear();
-        let positions = &self.vocabulary.positions;
-        let known = self.counted.iter();
-        self.known
-            .extend(known.filter_map(|(feature, count)| Some((*positions.get(feature)?, *count))));
-        self.known.sort_unstable_by_key(|(position, _)| *position);
-        self.known.dedup_by(|next, first| {
-            let same = next.0 == first.0;
-            if same {
-                first.1 += next.1;
-            }
-            same
-        });
-        let mut length = 0.0;
-        for (position, count) in &mut self.known {
-            *count = (1.0 + count.ln()) * self.vocabulary.weights[*position as usize];
-            length += *count * *count;
+    /// Moves the counted features to `out`, weighted and of unit length.
+    fn weight_features(&mut self, out: &mut Vec<(u32, f32)>) {
+        let start = out.len();
+        let mut square = 0.0;
+        for feature in self.found.drain(..) {
+            let count = std::mem::take(&mut self.counts[feature as usize]) as usize;
+            let logarithm = match self.logarithms.get(count) {
+                Some(stored) => *stored,
+                None => 1.0 + (count as f32).ln(),
+            };
+            let value = logarithm * self.vocabulary.weights[feature as usize];
+            square += value * value;
+            out.push((feature, value));
         }
-        let scale = if length > 0.0 {
-            1.0 / length.sqrt()
-        } else {
-            0.0
-        };
-        self.known.iter_mut().for_each(|(_, value)| *value *= scale);
+        if square > 0.0 {
+            let scale = 1.0 / square.sqrt();
+            out[start..]
+                .iter_mut()
+                .for_each(|(_, value)| *value *= scale);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use semql_inference::backend::DeterministicBackend;
-    use semql_inference::encoding::Identity;
-    use semql_inference::models::Tokenizer;
 
     fn row<'a>(title: Option<&'a str>, text: Option<&'a str>) -> StudentRow<'a> {
         StudentRow {
@@ -255,19 +281,8 @@ mod tests {
     }
 
     fn extractor(rows: &[StudentRow<'_>]) -> FeatureExtractor {
-        let identity = Identity {
-            name: "test".into(),
-            revision: String::new(),
-            variant: String::new(),
-        };
-        let open =
-            || Ok(Box::new(DeterministicBackend) as Box<dyn semql_inference::backend::Backend>);
-        let encoder = Encoder::new(identity, 8, None, Tokenizer::words(), Box::new(open));
-        FeatureExtractor::new(
-            Arc::new(FeatureVocabulary::of(rows, 2)),
-            None,
-            Arc::new(encoder),
-        )
+        let words = SampleWords::of(rows, 2);
+        FeatureExtractor::new(Arc::new(FeatureVocabulary::of(rows, 2, &words, None)))
     }
 
     #[test]

@@ -7,20 +7,27 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::calibration::{best_label, score_offsets};
-use super::features::{FeatureExtractor, FeatureMatrix, FeatureVocabulary, StudentRow};
+use super::calibration::score_offsets;
+use super::doubt::{Doubt, doubt_threshold};
+use super::features::{FeatureExtractor, FeatureMatrix, FeatureVocabulary};
 use super::hold_out::{ExpectedAgreement, HeldOutRow, expected_agreement};
+use super::kernel::kernel;
 use super::ridge::Ridge;
-use crate::token_vectors::TokenVectors;
-use semql_inference::classifier::Classifier;
+use super::rows::StudentRow;
+use super::sample_words::SampleWords;
+use super::subspace::Subspace;
+use super::word_vectors::WordVectors;
+use semql_inference::classifier::{Classifier, best_label};
 use semql_inference::encoding::Encoder;
 use semql_inference::vector::matrix::{
-    Shape, multiply_add, multiply_add_transposed, multiply_transposed, transposed_multiply,
+    Shape, multiply_add, multiply_transposed, transposed_multiply,
 };
 use semql_inference::vector::{add_scaled, normalize};
 
-/// Penalty of the ridge regression.
-const ALPHA: f32 = 0.1;
+/// Penalty of the ridge regression for a row, and for a shortened row, whose vector is
+/// not quite the one of a row.
+const PENALTY: f32 = 0.1;
+const PENALTY_OF_SHORTENED: f32 = 0.4;
 
 /// Factor that compensates the shrinkage of the regression.
 const STRETCH: f32 = 1.4;
@@ -35,13 +42,29 @@ pub struct StudentExample<'a> {
     pub vector: Vec<f32>,
 }
 
+/// What a student learns from.
+pub struct StudentTraining<'a> {
+    /// Rows as the encoder labels them.
+    pub rows: Vec<StudentExample<'a>>,
+    /// Beginnings of other rows, which cost the encoder less.
+    pub shortened: Vec<StudentExample<'a>>,
+    /// Further rows, which show how frequent labels and doubts are.
+    pub others: &'a [StudentRow<'a>],
+    /// Words of all these rows.
+    pub words: &'a SampleWords,
+    /// Number of texts of a row.
+    pub texts: usize,
+}
+
 /// Required quality of a student, and its threads.
 #[derive(Clone, Copy, Debug)]
 pub struct StudentRequirements {
     /// Smallest share of labels that equal those of the encoder, 0..1.
     pub agreement: f64,
-    /// Largest share of escalated rows, 0..1.
-    pub escalation: f64,
+    /// Share of rows that are escalated even if the agreement is reached, and largest
+    /// share of escalated rows, 0..1.
+    pub min_escalation: f64,
+    pub max_escalation: f64,
     pub threads: usize,
 }
 
@@ -49,16 +72,18 @@ pub struct StudentRequirements {
 pub struct Student {
     classifier: Arc<Classifier>,
     vocabulary: Arc<FeatureVocabulary>,
-    tokens: Option<Arc<TokenVectors>>,
-    encoder: Arc<Encoder>,
-    dims: usize,
+    /// Dimensions of the subspace.
+    width: usize,
+    /// Vectors of the classifier: count x width.
+    labels: Vec<f32>,
     mean: Vec<f32>,
-    /// Vocabulary x dims.
+    /// Vocabulary x width.
     lexical: Vec<f32>,
-    /// Width of SIF vectors x dims.
-    sif_weights: Vec<f32>,
+    /// Width of text vectors x width.
+    text_weights: Vec<f32>,
     /// By label: the offset of its score.
     offsets: Vec<f32>,
+    doubt: Doubt,
     threads: usize,
     /// Expected quality, from held-out rows.
     pub expected: ExpectedAgreement,
@@ -84,91 +109,153 @@ struct Worker {
 }
 
 impl Student {
-    /// Trains a student on `examples` with `texts` texts each. `None` if they do
-    /// not determine a student.
+    /// Trains a student. `None` if the rows do not determine one.
     pub fn train(
-        examples: &[StudentExample<'_>],
-        texts: usize,
+        training: &StudentTraining<'_>,
         classifier: &Arc<Classifier>,
         encoder: &Arc<Encoder>,
-        tokens: Option<Arc<TokenVectors>>,
         requirements: StudentRequirements,
     ) -> Option<Self> {
-        let dims = examples.first()?.vector.len();
-        let rows: Vec<StudentRow<'_>> = examples.iter().map(|example| example.row).collect();
-        let vocabulary = Arc::new(FeatureVocabulary::of(&rows, texts));
-        let mut extractor =
-            FeatureExtractor::new(Arc::clone(&vocabulary), tokens.clone(), Arc::clone(encoder));
-        let mut features = FeatureMatrix::default();
-        extractor.extract(&rows, &mut features);
-        let targets: Vec<f32> = examples
-            .iter()
+        let StudentTraining {
+            rows: full, words, ..
+        } = training;
+        let dims = full.first()?.vector.len();
+        // The rows that are held out come last.
+        let examples = || training.shortened.iter().chain(full);
+        let rows: Vec<StudentRow<'_>> = examples().map(|example| example.row).collect();
+        let held_out_rows = &rows[training.shortened.len()..];
+
+        let mut mean = vec![0.0; dims];
+        for example in full {
+            add_scaled(&mut mean, &example.vector, 1.0 / full.len() as f32);
+        }
+        let mut targets: Vec<f32> = examples()
             .flat_map(|example| example.vector.iter().copied())
             .collect();
-        let width = extractor.sif_width();
-        let kernel = kernel(&features, rows.len(), vocabulary.len(), width);
-        let ridge = Ridge::fit(kernel, &targets, dims, ALPHA)?;
-
-        let mut lexical = vec![0.0; vocabulary.len() * dims];
-        for row in 0..rows.len() {
-            let own = &ridge.coefficients[row * dims..][..dims];
-            for (position, value) in features.lexical_of(row) {
-                let out = &mut lexical[*position as usize * dims..][..dims];
-                add_scaled(out, own, value * STRETCH);
-            }
-        }
-        let mut sif_weights = vec![0.0; width * dims];
-        let shape = Shape {
-            rows: width,
-            inner: rows.len(),
-            columns: dims,
-        };
-        transposed_multiply(
-            &mut sif_weights,
-            &features.sif_vectors,
-            &ridge.coefficients,
-            shape,
+        targets
+            .chunks_exact_mut(dims)
+            .for_each(|target| add_scaled(target, &mean, -1.0));
+        let subspace = Subspace::of(
+            &[
+                &words.weighted_vectors(),
+                &centred(classifier.vectors(), dims),
+                &targets[training.shortened.len() * dims..],
+            ],
+            dims,
         );
-        sif_weights.iter_mut().for_each(|v| *v *= STRETCH);
+        let (targets, mean) = (subspace.project(&targets), subspace.project(&mean));
+        let label_vectors = subspace.project(classifier.vectors());
 
-        let of_encoder = scores(classifier, targets, &rows, dims);
-        let held_out = ridge.held_out.iter().map(|v| v * STRETCH).collect();
-        let held_out = with_mean(held_out, &ridge.mean, dims);
-        let mut of_student = scores(classifier, held_out, &rows, dims);
-        let offsets = score_offsets(&of_student, &of_encoder, classifier.labels.len());
-        let held: Vec<HeldOutRow> = of_student
+        let vectors = WordVectors::of(words, &subspace, encoder);
+        let vocabulary = FeatureVocabulary::of(&rows, training.texts, words, vectors);
+        let vocabulary = Arc::new(vocabulary);
+        let mut features = FeatureMatrix::default();
+        FeatureExtractor::new(Arc::clone(&vocabulary)).extract(&rows, &mut features);
+
+        let mut penalties = vec![PENALTY_OF_SHORTENED; training.shortened.len()];
+        penalties.resize(rows.len(), PENALTY);
+        let width = subspace.width;
+        let kernel = kernel(&features, rows.len(), vocabulary.len());
+        let ridge = Ridge::fit(kernel, &penalties, &targets, width, full.len())?;
+        let mut student = Self {
+            classifier: Arc::clone(classifier),
+            width,
+            labels: label_vectors,
+            mean,
+            lexical: vec![0.0; vocabulary.len() * width],
+            text_weights: vec![0.0; vocabulary.vector_width() * width],
+            vocabulary,
+            offsets: vec![0.0; classifier.labels.len()],
+            doubt: Doubt::of(&[], classifier.labels.len()),
+            threads: requirements.threads.max(1),
+            expected: ExpectedAgreement::NONE,
+            idle: Mutex::default(),
+            turn: Mutex::default(),
+        };
+        student.set_weights(&features, &ridge.coefficients);
+
+        let mut held_out = ridge.held_out;
+        for vector in held_out.chunks_exact_mut(width) {
+            vector.iter_mut().for_each(|v| *v *= STRETCH);
+            add_scaled(vector, &student.mean, 1.0);
+        }
+        let labels = classifier.labels.len();
+        let of_encoder: Vec<Vec<f32>> = full
+            .iter()
+            .map(|example| classifier.scores(&example.vector, example.row.head))
+            .collect();
+        let mut of_student = Vec::new();
+        student.score(
+            &mut held_out,
+            &mut Vec::new(),
+            held_out_rows,
+            |_, scores| of_student.push(scores),
+        );
+        student.offsets = score_offsets(&of_student, &of_encoder, labels);
+        of_student
             .iter_mut()
+            .for_each(|scores| add_scaled(scores, &student.offsets, 1.0));
+
+        let (mut worker, mut of_others) = (student.worker(), Vec::new());
+        for rows in training.others.chunks(CHUNK_ROWS) {
+            student.score_rows(&mut worker, rows, |_, scores| of_others.push(scores));
+        }
+        student.doubt = Doubt::of(&of_others, labels);
+        let doubts = of_others
+            .iter()
+            .filter_map(|scores| student.doubt.label(scores));
+        let doubts: Vec<f32> = doubts.map(|label| label.doubt).collect();
+        let held: Vec<HeldOutRow> = of_student
+            .iter()
             .zip(&of_encoder)
-            .filter_map(|(student, encoder)| {
-                student.iter_mut().zip(&offsets).for_each(|(s, o)| *s += o);
-                let (first, margin) = best_label(student)?;
+            .filter_map(|(of_student, of_encoder)| {
+                let given = student.doubt.label(of_student)?;
                 Some(HeldOutRow {
-                    margin,
-                    agrees: first == best_label(encoder)?.0,
+                    doubt: given.doubt,
+                    agrees: given.label == best_label(of_encoder)?,
                 })
             })
             .collect();
         if held.is_empty() {
             return None;
         }
-        Some(Self {
-            classifier: Arc::clone(classifier),
-            vocabulary,
-            tokens,
-            encoder: Arc::clone(encoder),
-            dims,
-            mean: ridge.mean,
-            lexical,
-            sif_weights,
-            offsets,
-            threads: requirements.threads.max(1),
-            expected: expected_agreement(held, requirements.agreement, requirements.escalation),
-            idle: Mutex::default(),
-            turn: Mutex::default(),
-        })
+        let StudentRequirements {
+            agreement,
+            min_escalation,
+            max_escalation,
+            ..
+        } = requirements;
+        let threshold = doubt_threshold(doubts.clone(), min_escalation.min(max_escalation));
+        student.expected = expected_agreement(held, agreement, max_escalation, threshold);
+        if !doubts.is_empty() {
+            // There are more of these rows than held-out ones.
+            let threshold = student.expected.threshold;
+            let escalated = doubts.iter().filter(|doubt| **doubt > threshold).count();
+            student.expected.escalated = escalated as f64 / doubts.len() as f64;
+        }
+        Some(student)
     }
 
-    /// Labels of the rows whose margin reaches the threshold.
+    /// Turns the weights of the rows into weights of their features.
+    fn set_weights(&mut self, features: &FeatureMatrix, coefficients: &[f32]) {
+        let width = self.width;
+        for (row, own) in coefficients.chunks_exact(width).enumerate() {
+            for (feature, value) in features.lexical_of(row) {
+                let out = &mut self.lexical[*feature as usize * width..][..width];
+                add_scaled(out, own, value * STRETCH);
+            }
+        }
+        let shape = Shape {
+            rows: self.vocabulary.vector_width(),
+            inner: coefficients.len() / width,
+            columns: width,
+        };
+        let weights = &mut self.text_weights;
+        transposed_multiply(weights, &features.text_vectors, coefficients, shape);
+        weights.iter_mut().for_each(|v| *v *= STRETCH);
+    }
+
+    /// Labels of the rows whose doubt does not exceed the threshold.
     pub fn predict(&self, rows: &[StudentRow<'_>]) -> StudentPredictions {
         let mut labels = vec![None; rows.len()];
         let _turn = self.turn.lock().unwrap_or_else(|dead| dead.into_inner());
@@ -200,9 +287,8 @@ impl Student {
     }
 
     fn worker(&self) -> Worker {
-        let (vocabulary, tokens) = (Arc::clone(&self.vocabulary), self.tokens.clone());
         Worker {
-            extractor: FeatureExtractor::new(vocabulary, tokens, Arc::clone(&self.encoder)),
+            extractor: FeatureExtractor::new(Arc::clone(&self.vocabulary)),
             features: FeatureMatrix::default(),
             vectors: Vec::new(),
             cosines: Vec::new(),
@@ -214,6 +300,22 @@ impl Student {
         worker: &mut Worker,
         rows: &[StudentRow<'_>],
         labels: &mut [Option<u32>],
+    ) {
+        self.score_rows(worker, rows, |row, scores| {
+            labels[row] = self
+                .doubt
+                .label(&scores)
+                .filter(|given| given.doubt <= self.expected.threshold)
+                .map(|given| given.label as u32);
+        });
+    }
+
+    /// Calls `scored` with the scores of the labels for each row that is not blank.
+    fn score_rows(
+        &self,
+        worker: &mut Worker,
+        rows: &[StudentRow<'_>],
+        mut scored: impl FnMut(usize, Vec<f32>),
     ) {
         let Worker {
             extractor,
@@ -227,96 +329,61 @@ impl Student {
             let start = vectors.len();
             vectors.extend_from_slice(&self.mean);
             let vector = &mut vectors[start..];
-            for (position, value) in features.lexical_of(row) {
-                let weights = &self.lexical[*position as usize * self.dims..][..self.dims];
+            for (feature, value) in features.lexical_of(row) {
+                let weights = &self.lexical[*feature as usize * self.width..][..self.width];
                 add_scaled(vector, weights, *value);
             }
         }
-        let inner = extractor.sif_width();
         let shape = Shape {
             rows: rows.len(),
-            inner,
-            columns: self.dims,
+            inner: self.vocabulary.vector_width(),
+            columns: self.width,
         };
-        multiply_add(vectors, &features.sif_vectors, &self.sif_weights, shape);
-        vectors.chunks_exact_mut(self.dims).for_each(normalize);
-        let known = self.classifier.vectors();
-        let columns = known.len() / self.dims;
+        multiply_add(vectors, &features.text_vectors, &self.text_weights, shape);
+        self.score(vectors, cosines, rows, |row, mut scores| {
+            add_scaled(&mut scores, &self.offsets, 1.0);
+            scored(row, scores);
+        });
+    }
+
+    /// Like [`score_rows`](Self::score_rows) from the predicted `vectors` (rows x width),
+    /// which get unit length, and without the offsets.
+    fn score(
+        &self,
+        vectors: &mut [f32],
+        cosines: &mut Vec<f32>,
+        rows: &[StudentRow<'_>],
+        mut scored: impl FnMut(usize, Vec<f32>),
+    ) {
+        vectors.chunks_exact_mut(self.width).for_each(normalize);
+        let columns = self.labels.len() / self.width;
         cosines.clear();
         cosines.resize(rows.len() * columns, 0.0);
         let shape = Shape {
             rows: rows.len(),
-            inner: self.dims,
+            inner: self.width,
             columns,
         };
-        multiply_transposed(cosines, vectors, known, shape);
-        for ((row, label), cosines) in rows
-            .iter()
-            .zip(labels)
-            .zip(cosines.chunks_exact_mut(columns))
-        {
-            if row.is_blank() {
-                continue;
-            }
-            let mut scores = self.classifier.score(cosines, row.head);
-            scores
-                .iter_mut()
-                .zip(&self.offsets)
-                .for_each(|(s, o)| *s += o);
-            *label = best_label(&scores)
-                .filter(|(_, margin)| *margin >= self.expected.threshold)
-                .map(|(label, _)| label as u32);
-        }
-    }
-}
-
-/// Rows x rows: inner products of the features.
-fn kernel(features: &FeatureMatrix, rows: usize, vocabulary: usize, sif_width: usize) -> Vec<f32> {
-    let mut kernel = vec![0.0; rows * rows];
-    let mut having: Vec<Vec<(u32, f32)>> = vec![Vec::new(); vocabulary];
-    for row in 0..rows {
-        for (position, value) in features.lexical_of(row) {
-            having[*position as usize].push((row as u32, *value));
-        }
-    }
-    for rows_with in &having {
-        for (one, value) in rows_with {
-            let out = &mut kernel[*one as usize * rows..][..rows];
-            for (other, other_value) in rows_with {
-                out[*other as usize] += value * other_value;
+        multiply_transposed(cosines, vectors, &self.labels, shape);
+        let rows = rows.iter().zip(cosines.chunks_exact_mut(columns));
+        for (at, (row, cosines)) in rows.enumerate() {
+            if !row.is_blank() {
+                scored(at, self.classifier.score(cosines, row.head));
             }
         }
     }
-    let shape = Shape {
-        rows,
-        inner: sif_width,
-        columns: rows,
-    };
-    multiply_add_transposed(
-        &mut kernel,
-        &features.sif_vectors,
-        &features.sif_vectors,
-        shape,
-    );
-    kernel
 }
 
-fn with_mean(mut vectors: Vec<f32>, mean: &[f32], dims: usize) -> Vec<f32> {
-    for vector in vectors.chunks_exact_mut(dims) {
-        vector.iter_mut().zip(mean).for_each(|(v, m)| *v += m);
-        normalize(vector);
+/// `vectors` (count x dims) minus their mean.
+fn centred(vectors: &[f32], dims: usize) -> Vec<f32> {
+    let count = (vectors.len() / dims).max(1);
+    let mut mean = vec![0.0; dims];
+    for vector in vectors.chunks_exact(dims) {
+        add_scaled(&mut mean, vector, 1.0 / count as f32);
     }
-    vectors
-}
-
-fn scores(
-    classifier: &Classifier,
-    vectors: Vec<f32>,
-    rows: &[StudentRow<'_>],
-    dims: usize,
-) -> Vec<Vec<f32>> {
-    let vectors = vectors.chunks_exact(dims).zip(rows);
-    vectors
-        .map(|(vector, row)| classifier.scores(vector, row.head))
-        .collect()
+    let mut centred = vectors.to_vec();
+    centred
+        .chunks_exact_mut(dims)
+        .for_each(|vector| add_scaled(vector, &mean, -1.0));
+    centred
 }

@@ -3,5 +3,5 @@
 mod sif;
 mod vocabulary_vectors;
 
-pub use sif::{SifEmbedder, WordFrequencies, each_leading_word, word_frequencies};
+pub use sif::{SifEmbedder, WordFrequencies, each_leading_word, sif_weight, word_frequencies};
 pub use vocabulary_vectors::TokenVectors;

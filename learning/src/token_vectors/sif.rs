@@ -81,7 +81,7 @@ impl SifEmbedder {
         self.pieces.extend(self.encoder.tokenizer.word_pieces(word));
         let end = self.pieces.len() as u32;
         let frequency = self.frequencies.get(&hash).copied();
-        let weight = SMOOTHING / (SMOOTHING + frequency.unwrap_or(0.0));
+        let weight = sif_weight(frequency.unwrap_or(0.0));
         let word = CachedWord {
             start,
             end,
@@ -90,6 +90,11 @@ impl SifEmbedder {
         self.cached.insert(hash, word);
         word
     }
+}
+
+/// Weight of a word that is the share `frequency` of all words, 0..1.
+pub fn sif_weight(frequency: f32) -> f32 {
+    SMOOTHING / (SMOOTHING + frequency)
 }
 
 /// Calls `word` with the first [`MAX_WORDS`] words of a text.

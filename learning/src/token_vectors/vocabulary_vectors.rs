@@ -18,6 +18,8 @@ const MAGIC: &[u8; 16] = b"semql tokens v1\n";
 /// Token vectors minus their mean.
 pub struct TokenVectors {
     pub dims: usize,
+    /// Mean of the vectors that the encoder gives.
+    pub mean: Vec<f32>,
     /// Tokens x dims.
     data: Vec<f32>,
 }
@@ -55,11 +57,16 @@ impl TokenVectors {
                 .zip(vector)
                 .for_each(|(m, v)| *m += f64::from(*v));
         }
+        let mean: Vec<f32> = mean.iter().map(|m| (m / tokens as f64) as f32).collect();
         for vector in data.chunks_exact_mut(dims) {
-            let mean = mean.iter().map(|m| (m / tokens as f64) as f32);
-            vector.iter_mut().zip(mean).for_each(|(v, m)| *v -= m);
+            vector.iter_mut().zip(&mean).for_each(|(v, m)| *v -= m);
         }
-        Self { dims, data }
+        Self { dims, mean, data }
+    }
+
+    /// All vectors: tokens x dims.
+    pub fn values(&self) -> &[f32] {
+        &self.data
     }
 
     /// Vector of a token; `None` for a token outside the vocabulary.
@@ -124,5 +131,6 @@ mod tests {
         assert_eq!(vectors.get(0), Some(&[-1.0, -2.0][..]));
         assert_eq!(vectors.get(1), Some(&[1.0, 2.0][..]));
         assert_eq!(vectors.get(2), None);
+        assert_eq!(vectors.mean, [2.0, 4.0]);
     }
 }

@@ -11,13 +11,30 @@ use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool, MemoryReservat
 use futures::StreamExt;
 use tokio::sync::Notify;
 
-/// Rows of the first chunk. Each chunk has twice the rows of the one before, so a
-/// query that stops early, as under a LIMIT, computes few rows in vain.
-const FIRST_ROWS: usize = 128;
+/// Rows of the first and of the largest chunk. Each chunk has twice the rows of the one
+/// before.
+#[derive(Clone, Copy)]
+pub struct ChunkRows {
+    first: usize,
+    max: usize,
+}
 
-/// Rows of the largest chunk: enough texts for batches of about one length, and few
-/// enough to keep in memory.
-const MAX_ROWS: usize = 8192;
+impl ChunkRows {
+    /// Small at first, so a query that stops early, as under a LIMIT, computes few rows in
+    /// vain. Later enough texts for batches of about one length, and few enough to keep in
+    /// memory.
+    pub const STREAMED: Self = Self {
+        first: 128,
+        max: 8192,
+    };
+
+    /// For rows that were all read before the first: a model that answers one in a hundred
+    /// still gets full batches.
+    pub const BUFFERED: Self = Self {
+        first: 1 << 16,
+        max: 1 << 16,
+    };
+}
 
 /// Bytes of the largest chunk if memory is unlimited.
 const MAX_BYTES: usize = 64 << 20;
@@ -66,8 +83,9 @@ pub struct ChunkReader {
     input: SendableRecordBatchStream,
     /// The rows of the last batch that are in no chunk yet.
     rest: Option<SizedBatch>,
-    /// Rows of the next chunk.
+    /// Rows of the next chunk, and of the largest.
     rows: usize,
+    max_rows: usize,
     /// Bytes of a row besides its own: texts, tokens, vectors.
     row_bytes: usize,
     max_bytes: usize,
@@ -95,6 +113,7 @@ impl Drop for InFlightGuard {
 impl ChunkReader {
     pub fn new(
         input: SendableRecordBatchStream,
+        rows: ChunkRows,
         row_bytes: usize,
         max_bytes: usize,
         memory: MemoryReservation,
@@ -102,7 +121,8 @@ impl ChunkReader {
         Self {
             input,
             rest: None,
-            rows: FIRST_ROWS,
+            rows: rows.first,
+            max_rows: rows.max,
             row_bytes,
             max_bytes,
             memory,
@@ -150,7 +170,7 @@ impl ChunkReader {
         if batches.is_empty() {
             return Ok(None);
         }
-        self.rows = (self.rows * 2).min(MAX_ROWS);
+        self.rows = (self.rows * 2).min(self.max_rows);
         self.in_flight.count.fetch_add(1, SeqCst);
         Ok(Some(Chunk {
             batches,

@@ -60,7 +60,8 @@ impl InferenceEstimate {
                 false => None,
             };
             estimate.is_sampled |= sample.is_some();
-            let texts = sample.unwrap_or(rows) * call.function.inputs_per_row();
+            let shortened = sample.map_or(0, |sample| cascade::shortened_rows(sample, rows));
+            let texts = sample.unwrap_or(rows) * call.function.inputs_per_row() + shortened;
             estimate.texts = estimate.texts.map(|sum| sum + texts);
             if let Some(throughput) = call.runtime.throughput(&call.settings) {
                 let tokens = (texts as f64 * throughput.tokens_per_text) as u64;

@@ -35,7 +35,7 @@ use tokio::sync::mpsc;
 
 use super::blocking_task::run_blocking_task;
 use super::cascade::{self, Cascade};
-use super::chunk::{ChunkReader, MemoryBudget};
+use super::chunk::{ChunkReader, ChunkRows, MemoryBudget};
 use super::estimate::InferenceEstimate;
 use super::language_model_estimate::{LanguageModelEstimate, column_estimates};
 use super::metrics::InferMetrics;
@@ -265,8 +265,8 @@ impl PartitionStart {
             calls.try_for_each(|call| call.check_model(&cancel))
         };
         run_blocking_task(check_models).await?;
-        let (input, inference, outcome) = match self.source {
-            RowSource::Input(input) => (input, self.inference, None),
+        let (input, rows, inference, outcome) = match self.source {
+            RowSource::Input(input) => (input, ChunkRows::STREAMED, self.inference, None),
             RowSource::Cascade(cascade, partition) => {
                 let trained = cascade.trained().await?;
                 let inference = self
@@ -275,13 +275,14 @@ impl PartitionStart {
                     .with_task_students(&trained.task_students);
                 (
                     trained.rows(partition)?,
+                    ChunkRows::BUFFERED,
                     inference,
                     Some(trained.outcome.clone()),
                 )
             }
         };
         let row_bytes = inference.row_bytes();
-        let chunks = ChunkReader::new(input, row_bytes, self.max_chunk_bytes, self.memory);
+        let chunks = ChunkReader::new(input, rows, row_bytes, self.max_chunk_bytes, self.memory);
         Ok(PartitionStream {
             chunks: Some(chunks),
             prepare_stage: None,

@@ -28,6 +28,9 @@ use semql_learning::Student;
 /// Bytes of a text in flight besides its vectors: the text itself, and its tokens.
 const TEXT_BYTES: usize = 1024;
 
+/// Bytes of a row that a student answers: places without a text, and its label.
+const SETTLED_BYTES: usize = 64;
+
 /// Computes the columns of the operator. Calls of the same model share one request.
 pub struct PartitionInference {
     columns: Arc<[ComputedColumn]>,
@@ -179,7 +182,8 @@ impl PartitionInference {
         readings.fold(CallReading::default(), |sum, reading| sum + reading)
     }
 
-    /// Bytes of a row in flight besides its own.
+    /// Bytes of a row in flight besides its own. Of the rows of a student, those count
+    /// that are expected to go to the model.
     pub fn row_bytes(&self) -> usize {
         let dims = |call: &PhysicalCall| {
             let facts = call
@@ -187,11 +191,14 @@ impl PartitionInference {
                 .facts_with_cancel(&call.settings, &self.cancel_token);
             facts.map_or(0, |facts| facts.dims)
         };
-        self.columns
-            .iter()
-            .filter_map(ComputedColumn::call)
-            .map(|call| call.function.inputs_per_row() * (TEXT_BYTES + 2 * 4 * dims(call)))
-            .sum()
+        let of_call = |(column, student): (&ComputedColumn, &Option<Arc<Student>>)| {
+            let call = column.call()?;
+            let read = call.function.inputs_per_row() * (TEXT_BYTES + 2 * 4 * dims(call));
+            let share = student.as_ref().map_or(1.0, |s| s.expected.escalated);
+            Some(SETTLED_BYTES + (read as f64 * share) as usize)
+        };
+        let columns = self.columns.iter().zip(&self.students);
+        columns.filter_map(of_call).sum()
     }
 
     pub fn cancel(&self) {

@@ -6,62 +6,42 @@
 
 mod calls;
 mod spill_buffer;
+mod student_rows;
+mod student_training;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{RecordBatch, StringArray};
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{internal_datafusion_err, internal_err};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use datafusion::scalar::ScalarValue;
 use futures::future::{BoxFuture, Shared};
 use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use self::calls::{CallCounter, call_counters};
 use self::spill_buffer::SpillBuffer;
+pub use self::student_rows::student_rows;
+use self::student_training::{MAX_SAMPLE, train_on_samples};
+pub use self::student_training::{sample_size, shortened_rows};
 use super::blocking_task::run_blocking_task;
 use super::metrics::InferMetrics;
 use super::physical_call::{ComputedColumn, PhysicalCall};
 use super::task_call::TaskCall;
 use super::task_student::{MAX_TASK_SAMPLE, TaskStudent, train_on_answers};
-use crate::error::to_datafusion;
-use crate::functions::{
-    BatchArguments, LabelClassifier, LoadedModel, TaskRun, TextArgument, classifier, source_rows,
-};
+use crate::functions::{TaskRun, source_rows};
 use crate::options::cancel_token;
 use crate::row_sample::{RowSample, RowTexts};
-use crate::settings::{Mode, Settings};
-use semql_inference::encoding::{EncodeContext, Encoder, Meter};
-use semql_learning::{
-    ExpectedAgreement, MAX_TEXTS, Student, StudentExample, StudentRequirements, StudentRow,
-    TokenVectors,
-};
-
-/// Rows of a sample. The first sample has a row for every [`ROWS_PER_SAMPLED`] rows,
-/// within `MIN_SAMPLE` and `MAX_FIRST_SAMPLE`. Later ones double up to `MAX_SAMPLE`.
-const MIN_SAMPLE: usize = 512;
-const MAX_FIRST_SAMPLE: usize = 2048;
-const MAX_SAMPLE: usize = 4096;
-const ROWS_PER_SAMPLED: usize = 100;
-
-/// Fewest rows per row of the sample. With fewer, the model answers all rows.
-const MIN_ROWS_PER_SAMPLED: usize = 4;
-
-/// Rows of the first sample of `distinct` rows; `None` if they are too few to train a
-/// student.
-pub fn sample_size(distinct: usize) -> Option<usize> {
-    let rows = (distinct / ROWS_PER_SAMPLED).clamp(MIN_SAMPLE, MAX_FIRST_SAMPLE);
-    (distinct >= rows * MIN_ROWS_PER_SAMPLED).then_some(rows)
-}
+use crate::settings::Mode;
+use semql_inference::encoding::{EncodeContext, Meter};
+use semql_learning::Student;
 
 /// Whether a student may answer for the model in `columns[at]`.
 pub fn applies(columns: &[ComputedColumn], at: usize) -> bool {
@@ -373,199 +353,3 @@ impl Drop for CancelOnDrop {
         self.0.cancel();
     }
 }
-
-/// Outcome of the training of a student.
-enum TrainingOutcome {
-    TooFewRows {
-        rows: usize,
-    },
-    Trained {
-        rows: usize,
-        expected: ExpectedAgreement,
-    },
-    LowAgreement {
-        rows: usize,
-        expected: ExpectedAgreement,
-        min_agreement: f64,
-    },
-    NoStudent,
-}
-
-impl TrainingOutcome {
-    /// The notice for users.
-    fn notice(&self) -> String {
-        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-        match self {
-            Self::TooFewRows { rows } => format!(
-                "Fast mode: the model answered all rows, because there are only {rows} different ones."
-            ),
-            Self::Trained { rows, expected } => format!(
-                "Fast mode: a student learnt from the model's answers to {rows} rows. It sends about {} of the rest \
-                 to the model; about {} of the labels are the model's, by held-out rows (at least {}, with 95 % \
-                 confidence).",
-                percent(expected.escalated),
-                percent(expected.agreement),
-                percent(expected.lower_bound)
-            ),
-            Self::LowAgreement { rows, expected, min_agreement } => format!(
-                "Fast mode: the model answered all rows. After {rows} rows and with {} of the rest for the model, the \
-                 student agrees with the model on {} of held-out rows, and ai.fast_agreement requires {}.",
-                percent(expected.escalated),
-                percent(expected.agreement),
-                percent(*min_agreement)
-            ),
-            Self::NoStudent => {
-                "Fast mode: the model answered all rows, because no student could be trained on the sample.".to_string()
-            }
-        }
-    }
-}
-
-/// The outcome in the operator's line of `EXPLAIN ANALYZE`.
-impl fmt::Display for TrainingOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Trained { rows, expected } => write!(
-                f,
-                "mode=fast, sample={rows}, agreement~{:.3}, bound={:.3}, escalated~{:.3}",
-                expected.agreement, expected.lower_bound, expected.escalated
-            ),
-            Self::LowAgreement { rows, expected, .. } => write!(
-                f,
-                "mode=exact after fast, sample={rows}, agreement~{:.3}, bound={:.3}",
-                expected.agreement, expected.lower_bound
-            ),
-            Self::TooFewRows { .. } | Self::NoStudent => f.write_str("mode=exact after fast"),
-        }
-    }
-}
-
-/// Trains a student on the model's answers to a sample. Doubles the sample while the
-/// student does not learn enough.
-fn train_on_samples(
-    call: &PhysicalCall,
-    labels: Option<ScalarValue>,
-    sample: &RowSample,
-    run: &EncodeContext,
-) -> Result<(Option<Student>, TrainingOutcome)> {
-    let distinct = sample.distinct();
-    let Some(mut rows) = sample_size(distinct) else {
-        return Ok((None, TrainingOutcome::TooFewRows { rows: distinct }));
-    };
-    let Some(function) = call.function.as_label_classifier() else {
-        return Ok((None, TrainingOutcome::NoStudent));
-    };
-    let settings = &call.settings;
-    let encoder = call
-        .runtime
-        .encoder_with_cancel(settings, run.cancel_token())
-        .map_err(to_datafusion)?;
-    let tokens = TokenVectors::of(&encoder, run).map_err(to_datafusion)?;
-    let tokens = tokens.map(Arc::new);
-    loop {
-        let arguments = sample_arguments(call, labels.clone(), &sample.first(rows))?;
-        let student = train_student(call, function, &arguments, &encoder, tokens.clone(), run)?;
-        let Some(student) = student else {
-            return Ok((None, TrainingOutcome::NoStudent));
-        };
-        let expected = student.expected;
-        if expected.is_sufficient {
-            return Ok((Some(student), TrainingOutcome::Trained { rows, expected }));
-        }
-        if 2 * rows > MAX_SAMPLE || 2 * rows * MIN_ROWS_PER_SAMPLED > distinct {
-            let outcome = TrainingOutcome::LowAgreement {
-                rows,
-                expected,
-                min_agreement: settings.fast_agreement.get(),
-            };
-            return Ok((None, outcome));
-        }
-        rows *= 2;
-    }
-}
-
-/// The sample as arguments of the call.
-fn sample_arguments(
-    call: &PhysicalCall,
-    labels: Option<ScalarValue>,
-    sample: &[&RowTexts],
-) -> Result<BatchArguments> {
-    let argument = |at: usize| {
-        let texts: StringArray = sample.iter().map(|texts| texts[at].as_deref()).collect();
-        TextArgument::new(&ColumnarValue::Array(Arc::new(texts)))
-    };
-    let texts = (0..call.function.spec().text_count()).map(argument);
-    Ok(BatchArguments {
-        texts: texts.collect::<Result<_>>()?,
-        labels,
-        rows: sample.len(),
-    })
-}
-
-fn train_student(
-    call: &PhysicalCall,
-    function: &dyn LabelClassifier,
-    arguments: &BatchArguments,
-    encoder: &Arc<Encoder>,
-    tokens: Option<Arc<TokenVectors>>,
-    run: &EncodeContext,
-) -> Result<Option<Student>> {
-    let mut inputs = Vec::new();
-    for row in 0..arguments.rows {
-        call.function.push_inputs(arguments, row, &mut inputs);
-    }
-    let vectors = encoder.encode(&inputs, run).map_err(to_datafusion)?;
-    let width = call.function.inputs_per_row();
-    let model = LoadedModel {
-        runtime: &call.runtime,
-        encoder,
-        settings: &call.settings,
-        context: run,
-    };
-    let classifier = classifier(arguments, &model)?;
-    let vector = |row: usize, input: usize| vectors.get(row * width + input);
-    let examples: Vec<StudentExample<'_>> = student_rows(function, arguments)
-        .into_iter()
-        .enumerate()
-        .filter_map(|(at, row)| {
-            let vector = function.row_vector(arguments, at, &vector)?;
-            Some(StudentExample { row, vector })
-        })
-        .collect();
-    let (texts, requirements) = (arguments.texts.len(), student_requirements(&call.settings));
-    Ok(Student::train(
-        &examples,
-        texts,
-        &classifier,
-        encoder,
-        tokens,
-        requirements,
-    ))
-}
-
-/// The quality that the settings require of a student.
-fn student_requirements(settings: &Settings) -> StudentRequirements {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    StudentRequirements {
-        agreement: settings.fast_agreement.get(),
-        escalation: settings.fast_escalation.get(),
-        threads: match settings.threads {
-            0 => cores(),
-            threads => threads,
-        },
-    }
-}
-
-/// The rows of a call as input of a student.
-pub fn student_rows<'a>(
-    function: &dyn LabelClassifier,
-    call: &'a BatchArguments,
-) -> Vec<StudentRow<'a>> {
-    let row = |row: usize| StudentRow {
-        texts: std::array::from_fn(|at| (at < call.texts.len()).then(|| call.text(at, row))?),
-        head: function.head(call, row),
-    };
-    (0..call.rows).map(row).collect()
-}
-
-const _: () = assert!(MAX_TEXTS >= semql_inference::encoding::product_text::INPUTS);
