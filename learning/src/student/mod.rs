@@ -10,11 +10,11 @@ mod ridge;
 mod rows;
 mod sample_words;
 mod subspace;
+mod training;
 mod word_vectors;
 
 pub use hold_out::ExpectedAgreement;
-pub use model::{
-    Student, StudentExample, StudentPredictions, StudentRequirements, StudentTraining,
-};
+pub use model::{Student, StudentPredictions};
 pub use rows::{MAX_TEXTS, StudentRow};
 pub use sample_words::SampleWords;
+pub use training::{StudentExample, StudentRequirements, StudentTraining};
