@@ -19,21 +19,27 @@ pub struct ChunkRows {
     max: usize,
 }
 
-impl ChunkRows {
-    /// Small at first, so a query that stops early, as under a LIMIT, computes few rows in
-    /// vain. Later enough texts for batches of about one length, and few enough to keep in
-    /// memory.
-    pub const STREAMED: Self = Self {
-        first: 128,
-        max: 8192,
-    };
+/// Rows for models in the first chunk: few, so a query that stops early, as under a LIMIT,
+/// computes few rows in vain.
+const FIRST_ROWS: f64 = 128.0;
 
-    /// For rows that were all read before the first: a model that answers one in a hundred
-    /// still gets full batches.
-    pub const BUFFERED: Self = Self {
-        first: 1 << 16,
-        max: 1 << 16,
-    };
+/// Rows for models in the largest chunk: enough texts for batches of about one length, and
+/// few enough to keep in memory.
+const MAX_ROWS: f64 = 8192.0;
+
+/// Rows of the largest chunk, whoever answers them.
+const MAX_SETTLED_ROWS: usize = 1 << 16;
+
+impl ChunkRows {
+    /// Chunks of which about the `share` of rows, 0..1, goes to a model.
+    pub fn of(share: f64) -> Self {
+        // A division by 0 gives infinity, which becomes the largest number.
+        let rows = |read: f64| ((read / share) as usize).min(MAX_SETTLED_ROWS);
+        Self {
+            first: rows(FIRST_ROWS),
+            max: rows(MAX_ROWS),
+        }
+    }
 }
 
 /// Bytes of the largest chunk if memory is unlimited.
@@ -211,5 +217,21 @@ impl ChunkReader {
                 Err(_) => rows /= 2,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_grow_as_fewer_rows_go_to_models() {
+        let rows = |share| {
+            let ChunkRows { first, max } = ChunkRows::of(share);
+            (first, max)
+        };
+        assert_eq!(rows(1.0), (128, 8192));
+        assert_eq!(rows(0.25), (512, 32_768));
+        assert_eq!(rows(0.0), (MAX_SETTLED_ROWS, MAX_SETTLED_ROWS));
     }
 }

@@ -265,8 +265,8 @@ impl PartitionStart {
             calls.try_for_each(|call| call.check_model(&cancel))
         };
         run_blocking_task(check_models).await?;
-        let (input, rows, inference, outcome) = match self.source {
-            RowSource::Input(input) => (input, ChunkRows::STREAMED, self.inference, None),
+        let (input, inference, outcome) = match self.source {
+            RowSource::Input(input) => (input, self.inference, None),
             RowSource::Cascade(cascade, partition) => {
                 let trained = cascade.trained().await?;
                 let inference = self
@@ -275,12 +275,12 @@ impl PartitionStart {
                     .with_task_students(&trained.task_students);
                 (
                     trained.rows(partition)?,
-                    ChunkRows::BUFFERED,
                     inference,
                     Some(trained.outcome.clone()),
                 )
             }
         };
+        let rows = ChunkRows::of(inference.model_share());
         let row_bytes = inference.row_bytes();
         let chunks = ChunkReader::new(input, rows, row_bytes, self.max_chunk_bytes, self.memory);
         Ok(PartitionStream {

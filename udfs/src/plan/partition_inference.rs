@@ -191,14 +191,29 @@ impl PartitionInference {
                 .facts_with_cancel(&call.settings, &self.cancel_token);
             facts.map_or(0, |facts| facts.dims)
         };
-        let of_call = |(column, student): (&ComputedColumn, &Option<Arc<Student>>)| {
-            let call = column.call()?;
+        let of_call = |(call, share): (&PhysicalCall, f64)| {
             let read = call.function.inputs_per_row() * (TEXT_BYTES + 2 * 4 * dims(call));
-            let share = student.as_ref().map_or(1.0, |s| s.expected.escalated);
-            Some(SETTLED_BYTES + (read as f64 * share) as usize)
+            SETTLED_BYTES + (read as f64 * share) as usize
         };
+        self.call_shares().map(of_call).sum()
+    }
+
+    /// Share of the rows that a model is expected to answer, 0..1.
+    pub fn model_share(&self) -> f64 {
+        let shares = self.call_shares().map(|(_, share)| share);
+        match self.tasks.is_empty() {
+            true => shares.fold(0.0, f64::max),
+            false => 1.0,
+        }
+    }
+
+    /// The calls, with the share of the rows that their model is expected to answer.
+    fn call_shares(&self) -> impl Iterator<Item = (&PhysicalCall, f64)> {
         let columns = self.columns.iter().zip(&self.students);
-        columns.filter_map(of_call).sum()
+        columns.filter_map(|(column, student)| {
+            let share = student.as_ref().map_or(1.0, |s| s.expected.escalated);
+            Some((column.call()?, share))
+        })
     }
 
     pub fn cancel(&self) {
