@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
-use semql_udfs::plan::{InferExec, sample_size};
+use semql_udfs::plan::{InferExec, rows_read_in_training};
 use semql_udfs::{Progress, Runtime, Step};
 
 use super::value::cut;
@@ -24,10 +24,6 @@ const MIN_TIME_FOR_FAST_MODE: Duration = Duration::from_secs(180);
 
 /// Rows that a student model labels on one core, at least.
 const MIN_STUDENT_ROWS_PER_SECOND: f64 = 20_000.0;
-
-/// Time until a student is trained, in times of the model for the sample: the model also
-/// reads beginnings of other rows, and words.
-const TRAINING_PER_SAMPLE: f64 = 1.6;
 
 /// Progress line of a query, shown until it is dropped.
 pub struct ProgressLine {
@@ -140,9 +136,9 @@ fn could_be_fast(plan: &dyn ExecutionPlan) -> bool {
 fn fast_mode_time(elapsed: Duration, rows: &RowProgress, texts: Progress) -> Option<Duration> {
     let left = time_left(elapsed, rows, texts).filter(|left| *left > MIN_TIME_FOR_FAST_MODE)?;
     let total = rows.total?;
-    let sampled = sample_size(total as usize)? as f64 / total as f64;
+    let training = rows_read_in_training(total as usize)? / total as f64;
     let student = Duration::from_secs_f64(total as f64 / MIN_STUDENT_ROWS_PER_SECOND);
-    Some((elapsed + left).mul_f64(TRAINING_PER_SAMPLE * sampled) + student)
+    Some((elapsed + left).mul_f64(training) + student)
 }
 
 fn difference(now: Progress, before: Progress) -> Progress {

@@ -39,12 +39,6 @@ pub fn multiply_transposed(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape) 
     product(out, row_major(a, shape.rows), b, Accum::Replace);
 }
 
-/// `out += a bᵀ`, shaped as in [`multiply_transposed`].
-pub fn multiply_add_transposed(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape) {
-    let b = row_major(b, shape.columns).transpose();
-    product(out, row_major(a, shape.rows), b, Accum::Add);
-}
-
 /// `out = aᵀ b`: `a` is inner x rows, `b` is inner x columns.
 pub fn transposed_multiply(out: &mut [f32], a: &[f32], b: &[f32], shape: Shape) {
     let a = row_major(a, shape.inner).transpose();
@@ -114,7 +108,7 @@ mod tests {
         column_products(&mut out, &both, 4, 0..2, 2..4);
         assert_eq!(out, expected);
         multiply_add(&mut out, &a, &b, SHAPE);
-        multiply_add_transposed(&mut out, &a, &b_transposed, SHAPE);
+        multiply_add(&mut out, &a, &b, SHAPE);
         assert_eq!(out, expected.map(|v| 3.0 * v));
     }
 
@@ -124,7 +118,7 @@ mod tests {
         multiply(&mut [], &[], &[0.0; 6], no_rows);
         let mut out = [1.0; 4];
         let no_inner = Shape { inner: 0, ..SHAPE };
-        multiply_add_transposed(&mut out, &[], &[], no_inner);
+        multiply_add(&mut out, &[], &[], no_inner);
         assert_eq!(out, [1.0; 4]);
         multiply(&mut out, &[], &[], no_inner);
         assert_eq!(out, [0.0; 4]);

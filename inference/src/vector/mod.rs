@@ -4,6 +4,7 @@ mod add_scaled;
 mod dot;
 pub mod hnsw;
 pub mod matrix;
+mod mean;
 mod normalize;
 mod prefetch;
 mod similarity;
@@ -12,6 +13,7 @@ mod unit_vectors;
 
 pub use add_scaled::add_scaled;
 pub use dot::dot;
+pub use mean::{mean, subtract};
 pub use normalize::normalize;
 pub use prefetch::prefetch;
 pub use similarity::{ReferenceVector, VectorElement, cosine, distance};

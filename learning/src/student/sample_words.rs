@@ -102,10 +102,7 @@ impl SampleWords {
         for (at, word) in words.iter().enumerate() {
             let pieces = encoder.tokenizer.word_pieces(word);
             let out = &mut values[at * dims..][..dims];
-            for vector in pieces.iter().filter_map(|piece| tokens.get(*piece)) {
-                add_scaled(out, vector, 1.0 / pieces.len() as f32);
-                known[at] = true;
-            }
+            known[at] = tokens.add_mean(&pieces, 1.0, out);
             if pieces.len() > 1 && split.len() < MAX_READ_WORDS {
                 split.push(at);
             }

@@ -18,8 +18,8 @@ use super::subspace::Subspace;
 use super::word_vectors::WordVectors;
 use semql_inference::classifier::{Classifier, best_label};
 use semql_inference::encoding::Encoder;
-use semql_inference::vector::add_scaled;
 use semql_inference::vector::matrix::{Shape, transposed_multiply};
+use semql_inference::vector::{add_scaled, mean, subtract};
 
 /// Penalty of the ridge regression for a row, and for a shortened row, whose vector is
 /// not quite the one of a row.
@@ -78,19 +78,16 @@ impl Student {
         let examples = || training.shortened.iter().chain(full);
         let rows: Vec<StudentRow<'_>> = examples().map(|example| example.row).collect();
 
-        let mean = mean(full, dims);
         let mut targets: Vec<f32> = examples()
             .flat_map(|example| example.vector.iter().copied())
             .collect();
-        targets
-            .chunks_exact_mut(dims)
-            .for_each(|target| add_scaled(target, &mean, -1.0));
+        let of_full = training.shortened.len() * dims;
+        let mean_of_full = mean(&targets[of_full..], dims);
+        subtract(&mut targets, &mean_of_full);
+        let mut labels = classifier.vectors().to_vec();
+        subtract(&mut labels, &mean(classifier.vectors(), dims));
         let subspace = Subspace::of(
-            &[
-                &words.weighted_vectors(),
-                &centred(classifier.vectors(), dims),
-                &targets[training.shortened.len() * dims..],
-            ],
+            &[&words.weighted_vectors(), &labels, &targets[of_full..]],
             dims,
         );
         let targets = subspace.project(&targets);
@@ -114,7 +111,7 @@ impl Student {
             classifier: Arc::clone(classifier),
             width,
             labels: subspace.project(classifier.vectors()),
-            mean: subspace.project(&mean),
+            mean: subspace.project(&mean_of_full),
             lexical: vec![0.0; vocabulary.len() * width],
             text_weights: vec![0.0; vocabulary.vector_width() * width],
             vocabulary,
@@ -183,7 +180,8 @@ impl Student {
         let given = of_others
             .iter()
             .filter_map(|scores| self.doubt.label(scores));
-        let doubts: Vec<f32> = given.map(|given| given.doubt).collect();
+        let mut doubts: Vec<f32> = given.map(|given| given.doubt).collect();
+        doubts.sort_unstable_by(|a, b| b.total_cmp(a));
         let held: Vec<HeldOutRow> = of_student
             .iter()
             .zip(&of_encoder)
@@ -204,37 +202,14 @@ impl Student {
             max_escalation,
             ..
         } = requirements;
-        let threshold = doubt_threshold(doubts.clone(), min_escalation.min(max_escalation));
+        let threshold = doubt_threshold(&doubts, min_escalation.min(max_escalation));
         self.expected = expected_agreement(held, agreement, max_escalation, threshold);
         if !doubts.is_empty() {
             // There are more of these rows than held-out ones.
             let threshold = self.expected.threshold;
-            let escalated = doubts.iter().filter(|doubt| **doubt > threshold).count();
+            let escalated = doubts.partition_point(|doubt| *doubt > threshold);
             self.expected.escalated = escalated as f64 / doubts.len() as f64;
         }
         Some(())
     }
-}
-
-/// Mean vector of `examples`.
-fn mean(examples: &[StudentExample<'_>], dims: usize) -> Vec<f32> {
-    let mut mean = vec![0.0; dims];
-    for example in examples {
-        add_scaled(&mut mean, &example.vector, 1.0 / examples.len() as f32);
-    }
-    mean
-}
-
-/// `vectors` (count x dims) minus their mean.
-fn centred(vectors: &[f32], dims: usize) -> Vec<f32> {
-    let count = (vectors.len() / dims).max(1);
-    let mut mean = vec![0.0; dims];
-    for vector in vectors.chunks_exact(dims) {
-        add_scaled(&mut mean, vector, 1.0 / count as f32);
-    }
-    let mut centred = vectors.to_vec();
-    centred
-        .chunks_exact_mut(dims)
-        .for_each(|vector| add_scaled(vector, &mean, -1.0));
-    centred
 }

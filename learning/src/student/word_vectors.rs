@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::sample_words::SampleWords;
 use super::subspace::Subspace;
+use crate::token_vectors::TokenVectors;
 use crate::words::IdentityBuildHasher;
 use semql_inference::encoding::Encoder;
 use semql_inference::vector::add_scaled;
@@ -19,8 +20,7 @@ pub struct WordVectors {
     width: usize,
     /// By position of a word of the sample: positions x width.
     values: Vec<f32>,
-    /// By token: tokens x width.
-    tokens: Vec<f32>,
+    tokens: TokenVectors,
     /// What is subtracted from the mean of a word's tokens.
     mean: Vec<f32>,
 }
@@ -37,7 +37,7 @@ impl WordVectors {
             encoder: Arc::clone(encoder),
             width: subspace.width,
             values,
-            tokens: subspace.project(vectors.tokens.values()),
+            tokens: vectors.tokens.mapped(|values| subspace.project(values)),
             mean: subspace.project(&vectors.mean),
         })
     }
@@ -58,15 +58,7 @@ impl WordVectors {
         out.resize(start + self.width, 0.0);
         let pieces = self.encoder.tokenizer.word_pieces(word);
         let out = &mut out[start..];
-        let mut found = false;
-        for piece in &pieces {
-            let token = self.tokens.get(*piece as usize * self.width..);
-            if let Some(token) = token.and_then(|rest| rest.get(..self.width)) {
-                add_scaled(out, token, 1.0 / pieces.len() as f32);
-                found = true;
-            }
-        }
-        if found {
+        if self.tokens.add_mean(&pieces, 1.0, out) {
             add_scaled(out, &self.mean, -1.0);
         }
     }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::vocabulary_vectors::TokenVectors;
 use crate::words::{IdentityBuildHasher, each_word, hash_word};
 use semql_inference::encoding::Encoder;
-use semql_inference::vector::add_scaled;
 
 /// Words of a text that count, about as many as an encoder reads.
 const MAX_WORDS: usize = 256;
@@ -31,7 +30,7 @@ pub struct SifEmbedder {
     pieces: Vec<u32>,
 }
 
-/// Range of a word's tokens in `pieces`, and the weight of one of them.
+/// Range of a word's tokens in `pieces`, and its weight.
 #[derive(Clone, Copy)]
 struct CachedWord {
     start: u32,
@@ -65,11 +64,8 @@ impl SifEmbedder {
             Some(word) => *word,
             None => self.tokenize(hash, word),
         };
-        for piece in &self.pieces[word.start as usize..word.end as usize] {
-            if let Some(vector) = self.tokens.get(*piece) {
-                add_scaled(out, vector, word.weight);
-            }
-        }
+        let pieces = &self.pieces[word.start as usize..word.end as usize];
+        self.tokens.add_mean(pieces, word.weight, out);
     }
 
     fn tokenize(&mut self, hash: u64, word: &str) -> CachedWord {
@@ -82,11 +78,7 @@ impl SifEmbedder {
         let end = self.pieces.len() as u32;
         let frequency = self.frequencies.get(&hash).copied();
         let weight = sif_weight(frequency.unwrap_or(0.0));
-        let word = CachedWord {
-            start,
-            end,
-            weight: weight / (end - start).max(1) as f32,
-        };
+        let word = CachedWord { start, end, weight };
         self.cached.insert(hash, word);
         word
     }

@@ -11,6 +11,7 @@ use semql_inference::Result;
 use semql_inference::atomic_file::write_atomically;
 use semql_inference::encoding::{EncodeContext, Encoder};
 use semql_inference::models::home;
+use semql_inference::vector::{add_scaled, mean, subtract};
 
 /// First bytes of a file; a change of layout changes the version.
 const MAGIC: &[u8; 16] = b"semql tokens v1\n";
@@ -50,23 +51,30 @@ impl TokenVectors {
     }
 
     fn centred(mut data: Vec<f32>, dims: usize) -> Self {
-        let tokens = (data.len() / dims).max(1);
-        let mut mean = vec![0f64; dims];
-        for vector in data.chunks_exact(dims) {
-            mean.iter_mut()
-                .zip(vector)
-                .for_each(|(m, v)| *m += f64::from(*v));
-        }
-        let mean: Vec<f32> = mean.iter().map(|m| (m / tokens as f64) as f32).collect();
-        for vector in data.chunks_exact_mut(dims) {
-            vector.iter_mut().zip(&mean).for_each(|(v, m)| *v -= m);
-        }
+        let mean = mean(&data, dims);
+        subtract(&mut data, &mean);
         Self { dims, mean, data }
     }
 
-    /// All vectors: tokens x dims.
-    pub fn values(&self) -> &[f32] {
-        &self.data
+    /// Adds the mean of the vectors of `tokens`, multiplied by `weight`, to `out`. Returns
+    /// whether any of them has a vector.
+    pub fn add_mean(&self, tokens: &[u32], weight: f32, out: &mut [f32]) -> bool {
+        let mut found = false;
+        for vector in tokens.iter().filter_map(|token| self.get(*token)) {
+            add_scaled(out, vector, weight / tokens.len() as f32);
+            found = true;
+        }
+        found
+    }
+
+    /// These vectors under a linear map, which gets and returns row-major vectors.
+    pub fn mapped(&self, map: impl Fn(&[f32]) -> Vec<f32>) -> Self {
+        let (data, mean) = (map(&self.data), map(&self.mean));
+        Self {
+            dims: mean.len(),
+            mean,
+            data,
+        }
     }
 
     /// Vector of a token; `None` for a token outside the vocabulary.
@@ -132,5 +140,19 @@ mod tests {
         assert_eq!(vectors.get(1), Some(&[1.0, 2.0][..]));
         assert_eq!(vectors.get(2), None);
         assert_eq!(vectors.mean, [2.0, 4.0]);
+        let doubled = vectors.mapped(|values| values.iter().map(|v| 2.0 * v).collect());
+        assert_eq!(doubled.get(0), Some(&[-2.0, -4.0][..]));
+        assert_eq!(doubled.mean, [4.0, 8.0]);
+    }
+
+    #[test]
+    fn tokens_outside_the_vocabulary_count_as_zeros() {
+        let vectors = TokenVectors::centred(vec![1.0, 2.0, 3.0, 6.0], 2);
+        let mut sum = [1.0, 1.0];
+        assert!(vectors.add_mean(&[1, 7], 3.0, &mut sum));
+        assert_eq!(sum, [2.5, 4.0]);
+        assert!(!vectors.add_mean(&[7], 3.0, &mut sum));
+        assert!(!vectors.add_mean(&[], 3.0, &mut sum));
+        assert_eq!(sum, [2.5, 4.0]);
     }
 }

@@ -26,7 +26,7 @@ mod text_columns;
 pub(crate) mod vector_join;
 
 pub(crate) use calls::{is_cheap, replace};
-pub use cascade::sample_size;
+pub use cascade::rows_read_in_training;
 pub use estimate::{InferenceCost, InferenceEstimate};
 pub use exec::{InferExec, estimates, language_model_estimates};
 pub use language_model_estimate::LanguageModelEstimate;

@@ -30,7 +30,7 @@ use self::calls::{CallCounter, call_counters};
 use self::spill_buffer::SpillBuffer;
 pub use self::student_rows::student_rows;
 use self::student_training::{MAX_SAMPLE, train_on_samples};
-pub use self::student_training::{sample_size, shortened_rows};
+pub use self::student_training::{rows_read_in_training, sample_size, shortened_rows};
 use super::blocking_task::run_blocking_task;
 use super::metrics::InferMetrics;
 use super::physical_call::{ComputedColumn, PhysicalCall};

@@ -1,5 +1,6 @@
 //! Training of the student of a model, on the model's answers to a sample.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,10 +17,11 @@ use crate::plan::physical_call::PhysicalCall;
 use crate::row_sample::{RowSample, RowTexts};
 use crate::settings::Settings;
 use semql_inference::encoding::EncodeContext;
+use semql_inference::parallel::cores;
 use semql_learning::extraction::has_text;
 use semql_learning::{
-    ExpectedAgreement, SampleWords, Student, StudentExample, StudentRequirements, StudentTraining,
-    TokenVectors,
+    ExpectedAgreement, SampleWords, Student, StudentExample, StudentRequirements, StudentRow,
+    StudentTraining, TokenVectors,
 };
 
 /// Rows of a sample. The first sample has a row for every [`ROWS_PER_SAMPLED`] rows,
@@ -46,11 +48,21 @@ const MAX_OTHERS: usize = 1024;
 /// often enough: the most doubtful ones, and of rare labels more than of others.
 const SAMPLED_PER_ESCALATED: usize = 8;
 
+/// Model time until a student is trained, in times of that for the sample: the model also
+/// reads beginnings of other rows, and words.
+const TRAINING_PER_SAMPLE: f64 = 1.6;
+
 /// Rows of the first sample of `distinct` rows; `None` if they are too few to train a
 /// student.
 pub fn sample_size(distinct: usize) -> Option<usize> {
     let rows = (distinct / ROWS_PER_SAMPLED).clamp(MIN_SAMPLE, MAX_FIRST_SAMPLE);
     (distinct >= rows * MIN_ROWS_PER_SAMPLED).then_some(rows)
+}
+
+/// Rows that a model reads in the time that it takes to train a student of `distinct` rows;
+/// `None` if they are too few.
+pub fn rows_read_in_training(distinct: usize) -> Option<f64> {
+    Some(TRAINING_PER_SAMPLE * sample_size(distinct)? as f64)
 }
 
 /// Outcome of the training of a student.
@@ -145,14 +157,18 @@ pub fn train_on_samples(
         settings,
         context: run,
     };
-    let pool: Vec<RowTexts> = sample.first(MAX_SAMPLE).into_iter().cloned().collect();
+    let pool = sample.first(MAX_SAMPLE);
     let first_shortened = pool.len() - shortened_rows(rows, pool.len());
-    let shortened: Vec<RowTexts> = pool[first_shortened..].iter().map(shortened).collect();
+    let shortened: Vec<RowTexts> = pool[first_shortened..]
+        .iter()
+        .map(|row| shortened(row))
+        .collect();
     let shortened = sample_arguments(call, labels.clone(), &shortened)?;
     let pool = sample_arguments(call, labels, &pool)?;
     let classifier = classifier(&pool, &model)?;
     let texts = pool.texts.len();
     let pool_rows = student_rows(function, &pool);
+    let shortened_rows = student_rows(function, &shortened);
     let mut words = SampleWords::of(&pool_rows, texts);
     if let Some(tokens) = TokenVectors::of(&encoder, run).map_err(to_datafusion)? {
         words = words
@@ -161,20 +177,30 @@ pub fn train_on_samples(
     }
     let mut training = StudentTraining {
         rows: Vec::new(),
-        shortened: examples(call, function, &shortened, 0..shortened.rows, &model)?,
-        others: &pool_rows[rows..pool.rows.min(rows + MAX_OTHERS)],
+        shortened: examples(
+            call,
+            function,
+            &shortened,
+            &shortened_rows,
+            0..shortened.rows,
+            &model,
+        )?,
+        others: &[],
         words: &words,
         texts,
     };
-    let mut requirements = student_requirements(settings);
-    requirements.min_escalation = (rows / SAMPLED_PER_ESCALATED) as f64 / distinct as f64;
+    let min_escalation = (rows / SAMPLED_PER_ESCALATED) as f64 / distinct as f64;
+    let requirements = student_requirements(settings, min_escalation);
     let mut read = 0;
     loop {
-        let more = examples(call, function, &pool, read..rows, &model)?;
+        let more = examples(call, function, &pool, &pool_rows, read..rows, &model)?;
         training.rows.extend(more);
         read = rows;
-        // A row is not learnt from twice.
-        training.shortened.truncate(pool.rows - rows);
+        training.others = &pool_rows[rows..pool.rows.min(rows + MAX_OTHERS)];
+        if rows > first_shortened {
+            // A row that is held out must not be learnt from by its beginning.
+            training.shortened.clear();
+        }
         let student = Student::train(&training, &classifier, &encoder, requirements);
         let Some(student) = student else {
             return Ok((None, TrainingOutcome::NoStudent));
@@ -215,10 +241,13 @@ fn shortened(row: &RowTexts) -> RowTexts {
 fn sample_arguments(
     call: &PhysicalCall,
     labels: Option<ScalarValue>,
-    sample: &[RowTexts],
+    sample: &[impl Borrow<RowTexts>],
 ) -> Result<BatchArguments> {
     let argument = |at: usize| {
-        let texts: StringArray = sample.iter().map(|texts| texts[at].as_deref()).collect();
+        let texts: StringArray = sample
+            .iter()
+            .map(|texts| texts.borrow()[at].as_deref())
+            .collect();
         TextArgument::new(&ColumnarValue::Array(Arc::new(texts)))
     };
     let texts = (0..call.function.spec().text_count()).map(argument);
@@ -229,11 +258,13 @@ fn sample_arguments(
     })
 }
 
-/// The rows of a range as the model reads them; without those on which it failed.
+/// The `rows` of a range of the arguments as the model reads them; without those on which
+/// it failed.
 fn examples<'a>(
     call: &PhysicalCall,
     function: &dyn LabelClassifier,
-    arguments: &'a BatchArguments,
+    arguments: &BatchArguments,
+    rows: &[StudentRow<'a>],
     range: Range<usize>,
     model: &LoadedModel<'_>,
 ) -> Result<Vec<StudentExample<'a>>> {
@@ -245,7 +276,6 @@ fn examples<'a>(
     let vectors = read.map_err(to_datafusion)?;
     let width = call.function.inputs_per_row();
     let vector = |row: usize, input: usize| vectors.get((row - range.start) * width + input);
-    let rows = student_rows(function, arguments);
     let example = |at: usize| {
         let vector = function.row_vector(arguments, at, &vector)?;
         Some(StudentExample {
@@ -257,11 +287,10 @@ fn examples<'a>(
 }
 
 /// The quality that the settings require of a student.
-fn student_requirements(settings: &Settings) -> StudentRequirements {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+fn student_requirements(settings: &Settings, min_escalation: f64) -> StudentRequirements {
     StudentRequirements {
         agreement: settings.fast_agreement.get(),
-        min_escalation: 0.0,
+        min_escalation,
         max_escalation: settings.fast_escalation.get(),
         threads: match settings.threads {
             0 => cores(),
