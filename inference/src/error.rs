@@ -13,6 +13,8 @@ pub enum Error {
     Invalid(String),
     /// Inference failed for reasons outside the query.
     Failed(String),
+    /// The device of a model no longer computes anything.
+    DeviceLost(String),
     /// The limits of the runtime do not allow the request. The message has the
     /// refused item and the next step.
     Forbidden(String),
@@ -29,6 +31,7 @@ impl fmt::Display for Error {
             Error::Setup(message)
             | Error::Invalid(message)
             | Error::Failed(message)
+            | Error::DeviceLost(message)
             | Error::Forbidden(message) => f.write_str(message),
             Error::Interrupted => f.write_str("interrupted"),
         }

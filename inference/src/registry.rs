@@ -169,6 +169,7 @@ impl ModelRegistry {
     /// [`Error::Forbidden`]: crate::Error::Forbidden
     /// [`Error::Interrupted`]: crate::Error::Interrupted
     pub fn facts(&self, options: &ModelOptions, cancellation: &Cancellation) -> Result<ModelFacts> {
+        self.drop_lost(options);
         if let Some(facts) = lock(&self.facts).get(options) {
             return Ok(facts.clone());
         }
@@ -275,6 +276,7 @@ impl ModelRegistry {
         cancellation: &Cancellation,
     ) -> Result<Arc<Encoder>> {
         cancellation.check()?;
+        self.drop_lost(options);
         let slot = self.slot(options);
         // Only requests for the same model wait here.
         let mut loaded = cancellation.lock(&slot)?;
@@ -314,6 +316,18 @@ impl ModelRegistry {
         // Closing a session takes time, so the lock is released first.
         drop(encoders);
         drop(evicted);
+    }
+
+    /// Drops a model whose device was lost, with its facts: `auto` may choose another
+    /// device now. Running queries keep it.
+    fn drop_lost(&self, options: &ModelOptions) {
+        let slot = lock(&self.encoders).peek(options).cloned();
+        // A locked slot is being loaded.
+        let encoder = slot.and_then(|slot| slot.try_lock()?.clone());
+        if encoder.is_some_and(|encoder| encoder.is_lost()) {
+            lock(&self.encoders).pop(options);
+            lock(&self.facts).pop(options);
+        }
     }
 
     fn slot(&self, options: &ModelOptions) -> EncoderSlot {

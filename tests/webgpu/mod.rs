@@ -53,6 +53,51 @@ impl SoftwareGpu {
     }
 }
 
+/// A driver in `folder` that loses the first `devices` devices, each after `submits`
+/// submissions; see `lost_device.c`.
+fn with_driver_that_loses(
+    gpu: &SoftwareGpu,
+    folder: &Path,
+    devices: usize,
+    submits: usize,
+) -> SoftwareGpu {
+    let library = folder.join("liblost_device.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/webgpu/lost_device.c");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-Wall", "-Werror", "-o"]);
+    let compiled = compiler
+        .arg(&library)
+        .arg(source)
+        .arg("-ldl")
+        .output()
+        .unwrap();
+    assert!(
+        compiled.status.success(),
+        "{}",
+        String::from_utf8_lossy(&compiled.stderr)
+    );
+    let manifest = folder.join("lost_device_icd.json");
+    let icd = serde_json::json!({"library_path": library, "api_version": "1.0.5"});
+    let icd = serde_json::json!({"file_format_version": "1.0.0", "ICD": icd});
+    std::fs::write(&manifest, icd.to_string()).unwrap();
+    let driver = Path::new(&gpu.library).with_file_name("libvk_swiftshader.so");
+    let variables = gpu
+        .variables
+        .iter()
+        .filter(|(name, _)| name != "VK_DRIVER_FILES");
+    let own = [
+        ("VK_DRIVER_FILES", manifest.display().to_string()),
+        ("LOST_DEVICE_DRIVER", driver.display().to_string()),
+        ("LOST_DEVICE_DEVICES", devices.to_string()),
+        ("LOST_DEVICE_SUBMITS", submits.to_string()),
+    ];
+    let own = own.map(|(name, value)| (name.to_string(), value));
+    SoftwareGpu {
+        variables: variables.cloned().chain(own).collect(),
+        library: gpu.library.clone(),
+    }
+}
+
 fn tiny_model() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/tiny-bert")
 }
@@ -250,4 +295,45 @@ fn ctrl_c_ends_a_query_on_the_gpu() {
     let done = interrupt::interrupt(child);
     assert_eq!(done.code, Some(130), "{}", done.err);
     assert!(start.elapsed() < INTERRUPT_TIMEOUT, "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_lost_device_is_opened_again_within_the_query() {
+    let Some(gpu) = SoftwareGpu::find() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let sql = format!(
+        "SELECT id, ai_classify(title, ['shoes', 'numbers', 'red']) AS v FROM {TEXTS} ORDER BY id"
+    );
+    let gpu = with_driver_that_loses(&gpu, folder.path(), 2, 60);
+    let mut program = gpu.program(folder.path());
+    program.args(["--set", "ai.batch_tokens=64"]);
+    let done = run(program, &sql);
+    let mut cpu = on(folder.path(), "cpu");
+    cpu.args(["--set", "ai.precision=fp32"]);
+    assert_eq!(rows(&done), rows(&run(cpu, &sql)));
+    assert!(
+        done.err.contains("Inference ran on webgpu:0"),
+        "{}",
+        done.err
+    );
+    assert!(!done.err.contains("failed in the model"), "{}", done.err);
+}
+
+#[test]
+fn a_device_that_computes_nothing_is_an_error() {
+    let Some(gpu) = SoftwareGpu::find() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let gpu = with_driver_that_loses(&gpu, folder.path(), usize::MAX >> 33, 1);
+    let done = run(gpu.program(folder.path()), "SELECT embed('red shoes') AS v");
+    assert_eq!(done.code, Some(3), "{} {}", done.out, done.err);
+    assert!(
+        done.err
+            .contains("device webgpu:0 does not compute this model"),
+        "{}",
+        done.err
+    );
 }

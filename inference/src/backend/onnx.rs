@@ -19,6 +19,10 @@ use crate::models::{ActivationRanges, Precision};
 /// Padded tokens of one batch on a GPU; enough to keep a large GPU busy.
 const GPU_BATCH_TOKENS: usize = 1 << 16;
 
+/// Tokens of the shortest batch. A device that does not compute it computes nothing:
+/// every vocabulary has the token.
+const SHORTEST_BATCH: &[u32] = &[0, 0];
+
 /// Pieces per session in one batch on the CPU. With several pieces, a slow one
 /// does not leave the other cores idle for long.
 const PIECES_PER_SESSION: usize = 4;
@@ -37,6 +41,8 @@ pub struct OnnxBackend {
     pad: i64,
     signature: GraphSignature,
     placement: Vec<Placement>,
+    /// Whether the device has computed a batch.
+    computed: bool,
     /// Why it runs where it does, if that is not obvious.
     note: Option<String>,
 }
@@ -86,6 +92,7 @@ impl OnnxBackend {
             precision: options.precision,
             pad: options.pad,
             placement,
+            computed: false,
             note: None,
             signature,
         })
@@ -102,6 +109,35 @@ impl OnnxBackend {
         plugin: Option<&Path>,
     ) -> Result<()> {
         check_provider(provider, library, plugin)
+    }
+
+    /// Checks that the device computes finite numbers in the precision of the graph.
+    ///
+    /// # Errors
+    /// What the device does not compute.
+    pub fn check(&mut self, dims: usize) -> Result<()> {
+        let mut vectors = Vec::new();
+        self.run(&[SHORTEST_BATCH], dims, &mut vectors)?;
+        self.computed = true;
+        match vectors.iter().all(|value| value.is_finite()) {
+            true => Ok(()),
+            false => Err(Error::Failed("a vector is not finite".to_string())),
+        }
+    }
+
+    /// The error of a batch on an accelerator, after a look whether the device computes
+    /// anything: if it does, a smaller batch may fit into its memory.
+    fn device_failure(&mut self, error: Error, dims: usize) -> Error {
+        let mut vectors = Vec::new();
+        match (error, self.run(&[SHORTEST_BATCH], dims, &mut vectors)) {
+            (Error::Failed(reason), Err(_)) if self.computed => Error::DeviceLost(reason),
+            (Error::Failed(reason), Err(_)) => Error::Setup(format!(
+                "device {} does not compute this model in {}: {reason}. \
+                 SET ai.device = 'auto' or 'cpu' runs without it",
+                self.device_name, self.precision
+            )),
+            (error, _) => error,
+        }
     }
 
     /// The same backend with a note for [`Backend::placement`].
@@ -143,6 +179,38 @@ impl OnnxBackend {
             }
         }
         Ok(ranges)
+    }
+
+    /// Runs `texts`; see [`Backend::encode`].
+    fn run(&mut self, texts: &[&[u32]], dims: usize, vectors: &mut Vec<f32>) -> Result<usize> {
+        let lengths: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
+        let budget = match self.device {
+            Device::Auto | Device::Cpu => {
+                let of_session = lengths.iter().sum::<usize>().div_ceil(self.sessions.len());
+                of_session.min(PIECE_TOKENS)
+            }
+            Device::Accelerator { .. } => self.batch_tokens(),
+        };
+        let (order, pieces) = batches::plan(&lengths, budget);
+        let (signature, pad) = (&self.signature, self.pad);
+        let done = session_pool::run_pieces(&mut self.sessions, pieces.len(), |session, piece| {
+            let rows = order[pieces[piece].clone()].iter().map(|text| texts[*text]);
+            let batch = TokenBatch::new(&rows.collect::<Vec<_>>(), pad);
+            let mut vectors = Vec::with_capacity(batch.rows * dims);
+            signature.run(session, &batch, dims, &mut vectors)?;
+            Ok::<_, Error>((vectors, batch.ids.len()))
+        })?;
+        let start = vectors.len();
+        vectors.resize(start + texts.len() * dims, 0.0);
+        let mut tokens = 0;
+        for ((of_piece, padded), piece) in done.iter().zip(pieces) {
+            tokens += padded;
+            for (vector, text) in of_piece.chunks_exact(dims).zip(&order[piece]) {
+                let at = start + text * dims;
+                vectors[at..at + dims].copy_from_slice(vector);
+            }
+        }
+        Ok(tokens)
     }
 }
 
@@ -199,33 +267,11 @@ impl Backend for OnnxBackend {
     }
 
     fn encode(&mut self, texts: &[&[u32]], dims: usize, vectors: &mut Vec<f32>) -> Result<usize> {
-        let lengths: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
-        let budget = match self.device {
-            Device::Auto | Device::Cpu => {
-                let of_session = lengths.iter().sum::<usize>().div_ceil(self.sessions.len());
-                of_session.min(PIECE_TOKENS)
-            }
-            Device::Accelerator { .. } => self.batch_tokens(),
-        };
-        let (order, pieces) = batches::plan(&lengths, budget);
-        let (signature, pad) = (&self.signature, self.pad);
-        let done = session_pool::run_pieces(&mut self.sessions, pieces.len(), |session, piece| {
-            let rows = order[pieces[piece].clone()].iter().map(|text| texts[*text]);
-            let batch = TokenBatch::new(&rows.collect::<Vec<_>>(), pad);
-            let mut vectors = Vec::with_capacity(batch.rows * dims);
-            signature.run(session, &batch, dims, &mut vectors)?;
-            Ok::<_, Error>((vectors, batch.ids.len()))
-        })?;
-        let start = vectors.len();
-        vectors.resize(start + texts.len() * dims, 0.0);
-        let mut tokens = 0;
-        for ((of_piece, padded), piece) in done.iter().zip(pieces) {
-            tokens += padded;
-            for (vector, text) in of_piece.chunks_exact(dims).zip(&order[piece]) {
-                let at = start + text * dims;
-                vectors[at..at + dims].copy_from_slice(vector);
-            }
+        let result = self.run(texts, dims, vectors);
+        self.computed |= result.is_ok();
+        match (result, self.device) {
+            (Err(error), Device::Accelerator { .. }) => Err(self.device_failure(error, dims)),
+            (result, _) => result,
         }
-        Ok(tokens)
     }
 }

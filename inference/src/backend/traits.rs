@@ -25,6 +25,7 @@ pub trait Backend: Send {
     /// ids. Returns the number of tokens that were computed, padding included.
     ///
     /// # Errors
-    /// [`Error::Failed`](crate::error::Error::Failed) if a smaller batch may succeed.
+    /// [`Error::Failed`](crate::error::Error::Failed) if a smaller batch may succeed,
+    /// [`Error::DeviceLost`](crate::error::Error::DeviceLost) if nothing will.
     fn encode(&mut self, texts: &[&[u32]], dims: usize, vectors: &mut Vec<f32>) -> Result<usize>;
 }

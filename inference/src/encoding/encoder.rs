@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::context::EncodeContext;
+use super::open_backend::{BackendFactory, OpenBackend};
 use super::queue::{BatchQueue, BatchRun, Outcome, QueuedRequest};
 use super::request::{EncodeRequest, ModelInput, PendingText, Vectors, distinct};
-use crate::backend::Backend;
 use crate::cache::{Fingerprint, Key, VectorCache};
 use crate::error::{Error, Result};
 use crate::models::{INT8_KERNELS_VERSION, ModelSpec, Tokenized, Tokenizer};
@@ -33,43 +33,6 @@ pub struct Encoder {
 /// Interval at which a long request stores its vectors in the caches: a crash
 /// costs seconds of work.
 const CACHE_WRITE_INTERVAL: Duration = Duration::from_secs(3);
-
-/// Opens the backend of a model at its first text.
-pub trait BackendFactory: Send + Sync {
-    fn open(&self) -> Result<Box<dyn Backend>>;
-
-    /// The precision of the session, if it is known before the session is open.
-    fn precision(&self) -> Result<Option<&'static str>> {
-        Ok(None)
-    }
-}
-
-impl<F: Fn() -> Result<Box<dyn Backend>> + Send + Sync> BackendFactory for F {
-    fn open(&self) -> Result<Box<dyn Backend>> {
-        self()
-    }
-}
-
-/// An open backend, and properties of it that are read without waiting for a batch.
-struct OpenBackend {
-    device: String,
-    placement: Option<String>,
-    precision: &'static str,
-    batch_tokens: usize,
-    backend: Mutex<Box<dyn Backend>>,
-}
-
-impl OpenBackend {
-    fn new(backend: Box<dyn Backend>) -> Self {
-        Self {
-            device: backend.device().to_string(),
-            placement: backend.placement(),
-            precision: backend.precision(),
-            batch_tokens: backend.batch_tokens(),
-            backend: Mutex::new(backend),
-        }
-    }
-}
 
 /// Identity of a model.
 #[derive(Clone, Debug)]
@@ -116,6 +79,11 @@ impl Encoder {
         Some(self.backend.get()?.precision)
     }
 
+    /// Whether its device was lost and does not open again. A new encoder may run elsewhere.
+    pub fn is_lost(&self) -> bool {
+        self.backend.get().is_some_and(OpenBackend::is_lost)
+    }
+
     /// The precision; opens the session if it is not known otherwise.
     pub fn resolve_precision(&self) -> Result<&'static str> {
         if let Some(precision) = self.precision() {
@@ -152,7 +120,7 @@ impl Encoder {
         if let Some(backend) = self.backend.get() {
             return Ok(backend);
         }
-        let opened = OpenBackend::new(self.factory.open()?);
+        let opened = OpenBackend::open(self.factory.as_ref())?;
         Ok(self.backend.get_or_init(|| opened))
     }
 
@@ -414,9 +382,9 @@ impl QueuedRequest for InferRequest<'_> {
         let mut vectors = Vec::with_capacity(texts.len() * dims);
         // One batch at a time for all models: its threads use all cores.
         let _turn = self.context.scheduler.turn();
-        let mut backend = lock(&self.backend.backend);
         let start = Instant::now();
-        let padded = backend.encode(texts, dims, &mut vectors)?;
+        let factory = self.encoder.factory.as_ref();
+        let padded = self.backend.encode(factory, texts, dims, &mut vectors)?;
         Ok(BatchRun {
             vectors,
             padded,

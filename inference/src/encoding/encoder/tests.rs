@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::backend::DeterministicBackend;
+use crate::backend::{Backend, DeterministicBackend};
 use crate::cache::CacheLimits;
 use crate::options::{InferenceOptions, OnError};
 use crate::runtime::InferenceRuntime;
@@ -186,4 +186,94 @@ fn an_interrupt_cancels_before_the_next_batch() {
         0,
         "an interrupted request leaves the queue"
     );
+}
+
+/// A device that is lost at its `lost_at`-th batch.
+struct LosesItsDevice {
+    precision: &'static str,
+    lost_at: usize,
+    batches: usize,
+}
+
+impl Backend for LosesItsDevice {
+    fn device(&self) -> &str {
+        "webgpu:0"
+    }
+    fn precision(&self) -> &'static str {
+        self.precision
+    }
+    fn encode(&mut self, texts: &[&[u32]], dims: usize, vectors: &mut Vec<f32>) -> Result<usize> {
+        self.batches += 1;
+        if self.batches >= self.lost_at {
+            return Err(Error::DeviceLost("no answer".into()));
+        }
+        DeterministicBackend.encode(texts, dims, vectors)
+    }
+}
+
+/// An encoder whose n-th opening has the n-th precision, and loses its device at the n-th
+/// number of batches; and the number of openings.
+fn encoder_that_loses(openings: &'static [(&'static str, usize)]) -> (Encoder, Arc<AtomicUsize>) {
+    let opened = Arc::new(AtomicUsize::new(0));
+    let count = opened.clone();
+    let encoder = encoder(move || {
+        let (precision, lost_at) = openings[count.fetch_add(1, Ordering::Relaxed)];
+        Box::new(LosesItsDevice {
+            precision,
+            lost_at,
+            batches: 0,
+        })
+    });
+    (encoder, opened)
+}
+
+const NEVER: usize = usize::MAX;
+
+#[test]
+fn a_lost_device_is_opened_again_and_no_text_is_lost() {
+    // Four batches of 16 tokens.
+    let texts: Vec<String> = (0..12).map(|n| format!("{n} pairs of red shoes")).collect();
+    let texts: Vec<Option<&str>> = texts.iter().map(|text| Some(text.as_str())).collect();
+    let inputs = inputs(&texts);
+    for openings in [
+        &[("fp16", 1), ("fp16", NEVER)] as &[_],
+        &[("fp16", 2), ("fp16", 1), ("fp16", NEVER)],
+    ] {
+        let runtime = InferenceRuntime::default();
+        let (encoder, opened) = encoder_that_loses(openings);
+        let vectors = encoder.encode(&inputs, &context(&runtime)).unwrap();
+        assert!((0..12).all(|text| vectors.get(text).is_some()));
+        assert_eq!(runtime.progress().failed, 0);
+        assert_eq!(opened.load(Ordering::Relaxed), openings.len());
+        assert!(!encoder.is_lost());
+    }
+}
+
+#[test]
+fn a_text_alone_is_repeated_on_the_device_that_was_opened_again() {
+    let runtime = InferenceRuntime::default();
+    let (encoder, _) = encoder_that_loses(&[("fp16", 1), ("fp16", 1), ("fp16", NEVER)]);
+    let vectors = encoder.encode(&inputs(&[Some("x")]), &context(&runtime));
+    assert!(vectors.unwrap().get(0).is_some());
+}
+
+#[test]
+fn a_device_that_is_lost_for_good_ends_the_query() {
+    for openings in [
+        // Lost again and again.
+        &[("fp16", 1usize), ("fp16", 1), ("fp16", 1)] as &[_],
+        // `auto` chooses the CPU, whose vectors differ.
+        &[("fp16", 1), ("int8", NEVER)],
+    ] {
+        let runtime = InferenceRuntime::default();
+        let (encoder, opened) = encoder_that_loses(openings);
+        let texts = inputs(&[Some("x"), Some("y")]);
+        let error = encoder.encode(&texts, &context(&runtime)).err();
+        assert!(matches!(error, Some(Error::Setup(_))), "{error:?}");
+        assert_eq!(opened.load(Ordering::Relaxed), openings.len());
+        assert!(encoder.is_lost());
+        // It is not opened a further time.
+        let error = encoder.encode(&texts, &context(&runtime)).err();
+        assert!(matches!(error, Some(Error::Setup(_))), "{error:?}");
+    }
 }
