@@ -82,8 +82,8 @@ fn functions(options: &AiOptions) -> String {
          folder.\n\n\
          ## ai_devices\n\n`SELECT * FROM ai_devices()`, or `SHOW DEVICES` in the shell\n\n\
          The CPU, the devices of the execution providers that are installed, and the providers without a device: \
-         value of `ai.device`, hardware, vendor, provider, whether a loaded model runs on it, texts a second of \
-         `ai.model` in its last long query there, and why it cannot be used.\n\n\
+         value of `ai.device`, hardware, vendor, memory in bytes, provider, whether a loaded model runs on it, texts \
+         a second of `ai.model` in its last long query there, and why it cannot be used.\n\n\
          ## ai_trained_models\n\n`SELECT * FROM ai_trained_models()`\n\n\
          The models of `CREATE MODEL`, with a row for each predicted column of a classifier, each attribute of an \
          extractor, and each matcher: `kind`, labels (of an attribute its distinct values), accuracy, macro-F1 and weighted F1 (of an \

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use ort::memory::DeviceType;
 
+use super::device_memory::{gpu_memory, machine_memory, nvidia_memory};
 use super::provider::{PROVIDERS, ProviderFacts};
 use super::providers::check_provider;
 use super::runtime_library::environment;
@@ -21,6 +22,8 @@ pub struct ListedDevice {
     pub hardware: Option<&'static str>,
     /// Manufacturer of the hardware; `None` if it is not known.
     pub vendor: Option<String>,
+    /// Memory in bytes; `None` if it is not known.
+    pub memory: Option<u64>,
     /// Why the device cannot be used; `None` if it can, as far as is known without a
     /// session.
     pub unavailable: Option<String>,
@@ -47,6 +50,7 @@ pub fn list_devices(library: Option<&Path>, plugin: Option<&Path>) -> Vec<Listed
         devices.extend(listed.unwrap_or_else(|error| {
             vec![ListedDevice {
                 hardware: None,
+                memory: None,
                 unavailable: Some(error.to_string()),
                 ..built_in(facts)
             }]
@@ -67,6 +71,7 @@ fn processor(library: Option<&Path>) -> ListedDevice {
         provider: super::placement::CPU_PROVIDER.to_string(),
         hardware: Some("CPU"),
         vendor,
+        memory: machine_memory(),
         unavailable: environment.err().map(|error| error.to_string()),
     }
 }
@@ -77,6 +82,8 @@ fn built_in(facts: &ProviderFacts) -> ListedDevice {
         provider: facts.runtime_name.to_string(),
         hardware: Some("GPU"),
         vendor: None,
+        // Both providers in the library are for GPUs of NVIDIA.
+        memory: nvidia_memory(),
         unavailable: None,
     }
 }
@@ -104,6 +111,10 @@ fn of_plugin(
                 _ => "GPU",
             }),
             vendor: hardware.vendor().ok().and_then(known),
+            memory: match hardware.ty() {
+                DeviceType::CPU => machine_memory(),
+                _ => gpu_memory(hardware.id()),
+            },
             unavailable: None,
         }
     });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::error::Result;
 use semql_inference::backend::{ListedDevice, list_devices};
@@ -45,6 +45,10 @@ fn batch(options: &AiOptions) -> Result<RecordBatch> {
         .iter()
         .map(|listed| Some(in_use.contains(&listed.device.to_string())))
         .collect();
+    let memory: Int64Array = devices
+        .iter()
+        .map(|listed| i64::try_from(listed.memory?).ok())
+        .collect();
     let speed: Float64Array = devices
         .iter()
         .map(|listed| texts_per_second(options, listed, &in_use))
@@ -53,6 +57,7 @@ fn batch(options: &AiOptions) -> Result<RecordBatch> {
         ("device", text(&|d| Some(d.device.to_string())), false),
         ("hardware", text(&|d| d.hardware.map(str::to_string)), true),
         ("vendor", text(&|d| d.vendor.clone()), true),
+        ("memory_bytes", Arc::new(memory), true),
         ("provider", text(&|d| Some(d.provider.clone())), false),
         ("in_use", Arc::new(used) as ArrayRef, false),
         ("texts_per_second", Arc::new(speed), true),
