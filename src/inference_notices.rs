@@ -27,8 +27,9 @@ impl InferenceNotices {
         self.truncated = now.truncated;
         self.failed = now.failed;
         if truncated > 0 {
+            let were = if truncated == 1 { "was" } else { "were" };
             notices.push(format!(
-                "{} cut at the model's limit of tokens.",
+                "{} {were} cut at the model's limit of tokens.",
                 texts(truncated)
             ));
         }
@@ -44,9 +45,8 @@ impl InferenceNotices {
 }
 
 fn texts(count: u64) -> String {
-    if count == 1 {
-        "1 text was".to_string()
-    } else {
-        format!("{count} texts were")
+    match count {
+        1 => "1 text".to_string(),
+        _ => format!("{count} texts"),
     }
 }
