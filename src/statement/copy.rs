@@ -44,6 +44,7 @@ use crate::error::{Result, ShellError};
 use crate::session::Session;
 use crate::sources::format::{self, Format, FormatKind};
 use crate::sources::location::local_path;
+use crate::state_copy::task_context;
 use partition_text::with_partition_texts;
 use request::{check_columns, described, options, partition_columns, remote_target, source};
 use rows::{count, one_partition};
@@ -70,7 +71,7 @@ pub async fn run(context: &StatementContext, statement: &CopyToStatement) -> Res
     if values::is_target(statement) {
         return values::run(context, statement).await;
     }
-    let state = session.ctx.state();
+    let state = session.state();
     let target = FileTarget::of(statement)?;
     let mut input = source(session, &statement.source).await?;
     let mut note = None;
@@ -321,7 +322,7 @@ async fn write(
         }
     };
     start_plan(&*context.observer, &plan);
-    let counted = collect(plan, state.task_ctx()).await;
+    let counted = collect(plan, task_context(state)).await;
     context.observer.progress_ended();
     Ok(count(&counted?))
 }

@@ -17,7 +17,7 @@ use crate::tables::StoredTable;
 /// A table that cannot be opened.
 pub async fn is_current(session: &Session, plan: &LogicalPlan) -> Result<bool> {
     for (name, id) in tables(plan)? {
-        let Ok(schema) = session.ctx.state().schema_for_ref(name.clone()) else {
+        let Ok(schema) = session.state().schema_for_ref(name.clone()) else {
             return Ok(false);
         };
         let table = schema.table(name.table()).await?;

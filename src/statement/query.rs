@@ -23,6 +23,7 @@ use super::{assignment, definitions, diagnose, explain, prepared_statements, req
 use crate::error::{Result, ShellError};
 use crate::session::Session;
 use crate::sources;
+use crate::state_copy::task_context;
 
 /// Plans and runs a statement of the engine. Its rows are a lazy stream.
 ///
@@ -118,8 +119,9 @@ pub fn run_plan(context: &StatementContext, plan: LogicalPlan) -> BoxFuture<'_, 
         match plan {
             LogicalPlan::Ddl(ddl) => {
                 if let DdlStatement::CreateExternalTable(create) = &ddl {
-                    let state = session.ctx.state();
-                    sources::delta::check_external_table(&state, &session.policy, create).await?;
+                    let state = session.state();
+                    sources::delta::check_external_table(state.as_ref(), &session.policy, create)
+                        .await?;
                 }
                 let message = message(&ddl);
                 let frame = session
@@ -187,14 +189,16 @@ fn verify(session: &Session, plan: &LogicalPlan) -> Result<()> {
 /// Runs `EXPLAIN`. Without `ANALYZE`, its first row is the estimate of the explained
 /// plan as this process would run it, also with a cluster.
 async fn run_explain(context: &StatementContext, plan: LogicalPlan) -> Result<Outcome> {
-    let state = context.session.ctx.state();
-    let task = state.task_ctx();
+    let state = context.session.state();
+    let task = task_context(&state);
     let planned = run_blocking(async move {
         let plan = state.optimize(&plan)?;
         let estimates = match &plan {
             LogicalPlan::Explain(explain) => {
                 let planner = AiQueryPlanner::default();
-                let explained = planner.create_physical_plan(&explain.plan, &state).await;
+                let explained = planner
+                    .create_physical_plan(&explain.plan, state.as_ref())
+                    .await;
                 // The rows of EXPLAIN, or its own error, report errors of this plan.
                 explained.map_or_else(
                     |_| (Vec::new(), Vec::new()),
@@ -206,7 +210,7 @@ async fn run_explain(context: &StatementContext, plan: LogicalPlan) -> Result<Ou
         let planner = state.query_planner();
         Ok((
             estimates,
-            planner.create_physical_plan(&plan, &state).await?,
+            planner.create_physical_plan(&plan, state.as_ref()).await?,
         ))
     });
     let ((estimates, models), plan) = planned.await?;

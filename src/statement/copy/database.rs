@@ -14,6 +14,7 @@ use super::request::{check_columns, mode, options, source};
 use super::rows::{count, one_partition};
 use crate::error::{Result, ShellError};
 use crate::sources::databases;
+use crate::state_copy::task_context;
 use crate::statement::context::StatementContext;
 use crate::statement::outcome::Outcome;
 use crate::statement::plan_start::start_plan;
@@ -35,13 +36,13 @@ pub async fn run(
     let (table, mode) = target(statement, &address)?;
     let input = source(session, &statement.source).await?;
     check_columns(statement, input.schema().inner())?;
-    let state = session.ctx.state();
+    let state = session.state();
     let input = with_json(input, &state)?;
     let input = one_partition(state.create_physical_plan(&input).await?);
     let shown = format!("{table} of {address}");
     let plan = DatabaseTable::write_plan(databases::database(address), table, mode, input)?;
     start_plan(&*context.observer, &plan);
-    let counted = collect(plan, state.task_ctx()).await;
+    let counted = collect(plan, task_context(&state)).await;
     context.observer.progress_ended();
     let copied = count(&counted?);
     Ok(Outcome::Done {

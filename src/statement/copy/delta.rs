@@ -18,6 +18,7 @@ use crate::delta::{DeltaLake, DeltaLocation, DeltaWrite, DeltaWriteMode, delta_o
 use crate::error::{Result, ShellError};
 use crate::sources::delta;
 use crate::sources::location::local_path;
+use crate::state_copy::task_context;
 use crate::statement::context::StatementContext;
 use crate::statement::outcome::Outcome;
 use crate::statement::plan_start::start_plan;
@@ -36,13 +37,13 @@ pub fn is_target(statement: &CopyToStatement) -> bool {
 /// An error of the query or of the table, which is then unchanged.
 pub async fn run(context: &StatementContext, statement: &CopyToStatement) -> Result<Outcome> {
     let session = &context.session;
-    let state = session.ctx.state();
+    let state = session.state();
     let delta = delta_of(
         state.config(),
         "this program does not write tables of Delta Lake",
     )?;
     let (mode, partition_by) = request(statement)?;
-    let location = delta::at(&state, &statement.target)?;
+    let location = delta::at(state.as_ref(), &statement.target)?;
     let mode = checked_mode(mode, &state, &location).await?;
     let input = source(session, &statement.source).await?;
     check_columns(statement, input.schema().inner())?;
@@ -169,7 +170,7 @@ impl Writer<'_> {
     ) -> Result<u64> {
         let plan = self.delta.write_plan(location, write, input)?;
         start_plan(&*self.context.observer, &plan);
-        let counted = collect(plan, self.state.task_ctx()).await;
+        let counted = collect(plan, task_context(self.state)).await;
         self.context.observer.progress_ended();
         Ok(count(&counted?))
     }

@@ -15,6 +15,7 @@ use super::request::{check_columns, options, remote_target, source};
 use super::staging::{Staging, invalidate_caches};
 use crate::error::{Result, ShellError};
 use crate::sources::location::local_path;
+use crate::state_copy::task_context;
 use crate::statement::context::StatementContext;
 use crate::statement::outcome::Outcome;
 use crate::statement::plan_start::start_plan;
@@ -49,7 +50,7 @@ pub async fn run(
     }
     let session = &context.session;
     let options = chart_options(statement)?;
-    let state = session.ctx.state();
+    let state = session.state();
     let plan = source(session, &statement.source).await?;
     let plan = state.create_physical_plan(&plan).await?;
     let schema = plan.schema();
@@ -121,7 +122,7 @@ async fn read(
     plan: Arc<dyn datafusion::physical_plan::ExecutionPlan>,
     chart: &mut ChartFile,
 ) -> Result<()> {
-    let mut stream = execute_stream(plan, state.task_ctx())?;
+    let mut stream = execute_stream(plan, task_context(state))?;
     while let Some(batch) = stream.next().await {
         chart.add(&batch?)?;
     }

@@ -18,6 +18,7 @@ use super::request::{check_columns, remote_target, source};
 use super::staging::{Staging, invalidate_caches};
 use crate::error::{Result, ShellError};
 use crate::sources::location::local_path;
+use crate::state_copy::task_context;
 use crate::statement::context::StatementContext;
 use crate::statement::outcome::Outcome;
 use crate::statement::plan_start::start_plan;
@@ -65,7 +66,7 @@ pub async fn run(context: &StatementContext, statement: &CopyToStatement) -> Res
         ));
     }
     let session = &context.session;
-    let state = session.ctx.state();
+    let state = session.state();
     let plan = source(session, &statement.source).await?;
     let plan = state.create_physical_plan(&plan).await?;
     let schema = plan.schema();
@@ -124,7 +125,7 @@ pub async fn run(context: &StatementContext, statement: &CopyToStatement) -> Res
 
 /// The pairs of the query, without NULL.
 async fn read(state: &SessionState, plan: Arc<dyn ExecutionPlan>) -> Result<Vec<(String, String)>> {
-    let mut stream = execute_stream(plan, state.task_ctx())?;
+    let mut stream = execute_stream(plan, task_context(state))?;
     let (mut pairs, mut bytes) = (Vec::new(), 0);
     while let Some(batch) = stream.next().await {
         let batch = batch?;

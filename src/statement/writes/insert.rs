@@ -38,7 +38,7 @@ pub async fn plan(
     let Some(target) = WriteTarget::find(session, name, alias.as_ref()).await? else {
         return Ok(None);
     };
-    let state = session.ctx.state();
+    let state = session.state();
     let returning = returning::expressions(&state, &target, insert.returning.take())?;
     let conflict = match insert.on.take() {
         Some(on) => Some(conflict::rule(&state, &target, on)?),

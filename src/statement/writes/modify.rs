@@ -65,7 +65,7 @@ pub async fn plan_update(
     let input = LogicalPlanBuilder::from(planned.input)
         .project(columns)?
         .build()?;
-    let returning = returning::expressions(&session.ctx.state(), &target, update.returning)?;
+    let returning = returning::expressions(&session.state(), &target, update.returning)?;
     let node = WriteNode::new(WriteKind::Update, target, input, None, returning)?;
     Ok(Some(node))
 }
@@ -104,7 +104,7 @@ pub async fn plan_delete(
     let input = LogicalPlanBuilder::from(planned.input)
         .project(columns)?
         .build()?;
-    let returning = returning::expressions(&session.ctx.state(), &target, delete.returning)?;
+    let returning = returning::expressions(&session.state(), &target, delete.returning)?;
     let node = WriteNode::new(WriteKind::Delete, target, input, None, returning)?;
     Ok(Some(node))
 }

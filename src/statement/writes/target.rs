@@ -119,7 +119,7 @@ impl WriteTarget {
 /// The table in memory with a name; `None` if it does not exist or is another kind
 /// of table.
 async fn stored_table(session: &Session, name: &TableReference) -> Result<Option<StoredTable>> {
-    let Ok(schema) = session.ctx.state().schema_for_ref(name.clone()) else {
+    let Ok(schema) = session.state().schema_for_ref(name.clone()) else {
         return Ok(None);
     };
     let table = schema.table(name.table()).await?;
