@@ -21,7 +21,9 @@ use datafusion_proto::physical_plan::{
 use datafusion_proto::protobuf::{self, PhysicalExprNode};
 use prost::Message;
 use semql_udfs::AiOptions;
-use semql_udfs::plan::{ComputedColumn, InferExec, VectorJoinExec};
+use semql_udfs::plan::{
+    ComputedColumn, InferExec, VectorJoinExec, VectorWindowCall, VectorWindowExec,
+};
 use semql_udfs::plan_serde::{self, CallContext};
 use semql_udfs::vector::NeighbourLimit;
 
@@ -43,7 +45,7 @@ pub struct Codec {
 /// Encoded operator.
 #[derive(Clone, PartialEq, Message)]
 struct SemqlNode {
-    #[prost(oneof = "NodeKind", tags = "1, 2, 3")]
+    #[prost(oneof = "NodeKind", tags = "1, 2, 3, 4")]
     kind: Option<NodeKind>,
 }
 
@@ -55,6 +57,8 @@ enum NodeKind {
     VectorJoin(Box<VectorJoinNode>),
     #[prost(message, tag = "3")]
     TextScan(TextScanNode),
+    #[prost(message, tag = "4")]
+    VectorWindow(VectorWindowNode),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -94,6 +98,29 @@ struct VectorJoinNode {
     above: Option<f32>,
     #[prost(message, optional, tag = "5")]
     schema: Option<protobuf::Schema>,
+    #[prost(uint32, repeated, tag = "6")]
+    columns: Vec<u32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct VectorWindowNode {
+    #[prost(message, repeated, tag = "1")]
+    calls: Vec<WindowCall>,
+    #[prost(uint32, repeated, tag = "2")]
+    columns: Vec<u32>,
+    #[prost(message, optional, tag = "3")]
+    schema: Option<protobuf::Schema>,
+}
+
+/// Call of a window function over vectors.
+#[derive(Clone, PartialEq, Message)]
+struct WindowCall {
+    #[prost(string, tag = "1")]
+    function: String,
+    #[prost(bytes = "vec", tag = "2")]
+    context: Vec<u8>,
+    #[prost(message, repeated, tag = "3")]
+    args: Vec<PhysicalExprNode>,
 }
 
 impl Codec {
@@ -175,6 +202,7 @@ impl Codec {
             nearest,
             above,
             schema: Some(encode_schema(&join.schema())?),
+            columns: join.columns().iter().map(|at| *at as u32).collect(),
         })
     }
 
@@ -201,7 +229,49 @@ impl Codec {
         };
         let sides = [Arc::clone(left), Arc::clone(right)];
         let schema = decode_schema(join.schema)?;
-        Ok(Arc::new(VectorJoinExec::new(sides, on, limit, schema)))
+        let columns = join.columns.iter().map(|at| *at as usize).collect();
+        let join = VectorJoinExec::try_new(sides, on, limit, columns, schema)?;
+        Ok(Arc::new(join))
+    }
+
+    fn encode_window(
+        &self,
+        window: &VectorWindowExec,
+        encoder: &ExprEncoder<'_>,
+    ) -> Result<VectorWindowNode> {
+        let call = |call: &VectorWindowCall| {
+            let mut context = Vec::new();
+            self.try_encode_udwf(&call.function, &mut context)?;
+            Ok(WindowCall {
+                function: call.function.name().to_string(),
+                context,
+                args: encoder.exprs(&call.args)?,
+            })
+        };
+        Ok(VectorWindowNode {
+            calls: window.calls().iter().map(call).collect::<Result<_>>()?,
+            columns: window.columns().iter().map(|at| *at as u32).collect(),
+            schema: Some(encode_schema(&window.schema())?),
+        })
+    }
+
+    fn decode_window(
+        &self,
+        window: VectorWindowNode,
+        input: &Arc<dyn ExecutionPlan>,
+        decoder: &ExprDecoder<'_>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let call = |call: WindowCall| {
+            let function = self.try_decode_udwf(&call.function, &call.context)?;
+            let args = decoder.exprs(&call.args, &input.schema())?;
+            VectorWindowCall::new(&function, &args).ok_or_else(|| missing("vector"))
+        };
+        let calls = window.calls.into_iter().map(call);
+        let calls = calls.collect::<Result<Vec<_>>>()?;
+        let schema = decode_schema(window.schema)?;
+        let columns = window.columns.iter().map(|at| *at as usize).collect();
+        let window = VectorWindowExec::try_new(Arc::clone(input), calls, columns, schema)?;
+        Ok(Arc::new(window))
     }
 }
 
@@ -220,6 +290,8 @@ impl PhysicalExtensionCodec for Codec {
             NodeKind::Infer(self.encode_infer(infer, &encoder)?)
         } else if let Some(join) = node.downcast_ref::<VectorJoinExec>() {
             NodeKind::VectorJoin(Box::new(self.encode_join(join, &encoder)?))
+        } else if let Some(window) = node.downcast_ref::<VectorWindowExec>() {
+            NodeKind::VectorWindow(self.encode_window(window, &encoder)?)
         } else if let Some(scan) = TextScanNode::encode_scan(&node, self, converter)? {
             NodeKind::TextScan(scan)
         } else {
@@ -251,6 +323,9 @@ impl PhysicalExtensionCodec for Codec {
             (Some(NodeKind::Infer(infer)), [input]) => self.decode_infer(infer, input, &decoder),
             (Some(NodeKind::VectorJoin(join)), [left, right]) => {
                 self.decode_join(*join, [left, right], &decoder)
+            }
+            (Some(NodeKind::VectorWindow(window)), [input]) => {
+                self.decode_window(window, input, &decoder)
             }
             (Some(NodeKind::TextScan(scan)), []) => scan.decode_scan(&decoder.context, converter),
             _ => internal_err!(

@@ -243,7 +243,7 @@ fn a_query_over_the_memory_limit_fails_unless_it_can_spill() {
         let args = ["--memory-limit", limit, "--format", "csv", "-c", sql];
         semql(folder.path(), &args)
     };
-    let done = grouped("500K");
+    let done = grouped("300K");
     assert_eq!(done.code, Some(1), "{}", done.out);
     for expected in ["kmeans", "--memory-limit"] {
         assert!(done.err.contains(expected), "{expected}: {}", done.err);

@@ -7,7 +7,7 @@ use semql_udfs::Runtime;
 use std::sync::Arc;
 
 /// Rows as text, sorted unless the query has ORDER BY.
-async fn rows(ctx: &SessionContext, sql: &str) -> Vec<String> {
+pub async fn rows(ctx: &SessionContext, sql: &str) -> Vec<String> {
     let batches = ctx.sql(sql).await.unwrap().collect().await.unwrap();
     let text = pretty_format_batches(&batches).unwrap().to_string();
     let mut lines: Vec<String> = text.lines().map(str::to_string).collect();

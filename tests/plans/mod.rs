@@ -7,6 +7,7 @@
 mod executed;
 mod operator;
 mod random_plans;
+mod windows;
 
 use datafusion::prelude::{SessionConfig, SessionContext};
 

@@ -9,6 +9,7 @@ use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 use datafusion::optimizer::OptimizerRule;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::prelude::SessionContext;
 
 use crate::functions;
@@ -17,6 +18,7 @@ use crate::literal_lists::LiteralListPlanner;
 use crate::options::AiOptions;
 use crate::plan::LiftModelCalls;
 use crate::plan::vector_join::JoinByVectors;
+use crate::plan::vector_window::PlanVectorWindows;
 use crate::query_planner::AiQueryPlanner;
 use crate::relations::{RELATIONS, RelationCallPlanner, RelationName};
 use crate::runtime::Runtime;
@@ -207,6 +209,15 @@ fn register_planning(ctx: &SessionContext) {
             rules.push(rule);
         }
     }
+    let mut physical_rules = state.physical_optimizers().to_vec();
+    let windows: Arc<dyn PhysicalOptimizerRule + Send + Sync> = Arc::new(PlanVectorWindows);
+    if physical_rules
+        .iter()
+        .all(|rule| rule.name() != windows.name())
+    {
+        // First: later rules give it one partition, and the choice of columns above it.
+        physical_rules.insert(0, windows);
+    }
     let planner = Arc::clone(state.query_planner());
     let any: &dyn Any = planner.as_ref();
     let planner: Arc<dyn QueryPlanner + Send + Sync> = match any.is::<AiQueryPlanner>() {
@@ -216,6 +227,7 @@ fn register_planning(ctx: &SessionContext) {
     let expr_planners = LiteralListPlanner::add_to(state.expr_planners());
     let state = SessionStateBuilder::new_from_existing(state)
         .with_optimizer_rules(rules)
+        .with_physical_optimizer_rules(physical_rules)
         .with_query_planner(planner)
         .with_expr_planners(expr_planners)
         .build();

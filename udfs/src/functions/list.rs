@@ -207,10 +207,14 @@ pub(crate) fn aggregate_options(function: &AggregateUDF) -> Option<&AiOptions> {
     word2vec.or(contrast.map(|function| &function.options))
 }
 
+/// `function` as a window function over vectors, if it is one.
+pub(crate) fn as_vector_window(function: &WindowUDF) -> Option<&VectorWindowUdf> {
+    function.inner().downcast_ref()
+}
+
 /// Options of a window function, if it has any.
 pub(crate) fn window_options(function: &WindowUDF) -> Option<&AiOptions> {
-    let function = function.inner().downcast_ref::<VectorWindowUdf>();
-    function.map(|function| &function.options)
+    as_vector_window(function).map(|function| &function.options)
 }
 
 /// A call of `embed`.

@@ -69,11 +69,12 @@ pub use list::{
     aggregate_functions, model_argument, parameter_names, scalar_functions, window_functions,
 };
 pub(crate) use list::{
-    aggregate_options, as_model_udf, embed_call, model_function, reads_trained_models,
-    scalar_options, table_functions, window_options,
+    aggregate_options, as_model_udf, as_vector_window, embed_call, model_function,
+    reads_trained_models, scalar_options, table_functions, window_options,
 };
 pub(crate) use model_function::{BatchArguments, LabelClassifier, LoadedModel, ModelFunction};
 pub(crate) use model_udf::ModelUdf;
+pub(crate) use ordered_vectors::VectorRows;
 pub(crate) use parameters::ArgumentType;
 pub(crate) use planning::settings_with_model;
 pub(crate) use tasks::{
@@ -81,6 +82,7 @@ pub(crate) use tasks::{
     find_language_model, language_model_task, source_rows, text_column_names,
 };
 pub(crate) use vector_kernels::{CosineMeasure, cosine_measure, cosine_similarity};
+pub(crate) use vector_window::VectorWindowUdf;
 pub(crate) use vectors::{
     Vectors, check_vectors, float32_vector_type, to_float32_vectors, vector_value_type,
 };

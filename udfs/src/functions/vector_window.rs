@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
     Documentation, Expr, PartitionEvaluator, Signature, Volatility, WindowFunctionDefinition,
     WindowUDF, WindowUDFImpl,
 };
+use datafusion::physical_expr::PhysicalExpr;
 use semql_inference::progress::ProgressSink;
 
 use super::ordered_vectors::OrderedVectors;
@@ -72,6 +73,35 @@ impl VectorWindowUdf {
             signature: function.parameters().signature(Volatility::Stable),
             options,
         }
+    }
+}
+
+impl VectorWindowUdf {
+    /// One result for each row of `vectors`, as [`VectorWindowFunction::compute`]. `args`
+    /// are those of the call.
+    ///
+    /// # Errors
+    /// Those of the function; [`Error::Interrupted`].
+    pub fn compute(
+        &self,
+        vectors: &OrderedVectors,
+        args: &[Arc<dyn PhysicalExpr>],
+    ) -> Result<ArrayRef> {
+        self.compute_with(vectors, &self.function.parameters().literals(args)?)
+    }
+
+    fn compute_with(
+        &self,
+        vectors: &OrderedVectors,
+        literals: &LiteralArguments,
+    ) -> Result<ArrayRef> {
+        let context = WindowContext {
+            options: &self.options,
+            seed: self.options.settings.seed,
+            progress: &self.options.step_progress(),
+        };
+        let result = self.function.compute(vectors, literals, &context)?;
+        result.ok_or_else(|| to_datafusion(Error::Interrupted))
     }
 }
 
@@ -154,25 +184,16 @@ struct VectorWindowEvaluator {
 
 impl PartitionEvaluator for VectorWindowEvaluator {
     fn evaluate_all(&mut self, values: &[ArrayRef], _rows: usize) -> Result<ArrayRef> {
-        let VectorWindowUdf {
-            function, options, ..
-        } = &self.function;
-        let context = WindowContext {
-            options,
-            seed: options.settings.seed,
-            progress: &options.step_progress(),
-        };
-        let name = function.parameters().function;
+        let name = self.function.name();
         let size = COPIES * values[0].to_data().get_slice_memory_size()?;
-        let pool = options.memory.as_ref();
+        let pool = self.function.options.memory.as_ref();
         let memory = pool.map(|pool| MemoryConsumer::new(name).register(pool));
         if let Some(memory) = &memory {
             memory.try_grow(size)?;
         }
-        let result = blocking(|| {
+        blocking(|| {
             let vectors = OrderedVectors::from_column(name, &values[0])?;
-            function.compute(&vectors, &self.literals, &context)
-        })?;
-        result.ok_or_else(|| to_datafusion(Error::Interrupted))
+            self.function.compute_with(&vectors, &self.literals)
+        })
     }
 }

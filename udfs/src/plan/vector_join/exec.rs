@@ -2,14 +2,13 @@
 //! batch by batch.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array,
 };
 use arrow::compute::{concat_batches, take};
-use arrow::datatypes::{Float32Type, SchemaRef};
+use arrow::datatypes::{DataType, Field, Float32Type, SchemaRef};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
@@ -22,6 +21,7 @@ use datafusion::physical_plan::execution_plan::EmissionType;
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
 };
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, Distribution, ExecutionPlan,
@@ -32,9 +32,12 @@ use futures::StreamExt;
 use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
 
+use super::side_vectors::SideVectors;
 use crate::error::to_datafusion;
 use crate::functions::{Vectors, float32_vector_type, to_float32_vectors};
 use crate::options::cancel_token;
+use crate::plan::exact_rows::exact_rows;
+use crate::plan::output_columns;
 use semql_inference::vector::{NeighbourLimit, Pair, PairsError, UnitVectors, pairs_within};
 
 /// Pairs that are compared before the matches are returned. Bounds the memory of joins
@@ -47,6 +50,21 @@ const MIN_LEFT_ROWS: usize = 16;
 /// Rows of the right side, which have 32-bit numbers.
 const MAX_ROWS: usize = u32::MAX as usize;
 
+/// Columns that a join of the nearest rows adds.
+pub const SCORE: &str = "score";
+pub const RANK: &str = "rank";
+
+/// The fields of these columns.
+pub(super) fn added_fields(limit: NeighbourLimit) -> Vec<Field> {
+    match limit {
+        NeighbourLimit::TopK(_) => vec![
+            Field::new(SCORE, DataType::Float64, false),
+            Field::new(RANK, DataType::Int64, false),
+        ],
+        NeighbourLimit::Threshold(_) => Vec::new(),
+    }
+}
+
 /// The operator; see the module. Its columns are those of both sides and, for the nearest
 /// rows, the cosine and the rank of the pair.
 #[derive(Debug)]
@@ -55,6 +73,9 @@ pub struct VectorJoinExec {
     right: Arc<dyn ExecutionPlan>,
     on: [Arc<dyn PhysicalExpr>; 2],
     limit: NeighbourLimit,
+    /// The output: positions among the columns of the left side, those of the right side,
+    /// the cosine and the rank.
+    columns: Vec<usize>,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
@@ -67,19 +88,39 @@ pub struct VectorJoinExec {
 /// The rows and vectors of the right side.
 #[derive(Debug)]
 struct RightSide {
+    /// The columns that the output has.
     batch: RecordBatch,
     units: Arc<UnitVectors>,
     /// Released when the operator is dropped.
     _memory: MemoryReservation,
 }
 
+/// What a column of the output is.
+enum OutputColumn {
+    Left(usize),
+    /// A column of [`RightSide::batch`].
+    Right(usize),
+    Score,
+    Rank,
+}
+
 impl VectorJoinExec {
-    pub fn new(
+    /// The join with the output `columns`, of which `schema` has the fields: positions
+    /// among the columns of the left side, those of the right side, the cosine and the
+    /// rank.
+    ///
+    /// # Errors
+    /// A column that is not there, or a schema of other columns.
+    pub fn try_new(
         [left, right]: [Arc<dyn ExecutionPlan>; 2],
         on: [Arc<dyn PhysicalExpr>; 2],
         limit: NeighbourLimit,
+        columns: Vec<usize>,
         schema: SchemaRef,
-    ) -> Self {
+    ) -> Result<Self> {
+        let added = added_fields(limit).len();
+        let of_sides = left.schema().fields().len() + right.schema().fields().len();
+        output_columns::check(&columns, of_sides + added, &schema)?;
         let partitions = left.output_partitioning().partition_count();
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&schema)),
@@ -87,17 +128,18 @@ impl VectorJoinExec {
             EmissionType::Incremental,
             left.boundedness(),
         );
-        Self {
+        Ok(Self {
             left,
             right,
             on,
             limit,
+            columns,
             schema,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
             right_side: Arc::default(),
             turn: Arc::default(),
-        }
+        })
     }
 
     /// The vectors, as expressions over the two sides.
@@ -108,6 +150,28 @@ impl VectorJoinExec {
     /// The pairs that the join returns.
     pub fn limit(&self) -> NeighbourLimit {
         self.limit
+    }
+
+    /// The output, as [`try_new`](Self::try_new) takes it.
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    /// The columns of the right side that the output has, and the columns of the output.
+    fn output_columns(&self) -> (Vec<usize>, Vec<OutputColumn>) {
+        let left = self.left.schema().fields().len();
+        let right = self.right.schema().fields().len();
+        let kept = output_columns::within(&self.columns, left..left + right);
+        let output = |column: &usize| match *column {
+            at if at < left => OutputColumn::Left(at),
+            at if at < left + right => {
+                OutputColumn::Right(kept.partition_point(|kept| kept + left < at))
+            }
+            at if at == left + right => OutputColumn::Score,
+            _ => OutputColumn::Rank,
+        };
+        let columns = self.columns.iter().map(output).collect();
+        (kept, columns)
     }
 }
 
@@ -164,13 +228,24 @@ impl ExecutionPlan for VectorJoinExec {
         let Ok(children) = <[Arc<dyn ExecutionPlan>; 2]>::try_from(children) else {
             return internal_err!("VectorJoinExec has two inputs");
         };
-        let schema = Arc::clone(&self.schema);
-        Ok(Arc::new(Self::new(
-            children,
-            self.on.clone(),
-            self.limit,
-            schema,
-        )))
+        let (columns, schema) = (self.columns.clone(), Arc::clone(&self.schema));
+        let join = Self::try_new(children, self.on.clone(), self.limit, columns, schema)?;
+        Ok(Arc::new(join))
+    }
+
+    /// Takes a choice of columns over: the right side is in memory without the others,
+    /// which often are its vectors.
+    fn try_swapping_with_projection(
+        &self,
+        projection: &ProjectionExec,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let Some(columns) = output_columns::chosen(&self.columns, projection) else {
+            return Ok(None);
+        };
+        let sides = [Arc::clone(&self.left), Arc::clone(&self.right)];
+        let (on, schema) = (self.on.clone(), projection.schema());
+        let join = Self::try_new(sides, on, self.limit, columns, schema)?;
+        Ok(Some(Arc::new(join)))
     }
 
     fn with_new_children(
@@ -188,7 +263,10 @@ impl ExecutionPlan for VectorJoinExec {
     ) -> Result<SendableRecordBatchStream> {
         let memory = || MemoryConsumer::new("VectorJoinExec").register(context.memory_pool());
         let left = self.left.execute(partition, Arc::clone(&context))?;
+        let (right_columns, columns) = self.output_columns();
         let join = PartitionJoin {
+            right_columns,
+            columns,
             right: (Arc::clone(&self.right), Arc::clone(&context)),
             on: self.on.clone(),
             limit: self.limit,
@@ -219,6 +297,8 @@ impl ExecutionPlan for VectorJoinExec {
 /// The join of one partition of the left side.
 struct PartitionJoin {
     right: (Arc<dyn ExecutionPlan>, Arc<TaskContext>),
+    right_columns: Vec<usize>,
+    columns: Vec<OutputColumn>,
     on: [Arc<dyn PhysicalExpr>; 2],
     limit: NeighbourLimit,
     schema: SchemaRef,
@@ -241,7 +321,9 @@ impl PartitionJoin {
         let cell = Arc::clone(&self.right_side);
         let memory = self.right_memory.take();
         let side = cell
-            .get_or_try_init(|| read_right_side(&self.right, &self.on[1], memory))
+            .get_or_try_init(|| {
+                read_right_side(&self.right, &self.on[1], &self.right_columns, memory)
+            })
             .await?;
         let (_, context) = &self.right;
         let cancel = cancel_token(context.session_config().options()).child_token();
@@ -256,7 +338,9 @@ impl PartitionJoin {
                 let rows = self.rows_at_once(side.units.len());
                 let rows = start..batch.num_rows().min(start + rows);
                 start = rows.end;
-                let Some(units) = units(&vectors, rows, &self.memory)? else {
+                let mut of_rows = SideVectors::default();
+                of_rows.add(&vectors, rows, &self.memory)?;
+                let Some(units) = of_rows.units() else {
                     continue;
                 };
                 let near = self.near(units, &side.units, cancel.clone());
@@ -337,20 +421,19 @@ impl PartitionJoin {
     ) -> Result<RecordBatch> {
         let rows = |of: fn(&Pair) -> u32| UInt32Array::from_iter_values(found.iter().map(of));
         let (left_rows, right_rows) = (rows(|pair| pair.left), rows(|pair| pair.right));
-        let mut columns: Vec<ArrayRef> = Vec::new();
-        for column in left.columns() {
-            columns.push(take(column, &left_rows, None)?);
-        }
-        for column in right.columns() {
-            columns.push(take(column, &right_rows, None)?);
-        }
-        if matches!(self.limit, NeighbourLimit::TopK(_)) {
-            let scores = found
-                .iter()
-                .map(|pair| f64::from(pair.score).clamp(-1.0, 1.0));
-            columns.push(Arc::new(Float64Array::from_iter_values(scores)));
-            columns.push(Arc::new(Int64Array::from(ranks.to_vec())));
-        }
+        let column = |column: &OutputColumn| -> Result<ArrayRef> {
+            Ok(match column {
+                OutputColumn::Left(at) => take(left.column(*at), &left_rows, None)?,
+                OutputColumn::Right(at) => take(right.column(*at), &right_rows, None)?,
+                OutputColumn::Score => {
+                    let score = |pair: &Pair| f64::from(pair.score).clamp(-1.0, 1.0);
+                    Arc::new(Float64Array::from_iter_values(found.iter().map(score)))
+                }
+                OutputColumn::Rank => Arc::new(Int64Array::from(ranks.to_vec())),
+            })
+        };
+        let columns = self.columns.iter().map(column);
+        let columns = columns.collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(found.len()));
         let schema = Arc::clone(&self.schema);
         Ok(RecordBatch::try_new_with_options(
@@ -374,14 +457,16 @@ fn ranks(found: &[Pair]) -> Vec<i64> {
     ranks
 }
 
-/// Reads the right side to its end.
+/// Reads the right side to its end; keeps the `columns` of its rows.
 async fn read_right_side(
     (plan, context): &(Arc<dyn ExecutionPlan>, Arc<TaskContext>),
     vector: &Arc<dyn PhysicalExpr>,
+    columns: &[usize],
     memory: MemoryReservation,
 ) -> Result<RightSide> {
     let mut stream = plan.execute(0, Arc::clone(context))?;
     let (mut batches, mut rows, mut read) = (Vec::new(), 0usize, 0usize);
+    let mut units = SideVectors::new(exact_rows(plan.as_ref()));
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         rows = rows.saturating_add(batch.num_rows());
@@ -390,22 +475,23 @@ async fn read_right_side(
                 "the right side of a vector join has more than {MAX_ROWS} rows; filter it first"
             );
         }
+        let of_copy = memory.new_empty();
+        let vectors = vectors(vector, &batch, &of_copy)?;
+        units.add(&vectors, 0..batch.num_rows(), &memory)?;
+        let batch = batch.project(columns)?;
         // The batch, and its copy in the concatenated batch.
         let size = get_record_batch_memory_size(&batch);
         memory.try_grow(size.saturating_mul(2))?;
         read = read.saturating_add(size);
         batches.push(batch);
     }
-    let batch = concat_batches(&stream.schema(), &batches)?;
-    // Before the vectors are copied.
+    let schema = Arc::new(stream.schema().project(columns)?);
+    let batch = concat_batches(&schema, &batches)?;
     drop(batches);
     memory.try_shrink(read)?;
-    let of_copy = memory.new_empty();
-    let vectors = vectors(vector, &batch, &of_copy)?;
-    let units = units(&vectors, 0..batch.num_rows(), &memory)?.unwrap_or_default();
     Ok(RightSide {
         batch,
-        units: Arc::new(units),
+        units: Arc::new(units.units().unwrap_or_default()),
         _memory: memory,
     })
 }
@@ -425,89 +511,4 @@ fn vectors(
         memory.try_grow(size.saturating_mul(MAX_WIDENING))?;
     }
     Vectors::new(&to_float32_vectors(&array)?)
-}
-
-/// Unit vectors of some rows; `None` if no row has a vector. Reserves their memory first.
-fn units(
-    vectors: &Vectors<Float32Type>,
-    rows: Range<usize>,
-    memory: &MemoryReservation,
-) -> Result<Option<UnitVectors>> {
-    let count = rows.clone().filter(|row| vectors.get(*row).is_some());
-    let count = count.count();
-    let mut units: Option<UnitVectors> = None;
-    for row in rows {
-        let Some(vector) = vectors.get(row) else {
-            continue;
-        };
-        let units = match &mut units {
-            Some(units) => units,
-            none => none.insert(reserved(count, vector.len(), memory)?),
-        };
-        if units.dims() != vector.len() {
-            return exec_err!(
-                "row {} of {} has a vector of {} values, and earlier rows have {}",
-                row + 1,
-                vectors.len(),
-                vector.len(),
-                units.dims()
-            );
-        }
-        units.push(vector, row);
-    }
-    Ok(units)
-}
-
-/// Reserves space for `count` vectors.
-fn reserved(count: usize, dims: usize, memory: &MemoryReservation) -> Result<UnitVectors> {
-    let exhausted = |why: String| DataFusionError::ResourcesExhausted(why);
-    let mut units = UnitVectors::new(dims);
-    let bytes = units.growth(count);
-    memory
-        .try_grow(bytes.ok_or_else(|| exhausted(format!("{count} vectors of {dims} values")))?)?;
-    let allocated = units.try_reserve(count);
-    allocated.map_err(|error| exhausted(error.to_string()))?;
-    Ok(units)
-}
-
-#[cfg(test)]
-mod tests {
-    use arrow::array::{FixedSizeListArray, Float32Array};
-    use arrow::datatypes::{DataType, Field};
-    use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
-
-    use super::*;
-
-    fn hundred_vectors() -> Vectors<Float32Type> {
-        let values = Float32Array::from_iter_values((0..800).map(|value| value as f32));
-        let item = Arc::new(Field::new_list_field(DataType::Float32, true));
-        let lists = FixedSizeListArray::try_new(item, 8, Arc::new(values), None).unwrap();
-        let lists: ArrayRef = Arc::new(lists);
-        Vectors::new(&lists).unwrap()
-    }
-
-    #[test]
-    fn memory_is_reserved_before_vectors_are_copied() {
-        let vectors = hundred_vectors();
-        let needed = 100 * (8 + 1) * size_of::<f32>();
-        for (limit, fits) in [(needed, true), (needed - 1, false)] {
-            let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(limit));
-            let memory = MemoryConsumer::new("test").register(&pool);
-            match units(&vectors, 0..100, &memory) {
-                Ok(found) => {
-                    assert!(fits);
-                    assert_eq!(found.map(|units| units.len()), Some(100));
-                    assert_eq!(memory.size(), needed);
-                }
-                Err(error) => {
-                    assert!(!fits);
-                    assert!(
-                        matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)),
-                        "{error}"
-                    );
-                    assert_eq!(memory.size(), 0);
-                }
-            }
-        }
-    }
 }

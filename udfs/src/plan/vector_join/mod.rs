@@ -7,7 +7,8 @@
 mod exec;
 mod node;
 mod rule;
+mod side_vectors;
 
-pub use exec::VectorJoinExec;
-pub use node::{RANK, SCORE, VectorJoin, VectorJoinPlanner};
+pub use exec::{RANK, SCORE, VectorJoinExec};
+pub use node::{VectorJoin, VectorJoinPlanner};
 pub use rule::JoinByVectors;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::FieldRef;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::{DFSchema, DFSchemaRef, TableReference, plan_err};
@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 
-use super::exec::VectorJoinExec;
+use super::exec::{VectorJoinExec, added_fields};
 use semql_inference::vector::NeighbourLimit;
 
 /// The pairs of rows with similar vectors: the columns of both sides and, for the nearest
@@ -30,20 +30,6 @@ pub struct VectorJoin {
     on: [Expr; 2],
     limit: NeighbourLimit,
     schema: DFSchemaRef,
-}
-
-/// Columns that a join of the nearest rows adds.
-pub const SCORE: &str = "score";
-pub const RANK: &str = "rank";
-
-fn added_fields(limit: NeighbourLimit) -> Vec<Field> {
-    match limit {
-        NeighbourLimit::TopK(_) => vec![
-            Field::new(SCORE, DataType::Float64, false),
-            Field::new(RANK, DataType::Int64, false),
-        ],
-        NeighbourLimit::Threshold(_) => Vec::new(),
-    }
 }
 
 impl VectorJoin {
@@ -192,7 +178,8 @@ impl ExtensionPlanner for VectorJoinPlanner {
         ];
         let schema = Arc::clone(join.schema.inner());
         let sides = [Arc::clone(left), Arc::clone(right)];
-        let exec = VectorJoinExec::new(sides, on, join.limit, schema);
+        let columns = (0..schema.fields().len()).collect();
+        let exec = VectorJoinExec::try_new(sides, on, join.limit, columns, schema)?;
         Ok(Some(Arc::new(exec)))
     }
 }
