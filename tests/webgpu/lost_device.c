@@ -1,8 +1,10 @@
 /* A Vulkan driver for tests: passes every call to the driver in LOST_DEVICE_DRIVER, and
- * loses devices. Of each of the first LOST_DEVICE_DEVICES devices, the queue fails after
- * LOST_DEVICE_SUBMITS submissions with VK_ERROR_DEVICE_LOST. */
+ * loses devices. LOST_DEVICE_SUBMITS has a number for each device, in the order of their
+ * creation, such as 100,60,0: after so many submissions its queue fails with
+ * VK_ERROR_DEVICE_LOST. Further devices are not lost. */
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -21,9 +23,14 @@ static CreateDevice create_device;
 static Submit queue_submit;
 static atomic_int devices, submits;
 
-static int number(const char *variable) {
-    const char *text = getenv(variable);
-    return text ? atoi(text) : 0;
+/* The submissions that the last device takes. */
+static int budget(void) {
+    const char *list = getenv("LOST_DEVICE_SUBMITS");
+    for (int device = 1; list && device < devices; device++) {
+        list = strchr(list, ',');
+        list = list ? list + 1 : NULL;
+    }
+    return list ? atoi(list) : INT_MAX;
 }
 
 static Function of_driver(const char *name) {
@@ -40,7 +47,7 @@ static int32_t create(void *gpu, const void *info, const void *allocator, void *
 }
 
 static int32_t submit(void *queue, uint32_t count, const void *batches, void *fence) {
-    if (devices <= number("LOST_DEVICE_DEVICES") && ++submits > number("LOST_DEVICE_SUBMITS"))
+    if (++submits > budget())
         return VK_ERROR_DEVICE_LOST;
     return queue_submit(queue, count, batches, fence);
 }

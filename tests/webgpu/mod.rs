@@ -53,14 +53,9 @@ impl SoftwareGpu {
     }
 }
 
-/// A driver in `folder` that loses the first `devices` devices, each after `submits`
-/// submissions; see `lost_device.c`.
-fn with_driver_that_loses(
-    gpu: &SoftwareGpu,
-    folder: &Path,
-    devices: usize,
-    submits: usize,
-) -> SoftwareGpu {
+/// A driver in `folder` that loses devices: each after a number of `submits`, in the order
+/// of their creation; see `lost_device.c`. Opening a model creates two, for fp16 and fp32.
+fn with_driver_that_loses(gpu: &SoftwareGpu, folder: &Path, submits: &str) -> SoftwareGpu {
     let library = folder.join("liblost_device.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/webgpu/lost_device.c");
     let mut compiler = Command::new("cc");
@@ -88,7 +83,6 @@ fn with_driver_that_loses(
     let own = [
         ("VK_DRIVER_FILES", manifest.display().to_string()),
         ("LOST_DEVICE_DRIVER", driver.display().to_string()),
-        ("LOST_DEVICE_DEVICES", devices.to_string()),
         ("LOST_DEVICE_SUBMITS", submits.to_string()),
     ];
     let own = own.map(|(name, value)| (name.to_string(), value));
@@ -306,7 +300,7 @@ fn a_lost_device_is_opened_again_within_the_query() {
     let sql = format!(
         "SELECT id, ai_classify(title, ['shoes', 'numbers', 'red']) AS v FROM {TEXTS} ORDER BY id"
     );
-    let gpu = with_driver_that_loses(&gpu, folder.path(), 2, 60);
+    let gpu = with_driver_that_loses(&gpu, folder.path(), "100,60");
     let mut program = gpu.program(folder.path());
     program.args(["--set", "ai.batch_tokens=64"]);
     let done = run(program, &sql);
@@ -327,7 +321,7 @@ fn a_device_that_computes_nothing_is_an_error() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let gpu = with_driver_that_loses(&gpu, folder.path(), usize::MAX >> 33, 1);
+    let gpu = with_driver_that_loses(&gpu, folder.path(), "1,1");
     let done = run(gpu.program(folder.path()), "SELECT embed('red shoes') AS v");
     assert_eq!(done.code, Some(3), "{} {}", done.out, done.err);
     assert!(
@@ -336,4 +330,30 @@ fn a_device_that_computes_nothing_is_an_error() {
         "{}",
         done.err
     );
+}
+
+#[test]
+fn a_server_opens_the_model_anew_after_its_device_was_given_up() {
+    let Some(gpu) = SoftwareGpu::find() else {
+        return;
+    };
+    if tool(Command::new("psql").arg("--version")).is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let gpu = with_driver_that_loses(&gpu, folder.path(), "100,60,0,0");
+    let mut program = gpu.program(folder.path());
+    program.args(["--set", "ai.batch_tokens=64"]);
+    program.args(["serve", "--listen", "127.0.0.1:0"]);
+    let (server, _lines) = Server::start_with_log(program, &folder.path().join("serve.log"));
+    let sql = format!("SELECT count(embed(title)) FROM {TEXTS}");
+    let failed = server.run_failing(&sql);
+    assert!(
+        failed.err.contains("device webgpu:0 does not compute"),
+        "{}",
+        failed.err
+    );
+    assert_eq!(server.rows(&sql), "54");
+    let devices = server.rows("SELECT device, in_use FROM ai_devices() WHERE device = 'webgpu:0'");
+    assert_eq!(devices, "webgpu:0|t");
 }

@@ -79,7 +79,7 @@ impl Encoder {
         Some(self.backend.get()?.precision)
     }
 
-    /// Whether its device was lost and does not open again. A new encoder may run elsewhere.
+    /// Whether its device was lost or computes nothing. A new encoder may run elsewhere.
     pub fn is_lost(&self) -> bool {
         self.backend.get().is_some_and(OpenBackend::is_lost)
     }

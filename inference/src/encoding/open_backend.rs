@@ -61,7 +61,7 @@ impl OpenBackend {
         })
     }
 
-    /// Whether the device was lost and given up.
+    /// Whether the device was given up.
     pub fn is_lost(&self) -> bool {
         self.lost.load(Relaxed)
     }
@@ -88,6 +88,12 @@ impl OpenBackend {
             };
             let reason = match backend.encode(texts, dims, vectors) {
                 Err(Error::DeviceLost(reason)) => reason,
+                Err(error @ Error::Setup(_)) => {
+                    // It opened and computes nothing; a new one may.
+                    state.backend = None;
+                    self.lost.store(true, Relaxed);
+                    return Err(error);
+                }
                 result => {
                     if result.is_ok() {
                         state.losses = 0;

@@ -27,7 +27,7 @@ const FIRST_ROWS: f64 = 128.0;
 /// few enough to keep in memory.
 const MAX_ROWS: f64 = 8192.0;
 
-/// Rows of the largest chunk, whoever answers them.
+/// Rows of the largest chunk, also where none goes to a model.
 const MAX_SETTLED_ROWS: usize = 1 << 16;
 
 impl ChunkRows {

@@ -204,6 +204,9 @@ impl Backend for LosesItsDevice {
     }
     fn encode(&mut self, texts: &[&[u32]], dims: usize, vectors: &mut Vec<f32>) -> Result<usize> {
         self.batches += 1;
+        if self.lost_at == 0 {
+            return Err(Error::Setup("it computes nothing".into()));
+        }
         if self.batches >= self.lost_at {
             return Err(Error::DeviceLost("no answer".into()));
         }
@@ -212,7 +215,7 @@ impl Backend for LosesItsDevice {
 }
 
 /// An encoder whose n-th opening has the n-th precision, and loses its device at the n-th
-/// number of batches; and the number of openings.
+/// number of batches, or computes nothing where it is 0; and the number of openings.
 fn encoder_that_loses(openings: &'static [(&'static str, usize)]) -> (Encoder, Arc<AtomicUsize>) {
     let opened = Arc::new(AtomicUsize::new(0));
     let count = opened.clone();
@@ -264,6 +267,9 @@ fn a_device_that_is_lost_for_good_ends_the_query() {
         &[("fp16", 1usize), ("fp16", 1), ("fp16", 1)] as &[_],
         // `auto` chooses the CPU, whose vectors differ.
         &[("fp16", 1), ("int8", NEVER)],
+        // It opens again and computes nothing.
+        &[("fp16", 1), ("fp16", 0)],
+        &[("fp16", 0)],
     ] {
         let runtime = InferenceRuntime::default();
         let (encoder, opened) = encoder_that_loses(openings);
