@@ -69,7 +69,7 @@ impl Encoder {
         Some(self.backend.get()?.device.clone())
     }
 
-    /// What ran where, if that is not just the device; see [`Backend::placement`].
+    /// What ran where, if that is not just the device; see [`Backend::placement`](crate::backend::Backend::placement).
     pub fn placement(&self) -> Option<String> {
         self.backend.get()?.placement.clone()
     }
