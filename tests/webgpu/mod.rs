@@ -322,7 +322,8 @@ fn a_device_that_computes_nothing_is_an_error() {
     };
     let folder = tempfile::tempdir().unwrap();
     let gpu = with_driver_that_loses(&gpu, folder.path(), "1,1");
-    let done = run(gpu.program(folder.path()), "SELECT embed('red shoes') AS v");
+    let sql = format!("SELECT count(embed(title)) AS v FROM {TEXTS}");
+    let done = run(gpu.program(folder.path()), &sql);
     assert_eq!(done.code, Some(3), "{} {}", done.out, done.err);
     assert!(
         done.err

@@ -16,7 +16,7 @@ fn queries_have_the_rows_of_a_single_process() {
         "SELECT ai_count_tokens(title) AS tokens, count(*) FROM 'offers.parquet' GROUP BY 1",
         "SELECT price, kmeans(embed(title), 3, 1) OVER (PARTITION BY price) AS k, docid FROM 'offers.parquet' WHERE price < 3",
         "SELECT docid, kmeans(embed(title), 3, 1) OVER () AS k, pca(embed(title), 2) OVER () AS p FROM 'offers.parquet'",
-        "SELECT right_docid, score FROM knn_join((SELECT docid, embed(title) AS v FROM 'offers.parquet' WHERE docid < 50),
+        "SELECT right_docid, round(score, 4) AS score FROM knn_join((SELECT docid, embed(title) AS v FROM 'offers.parquet' WHERE docid < 50),
          (SELECT docid, embed(text) AS w FROM 'offers.parquet'), k => 1)",
         "SELECT w['word'] AS word, w['count'] AS n FROM (SELECT unnest(word2vec(title, 8)) AS w FROM 'offers.parquet')",
     ] {
