@@ -11,3 +11,15 @@ const DEFAULT_SHARE: f64 = 0.5;
 pub fn default_limit() -> Option<usize> {
     Some((machine_memory()? as f64 * DEFAULT_SHARE) as usize)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_default_is_a_share_of_the_machine() {
+        let limit = default_limit().unwrap() as u64;
+        assert!(limit > 16 << 20 && limit < machine_memory().unwrap());
+    }
+}

@@ -291,13 +291,7 @@ impl ModelRegistry {
                 Ok(encoder)
             }
             Err(error) => {
-                let mut encoders = lock(&self.encoders);
-                if encoders
-                    .peek(options)
-                    .is_some_and(|stored| Arc::ptr_eq(stored, &slot))
-                {
-                    encoders.pop(options);
-                }
+                self.remove_slot(options, &slot);
                 Err(error)
             }
         }
@@ -321,12 +315,23 @@ impl ModelRegistry {
     /// Drops a model whose device was lost, with its facts: `auto` may choose another
     /// device now. Running queries keep it.
     fn drop_lost(&self, options: &ModelOptions) {
-        let slot = lock(&self.encoders).peek(options).cloned();
+        let Some(slot) = lock(&self.encoders).peek(options).cloned() else {
+            return;
+        };
         // A locked slot is being loaded.
-        let encoder = slot.and_then(|slot| slot.try_lock()?.clone());
+        let encoder = slot.try_lock().and_then(|loaded| loaded.clone());
         if encoder.is_some_and(|encoder| encoder.is_lost()) {
-            lock(&self.encoders).pop(options);
+            self.remove_slot(options, &slot);
             lock(&self.facts).pop(options);
+        }
+    }
+
+    /// Removes a slot, unless another request has replaced it.
+    fn remove_slot(&self, options: &ModelOptions, slot: &EncoderSlot) {
+        let mut encoders = lock(&self.encoders);
+        let stored = encoders.peek(options);
+        if stored.is_some_and(|stored| Arc::ptr_eq(stored, slot)) {
+            encoders.pop(options);
         }
     }
 

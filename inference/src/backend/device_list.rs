@@ -43,14 +43,18 @@ pub fn list_devices(library: Option<&Path>, plugin: Option<&Path>) -> Vec<Listed
         }
         let listed = match facts.plugin {
             true => of_plugin(facts, library, plugin),
-            false => {
-                check_provider(facts.provider, library, plugin).map(|()| vec![built_in(facts)])
-            }
+            false => check_provider(facts.provider, library, plugin).map(|()| {
+                // The providers in the library are for GPUs of NVIDIA.
+                let memory = nvidia_memory();
+                vec![ListedDevice {
+                    memory,
+                    ..built_in(facts)
+                }]
+            }),
         };
         devices.extend(listed.unwrap_or_else(|error| {
             vec![ListedDevice {
                 hardware: None,
-                memory: None,
                 unavailable: Some(error.to_string()),
                 ..built_in(facts)
             }]
@@ -82,8 +86,7 @@ fn built_in(facts: &ProviderFacts) -> ListedDevice {
         provider: facts.runtime_name.to_string(),
         hardware: Some("GPU"),
         vendor: None,
-        // Both providers in the library are for GPUs of NVIDIA.
-        memory: nvidia_memory(),
+        memory: None,
         unavailable: None,
     }
 }

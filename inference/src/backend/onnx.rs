@@ -128,15 +128,17 @@ impl OnnxBackend {
     /// The error of a batch on an accelerator, after a look whether the device computes
     /// anything: if it does, a smaller batch may fit into its memory.
     fn device_failure(&mut self, error: Error, dims: usize) -> Error {
-        let mut vectors = Vec::new();
-        match (error, self.run(&[SHORTEST_BATCH], dims, &mut vectors)) {
-            (Error::Failed(reason), Err(_)) if self.computed => Error::DeviceLost(reason),
-            (Error::Failed(reason), Err(_)) => Error::Setup(format!(
+        let Error::Failed(reason) = error else {
+            return error;
+        };
+        match self.run(&[SHORTEST_BATCH], dims, &mut Vec::new()) {
+            Ok(_) => Error::Failed(reason),
+            Err(_) if self.computed => Error::DeviceLost(reason),
+            Err(_) => Error::Setup(format!(
                 "device {} does not compute this model in {}: {reason}. \
                  SET ai.device = 'auto' or 'cpu' runs without it",
                 self.device_name, self.precision
             )),
-            (error, _) => error,
         }
     }
 

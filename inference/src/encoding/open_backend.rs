@@ -80,20 +80,31 @@ impl OpenBackend {
         dims: usize,
         vectors: &mut Vec<f32>,
     ) -> Result<usize> {
-        let start = vectors.len();
         let mut state = lock(&self.state);
+        let result = self.run(&mut state, factory, texts, dims, vectors);
+        if matches!(result, Err(Error::Setup(_))) {
+            // It computes nothing, or does not open again; a new one may.
+            state.backend = None;
+            self.lost.store(true, Relaxed);
+        }
+        result
+    }
+
+    fn run(
+        &self,
+        state: &mut State,
+        factory: &dyn BackendFactory,
+        texts: &[&[u32]],
+        dims: usize,
+        vectors: &mut Vec<f32>,
+    ) -> Result<usize> {
+        let start = vectors.len();
         loop {
             let Some(backend) = &mut state.backend else {
                 return Err(self.given_up("an earlier batch failed there"));
             };
             let reason = match backend.encode(texts, dims, vectors) {
                 Err(Error::DeviceLost(reason)) => reason,
-                Err(error @ Error::Setup(_)) => {
-                    // It opened and computes nothing; a new one may.
-                    state.backend = None;
-                    self.lost.store(true, Relaxed);
-                    return Err(error);
-                }
                 result => {
                     if result.is_ok() {
                         state.losses = 0;
@@ -106,7 +117,6 @@ impl OpenBackend {
             // A driver may open a device only once the lost one is closed.
             state.backend = None;
             if state.losses >= MAX_LOSSES {
-                self.lost.store(true, Relaxed);
                 return Err(self.given_up(&reason));
             }
             state.backend = Some(self.reopen(factory, &reason)?);
@@ -131,10 +141,7 @@ impl OpenBackend {
                 self.precision
             )))
         });
-        opened.map_err(|error| {
-            self.lost.store(true, Relaxed);
-            self.given_up(&format!("{reason}; {error}"))
-        })
+        opened.map_err(|error| self.given_up(&format!("{reason}; {error}")))
     }
 
     fn given_up(&self, reason: &str) -> Error {
